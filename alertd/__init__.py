@@ -1,0 +1,1 @@
+"""alertd: a durable event-to-notification daemon."""

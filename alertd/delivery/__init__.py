@@ -1,0 +1,1 @@
+"""Lanes: bounded queues to destinations, retries, breakers."""

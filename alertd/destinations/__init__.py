@@ -1,0 +1,1 @@
+"""Destination types: what is sent where, and what its answer means."""

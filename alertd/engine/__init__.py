@@ -1,0 +1,1 @@
+"""What is decided: pure functions over state; no await, clock, I/O or log."""

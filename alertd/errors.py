@@ -1,0 +1,153 @@
+"""Everything alertd raises on purpose, as one small tree.
+
+AlertdError
+├── ConfigError            a configuration that cannot be used; carries every problem found
+├── DecodeError            bytes that are not an event; carries every place that is wrong
+│   ├── NotJsonError       not even JSON (HTTP answers 400, not 422)
+│   └── TooLargeError      beyond a size or count bound (HTTP answers 413)
+├── PatternError           a channel pattern that cannot be compiled
+├── IntakeFullError        the intake's queue is full: come back after `retry_after` seconds
+├── StoreError
+│   ├── StoreUnavailableError   the store cannot write now (disk full, read-only, locked); nothing was stored
+│   ├── StoreInUseError         another daemon owns the store
+│   ├── StoreVersionError       the store was written by a newer alertd
+│   ├── StoreCorruptError       the store failed its integrity check
+│   └── DuplicateEventsError    some idempotency keys of a commit are already stored; nothing was stored
+├── NotFoundError          no such thing
+├── ConflictError          the thing is not in a state that allows this
+└── ServiceFailedError     an essential service died
+
+Foreign exceptions are wrapped at the edge where they appear, with their cause.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class AlertdError(Exception):
+    """Base of all errors that alertd raises on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One place that is wrong in a document.
+
+    Shape: `pointer` is an RFC 6901 JSON pointer (`/3/type`, empty for the whole), `detail` a sentence for people.
+    """
+
+    pointer: str
+    detail: str
+
+    def __str__(self) -> str:
+        """Read as `pointer: detail`."""
+        return f"{self.pointer}: {self.detail}" if self.pointer else self.detail
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigProblem:
+    """One thing that is wrong in a configuration, at the place where a person mends it.
+
+    `line` is 1-based and None for environment variables; `path` is dotted with indices (`workspaces[0].channels[2].pattern`).
+    """
+
+    file: str
+    line: int | None
+    path: str
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        """Read as `file:line: path: found …; expected …`."""
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        found = f"found {self.found}; " if self.found else ""
+        return f"{place}: {self.path}: {found}expected {self.expected}"
+
+
+class ConfigError(AlertdError):
+    """A configuration that cannot be used; `problems` lists everything that is wrong, in file order."""
+
+    def __init__(self, problems: Sequence[ConfigProblem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class DecodeError(AlertdError):
+    """Bytes that are not an event; `problems` lists every bad place."""
+
+    def __init__(self, problems: Sequence[Problem] | str) -> None:
+        self.problems: tuple[Problem, ...] = (
+            (Problem("", problems),) if isinstance(problems, str) else tuple(problems)
+        )
+        super().__init__("; ".join(map(str, self.problems)))
+
+
+class NotJsonError(DecodeError):
+    """The body is not JSON at all."""
+
+
+class TooLargeError(DecodeError):
+    """The body, an event or the number of events is beyond its bound."""
+
+
+class PatternError(AlertdError):
+    """A channel pattern that cannot be compiled; `position` is the 0-based offset of the offending construct."""
+
+    def __init__(self, pattern: str, reason: str, position: int | None = None) -> None:
+        self.pattern = pattern
+        self.reason = reason
+        self.position = position
+        at = "" if position is None else f" at position {position}"
+        super().__init__(f"pattern {pattern!r}: {reason}{at}")
+
+
+class IntakeFullError(AlertdError):
+    """The intake's queue is full; `retry_after` is in whole seconds."""
+
+    def __init__(self, retry_after: int = 1) -> None:
+        self.retry_after = retry_after
+        super().__init__(f"the intake is full, retry after {retry_after} s")
+
+
+class StoreError(AlertdError):
+    """The store could not do what was asked."""
+
+
+class StoreUnavailableError(StoreError):
+    """The store cannot write now (disk full, read-only, locked, closed); nothing of the call was stored."""
+
+
+class StoreInUseError(StoreError):
+    """Another daemon owns the store."""
+
+
+class StoreVersionError(StoreError):
+    """The store was written by a newer alertd, or needs a migration first."""
+
+
+class StoreCorruptError(StoreError):
+    """The store failed its integrity check."""
+
+
+class DuplicateEventsError(StoreError):
+    """Some idempotency keys of a commit are already stored; `known` maps (workspace, event id) to the stored number."""
+
+    def __init__(self, known: Mapping[tuple[str, str], int]) -> None:
+        self.known = dict(known)
+        super().__init__(f"{len(self.known)} events are already stored")
+
+
+class NotFoundError(AlertdError):
+    """No such thing; the message names it."""
+
+
+class ConflictError(AlertdError):
+    """The thing is not in a state that allows this; the message says which state it is in."""
+
+
+class ServiceFailedError(AlertdError):
+    """An essential service died; `__cause__` says why."""

@@ -1,0 +1,1 @@
+"""The edge that takes records in: Kafka and HTTP."""

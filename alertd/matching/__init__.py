@@ -1,0 +1,1 @@
+"""Patterns over event types, pure: one pattern, and the index of all channels."""

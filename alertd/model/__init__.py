@@ -1,0 +1,1 @@
+"""What things are: values and resources, no behaviour beyond their own shape."""

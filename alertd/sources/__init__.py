@@ -1,0 +1,1 @@
+"""Decoders of input formats, pure: bytes in, events out, or the fields that are wrong."""

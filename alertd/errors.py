@@ -25,6 +25,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -43,6 +45,7 @@ class Problem:
     pointer: str
     detail: str
 
+    @override
     def __str__(self) -> str:
         """Read as `pointer: detail`."""
         return f"{self.pointer}: {self.detail}" if self.pointer else self.detail
@@ -61,6 +64,7 @@ class ConfigProblem:
     found: str
     expected: str
 
+    @override
     def __str__(self) -> str:
         """Read as `file:line: path: found …; expected …`."""
         place = f"{self.file}:{self.line}" if self.line else self.file
@@ -80,9 +84,7 @@ class DecodeError(AlertdError):
     """Bytes that are not an event; `problems` lists every bad place."""
 
     def __init__(self, problems: Sequence[Problem] | str) -> None:
-        self.problems: tuple[Problem, ...] = (
-            (Problem("", problems),) if isinstance(problems, str) else tuple(problems)
-        )
+        self.problems: tuple[Problem, ...] = (Problem("", problems),) if isinstance(problems, str) else tuple(problems)
         super().__init__("; ".join(map(str, self.problems)))
 
 

@@ -1,0 +1,167 @@
+"""Every metric of alertd, in one place: each help text says what a person learns from it.
+
+Hot paths keep the children that `labels()` returns. Label values are names that an operator chose, never text of an event.
+"""
+
+from __future__ import annotations
+
+import platform
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
+_SIZES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+
+
+class Metrics:
+    """All metrics, registered in a registry of their own (never the process-wide one)."""
+
+    def __init__(self, version: str = "") -> None:
+        self.registry = CollectorRegistry()
+        self._intake()
+        self._decisions()
+        self._deliveries()
+        self._daemon(version)
+
+    def _intake(self) -> None:
+        own = self.registry
+        self.events = Counter(
+            "alertd_events",
+            "Events that arrived, by source (http, kafka) and result: accepted, duplicate (an id seen before; nothing "
+            "was done twice), rejected (could not be read).",
+            ["source", "result"],
+            registry=own,
+        )
+        self.intake_queued = Gauge(
+            "alertd_intake_queued_events",
+            "Events that are read but not yet committed. Near alertd_intake_capacity_events the intake answers 429 and "
+            "Kafka is paused.",
+            registry=own,
+        )
+        self.intake_capacity = Gauge(
+            "alertd_intake_capacity_events", "Bound of alertd_intake_queued_events.", registry=own
+        )
+        self.intake_refused = Counter(
+            "alertd_intake_refused",
+            "Requests refused whole, by reason: full (429), store (503), unauthorized (401), forbidden (403), "
+            "too_large (413), malformed (400, 415, 422), rate (429 of intake.http.rate_per_second).",
+            ["reason"],
+            registry=own,
+        )
+        self.commit_seconds = Histogram(
+            "alertd_commit_seconds", "How long one commit of a batch took.", buckets=_SECONDS, registry=own
+        )
+        self.commit_events = Histogram(
+            "alertd_commit_events", "How many events one commit held.", buckets=_SIZES, registry=own
+        )
+        self.commit_failures = Counter(
+            "alertd_commit_failures",
+            "Commits that the store could not write; nothing of them was acknowledged.",
+            registry=own,
+        )
+        self.kafka_lag = Gauge(
+            "alertd_kafka_lag_records",
+            "Records in a partition that are not yet committed here.",
+            ["topic", "partition"],
+            registry=own,
+        )
+        self.kafka_paused = Gauge(
+            "alertd_kafka_paused_partitions", "Partitions that wait because the intake is full.", registry=own
+        )
+        self.kafka_rebuilds = Counter(
+            "alertd_kafka_consumer_rebuilds",
+            "How often the consumer was thrown away and made anew because it broke or stalled.",
+            registry=own,
+        )
+        self.kafka_connected = Gauge(
+            "alertd_kafka_connected",
+            "1 while a consumer runs, 0 while it is being built or the broker is away.",
+            registry=own,
+        )
+
+    def _decisions(self) -> None:
+        own = self.registry
+        self.verdicts = Counter(
+            "alertd_verdicts",
+            "Decisions, by subscription: sent, or the field that decided against it.",
+            ["workspace", "subscription", "verdict"],
+            registry=own,
+        )
+        self.ruleset_channels = Gauge(
+            "alertd_ruleset_channels", "Channels in the ruleset that decides now.", registry=own
+        )
+        self.reload_success = Gauge(
+            "alertd_config_reload_success",
+            "1 when the last reload was taken, 0 when its file was refused.",
+            registry=own,
+        )
+        self.matching_fallbacks = Counter(
+            "alertd_matching_fallbacks",
+            "Look-ups that had to try every pattern alone because the pattern set failed its self-check.",
+            registry=own,
+        )
+
+    def _deliveries(self) -> None:
+        own = self.registry
+        where = ["workspace", "destination"]
+        self.deliveries = Counter(
+            "alertd_deliveries",
+            "Deliveries that came to an end or wait again, by state: delivered, retrying, dead, cancelled.",
+            [*where, "state"],
+            registry=own,
+        )
+        self.attempts = Counter(
+            "alertd_attempts",
+            "Attempts, by outcome: delivered, retry_later, rejected, gone, ambiguous.",
+            [*where, "outcome"],
+            registry=own,
+        )
+        self.attempt_seconds = Histogram(
+            "alertd_attempt_seconds", "How long attempts took.", where, buckets=_SECONDS, registry=own
+        )
+        self.event_to_delivery_seconds = Histogram(
+            "alertd_event_to_delivery_seconds",
+            "Time from an event's acceptance to the receiver's acceptance of its delivery, retries included.",
+            buckets=_SECONDS,
+            registry=own,
+        )
+        self.lane_depth = Gauge(
+            "alertd_lane_depth", "Deliveries in a lane's memory: waiting or in flight.", where, registry=own
+        )
+        self.lane_capacity = Gauge("alertd_lane_capacity", "Bound of alertd_lane_depth.", where, registry=own)
+        self.outbox = Gauge(
+            "alertd_outbox_deliveries",
+            "Deliveries in the store that are not final, by state (pending, retrying); counted every few seconds.",
+            [*where, "state"],
+            registry=own,
+        )
+        self.breaker_open = Gauge(
+            "alertd_breaker_open",
+            "1 while a destination failed so often that its lane only probes it.",
+            where,
+            registry=own,
+        )
+        self.destination_disabled = Gauge(
+            "alertd_destination_disabled",
+            "1 while a destination takes nothing: switched off, or it answered 410.",
+            where,
+            registry=own,
+        )
+
+    def _daemon(self, version: str) -> None:
+        own = self.registry
+        self.loop_lag_seconds = Gauge(
+            "alertd_loop_lag_seconds",
+            "How late the event loop ran its last one-second tick: the pause that everything else felt.",
+            registry=own,
+        )
+        self.retained = Counter(
+            "alertd_retention_deleted_events",
+            "Events deleted because they were older than store.retention_days.",
+            registry=own,
+        )
+        self.build_info = Gauge(
+            "alertd_build_info", "Always 1; the labels say what runs.", ["version", "python"], registry=own
+        )
+        self.build_info.labels(version, platform.python_version()).set(1)

@@ -1,0 +1,110 @@
+"""A delivery: one alert to one destination, with its state, its attempts and their outcomes.
+
+    pending ──▶ in_flight ──▶ delivered
+                   │  ▲
+                   ▼  │
+                retrying        in_flight ──▶ dead        pending | retrying ──▶ cancelled
+
+`in_flight` is known to the lane alone and never stored: after a crash such a delivery is pending or retrying again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+ANSWER_MAX: Final = 1024
+"""How much of a receiver's answer is kept, in bytes."""
+
+
+class DeliveryState(IntEnum):
+    """Where a delivery stands; the numbers are what the store keeps."""
+
+    PENDING = 0
+    RETRYING = 1
+    DELIVERED = 2
+    DEAD = 3
+    CANCELLED = 4
+
+    @property
+    def word(self) -> str:
+        """The word used in API, logs and metrics."""
+        return self.name.lower()
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self >= DeliveryState.DELIVERED
+
+
+class OutcomeKind(IntEnum):
+    """What one attempt came to; the numbers are what the store keeps."""
+
+    DELIVERED = 0
+    RETRY_LATER = 1
+    REJECTED = 2
+    GONE = 3
+    AMBIGUOUS = 4
+
+    @property
+    def word(self) -> str:
+        """The word used in API, logs and metrics."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The value of one attempt.
+
+    Shapes: `status` is the provider's code (HTTP status) or None; `detail` says what went wrong, for people, empty on
+    success; `answer` is the first kilobyte of what the receiver said; `retry_after_seconds` is what it asked for.
+    """
+
+    kind: OutcomeKind
+    status: int | None = None
+    detail: str = ""
+    answer: bytes = b""
+    retry_after_seconds: float | None = None
+
+
+DELIVERED: Final = Outcome(OutcomeKind.DELIVERED)
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One alert to one destination, as lanes carry it.
+
+    Shapes: `id` and `event_number` as in `alertd.model.ids`; `*_id` are the store's numbers of named resources;
+    `attempts` counts those made so far; `next_at_ms` is when it is due; `payload` is the event's JSON.
+    """
+
+    id: int
+    event_number: int
+    destination_id: int
+    subscription_id: int
+    channel_id: int
+    attempts: int
+    next_at_ms: int
+    event_type: str
+    payload: bytes
+    trigger: str | None = None
+    replay_of: int | None = None
+    created_at_ms: int = 0
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One finished attempt and what it means for its delivery: the unit in which outcomes are stored.
+
+    Shapes: `number` from 1; `duration_us` in microseconds; `state` is the delivery's state after it; `next_at_ms` is
+    when it is due again (only while retrying).
+    """
+
+    delivery_id: int
+    number: int
+    started_at_ms: int
+    duration_us: int
+    outcome: Outcome
+    state: DeliveryState
+    next_at_ms: int | None = None

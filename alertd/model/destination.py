@@ -1,0 +1,81 @@
+"""A destination: one configured endpoint of a destination type, with its queue, retries and breaker."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field
+
+from alertd.model.fields import PositiveSeconds, Resource, Seconds, Slug, Title
+
+Positive = Annotated[int, Field(gt=0)]
+R = TypeVar("R", bound=Resource)
+
+
+class QueueOptions(Resource):
+    """A lane's bounds."""
+
+    capacity: Positive = Field(1000, description="deliveries in memory; the rest waits in the store")
+    concurrency: Positive = Field(8, description="attempts at the same time")
+    rate_per_second: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="attempts a second; null: unlimited"
+    )
+    spill_max: Positive | None = Field(None, description="deliveries waiting in the store; null: unlimited")
+
+
+class RetryOptions(Resource):
+    """When a delivery is attempted again, and when no more."""
+
+    max_attempts: Positive = 12
+    initial_seconds: PositiveSeconds = 5
+    factor: Annotated[float, Field(ge=1)] = 2
+    max_seconds: PositiveSeconds = 3600
+    jitter: Literal["full", "none"] = "full"
+    give_up_after_seconds: PositiveSeconds = 86400
+    retry_after_max_seconds: PositiveSeconds = 86400
+
+
+class BreakerOptions(Resource):
+    """When a lane stops trying: after `failures` in a row, for `cool_seconds`, then one probe."""
+
+    failures: Positive = 10
+    cool_seconds: Seconds = 30
+
+
+class Destination(Resource):
+    """One configured endpoint. `settings` belongs to the type and is validated by it; queue, retry and breaker set here
+    override the defaults of `delivery` field by field.
+    """  # noqa: D205 - one thought, two lines
+
+    name: Slug
+    title: Title = ""
+    type: str
+    settings: dict[str, Any] = Field(default_factory=dict, repr=False)
+    queue: QueueOptions = QueueOptions()
+    retry: RetryOptions = RetryOptions()
+    breaker: BreakerOptions = BreakerOptions()
+    timeout_seconds: PositiveSeconds | None = Field(None, description="null: delivery.timeout_seconds")
+    per_subscription: bool = Field(False, description="one delivery for each subscription that matched")
+    enabled: bool = True
+
+
+class DeliveryOptions(Resource):
+    """The defaults of every destination (`delivery` in the configuration)."""
+
+    queue: QueueOptions = QueueOptions()
+    retry: RetryOptions = RetryOptions()
+    breaker: BreakerOptions = BreakerOptions()
+    timeout_seconds: PositiveSeconds = 10
+
+    def for_destination(self, own: Destination) -> DeliveryOptions:
+        """Lay a destination's own options over these defaults, field by field."""
+        return DeliveryOptions(
+            queue=_overlay(self.queue, own.queue),
+            retry=_overlay(self.retry, own.retry),
+            breaker=_overlay(self.breaker, own.breaker),
+            timeout_seconds=self.timeout_seconds if own.timeout_seconds is None else own.timeout_seconds,
+        )
+
+
+def _overlay(base: R, own: R) -> R:
+    return base.model_copy(update={name: getattr(own, name) for name in own.model_fields_set})

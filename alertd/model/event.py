@@ -1,0 +1,60 @@
+"""An event: one immutable fact, as the pipeline and the engine carry it.
+
+`payload` is the event's whole normalised JSON object (interface.md §1), the bytes that are stored and delivered;
+`body` is the same as Python values, for matchers. Decoders in `alertd.sources` make events; nothing else does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from alertd.model.severity import Severity
+
+NAME_MAX: Final = 256
+"""Greatest length of an event's type and of its id, in characters."""
+LABELS_MAX: Final = 64
+"""Greatest number of labels of one event."""
+LABEL_NAME_MAX: Final = 128
+"""Greatest length of a label's name, in characters."""
+LABEL_VALUE_MAX: Final = 1024
+"""Greatest length of a label's value, in characters."""
+
+
+@dataclass(slots=True)
+class Event:
+    """One event. Not frozen only because freezing costs a microsecond an event; nobody changes one.
+
+    Shapes: `id` is the idempotency key inside `workspace`, empty while it is still to be made; `time` is RFC 3339 text;
+    `payload` ends in `}` and, while `id` is empty, carries no `"id"` member.
+    """
+
+    type: str
+    id: str
+    workspace: str
+    project: str
+    environment: str
+    severity: Severity
+    time: str
+    key: str
+    body: dict[str, Any]
+    payload: bytes
+    trigger: str | None = None
+
+
+def with_id(event: Event, made: str) -> None:
+    """Give an event that brought no id the one that was made for it, in its payload too (the one exception)."""
+    event.id = made
+    event.body["id"] = made
+    event.payload = b'{"id":"' + made.encode() + b'",' + event.payload[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How large input may be. Units: bytes, counts, levels of nesting."""
+
+    max_event_bytes: int = 256 * 1024
+    max_body_bytes: int = 1024 * 1024
+    max_events: int = 1000
+    max_depth: int = 64

@@ -1,0 +1,93 @@
+"""Identities made by us: time-ordered 63-bit numbers inside, short prefixed strings outside.
+
+A number is milliseconds since 1970 in the upper 43 bits and a sequence in the lower 20: ordered by birth, unique in a
+store, and its time can be read back. Outside it is written in 13 characters of Crockford's base 32 behind a prefix
+(`dlv_…`, `alt_…`), so that text order is number order. An event that brought no id of its own gets a UUIDv7 made from
+its number, so that the number can be read back from it and no index is needed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from alertd.clock import Clock
+
+SEQUENCE_BITS: Final = 20
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_VALUES: Final = {c: i for i, c in enumerate(_ALPHABET)}
+_DIGITS: Final = 13
+_SALT_BITS: Final = 54
+
+ALERT: Final = "alt"
+DELIVERY: Final = "dlv"
+REJECTED: Final = "rej"
+TOKEN: Final = "tok"  # noqa: S105 - a prefix
+
+
+class IdSource:
+    """Hands out ranges of numbers, ordered by time; `floor` is the greatest number already in the store."""
+
+    def __init__(self, clock: Clock, floor: int = 0) -> None:
+        self._clock = clock
+        self._last = floor
+
+    def take(self, count: int = 1) -> int:
+        """Reserve `count` numbers in a row and return the first."""
+        first = max(self._clock.now_ms() << SEQUENCE_BITS, self._last + 1)
+        self._last = first + count - 1
+        return first
+
+
+def milliseconds(number: int) -> int:
+    """When the number was made, in milliseconds since 1970."""
+    return number >> SEQUENCE_BITS
+
+
+def first_of(ms: int) -> int:
+    """Return the smallest number that can be made at `ms`."""
+    return ms << SEQUENCE_BITS
+
+
+def format_id(prefix: str, number: int) -> str:
+    """Write a number as it is shown outside, e.g. `dlv_01hx…`."""
+    digits = [_ALPHABET[(number >> shift) & 31] for shift in range(5 * (_DIGITS - 1), -1, -5)]
+    return f"{prefix}_{''.join(digits)}"
+
+
+def parse_id(prefix: str, text: str) -> int | None:
+    """Read a number back; None when the text is not an id with this prefix."""
+    head, _, digits = text.partition("_")
+    if head != prefix or len(digits) != _DIGITS:
+        return None
+    number = 0
+    for char in digits:
+        value = _VALUES.get(char)
+        if value is None:
+            return None
+        number = number << 5 | value
+    return number if number < 1 << 63 else None
+
+
+def made_event_id(number: int, salt: int) -> str:
+    """Make the UUIDv7 of an event that brought no id; `salt` is the store's own 54-bit constant."""
+    sequence = number & 0xFFFFF
+    high = (number >> SEQUENCE_BITS) << 16 | 0x7000 | sequence >> 8
+    low = 0b10 << 62 | (sequence & 0xFF) << _SALT_BITS | salt
+    text = f"{high << 64 | low:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def made_event_number(text: str, salt: int) -> int | None:
+    """Read the number back from an id made by `made_event_id` with the same salt; None for any other text."""
+    if len(text) != 36:  # noqa: PLR2004 - the length of a UUID's text
+        return None
+    try:
+        value = UUID(text).int
+    except ValueError:
+        return None
+    if value & ((1 << _SALT_BITS) - 1) != salt:
+        return None
+    number = (value >> 80) << SEQUENCE_BITS | ((value >> 64) & 0xFFF) << 8 | (value >> _SALT_BITS) & 0xFF
+    return number if made_event_id(number, salt) == text else None

@@ -1,0 +1,248 @@
+"""What the rest of alertd asks of a store: small protocols, one for each consumer.
+
+Every method that writes is atomic: when it raises, nothing of it was stored. `StoreUnavailableError` means that the
+store cannot write now and that the call may be repeated. A write that has been awaited is durable against power loss.
+No protocol assumes that only this process writes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from alertd.engine.plan import CooldownKey, Plan
+    from alertd.model.delivery import Attempt, Delivery, DeliveryState
+    from alertd.model.token import Token
+
+NameKey = tuple[str, str, str]
+"""(kind, workspace, name); kind is one of workspace, channel, destination, subscription."""
+
+Partition = tuple[str, int]
+"""(topic, partition)"""
+
+
+@dataclass(slots=True)
+class RejectedRecord:
+    """A Kafka record that could not be read; `bytes` is its value up to a bound, `size` its true length."""
+
+    id: int
+    workspace: str
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    bytes: bytes
+    size: int
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one pipeline commit stores, all of it or nothing.
+
+    Shapes: `revision` numbers the ruleset that planned it; `positions` maps partitions to the offset of the next
+    record to read; `cooldowns` is the merged change of all plans.
+    """
+
+    revision: int = 0
+    plans: list[Plan] = field(default_factory=list)
+    positions: dict[Partition, int] = field(default_factory=dict)
+    rejected: list[RejectedRecord] = field(default_factory=list)
+    cooldowns: dict[CooldownKey, int] = field(default_factory=dict)
+
+
+class PipelineStore(Protocol):
+    """What the pipeline needs."""
+
+    async def commit(self, batch: Batch) -> None:
+        """Store a batch in one transaction.
+
+        Raises DuplicateEventsError when ids of its events (those not made by us, or made by us and stored) are known,
+        StoreUnavailableError when the store cannot write.
+        """
+
+    async def positions(self) -> dict[Partition, int]:
+        """All stored Kafka positions: the offset of the next record to read."""
+
+    async def set_position(self, partition: Partition, offset: int) -> None:
+        """Move a position outside a commit (a topic made anew)."""
+
+    async def cooldowns(self, now_ms: int) -> dict[CooldownKey, int]:
+        """All cooldowns that still rest at `now_ms`."""
+
+
+@dataclass(slots=True)
+class Due:
+    """A page of the outbox: deliveries that are due, oldest due first; when the next one will be; whether more are due."""
+
+    deliveries: list[Delivery]
+    next_at_ms: int | None
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationState:
+    """What outlives a restart about a destination: why it is disabled, since when; until when its lane rests."""
+
+    disabled_reason: str = ""
+    disabled_at_ms: int | None = None
+    paused_until_ms: int | None = None
+
+
+class OutboxStore(Protocol):
+    """What delivery needs."""
+
+    async def due(self, destination_id: int, now_ms: int, limit: int, held: Collection[int]) -> Due:
+        """Up to `limit` deliveries of a destination that are due and not among `held`. Writes nothing."""
+
+    async def destinations_with_work(self) -> list[int]:
+        """Ids of all destinations that have deliveries which are not final."""
+
+    async def record(self, attempts: Sequence[Attempt]) -> None:
+        """Store finished attempts and their deliveries' new states, in one transaction.
+
+        A delivery that retention or a cancel removed meanwhile stays as it is.
+        """
+
+    async def cancel_destination(self, destination_id: int, reason: str, held: Collection[int]) -> int:
+        """Cancel all pending and retrying deliveries of a destination but `held`, in slices; return how many."""
+
+    async def cancel(self, delivery_id: int, reason: str) -> DeliveryState:
+        """Cancel one delivery if it is pending or retrying; return its state now. Raises NotFoundError."""
+
+    async def expire(self, destination_id: int, created_before_ms: int, reason: str, held: Collection[int]) -> int:
+        """Make dead all pending and retrying deliveries made before a time, but `held`; return how many."""
+
+    async def replay(self, delivery_id: int, new_id: int, now_ms: int) -> Delivery:
+        """Store a new delivery `new_id` that repeats a final one and names it as its origin.
+
+        Raises NotFoundError, and ConflictError when the delivery is not final.
+        """
+
+    async def destination_states(self) -> dict[int, DestinationState]:
+        """Everything kept about destinations, by destination id."""
+
+    async def set_destination_state(self, destination_id: int, state: DestinationState) -> None:
+        """Keep a destination's state."""
+
+    async def outbox_counts(self) -> dict[tuple[int, DeliveryState], int]:
+        """How many deliveries are pending and retrying, by (destination id, state)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Items, newest first, and the number to continue below (None: this was the last page)."""
+
+    items: list[dict[str, Any]]
+    next_below: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which rows of the history. None: any. `below` continues a page; `since_ms` and `until_ms` bound the time."""
+
+    workspace: str | None = None
+    below: int | None = None
+    limit: int = 50
+    type: str | None = None
+    project: str | None = None
+    environment: str | None = None
+    severity: str | None = None
+    destination: str | None = None
+    subscription: str | None = None
+    state: str | None = None
+    alert_number: int | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+
+class HistoryStore(Protocol):
+    """What the API reads. Rows are plain dicts with the store's own numbers:
+
+    event: `number, workspace_id, type, matched, payload (bytes), verdicts (bytes), revision`
+    delivery: `id, event_number, event_type, payload, workspace_id, destination_id, subscription_id, channel_id, state (DeliveryState),
+    attempts, next_at_ms, started_at_ms, duration_us, outcome, status, detail, answer, replay_of`
+    attempt: `number, started_at_ms, duration_us, outcome (OutcomeKind), status, detail, answer`
+    rejected: `id, workspace_id, topic, partition, offset, reason, bytes, size`
+    """  # noqa: D400 - the table belongs together
+
+    async def events(self, which: Filter, *, matched: bool | None = None) -> Page:
+        """Accepted events, newest first; `matched` True gives the alerts alone."""
+
+    async def event(self, workspace: str, event_id: str) -> dict[str, Any] | None:
+        """One event by its own id."""
+
+    async def event_by_number(self, number: int) -> dict[str, Any] | None:
+        """One event by its number (an alert's id)."""
+
+    async def deliveries(self, which: Filter) -> Page:
+        """Deliveries, newest first."""
+
+    async def delivery(self, delivery_id: int) -> dict[str, Any] | None:
+        """One delivery."""
+
+    async def attempts(self, delivery_id: int) -> list[dict[str, Any]]:
+        """All attempts of a delivery, first to last."""
+
+    async def rejected(self, which: Filter) -> Page:
+        """Rejected records, newest first (only `workspace`, `below` and `limit` are looked at)."""
+
+
+class TokenStore(Protocol):
+    """What authentication needs."""
+
+    async def tokens(self) -> list[Token]:
+        """All kept tokens."""
+
+    async def add_token(self, token: Token) -> None:
+        """Keep a token. Raises ConflictError when the name is taken in its workspace."""
+
+    async def remove_token(self, token_id: int) -> None:
+        """Forget a token. Raises NotFoundError."""
+
+
+class NameStore(Protocol):
+    """What gives named resources their lasting numbers."""
+
+    async def intern(self, keys: Sequence[NameKey]) -> dict[NameKey, int]:
+        """The numbers of all these names, making those that are new; a name keeps its number for ever."""
+
+    async def names(self) -> Mapping[int, NameKey]:
+        """Every name ever given, by number."""
+
+    async def get_meta(self, key: str) -> str | None:
+        """A small fact kept in the store (`kafka_instance_id`, …)."""
+
+    async def set_meta(self, key: str, value: str) -> None:
+        """Keep a small fact."""
+
+
+class MaintenanceStore(Protocol):
+    """What housekeeping needs."""
+
+    @property
+    def salt(self) -> int:
+        """The store's 54-bit constant in the ids that it makes for events."""
+
+    async def newest_number(self) -> int:
+        """The greatest number ever given to an event or a delivery; 0 in an empty store."""
+
+    async def retain(self, before_ms: int, limit: int) -> int:
+        """Delete up to `limit` events received before a time whose deliveries are all final, with all that hangs on
+        them, and rejected records as old; return how many events went. Call again until it returns 0.
+        """  # noqa: D205 - one thought, two lines
+
+    async def backup(self, path: str) -> None:
+        """Write a consistent copy to a new file while everything goes on."""
+
+    async def healthy(self) -> bool:
+        """Whether the store can write now."""
+
+
+class Store(PipelineStore, OutboxStore, HistoryStore, TokenStore, NameStore, MaintenanceStore, Protocol):
+    """All of it, as the composition root holds it. Open with the adapter's own factory, close when all is done."""
+
+    async def close(self) -> None:
+        """Finish what was asked, then close."""

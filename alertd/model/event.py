@@ -27,7 +27,7 @@ class Event:
     """One event. Not frozen only because freezing costs a microsecond an event; nobody changes one.
 
     Shapes: `id` is the idempotency key inside `workspace`, empty while it is still to be made; `time` is RFC 3339 text;
-    `payload` ends in `}` and, while `id` is empty, carries no `"id"` member.
+    `payload` ends in `}` and, while `id` is empty, carries no `"id"` member; `made` says that the id was made by us.
     """
 
     type: str
@@ -41,13 +41,22 @@ class Event:
     body: dict[str, Any]
     payload: bytes
     trigger: str | None = None
+    made: bool = False
+
+
+_MADE_MEMBER_BYTES: Final = len('"id":"00000000-0000-7000-8000-000000000000",')
 
 
 def with_id(event: Event, made: str) -> None:
-    """Give an event that brought no id the one that was made for it, in its payload too (the one exception)."""
+    """Give an event that brought no id the one that was made for it, in its payload too (the one exception).
+
+    Doing it again, when the event is planned anew under another number, replaces the id.
+    """
+    rest = event.payload[1 + _MADE_MEMBER_BYTES if event.made else 1 :]
     event.id = made
+    event.made = True
     event.body["id"] = made
-    event.payload = b'{"id":"' + made.encode() + b'",' + event.payload[1:]
+    event.payload = b'{"id":"' + made.encode() + b'",' + rest
 
 
 @dataclass(frozen=True, slots=True)

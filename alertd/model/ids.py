@@ -39,6 +39,10 @@ class IdSource:
         self._last = first + count - 1
         return first
 
+    def extend(self, count: int) -> None:
+        """Reserve `count` more right behind the last range."""
+        self._last += count
+
 
 def milliseconds(number: int) -> int:
     """When the number was made, in milliseconds since 1970."""

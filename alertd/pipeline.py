@@ -1,0 +1,370 @@
+"""The pipeline: what arrived becomes plans, plans become one commit, and only then is anything acknowledged.
+
+Batching is natural: while one commit runs, submissions pile up, and the next batch takes what is there, up to a bound.
+A submission is never split: all of it is stored or nothing. When the store cannot write, submissions of HTTP fail at
+once (503) and those of Kafka are kept and tried again, so that their order and positions hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import ChainMap, Counter, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Protocol
+
+import structlog
+
+from alertd.engine.router import EngineState, plan
+from alertd.errors import DuplicateEventsError, IntakeFullError, StoreUnavailableError
+from alertd.model.event import with_id
+from alertd.model.ids import made_event_id
+from alertd.store.base import Batch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from prometheus_client import Counter as Counted
+
+    from alertd.clock import Clock
+    from alertd.engine.plan import CooldownKey, Plan
+    from alertd.engine.ruleset import Ruleset
+    from alertd.metrics import Metrics
+    from alertd.model.delivery import Delivery
+    from alertd.model.event import Event
+    from alertd.model.ids import IdSource
+    from alertd.model.verdict import VerdictCode
+    from alertd.store.base import Partition, PipelineStore, RejectedRecord
+
+_log = structlog.get_logger("alertd.pipeline")
+
+BATCH_EVENTS: Final = 500
+"""A batch takes no further submission once it holds so many events (one submission may itself hold more)."""
+STORE_RETRY_SECONDS: Final = (0.1, 0.2, 0.5, 1.0)
+"""Pauses before Kafka's submissions are tried again while the store cannot write; the last one repeats."""
+
+
+class PlannedHook(Protocol):
+    """Hears of every plan that was committed (for a live view)."""
+
+    def __call__(self, plans: Sequence[Plan]) -> None:
+        """Take committed plans."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of one event of a submission."""
+
+    id: str
+    duplicate: bool
+
+
+@dataclass(slots=True)
+class Submission:
+    """What one body, or one fetch of one partition, brought. All of it is stored together, or nothing.
+
+    Shapes: `size` in bytes; for Kafka: `offsets` parallel to `events`, `next_offset` the record after the last one.
+    """
+
+    source: str
+    events: list[Event]
+    size: int
+    done: asyncio.Future[list[Accepted]]
+    partition: Partition | None = None
+    offsets: list[int] = field(default_factory=list)
+    next_offset: int = 0
+    rejected: list[RejectedRecord] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueBounds:
+    """What may wait between arrival and commit. Units: events, bytes."""
+
+    max_events: int = 10_000
+    max_bytes: int = 64 * 1024 * 1024
+
+
+class Pipeline:
+    """Takes submissions, decides with the current ruleset, commits, acknowledges, hands deliveries on."""
+
+    name = "pipeline"
+
+    def __init__(
+        self,
+        store: PipelineStore,
+        ids: IdSource,
+        salt: int,
+        clock: Clock,
+        metrics: Metrics,
+        ruleset: Ruleset,
+        deliver: Callable[[list[Delivery]], None],
+        *,
+        bounds: QueueBounds | None = None,
+        on_committed: PlannedHook | None = None,
+    ) -> None:
+        self._store = store
+        self._ids = ids
+        self._salt = salt
+        self._clock = clock
+        self._metrics = metrics
+        self._ruleset = ruleset
+        self._deliver = deliver
+        self._bounds = bounds or QueueBounds()
+        self._on_committed = on_committed
+        self._queue: deque[Submission] = deque()
+        self._queued_events = 0
+        self._queued_bytes = 0
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._stopping = False
+        self._failures = 0
+        self._verdict_children: dict[tuple[int, int], Counted] = {}
+        self.cooldowns: dict[CooldownKey, int] = {}
+        self.disabled: frozenset[int] = frozenset()
+        self.positions: dict[Partition, int] = {}
+        metrics.intake_capacity.set(self._bounds.max_events)
+
+    # -- what others ask ------------------------------------------------------------------------------------------
+
+    @property
+    def ruleset(self) -> Ruleset:
+        """The ruleset that decides now."""
+        return self._ruleset
+
+    def state(self) -> EngineState:
+        """What deciding depends on now, for explaining."""
+        return EngineState(self.cooldowns, self.disabled)
+
+    async def swap(self, ruleset: Ruleset) -> None:
+        """Decide with another ruleset from the next batch on; return when no batch of the old one is under way."""
+        self._ruleset = ruleset
+        self._metrics.ruleset_channels.set(ruleset.channel_count)
+        await self._idle.wait()
+
+    async def submit(self, events: list[Event], size: int, source: str = "http") -> list[Accepted]:
+        """Store events and return what became of each, in order.
+
+        Raises IntakeFullError when the queue is full, StoreUnavailableError when the store cannot write.
+        """
+        submission = Submission(source, events, size, asyncio.get_running_loop().create_future())
+        self.offer(submission)
+        return await submission.done
+
+    def offer(self, submission: Submission) -> None:
+        """Queue a submission; its future tells the rest. Raises IntakeFullError when the queue is full."""
+        if self._stopping:
+            raise IntakeFullError
+        if self._queue and not self.has_room(len(submission.events), submission.size):
+            raise IntakeFullError
+        self._queue.append(submission)
+        self._queued_events += len(submission.events)
+        self._queued_bytes += submission.size
+        self._wake.set()
+
+    def has_room(self, events: int = 1, size: int = 1) -> bool:
+        """Whether so much more may be queued."""
+        return (
+            self._queued_events + events <= self._bounds.max_events
+            and self._queued_bytes + size <= self._bounds.max_bytes
+        )
+
+    @property
+    def queued_events(self) -> int:
+        """How many events wait for their commit, those of the batch under way included."""
+        return self._queued_events
+
+    def assign(self, partition: Partition, offset: int) -> None:
+        """Take a partition on from an offset: records before it are done already."""
+        self.positions[partition] = offset
+
+    async def revoke(self, partitions: Iterable[Partition]) -> None:
+        """Forget what is queued of these partitions; return when nothing of them is under way."""
+        gone = set(partitions)
+        for submission in [s for s in self._queue if s.partition in gone]:
+            self._queue.remove(submission)
+            self._release(submission)
+            submission.done.cancel()
+        await self._idle.wait()
+
+    # -- the service ----------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Take nothing more; `run` returns when what is queued is committed."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Commit batch after batch."""
+        while True:
+            while not self._queue:
+                if self._stopping:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+            batch = self._take()
+            self._idle.clear()
+            try:
+                await self._process(batch)
+            finally:
+                self._idle.set()
+            self._metrics.intake_queued.set(self._queued_events)
+            if self._failures:
+                await self._pause()
+
+    def _take(self) -> list[Submission]:
+        taken = [self._queue.popleft()]
+        events = len(taken[0].events)
+        while self._queue and events < BATCH_EVENTS:
+            taken.append(self._queue.popleft())
+            events += len(taken[-1].events)
+        return taken
+
+    async def _pause(self) -> None:
+        seconds = STORE_RETRY_SECONDS[min(self._failures, len(STORE_RETRY_SECONDS)) - 1]
+        if all(s.partition is not None for s in self._queue):
+            await asyncio.sleep(seconds)
+
+    def _release(self, submission: Submission) -> None:
+        self._queued_events -= len(submission.events)
+        self._queued_bytes -= submission.size
+
+    # -- one batch ------------------------------------------------------------------------------------------------
+
+    async def _process(self, submissions: list[Submission]) -> None:
+        work = _Work(submissions, self.positions)
+        while True:
+            self._plan(work)
+            started = self._clock.monotonic()
+            try:
+                await self._store.commit(work.batch)
+            except DuplicateEventsError as error:
+                work.known.update(error.known)
+            except StoreUnavailableError as error:
+                self._failed(submissions, error)
+                return
+            else:
+                self._metrics.commit_seconds.observe(self._clock.monotonic() - started)
+                self._committed(work)
+                return
+
+    def _plan(self, work: _Work) -> None:
+        now_ms = self._clock.now_ms()
+        work.begin(self._ruleset.revision)
+        state = EngineState(ChainMap(work.batch.cooldowns, self.cooldowns), self.disabled)
+        for event in work.fresh():
+            number = self._ids.take()
+            if not event.id or event.made:
+                with_id(event, made_event_id(number, self._salt))
+            decided = plan(self._ruleset, state, event, number, now_ms)
+            self._ids.extend(len(decided.deliveries))
+            work.batch.plans.append(decided)
+            if decided.cooldowns:
+                work.batch.cooldowns.update(decided.cooldowns)
+
+    def _failed(self, submissions: list[Submission], error: StoreUnavailableError) -> None:
+        self._failures += 1
+        self._metrics.commit_failures.inc()
+        _log.error("commit.failed", events=sum(len(s.events) for s in submissions), error=str(error))
+        kept = [s for s in submissions if s.partition is not None]
+        for submission in submissions:
+            if submission.partition is None:
+                self._release(submission)
+                if not submission.done.done():
+                    submission.done.set_exception(StoreUnavailableError(str(error)))
+        self._queue.extendleft(reversed(kept))
+
+    def _committed(self, work: _Work) -> None:
+        if self._failures:
+            _log.info("commit.recovered", failures=self._failures)
+            self._failures = 0
+        batch = work.batch
+        self.cooldowns.update(batch.cooldowns)
+        self.positions.update(batch.positions)
+        deliveries = [delivery for decided in batch.plans for delivery in decided.deliveries]
+        if deliveries:
+            self._deliver(deliveries)
+        for submission in work.submissions:
+            self._release(submission)
+            if not submission.done.done():
+                submission.done.set_result(work.results(submission))
+        self._count(work)
+        if self._on_committed is not None and batch.plans:
+            self._on_committed(batch.plans)
+
+    def _count(self, work: _Work) -> None:
+        metrics, batch = self._metrics, work.batch
+        metrics.commit_events.observe(len(batch.plans))
+        for (source, result), count in work.tally().items():
+            metrics.events.labels(source, result).inc(count)
+        decided = Counter((v.subscription_id, v.code) for p in batch.plans for v in p.verdicts)
+        for (subscription_id, code), count in decided.items():
+            self._verdict_child(subscription_id, code).inc(count)
+
+    def _verdict_child(self, subscription_id: int, code: VerdictCode) -> Counted:
+        child = self._verdict_children.get((subscription_id, code))
+        if child is None:
+            _, workspace, name = self._ruleset.names[subscription_id]
+            child = self._metrics.verdicts.labels(workspace, name, code.word)
+            self._verdict_children[subscription_id, code] = child
+        return child
+
+
+class _Work:
+    """One batch under way: its submissions, what of them is new, and the commit that is being made of it."""
+
+    def __init__(self, submissions: list[Submission], positions: Mapping[Partition, int]) -> None:
+        self.submissions = submissions
+        self.known: dict[tuple[str, str], int] = {}
+        self.batch = Batch()
+        self._positions = positions
+        self._repeated: set[int] = set()
+
+    def begin(self, revision: int) -> None:
+        """Start the commit anew: positions and rejected records, no plans yet."""
+        self.batch = Batch(revision)
+        self._repeated.clear()
+        for submission in self.submissions:
+            if submission.partition is not None:
+                at = self._at(submission)
+                if submission.next_offset > at:
+                    self.batch.positions[submission.partition] = submission.next_offset
+                self.batch.rejected += [r for r in submission.rejected if r.offset >= at]
+
+    def fresh(self) -> Iterator[Event]:
+        """Every event that is neither stored already nor earlier in this batch."""
+        seen: set[tuple[str, str]] = set()
+        for event in self._unread():
+            if event.id and not event.made:
+                name = (event.workspace, event.id)
+                if name in seen or name in self.known:
+                    self._repeated.add(id(event))
+                    continue
+                seen.add(name)
+            yield event
+
+    def _unread(self) -> Iterator[Event]:
+        for submission in self.submissions:
+            at = self._at(submission)
+            if not submission.offsets or submission.offsets[0] >= at:
+                yield from submission.events
+            else:
+                pairs = zip(submission.events, submission.offsets, strict=True)
+                yield from (event for event, offset in pairs if offset >= at)
+
+    def _at(self, submission: Submission) -> int:
+        return self._positions.get(submission.partition, 0) if submission.partition is not None else 0
+
+    def results(self, submission: Submission) -> list[Accepted]:
+        """What became of each event of a submission."""
+        repeated = self._repeated
+        return [Accepted(event.id, id(event) in repeated) for event in submission.events]
+
+    def tally(self) -> Counter[tuple[str, str]]:
+        """How many events came, by source and result."""
+        counted: Counter[tuple[str, str]] = Counter()
+        for submission in self.submissions:
+            repeated = sum(id(event) in self._repeated for event in submission.events) if self._repeated else 0
+            counted[submission.source, "duplicate"] += repeated
+            counted[submission.source, "accepted"] += len(submission.events) - repeated
+            counted[submission.source, "rejected"] += len(submission.rejected)
+        return counted

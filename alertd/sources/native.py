@@ -1,0 +1,257 @@
+"""Native JSON (interface.md §1): one object, an array, NDJSON lines or one Kafka value.
+
+An optional field that is null is absent. An empty array and an empty NDJSON body hold no events, which is no error.
+Sizes are those of the normalised JSON. All or nothing: any problem in a body refuses the whole body.
+
+`build` is the hot path: it says yes to a good event in a straight line and None to everything else; what it refused
+is looked at again with its nulls removed, and then explained by `alertd.sources.explain`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from alertd.errors import DecodeError, NotJsonError, TooLargeError
+from alertd.model.event import LABEL_NAME_MAX, LABEL_VALUE_MAX, LABELS_MAX, Event
+from alertd.model.severity import BY_WORD, Severity
+from alertd.sources.document import check_count, check_size, is_deeper, kind_of, load, unreadable
+from alertd.sources.explain import explain
+from alertd.sources.fields import (
+    SOURCE_MAX,
+    URL_MAX,
+    is_key,
+    is_name,
+    is_place,
+    is_plain_time,
+    is_type,
+    read_time,
+    time_text,
+)
+from alertd.sources.problems import Problems
+
+if TYPE_CHECKING:
+    from alertd.sources.base import Context
+
+_INFO = Severity.INFO
+_WORD_OF = {severity: severity.word for severity in Severity}
+_severity_of = BY_WORD.get
+_REFUSED = -1000
+
+
+def decode_json(body: bytes, context: Context) -> list[Event]:
+    """Decode an object (pointers such as `/type`) or an array of them (`/3/type`). Errors: see `alertd.sources.base`."""
+    value = load(body, context)
+    problems = Problems()
+    if isinstance(value, list):
+        check_count(len(value), context)
+        decoded = [
+            build(item, context) or decode_object(item, f"/{index}", context, problems)
+            for index, item in enumerate(value)
+        ]
+        events = [event for event in decoded if event is not None]
+    elif isinstance(value, dict):
+        event = build(value, context) or decode_object(value, "", context, problems)
+        events = [] if event is None else [event]
+    else:
+        raise DecodeError(f"expected an event or an array of events, found {kind_of(value)}")
+    problems.check()
+    return events
+
+
+def decode_ndjson(body: bytes, context: Context) -> list[Event]:
+    """Decode one object per line; pointers begin with the line's index from 0, blank lines are skipped but counted.
+
+    Errors: see `alertd.sources.base`; `NotJsonError` names every line that is not JSON, beside the other problems.
+    """
+    check_size(body, context)
+    lines = [(index, line) for index, line in enumerate(body.split(b"\n")) if line and not line.isspace()]
+    check_count(len(lines), context)
+    problems = Problems()
+    events = []
+    for index, line in lines:
+        try:
+            value = orjson.loads(line)
+        except orjson.JSONDecodeError as error:
+            wrong = unreadable(error, context)
+            for problem in wrong.problems:
+                problems.add(f"/{index}", f"line {index + 1}: {problem.detail}", type(wrong))
+            continue
+        event = build(value, context) or decode_object(value, f"/{index}", context, problems)
+        if event is not None:
+            events.append(event)
+    problems.check()
+    return events
+
+
+def decode_record(value: bytes | None, context: Context) -> Event:
+    """Decode the value of one Kafka record, which holds one event. Errors: see `alertd.sources.base`."""
+    if value is None:
+        raise NotJsonError("the record has no value")
+    given = load(value, context)
+    event = build(given, context)
+    if event is None:
+        problems = Problems()
+        event = decode_object(given, "", context, problems)
+        if event is None:
+            raise problems.error()
+    return event
+
+
+def decode_object(value: Any, pointer: str, context: Context, problems: Problems) -> Event | None:
+    """Decode one parsed JSON value; None after adding to `problems` every place that is wrong, below `pointer`."""
+    if not isinstance(value, dict):
+        problems.add(pointer, f"expected an event, which is an object, found {kind_of(value)}")
+        return None
+    given = {name: item for name, item in value.items() if item is not None}
+    event = build(given, context)
+    if event is not None:
+        return event
+    before = len(problems)
+    explain(value, pointer, context, problems)
+    if len(problems) == before:
+        most = context.bounds.max_event_bytes
+        problems.add(pointer, f"the event has more than {most} bytes as JSON", TooLargeError)
+    return None
+
+
+def build(value: Any, context: Context) -> Event | None:  # noqa: C901, PLR0911, PLR0912 - the hot path: one straight line
+    """Make the event of a parsed JSON value; None when anything about it is unusual. Never raises."""
+    if value.__class__ is not dict:
+        return None
+    get = value.get
+    kind = get("type")
+    if kind.__class__ is not str or not is_type(kind):
+        return None
+    given_id = get("id")
+    body: dict[str, Any]
+    if given_id is None:
+        given_id = ""
+        body = {"type": kind}
+        taken = 1
+    elif given_id.__class__ is str and is_name(given_id):
+        body = {"id": given_id, "type": kind}
+        taken = 2
+    else:
+        return None
+    workspace = get("workspace")
+    if workspace is None:
+        workspace = context.workspace
+    elif workspace == context.workspace or (
+        not context.confined and workspace.__class__ is str and workspace in context.workspaces
+    ):
+        taken += 1
+    else:
+        return None
+    body["workspace"] = workspace
+    project = get("project")
+    if project is None:
+        project = ""
+    elif project.__class__ is str and is_place(project):
+        body["project"] = project
+        taken += 1
+    else:
+        return None
+    environment = get("environment")
+    if environment is None:
+        environment = ""
+    elif environment.__class__ is str and is_place(environment):
+        body["environment"] = environment
+        taken += 1
+    else:
+        return None
+    return _finish(
+        value, context, Event(kind, given_id, workspace, project, environment, _INFO, "", "", body, b""), taken
+    )
+
+
+def _finish(value: dict[str, Any], context: Context, event: Event, taken: int) -> Event | None:  # noqa: C901, PLR0911, PLR0912 - as above
+    """Fill in what follows the scope; `taken` counts the members that are accounted for so far."""
+    get = value.get
+    body = event.body
+    source = get("source")
+    if source is not None:
+        if source.__class__ is not str or len(source) > SOURCE_MAX:
+            return None
+        body["source"] = source
+        taken += 1
+    word = get("severity")
+    if word is None:
+        body["severity"] = "info"
+    else:
+        severity = _severity_of(word) if word.__class__ is str else None
+        if severity is None:
+            return None
+        event.severity = severity
+        body["severity"] = _WORD_OF[severity]
+        taken += 1
+    time = get("time")
+    if time is None:
+        time = time_text(context.now_ms)
+    else:
+        if time.__class__ is not str:
+            return None
+        if not is_plain_time(time):
+            time = read_time(time)
+            if time is None:
+                return None
+        taken += 1
+    event.time = body["time"] = time
+    key = get("key")
+    if key is None:
+        key = event.type
+    elif key.__class__ is str and is_key(key):
+        taken += 1
+    else:
+        return None
+    event.key = body["key"] = key
+    extra = _extras(get, body, context.bounds.max_depth - 1)
+    if taken + extra != len(value):
+        return None
+    return _seal(event, context)
+
+
+def _extras(get: Any, body: dict[str, Any], levels: int) -> int:  # noqa: C901 - as above
+    """Copy message, url, labels and data; return how many there were, far below zero when one of them is refused."""
+    taken = 0
+    message = get("message")
+    if message is not None:
+        if message.__class__ is not str:
+            return _REFUSED
+        body["message"] = message
+        taken = 1
+    url = get("url")
+    if url is not None:
+        if url.__class__ is not str or len(url) > URL_MAX:
+            return _REFUSED
+        body["url"] = url
+        taken += 1
+    labels = get("labels")
+    if labels is not None:
+        if labels.__class__ is not dict or len(labels) > LABELS_MAX:
+            return _REFUSED
+        for name, text in labels.items():
+            if text.__class__ is not str or len(text) > LABEL_VALUE_MAX or not 0 < len(name) <= LABEL_NAME_MAX:
+                return _REFUSED
+        body["labels"] = labels
+        taken += 1
+    data = get("data")
+    if data is not None:
+        if data.__class__ is not dict or is_deeper(data, levels):
+            return _REFUSED
+        body["data"] = data
+        taken += 1
+    return taken
+
+
+def _seal(event: Event, context: Context) -> Event | None:
+    """Write the payload and hold it against the bound."""
+    try:
+        payload = orjson.dumps(event.body)
+    except orjson.JSONEncodeError:  # deeper than the writer goes, where the bound allows more
+        return None
+    if len(payload) > context.bounds.max_event_bytes:
+        return None
+    event.payload = payload
+    return event

@@ -24,7 +24,7 @@ class Message:
     """One delivery as a destination type sees it.
 
     Shapes: `delivery_id` and `alert_id` are the outside forms; `attempt` counts from 1; `event` is the event's JSON;
-    `event_type` its type; `time` its RFC 3339 time; names are those that users gave.
+    `event_type` its type; `time` its RFC 3339 time (empty: read it from `event`); names are those that users gave.
     """
 
     delivery_id: str
@@ -38,6 +38,7 @@ class Message:
     event: bytes
     url: str
     test: bool = False
+    time: str = ""
 
 
 @dataclass(slots=True)

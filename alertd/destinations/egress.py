@@ -1,0 +1,259 @@
+"""The guarded sender: HTTP requests over aiohttp, to addresses that the egress guard permits and to no other.
+
+A name is resolved once per connection, its addresses are checked, and only those are connected to; the check is
+repeated at the socket, where address literals pass too, which no resolver sees. Redirects are answers, cookies and proxy
+settings of the environment are ignored, and an answer is read up to its first kilobyte.
+
+Once a status has come the answer stands, even when its body is cut off, trickles or is garbage: the receiver has
+decided, and the status says how.
+
+Whether a failed request may have been processed is known from its body: once it was handed to the network in full, a
+lost answer is ambiguous. That includes a keep-alive connection which the receiver closed while the request was on its
+way: for a POST nobody can tell it from a receiver that died while working (RFC 9112, 9.3.1), so it is never sent again
+here but reported, and the lane tries again with the same delivery id. To make it rare, idle connections are dropped after
+`KEEPALIVE_SECONDS`, sooner than the usual servers do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from aiohttp.payload import Payload
+from multidict import CIMultiDict
+from typing_extensions import override
+
+from alertd.destinations.base import HttpAnswer, SendError
+from alertd.destinations.faults import EgressRefusedError, send_error
+from alertd.destinations.guard import parse_url
+from alertd.model.delivery import ANSWER_MAX
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Awaitable, Callable
+
+    from aiohttp.abc import AbstractStreamWriter, ResolveResult
+    from yarl import URL
+
+    from alertd.destinations.base import HttpRequest
+    from alertd.destinations.guard import EgressPolicy
+
+    Lookup = Callable[[str, int], Awaitable[list[str]]]
+
+CONNECT_SECONDS: Final = 5.0
+"""Most that resolving, connecting and the TLS handshake may take together (less when the whole time-out is less)."""
+
+KEEPALIVE_SECONDS: Final = 4.0
+"""How long an idle connection is kept: node, uvicorn and Apache close theirs after 5 s, others later."""
+
+DNS_CACHE_SECONDS: Final = 10
+"""How long a name's checked addresses are used again for new connections."""
+
+LINE_BYTES_MAX: Final = 8190
+"""Bytes in an answer's status line, and in one of its headers."""
+
+HEADERS_MAX: Final = 128
+"""Headers in an answer."""
+
+READ_BUFFER_BYTES: Final = 16 * 1024
+"""Bytes of an answer that may wait unread before the connection is told to pause."""
+
+URLS_MAX: Final = 10_000
+"""URLs whose parsed and checked form is remembered."""
+
+USER_AGENT: Final = "alertd"
+
+_BODY_HEADERS: Final = CIMultiDict({"Content-Type": "application/octet-stream"})
+"""What aiohttp takes as the content type where the request names none."""
+
+
+class CheckedAddress(str):
+    """An address that passed the guard together with the host name it belongs to."""
+
+    __slots__ = ()
+
+
+class AiohttpSender:
+    """Sends through one aiohttp session, made when first used (a loop must run then).
+
+    `ssl_context` is for TLS connections (None: the system's certificates); `lookup` resolves a host name and port to
+    addresses (None: the system's resolver; raises OSError).
+    """
+
+    def __init__(
+        self, policy: EgressPolicy, *, ssl_context: ssl.SSLContext | None = None, lookup: Lookup | None = None
+    ) -> None:
+        self._policy = policy
+        self._ssl_context = ssl_context
+        self._lookup = lookup or _system_lookup
+        self._session: aiohttp.ClientSession | None = None
+        self._closed = False
+        self._urls: dict[str, URL | str] = {}
+        self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
+
+    async def send(self, request: HttpRequest, timeout_seconds: float) -> HttpAnswer:
+        """Send and return the answer (redirects are answers). Raises SendError."""
+        url = self._urls.get(request.url) or self._check(request.url)
+        if isinstance(url, str):
+            raise SendError(f"egress refused: {url}", refused=True)
+        timeout = self._timeouts.get(timeout_seconds) or self._timeout(timeout_seconds)
+        body = _Body(request.body)
+        try:
+            response = await (self._session or self._open()).request(
+                request.method,
+                url,
+                data=body,
+                headers=request.headers,
+                allow_redirects=False,
+                timeout=timeout,
+            )
+            return HttpAnswer(response.status, response.headers, await _first_bytes(response))
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise send_error(error, timeout, written=body.written) from error
+
+    async def close(self) -> None:
+        """Close all connections; what is still under way fails. Twice is fine."""
+        self._closed = True
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise SendError("the sender is closed")
+        connector = aiohttp.TCPConnector(
+            limit=0,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            ttl_dns_cache=DNS_CACHE_SECONDS,
+            resolver=_GuardedResolver(self._policy, self._lookup),
+            socket_factory=self._checked_socket,
+            ssl=self._ssl_context or True,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": USER_AGENT},
+            auto_decompress=False,
+            trust_env=False,
+            read_bufsize=READ_BUFFER_BYTES,
+            max_line_size=LINE_BYTES_MAX,
+            max_field_size=LINE_BYTES_MAX,
+            max_headers=HEADERS_MAX,
+        )
+        return self._session
+
+    def _check(self, text: str) -> URL | str:
+        """Parse and check a URL once; a refusal is remembered as its reason."""
+        if len(self._urls) >= URLS_MAX:
+            self._urls.clear()
+        found = self._policy.check_url(text) or parse_url(text)
+        self._urls[text] = found
+        return found
+
+    def _timeout(self, seconds: float) -> aiohttp.ClientTimeout:
+        connect = min(seconds, CONNECT_SECONDS)
+        made = aiohttp.ClientTimeout(total=seconds, connect=connect, sock_connect=connect)
+        self._timeouts[seconds] = made
+        return made
+
+    def _checked_socket(self, info: tuple[Any, Any, int, str, tuple[Any, ...]]) -> socket.socket:
+        """Make the socket for one address, the last gate: `info` is what is connected to next."""
+        family, kind, protocol, _, (address, *_) = info
+        if not isinstance(address, CheckedAddress) and (reason := self._policy.check_address("", address)):
+            raise EgressRefusedError(reason)
+        return socket.socket(family, kind, protocol)
+
+
+class _GuardedResolver(AbstractResolver):
+    """Resolves names to those of their addresses that the guard permits."""
+
+    def __init__(self, policy: EgressPolicy, lookup: Lookup) -> None:
+        self._policy = policy
+        self._lookup = lookup
+
+    @override
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        reasons = {address: self._policy.check_address(host, address) for address in await self._lookup(host, port)}
+        good = [address for address, reason in reasons.items() if reason is None]
+        if not good:
+            raise _refusal(reasons)
+        return [
+            {
+                "hostname": host,
+                "host": CheckedAddress(address),
+                "port": port,
+                "family": socket.AF_INET6 if ":" in address else socket.AF_INET,
+                "proto": 0,
+                "flags": 0,
+            }
+            for address in good
+        ]
+
+    @override
+    async def close(self) -> None:
+        """Hold nothing."""
+
+
+def _refusal(reasons: dict[str, str | None]) -> OSError:
+    first = next(iter(reasons.values()), None)
+    return EgressRefusedError(first) if first else OSError("the name has no addresses")
+
+
+async def _system_lookup(host: str, port: int) -> list[str]:
+    loop = asyncio.get_running_loop()
+    try:
+        infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+    except UnicodeError as error:
+        raise OSError("not a name that DNS can hold") from error
+    return [str(info[4][0]) for info in infos]
+
+
+class _Body(Payload):
+    """A request's body that knows whether all of it was handed to the network."""
+
+    def __init__(self, value: bytes) -> None:  # the base makes headers anew for each body; ours never differ
+        self._value = value
+        self.written = False
+
+    @property
+    @override
+    def size(self) -> int:
+        return len(self._value)
+
+    @property
+    @override
+    def headers(self) -> CIMultiDict[str]:
+        return _BODY_HEADERS
+
+    @override
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        return str(self._value, encoding, errors)
+
+    @override
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        await writer.write(self._value)
+        self.written = True
+
+
+async def _first_bytes(response: aiohttp.ClientResponse) -> bytes:
+    """Read the first kilobyte, and give the connection back, or close it when more is to come."""
+    content = response.content
+    if content.at_eof():
+        return b""
+    kept = b""
+    try:
+        while len(kept) < ANSWER_MAX and (chunk := await content.read(ANSWER_MAX - len(kept))):
+            kept += chunk
+        if not content.is_eof():
+            response.close()
+    except (aiohttp.ClientError, OSError):
+        response.close()
+    except BaseException:
+        response.close()
+        raise
+    return kept

@@ -1,0 +1,226 @@
+"""The egress guard: which URLs and addresses may be connected to. Pure: it resolves nothing and opens nothing.
+
+Two questions, asked at different moments. `check_url` looks at what a user wrote, before anything is sent;
+`check_address` looks at an address at the moment of connecting, after the name was resolved. The second is the one
+that protects; the first gives a better answer sooner. The URL is read with the parser of the HTTP client, so that both
+see the same host.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import TYPE_CHECKING, Final
+
+from yarl import URL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+HOST_MAX: Final = 253
+"""Characters in a host name (RFC 1035)."""
+
+_HINT: Final = "; name it in egress.allow to permit it"
+_UNWANTED: Final = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\\]")
+_LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
+_NUMERIC: Final = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)", re.ASCII)
+
+_SPECIAL: Final[tuple[tuple[Network, str], ...]] = tuple(
+    (ip_network(network), word)
+    for network, word in (
+        ("169.254.169.254/32", "a metadata service"),
+        ("169.254.170.2/32", "a metadata service"),
+        ("100.100.100.200/32", "a metadata service"),
+        ("168.63.129.16/32", "a metadata service"),
+        ("192.0.0.192/32", "a metadata service"),
+        ("0.0.0.0/8", "unspecified"),
+        ("10.0.0.0/8", "private"),
+        ("100.64.0.0/10", "shared (carrier) space"),
+        ("127.0.0.0/8", "loopback"),
+        ("169.254.0.0/16", "link-local"),
+        ("172.16.0.0/12", "private"),
+        ("192.0.0.0/24", "reserved"),
+        ("192.0.2.0/24", "reserved for documentation"),
+        ("192.31.196.0/24", "reserved"),
+        ("192.52.193.0/24", "reserved"),
+        ("192.88.99.0/24", "reserved"),
+        ("192.168.0.0/16", "private"),
+        ("192.175.48.0/24", "reserved"),
+        ("198.18.0.0/15", "reserved for benchmarks"),
+        ("198.51.100.0/24", "reserved for documentation"),
+        ("203.0.113.0/24", "reserved for documentation"),
+        ("224.0.0.0/4", "multicast"),
+        ("255.255.255.255/32", "broadcast"),
+        ("240.0.0.0/4", "reserved"),
+        ("fd00:ec2::254/128", "a metadata service"),
+        ("fd00:ec2::23/128", "a metadata service"),
+        ("fd20:ce::254/128", "a metadata service"),
+        ("fd00:c1::a9fe:a9fe/128", "a metadata service"),
+        ("::/128", "unspecified"),
+        ("::1/128", "loopback"),
+        ("fc00::/7", "private"),
+        ("fe80::/10", "link-local"),
+        ("fec0::/10", "private"),
+        ("ff00::/8", "multicast"),
+        ("2001::/23", "reserved"),
+        ("2001:db8::/32", "reserved for documentation"),
+        ("3fff::/20", "reserved for documentation"),
+    )
+)
+_GLOBAL_V6: Final = IPv6Network("2000::/3")
+_V4_IN_V6: Final = tuple(
+    (IPv6Network(network), shift)
+    for network, shift in (("::ffff:0:0/96", 0), ("64:ff9b::/96", 0), ("2002::/16", 80), ("::ffff:0:0:0/96", 0))
+)
+"""Blocks whose addresses stand for an IPv4 address, and how far right of it they go on, in bits."""
+
+
+class EgressPolicy:
+    """What `egress.allow` permits beyond public addresses.
+
+    Shape: each entry is a CIDR, an address, or a host name (exact, case-insensitive; whatever that host's addresses are,
+    they are permitted). Raises ValueError that names the first bad entry.
+    """
+
+    __slots__ = ("_hosts", "_networks", "allow")
+
+    def __init__(self, allow: Sequence[str] = ()) -> None:
+        self.allow = tuple(allow)
+        entries = [_entry(text) for text in self.allow]
+        self._networks = tuple(entry for entry in entries if not isinstance(entry, str))
+        self._hosts = frozenset(entry for entry in entries if isinstance(entry, str))
+
+    def check_url(self, url: str) -> str | None:
+        """Say why a URL may not be used, or None. A host name passes here; its addresses are checked when it resolves."""
+        try:
+            host = parse_url(url).raw_host or ""
+        except ValueError as error:
+            return str(error)
+        return self.check_address(host, host) if _literal(host) else None
+
+    def check_address(self, host: str, ip: str) -> str | None:
+        """Say why `ip`, to which `host` resolved (empty: no host known), may not be connected to, or None."""
+        if _plain(host) in self._hosts:
+            return None
+        address = _literal(ip.partition("%")[0])
+        if address is None:
+            return f"{ip!r} is not an address"
+        if any(self._permits(form) for form in _forms(address)):
+            return None
+        reason = _why_special(address)
+        if reason is None:
+            return None
+        named = f"{host} resolves to {ip}, which" if host and host != ip else ip
+        return f"{named} {reason}{_HINT}"
+
+    def _permits(self, address: Address) -> bool:
+        return any(address in network for network in self._networks)
+
+
+def parse_url(url: str) -> URL:
+    """Read a URL as the HTTP client will. Raises ValueError with a sentence for people (which never repeats the URL)."""
+    if _UNWANTED.search(url):
+        raise ValueError("the URL has a space, a control character or a backslash in it")
+    try:
+        parsed = URL(url)
+        port = parsed.port
+    except ValueError:
+        raise ValueError("the URL cannot be read: is its host or port valid?") from None
+    if parsed.scheme not in {"http", "https"}:
+        raise ValueError("the URL must begin with http:// or https://")
+    if parsed.raw_user is not None or parsed.raw_password is not None:
+        raise ValueError("the URL has a user name or password in it; use a header instead")
+    if not parsed.raw_host:
+        raise ValueError("the URL has no host")
+    if not port:
+        raise ValueError("the URL's port must be 1 to 65535")
+    _check_host(parsed.raw_host)
+    return parsed
+
+
+def _check_host(host: str) -> None:
+    if ":" in host:
+        if "%" in host:
+            raise ValueError(f"host {host} has a zone id")
+        return
+    labels = _plain(host).split(".")
+    if _NUMERIC.fullmatch(labels[-1]):
+        _check_numeric(host)
+    elif len(host) > HOST_MAX or not all(_LABEL.fullmatch(label) for label in labels):
+        raise ValueError(f"{host!r} is not a host name")
+
+
+def _check_numeric(host: str) -> None:
+    """Refuse what some resolver would read as an address although it is not written as one."""
+    if _literal(host) is not None:
+        return
+    try:
+        meant = IPv4Address(socket.inet_aton(_plain(host)))
+    except OSError:
+        raise ValueError(f"host {host} is not an address") from None
+    raise ValueError(f"host {host} is another way to write {meant}; write that")
+
+
+def _entry(text: str) -> Network | str:
+    """Read one entry of `egress.allow`: a network, or a host name in its plain form."""
+    try:
+        return ip_network(text.strip("[]"), strict=True)
+    except ValueError as error:
+        if "host bits" in str(error):
+            raise ValueError(
+                f"{text!r} has bits set beyond its prefix; did you mean {ip_network(text, strict=False)}?"
+            ) from None
+    try:
+        host = URL.build(scheme="http", host=text).raw_host or ""
+        _check_host(host)
+    except ValueError:
+        host = ""
+    if not host or ":" in host or "/" in text:
+        raise ValueError(f"{text!r} is neither an address range (10.20.0.0/16), an address nor a host name")
+    return _plain(host)
+
+
+def _plain(host: str) -> str:
+    return host.removesuffix(".").lower()
+
+
+def _literal(host: str) -> Address | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
+
+
+def _forms(address: Address) -> Iterator[Address]:
+    """An address and the IPv4 address that it stands for."""
+    yield address
+    if (inner := _embedded(address)) is not None:
+        yield inner
+
+
+def _embedded(address: Address) -> IPv4Address | None:
+    if isinstance(address, IPv6Address):
+        for network, shift in _V4_IN_V6:
+            if address in network:
+                return IPv4Address(int(address) >> shift & 0xFFFFFFFF)
+    return None
+
+
+def _why_special(address: Address) -> str | None:
+    """Say what keeps an address from being public (`is private`), or None."""
+    if (inner := _embedded(address)) is not None:
+        word = _kind(inner)
+        return word and f"stands for {inner}, which is {word}"
+    word = _kind(address)
+    return word and f"is {word}"
+
+
+def _kind(address: Address) -> str | None:
+    for network, word in _SPECIAL:
+        if address in network:
+            return word
+    return None if isinstance(address, IPv4Address) or address in _GLOBAL_V6 else "reserved"

@@ -15,7 +15,7 @@ from alertd.errors import DecodeError, NotJsonError, TooLargeError
 if TYPE_CHECKING:
     from alertd.sources.base import Context
 
-_PARSER_TOO_DEEP = ("memory", "recursion")
+_PARSER_TOO_DEEP = ("depth", "memory", "recursion")
 
 
 def load(body: bytes, context: Context) -> Any:
@@ -42,7 +42,7 @@ def check_count(count: int, context: Context) -> None:
 
 
 def unreadable(error: orjson.JSONDecodeError, context: Context) -> DecodeError:
-    """Turn the parser's error into ours; the parser gives up at 1,024 levels and calls that a lack of memory."""
+    """Turn the parser's error into ours; the parser gives up at about 1,000 levels, or for lack of memory."""
     if any(word in error.msg.lower() for word in _PARSER_TOO_DEEP):
         return DecodeError(too_deep(context))
     return NotJsonError(f"not JSON: {error.msg}, at line {error.lineno}, column {error.colno}")

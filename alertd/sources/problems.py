@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from alertd.errors import DecodeError, NotJsonError, Problem, TooLargeError
 from alertd.sources.base import ForbiddenWorkspaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LISTED_MAX: Final = 100
 """Greatest number of problems that an error lists; it says how many more there are."""
@@ -17,7 +20,7 @@ class Problems:
     """Collects what is wrong with one body, so that a sender mends all of it at once."""
 
     def __init__(self) -> None:
-        self._listed: list[Problem] = []
+        self._listed: list[tuple[Problem, type[DecodeError]]] = []
         self._kinds: set[type[DecodeError]] = set()
         self._rest = 0
 
@@ -35,16 +38,23 @@ class Problems:
         if self.full:
             self._rest += 1
         else:
-            self._listed.append(Problem(pointer, detail))
+            self._listed.append((Problem(pointer, detail), kind))
 
     def count(self, more: int) -> None:
         """Note bad places whose details nobody will read."""
         self._kinds.add(DecodeError)
         self._rest += more
 
+    def adopt(self, others: Problems, place: Callable[[str], str]) -> None:
+        """Note what another decoder found, at the places that this one calls by other names."""
+        for problem, kind in others._listed:
+            self.add(place(problem.pointer), problem.detail, kind)
+        self._rest += others._rest
+        self._kinds |= others._kinds
+
     def error(self) -> DecodeError:
         """Return the error for all of them: what cannot be read at all weighs most, then what is forbidden, then the fields."""
-        listed = list(self._listed)
+        listed = [problem for problem, _ in self._listed]
         if self._rest:
             listed.append(Problem("", f"{self._rest} more problems are not listed"))
         for kind in (NotJsonError, ForbiddenWorkspaceError):

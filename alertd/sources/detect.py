@@ -1,0 +1,123 @@
+"""Which decoder reads a body or a record: by its content type and its CloudEvents headers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+from alertd.errors import NotJsonError
+from alertd.sources.base import UnsupportedMediaTypeError
+from alertd.sources.cloudevents import REQUIRED, decode_batch, decode_binary, decode_structured, decode_value
+from alertd.sources.document import check_size, load
+from alertd.sources.headers import decode_http_value, http_attributes, kafka_attributes, kafka_content_type
+from alertd.sources.media_type import MediaType, media_type
+from alertd.sources.native import build, decode_json, decode_ndjson, decode_record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from alertd.model.event import Event
+    from alertd.sources.base import Context
+
+Format = Literal["native", "cloudevents", "auto"]
+"""What the records of a topic are (`intake.kafka.topics[].format`)."""
+
+ACCEPTED: Final = (
+    "application/json, application/x-ndjson, application/cloudevents+json, application/cloudevents-batch+json"
+)
+"""What an answer of 415 may say in `Accept-Post`."""
+
+_JSON: Final = frozenset({"", "application/json", "text/json"})
+_NDJSON: Final = frozenset(
+    {
+        "application/x-ndjson",
+        "application/ndjson",
+        "application/jsonl",
+        "application/x-jsonlines",
+        "application/jsonlines",
+    }
+)
+_CLOUDEVENTS: Final = "application/cloudevents"
+_STRUCTURED: Final = frozenset({_CLOUDEVENTS, f"{_CLOUDEVENTS}+json"})
+_BATCH: Final = frozenset({f"{_CLOUDEVENTS}-batch", f"{_CLOUDEVENTS}-batch+json"})
+
+
+def decode_http(content_type: str | None, headers: Mapping[str, str], body: bytes, context: Context) -> list[Event]:
+    """Decode a request's body, already decompressed; no content type means JSON.
+
+    A `ce-id`, `ce-source`, `ce-specversion` or `ce-type` header makes it a binary CloudEvent, whatever the type of its
+    data, unless the content type is that of a structured one. Errors: see `alertd.sources.base`.
+    """
+    media = media_type(content_type)
+    if media.name.startswith(_CLOUDEVENTS):
+        return _decode_cloudevents(media, body, context)
+    attributes = http_attributes(headers)
+    if attributes and not REQUIRED.isdisjoint(name for name, _ in attributes):
+        check_size(body, context)
+        if media.is_json:
+            _check_charset(media)
+        decoded = [(name, decode_http_value(text)) for name, text in attributes]
+        return [decode_binary(decoded, content_type or None, body, context)]
+    if media.name in _JSON:
+        _check_charset(media)
+        return decode_json(body, context)
+    if media.name in _NDJSON:
+        _check_charset(media)
+        return decode_ndjson(body, context)
+    raise UnsupportedMediaTypeError(f"content type {media.name[:64]!r} is not read, send one of {ACCEPTED}")
+
+
+def decode_kafka(
+    form: Format, headers: Sequence[tuple[str, bytes | None]], value: bytes | None, context: Context
+) -> Event:
+    """Decode one record as its topic's format says.
+
+    `native` never looks at the headers. `cloudevents` is structured unless the headers say binary. `auto` goes by the
+    headers; without a sign there it is native, or a structured CloudEvent when it has the member `specversion`. Errors:
+    see `alertd.sources.base`.
+    """
+    if form == "native":
+        return decode_record(value, context)
+    if headers:
+        content_type = kafka_content_type(headers)
+        media = media_type(content_type)
+        if media.name.startswith(_CLOUDEVENTS):
+            if media.name not in _STRUCTURED:
+                raise UnsupportedMediaTypeError(f"content type {media.name[:64]!r} is not read in Kafka records")
+            return decode_structured(_present(value), context)
+        attributes = kafka_attributes(headers)
+        if attributes and not REQUIRED.isdisjoint(name for name, _ in attributes):
+            check_size(value or b"", context)
+            return decode_binary(attributes, content_type, value, context)
+    if form == "cloudevents":
+        return decode_structured(_present(value), context)
+    return _decode_either(_present(value), context)
+
+
+def _decode_cloudevents(media: MediaType, body: bytes, context: Context) -> list[Event]:
+    if media.name not in _STRUCTURED | _BATCH:
+        raise UnsupportedMediaTypeError(f"content type {media.name[:64]!r} is not read: of CloudEvents only JSON is")
+    _check_charset(media)
+    if media.name in _BATCH:
+        return decode_batch(body, context)
+    return [decode_structured(body, context)]
+
+
+def _decode_either(value: bytes, context: Context) -> Event:
+    given = load(value, context)
+    event = build(given, context)
+    if event is not None:
+        return event
+    if isinstance(given, dict) and "specversion" in given:
+        return decode_value(given, context)
+    return decode_record(value, context)
+
+
+def _present(value: bytes | None) -> bytes:
+    if value is None:
+        raise NotJsonError("the record has no value")
+    return value
+
+
+def _check_charset(media: MediaType) -> None:
+    if not media.is_utf8:
+        raise UnsupportedMediaTypeError("JSON is read in UTF-8 only")

@@ -115,10 +115,14 @@ def excluded_by(
 
 @dataclass(frozen=True, slots=True)
 class Ruleset:
-    """All workspaces; `revision` numbers it; `names` gives every number its name back."""
+    """All workspaces; `revision` numbers it; `ids` are the numbers of what it holds.
+
+    `names` gives every number that was ever made its name back, those of resources that are gone too.
+    """
 
     revision: int
     workspaces: Mapping[str, WorkspaceRules]
+    ids: Mapping[NameKey, int]
     names: Mapping[int, NameKey]
 
     @property
@@ -145,14 +149,19 @@ def name_keys(workspaces: Sequence[Workspace]) -> list[NameKey]:
     return keys
 
 
-def compile_ruleset(workspaces: Sequence[Workspace], ids: Mapping[NameKey, int], revision: int) -> Ruleset:
-    """Compile workspaces whose names have the numbers `ids`.
+def compile_ruleset(
+    workspaces: Sequence[Workspace],
+    ids: Mapping[NameKey, int],
+    revision: int,
+    names: Mapping[int, NameKey] | None = None,
+) -> Ruleset:
+    """Compile workspaces whose names have the numbers `ids`; `names` adds those of the past.
 
     Raises PatternError (and its like from `compile_index`) for patterns, KeyError never when the configuration was
     checked.
     """
     rules = {workspace.name: _compile_workspace(workspace, ids) for workspace in workspaces}
-    return Ruleset(revision, rules, {number: key for key, number in ids.items()})
+    return Ruleset(revision, rules, ids, {**(names or {}), **{number: key for key, number in ids.items()}})
 
 
 def _compile_workspace(workspace: Workspace, ids: Mapping[NameKey, int]) -> WorkspaceRules:

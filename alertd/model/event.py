@@ -9,6 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
+
+from alertd.model.severity import BY_WORD
+
 if TYPE_CHECKING:
     from alertd.model.severity import Severity
 
@@ -57,6 +61,23 @@ def with_id(event: Event, made: str) -> None:
     event.made = True
     event.body["id"] = made
     event.payload = b'{"id":"' + made.encode() + b'",' + rest
+
+
+def from_payload(payload: bytes) -> Event:
+    """Make a stored event anew from its payload."""
+    body = orjson.loads(payload)
+    return Event(
+        type=body["type"],
+        id=body["id"],
+        workspace=body["workspace"],
+        project=body.get("project", ""),
+        environment=body.get("environment", ""),
+        severity=BY_WORD[body["severity"]],
+        time=body["time"],
+        key=body["key"],
+        body=body,
+        payload=payload,
+    )
 
 
 @dataclass(frozen=True, slots=True)

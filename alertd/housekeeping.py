@@ -1,0 +1,119 @@
+"""Housekeeping: old history goes in small slices, expired cooldowns are forgotten, the outbox is counted."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Protocol
+
+import structlog
+
+from alertd.errors import StoreUnavailableError
+from alertd.runtime import wait_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, MutableMapping
+
+    from alertd.clock import Clock
+    from alertd.engine.plan import CooldownKey
+    from alertd.metrics import Metrics
+    from alertd.model.delivery import DeliveryState
+
+COUNT_SECONDS: Final = 15
+"""How often the outbox is counted for the metrics."""
+RETAIN_SECONDS: Final = 60
+"""How often old history is looked for."""
+SLICE_EVENTS: Final = 500
+"""How many events one slice deletes."""
+SLICE_PAUSE_SECONDS: Final = 0.01
+"""The pause between two slices, so that deliveries never wait for retention."""
+FORGET_AT_ONCE: Final = 10_000
+"""How many expired cooldowns are forgotten before others get a turn."""
+_DAY_MS: Final = 86_400_000
+_log = structlog.get_logger("alertd.housekeeping")
+
+
+class HousekeepingStore(Protocol):
+    """What housekeeping asks of the store."""
+
+    async def retain(self, before_ms: int, limit: int) -> int:
+        """Delete up to `limit` old events; return how many went."""
+
+    async def outbox_counts(self) -> Mapping[tuple[int, DeliveryState], int]:
+        """Count what waits."""
+
+
+class Housekeeping:
+    """The service. `retention_days` None keeps all history; it may change while it runs."""
+
+    name = "housekeeping"
+
+    def __init__(
+        self,
+        store: HousekeepingStore,
+        clock: Clock,
+        metrics: Metrics,
+        cooldowns: MutableMapping[CooldownKey, int],
+        place: Callable[[int], tuple[str, str] | None],
+        retention_days: float | None,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._metrics = metrics
+        self._cooldowns = cooldowns
+        self._place = place
+        self.retention_days = retention_days
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Keep house until stopped."""
+        next_retain = self._clock.monotonic()
+        while not self._stopping.is_set():
+            try:
+                await self._count()
+                if self._clock.monotonic() >= next_retain:
+                    next_retain = self._clock.monotonic() + RETAIN_SECONDS
+                    await self.retain()
+                    await self.forget()
+            except StoreUnavailableError as error:
+                _log.warning("housekeeping.put_off", error=str(error))
+            await wait_event(self._stopping, COUNT_SECONDS)
+
+    def stop(self) -> None:
+        """End after the slice at hand."""
+        self._stopping.set()
+
+    async def retain(self) -> int:
+        """Delete all history older than `retention_days`; return how many events went."""
+        if self.retention_days is None:
+            return 0
+        before = self._clock.now_ms() - int(self.retention_days * _DAY_MS)
+        total = 0
+        while not self._stopping.is_set():
+            gone = await self._store.retain(before, SLICE_EVENTS)
+            total += gone
+            if not gone:
+                break
+            self._metrics.retained.inc(gone)
+            await wait_event(self._stopping, SLICE_PAUSE_SECONDS)
+        if total:
+            _log.info("history.retained", deleted_events=total)
+        return total
+
+    async def forget(self) -> int:
+        """Forget the cooldowns that rest no more; return how many."""
+        now_ms = self._clock.now_ms()
+        over = [key for key, until in self._cooldowns.items() if until <= now_ms]
+        for position, key in enumerate(over):
+            if self._cooldowns.get(key, now_ms + 1) <= now_ms:
+                del self._cooldowns[key]
+            if position % FORGET_AT_ONCE == FORGET_AT_ONCE - 1:
+                await asyncio.sleep(0)
+        return len(over)
+
+    async def _count(self) -> None:
+        counts = await self._store.outbox_counts()
+        self._metrics.outbox.clear()
+        for (destination_id, state), count in counts.items():
+            place = self._place(destination_id)
+            if place is not None:
+                self._metrics.outbox.labels(*place, state.word).set(count)

@@ -1,0 +1,111 @@
+"""The HTTP intake: a body in, its events stored, 202 with their ids; all of the body or nothing of it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, Protocol
+
+import orjson
+from aiohttp import web
+
+from alertd.errors import DecodeError, IntakeFullError, TooLargeError
+from alertd.model.workspace import DEFAULT
+from alertd.sources.base import Context
+from alertd.sources.compression import decompress
+from alertd.sources.detect import decode_http
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from alertd.clock import Clock
+    from alertd.metrics import Metrics
+    from alertd.model.event import Bounds
+    from alertd.model.token import Token
+    from alertd.pipeline import Accepted, Pipeline
+
+PATH: Final = "/api/v1/events"
+BODY_SECONDS: Final = 30
+"""How long a client may take to send its body."""
+
+
+class Limiter(Protocol):
+    """Says how long to wait when too much comes."""
+
+    def take(self, count: int) -> float:
+        """Take `count` and return 0, or return the seconds after which to come again."""
+
+
+class EventIntake:
+    """`POST /api/v1/events`."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        clock: Clock,
+        metrics: Metrics,
+        bounds: Bounds,
+        may_send: Callable[[web.Request], Token],
+        limiter: Limiter | None = None,
+    ) -> None:
+        self._pipeline = pipeline
+        self._clock = clock
+        self._rejected = metrics.events.labels("http", "rejected")
+        self._bounds = bounds
+        self._may_send = may_send
+        self._limiter = limiter
+
+    def reconfigure(self, bounds: Bounds, limiter: Limiter | None) -> None:
+        """Use other bounds from the next request on."""
+        self._bounds = bounds
+        self._limiter = limiter
+
+    async def post(self, request: web.Request) -> web.Response:
+        """Take one body. Errors are raised as what they are; the edge turns them into answers."""
+        token = self._may_send(request)
+        if not self._pipeline.has_room():
+            raise IntakeFullError
+        body = await self._body(request)
+        try:
+            events = decode_http(request.headers.get("Content-Type"), request.headers, body, self._context(token))
+        except DecodeError:
+            self._rejected.inc()
+            raise
+        self._limit(len(events))
+        accepted = await self._pipeline.submit(events, len(body)) if events else []
+        return web.Response(status=202, body=answer(accepted), content_type="application/json")
+
+    def _context(self, token: Token) -> Context:
+        return Context(
+            workspace=token.workspace or DEFAULT,
+            workspaces=frozenset(self._pipeline.ruleset.workspaces),
+            now_ms=self._clock.now_ms(),
+            bounds=self._bounds,
+            confined=token.workspace is not None,
+        )
+
+    def _limit(self, count: int) -> None:
+        wait = self._limiter.take(count) if self._limiter else 0
+        if wait > 0:
+            raise IntakeFullError(max(1, round(wait + 0.5)))
+
+    async def _body(self, request: web.Request) -> bytes:
+        length = request.content_length
+        if length is not None and length > self._bounds.max_body_bytes:
+            raise TooLargeError(f"the body has {length} bytes, the bound is {self._bounds.max_body_bytes}")
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await request.read()
+        except web.HTTPRequestEntityTooLarge:
+            raise TooLargeError(f"the body is larger than {self._bounds.max_body_bytes} bytes") from None
+        except TimeoutError:
+            raise web.HTTPRequestTimeout(text=f"the body did not arrive within {BODY_SECONDS} s") from None
+        encoding = request.headers.get("Content-Encoding")
+        return decompress(encoding, body, self._bounds.max_body_bytes) if encoding else body
+
+
+def answer(accepted: list[Accepted]) -> bytes:
+    """Write the body of a 202."""
+    duplicates = sum(one.duplicate for one in accepted)
+    return orjson.dumps(
+        {"accepted": len(accepted) - duplicates, "duplicates": duplicates, "ids": [one.id for one in accepted]}
+    )

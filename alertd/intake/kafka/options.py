@@ -1,0 +1,86 @@
+"""What the Kafka intake is told: where the brokers are, who it is to them, and what it reads."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """How one topic's records are read; `workspace` is that of events that name none."""
+
+    format: Literal["native", "cloudevents", "auto"] = "native"
+    workspace: str = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """Encryption and authentication, as the brokers demand them. Files are PEM."""
+
+    protocol: str = "PLAINTEXT"
+    mechanism: str | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    key_password: str | None = field(default=None, repr=False)
+
+    def arguments(self) -> dict[str, Any]:
+        """Write it as aiokafka takes it. Raises OSError and ssl.SSLError for files that cannot be used."""
+        found: dict[str, Any] = {"security_protocol": self.protocol}
+        if self.protocol.startswith("SASL"):
+            found["sasl_mechanism"] = self.mechanism
+            found["sasl_plain_username"] = self.username
+            found["sasl_plain_password"] = self.password
+        if self.protocol.endswith("SSL"):
+            found["ssl_context"] = self._ssl_context()
+        return found
+
+    def _ssl_context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self.ca_file)
+        if self.cert_file is not None:
+            context.load_cert_chain(self.cert_file, self.key_file, self.key_password)
+        return context
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaOptions:
+    """Everything about one consumer. Units are in the names; `instance_id` None means a dynamic member."""
+
+    bootstrap_servers: tuple[str, ...]
+    topics: Mapping[str, Topic]
+    group_id: str = "alertd"
+    instance_id: str | None = None
+    security: Security = field(default_factory=Security)
+    session_timeout_seconds: float = 10
+    heartbeat_seconds: float = 3
+    rebalance_timeout_seconds: float = 30
+    request_timeout_seconds: float = 60
+    max_poll_records: int = 500
+    stall_seconds: float = 60
+    offset_reset: Literal["earliest", "latest", "stop"] = "earliest"
+    retry_backoff_ms: int = 500
+    metadata_max_age_ms: int = 60_000
+
+    def arguments(self) -> dict[str, Any]:
+        """Write it as aiokafka takes it. Raises as `Security.arguments`."""
+        return {
+            "bootstrap_servers": list(self.bootstrap_servers),
+            "group_id": self.group_id,
+            "group_instance_id": self.instance_id,
+            "enable_auto_commit": False,
+            "auto_offset_reset": "none",
+            "session_timeout_ms": round(self.session_timeout_seconds * 1000),
+            "heartbeat_interval_ms": round(self.heartbeat_seconds * 1000),
+            "rebalance_timeout_ms": round(self.rebalance_timeout_seconds * 1000),
+            "request_timeout_ms": round(self.request_timeout_seconds * 1000),
+            "retry_backoff_ms": self.retry_backoff_ms,
+            "metadata_max_age_ms": self.metadata_max_age_ms,
+            **self.security.arguments(),
+        }

@@ -1,0 +1,62 @@
+"""Kafka records to submissions: events where they can be read, rejected records where not. Pure but for ids."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from alertd.errors import DecodeError
+from alertd.pipeline import Submission
+from alertd.sources.base import Context
+from alertd.sources.detect import decode_kafka
+from alertd.store.base import RejectedRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from alertd.intake.kafka.options import Topic
+    from alertd.model.event import Bounds
+    from alertd.model.ids import IdSource
+
+REJECTED_BYTES_MAX: Final = 65_536
+"""How much of an unreadable record's value is kept."""
+
+
+def read(
+    partition: tuple[str, int],
+    records: Sequence[Any],
+    topic: Topic,
+    *,
+    now_ms: int,
+    workspaces: frozenset[str],
+    bounds: Bounds,
+    ids: IdSource,
+) -> Submission:
+    """Turn one fetch of one partition into a submission; never raises for what the records hold."""
+    context = Context(topic.workspace, now_ms, workspaces, bounds, confined=False)
+    made = Submission("kafka", [], 0, asyncio.get_running_loop().create_future(), partition)
+    for record in records:
+        value = record.value or b""
+        made.size += len(value)
+        try:
+            event = decode_kafka(topic.format, record.headers, record.value, context)
+        except DecodeError as error:
+            made.rejected.append(_rejected(ids.take(), topic.workspace, record, value, str(error)))
+        else:
+            made.events.append(event)
+            made.offsets.append(record.offset)
+    made.next_offset = records[-1].offset + 1
+    return made
+
+
+def _rejected(number: int, workspace: str, record: Any, value: bytes, reason: str) -> RejectedRecord:
+    return RejectedRecord(
+        id=number,
+        workspace=workspace,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        reason=reason,
+        bytes=value[:REJECTED_BYTES_MAX],
+        size=len(value),
+    )

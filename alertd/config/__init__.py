@@ -1,0 +1,1 @@
+"""The configuration: YAML and environment in, one frozen Config out, or every problem at once."""

@@ -1,0 +1,87 @@
+"""The settings of the Kafka intake."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints
+
+from alertd.config.network import valid_peer
+from alertd.model.fields import PositiveSeconds, Resource, Slug
+from alertd.model.workspace import DEFAULT
+
+Text = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+File = Annotated[str, StringConstraints(min_length=1)]
+
+
+class KafkaSecurity(Resource):
+    """How the connection to the brokers is encrypted, and who alertd is to them."""
+
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="encryption (SSL) and a password (SASL), both or neither"
+    )
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="how the password is proved, with SASL only"
+    )
+    username: Text | None = Field(None, description="with SASL only")
+    password: Annotated[SecretStr, Field(min_length=1)] | None = Field(None, description="with SASL only")
+    ca_file: File | None = Field(None, description="PEM file of the authorities to trust; null: the system's")
+    cert_file: File | None = Field(None, description="PEM file of our own certificate (mTLS)")
+    key_file: File | None = Field(None, description="PEM file of its key; null: in cert_file")
+    key_password: Annotated[SecretStr, Field(min_length=1)] | None = Field(
+        None, description="what the key is encrypted with"
+    )
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self.protocol in {"SSL", "SASL_SSL"}
+
+    @property
+    def uses_sasl(self) -> bool:
+        """Whether alertd proves who it is by a password."""
+        return self.protocol in {"SASL_PLAINTEXT", "SASL_SSL"}
+
+
+class KafkaTopic(Resource):
+    """One topic to read."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{1,249}$")] = Field(
+        description="letters, digits, ., _ and -, up to 249"
+    )
+    format: Literal["native", "cloudevents", "auto"] = Field("native", description="how its records are read")
+    workspace: Slug = Field(DEFAULT, description="the workspace of events that name none")
+
+
+class KafkaIntake(Resource):
+    """The Kafka consumer. Its group shares the topics' partitions among all daemons with the same `group_id`."""
+
+    bootstrap_servers: tuple[Annotated[str, AfterValidator(valid_peer)], ...] = Field(
+        min_length=1, description="host:port of some brokers"
+    )
+    group_id: Text = Field("alertd", description="the consumer group")
+    static_membership: bool = Field(
+        default=True, description="keep the partitions over a restart; false: join as a new member each time"
+    )
+    instance_id: Text | None = Field(
+        None, description="the member's own id, unique in the group; null: made once and kept in the store"
+    )
+    security: KafkaSecurity = Field(KafkaSecurity(), description="encryption and authentication")
+    topics: tuple[KafkaTopic, ...] = Field(min_length=1, description="what is read")
+    session_timeout_seconds: Annotated[float, Field(ge=6, le=1800)] = Field(
+        10, description="seconds without a heartbeat until the group takes a dead member's partitions"
+    )
+    heartbeat_seconds: PositiveSeconds = Field(3, description="seconds between heartbeats; less than the session's")
+    rebalance_timeout_seconds: PositiveSeconds = Field(
+        30, description="seconds that members have to join again when the group changes"
+    )
+    request_timeout_seconds: PositiveSeconds = Field(
+        60, description="seconds for one request to a broker; more than rebalance_timeout_seconds"
+    )
+    max_poll_records: Annotated[int, Field(gt=0)] = Field(500, description="records taken at a time")
+    stall_seconds: PositiveSeconds = Field(
+        60, description="seconds without a record, though there are some, until the consumer is made anew"
+    )
+    offset_reset: Literal["earliest", "latest", "stop"] = Field(
+        "earliest", description="where to go on when the broker says that a position is out of range; stop: the daemon"
+    )

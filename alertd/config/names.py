@@ -1,0 +1,62 @@
+"""Names in a document: each given once, each reference known. Works on plain values and skips what is no text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from alertd.config.shape import value_at
+from alertd.config.words import one_of, suggestion
+from alertd.model.workspace import DEFAULT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from alertd.config.lines import Place
+    from alertd.config.problems import Problems
+
+
+def items(root: Any, collection: Place) -> Iterator[tuple[Place, dict[str, Any]]]:
+    """Give the mappings in a list of the document, with their places."""
+    values = value_at(root, collection)
+    for index, item in enumerate(values if isinstance(values, list) else ()):
+        if isinstance(item, dict):
+            yield (*collection, index), item
+
+
+def names_in(root: Any, collection: Place, problems: Problems) -> list[str]:
+    """Give the names in a list that may be shown, for suggestions."""
+    return [
+        item["name"]
+        for place, item in items(root, collection)
+        if isinstance(item.get("name"), str) and (*place, "name") not in problems.referenced
+    ]
+
+
+def check_unique(root: Any, collection: Place, noun: str, problems: Problems) -> None:
+    """Note names that a list has twice."""
+    seen: dict[str, Place] = {}
+    for place, item in items(root, collection):
+        name = item.get("name")
+        if isinstance(name, str):
+            at = (*place, "name")
+            first = seen.setdefault(name, at)
+            if first is not at:
+                expected = f"{noun} with a name of its own ({problems.where(first)} has the same)"
+                problems.add(at, f"{problems.show(at, name)} again", expected)
+
+
+def refuse_unknown(place: Place, name: str, known: Iterable[str], noun: str, problems: Problems) -> None:
+    """Note a reference to what is not there; `known` are the names that may be suggested."""
+    names = list(known)
+    near = "" if problems.hides(place) else suggestion(name, names)
+    problems.add(place, f"unknown {noun} {problems.show(place, name)}", f"{one_of(names)}{near}")
+
+
+def check_workspaces_of(root: Any, collection: Place, problems: Problems) -> None:
+    """Note items of a list that are for a workspace that is not there."""
+    known = {item.get("name") for _, item in items(root, ("workspaces",))} | {DEFAULT}
+    shown = list(dict.fromkeys([DEFAULT, *names_in(root, ("workspaces",), problems)]))
+    for place, item in items(root, collection):
+        name = item.get("workspace")
+        if isinstance(name, str) and name not in known:
+            refuse_unknown((*place, "workspace"), name, shown, "workspace", problems)

@@ -1,0 +1,207 @@
+"""The settings: frozen models of everything that the configuration holds, with defaults, units and descriptions.
+
+They say what a valid value is; what has to agree between values is in `alertd.config.agreement`. A ValueError raised
+here reads as what was expected. Descriptions are printed into `config/alertd.full.yml`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, field_validator
+from typing_extensions import override
+
+from alertd.config.kafka import KafkaIntake
+from alertd.config.network import allowed_peer, split_address, valid_address
+from alertd.model.destination import DeliveryOptions
+from alertd.model.event import Bounds
+from alertd.model.fields import Resource, Seconds, Slug
+from alertd.model.workspace import DEFAULT, Workspace
+
+Count = Annotated[int, Field(gt=0)]
+Origin = tuple[str, str, str]
+"""Workspace, collection (`channels`, `destinations`, `subscriptions`, `projects`) and name of one resource."""
+
+SQLITE = "sqlite:///"
+
+
+class Server(Resource):
+    """The HTTP server: intake, admin API and metrics."""
+
+    listen: Annotated[str, AfterValidator(valid_address)] = Field(
+        "127.0.0.1:8080", description="host:port to listen on; an IPv6 host in brackets; port 0: any free one"
+    )
+    public_url: str | None = Field(
+        None, description="how people reach this server, used in links; null: http:// and the address listened on"
+    )
+
+    @property
+    def host(self) -> str:
+        """The host to listen on, without brackets."""
+        return split_address(self.listen)[0]
+
+    @property
+    def port(self) -> int:
+        """The TCP port to listen on; 0 means any free one."""
+        return split_address(self.listen)[1]
+
+    @field_validator("public_url")
+    @classmethod
+    def _http_url(cls, text: str | None) -> str | None:
+        if text is None:
+            return None
+        if not _is_public_url(text):
+            raise ValueError(
+                "an http:// or https:// URL with a host, without a query, such as https://alerts.example.com"
+            )
+        return text.rstrip("/")
+
+
+class Store(Resource):
+    """Where everything accepted is kept."""
+
+    url: str = Field(
+        f"{SQLITE}state/alertd.db",
+        description="sqlite:///relative/file (to the working directory) or sqlite:////absolute/file",
+    )
+    retention_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        30, description="days that finished history is kept; null: for ever"
+    )
+
+    @property
+    def path(self) -> Path:
+        """The SQLite file; a relative one is relative to the working directory."""
+        return Path(self.url.removeprefix(SQLITE))
+
+    @field_validator("url")
+    @classmethod
+    def _sqlite_file(cls, text: str) -> str:
+        path = text.removeprefix(SQLITE)
+        if path == text or not path.strip("/") or path.endswith("/") or path == ":memory:" or set(path) & set("?#\0"):
+            raise ValueError("sqlite:///relative/file or sqlite:////absolute/file")
+        return text
+
+
+class Shutdown(Resource):
+    """How the daemon stops."""
+
+    drain_seconds: Seconds = Field(5, description="seconds that attempts in flight may take to finish on a soft stop")
+
+
+class HttpIntake(Resource):
+    """Bounds of one event, and of one request of the HTTP intake."""
+
+    max_body_bytes: Count = Field(1048576, description="bytes of one request body, after decompression")
+    max_event_bytes: Count = Field(262144, description="bytes of one event, also of one from Kafka")
+    max_events: Count = Field(1000, description="events in one request")
+    max_depth: Annotated[int, Field(gt=0, le=512)] = Field(
+        64, description="levels of nesting in one event, also in one from Kafka"
+    )
+    rate_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="events a second that are accepted over HTTP; beyond it 429; null: unlimited"
+    )
+
+
+class QueueBounds(Resource):
+    """The bound of what is accepted but not yet committed; beyond it HTTP answers 429 and Kafka is paused."""
+
+    max_events: Count = Field(10000, description="events waiting for their commit")
+    max_bytes: Count = Field(67108864, description="bytes of events waiting for their commit")
+
+
+class Intake(Resource):
+    """How events come in."""
+
+    http: HttpIntake = Field(HttpIntake(), description="events over HTTP: POST /api/v1/events")
+    queue: QueueBounds = Field(QueueBounds(), description="events that are accepted but not yet committed")
+    kafka: KafkaIntake | None = Field(None, description="events from Kafka topics; null: no Kafka")
+
+    @property
+    def bounds(self) -> Bounds:
+        """The bounds of input, as decoders take them."""
+        http = self.http
+        return Bounds(http.max_event_bytes, http.max_body_bytes, http.max_events, http.max_depth)
+
+
+class Egress(Resource):
+    """Where deliveries may go."""
+
+    allow: tuple[Annotated[str, AfterValidator(allowed_peer)], ...] = Field(
+        (),
+        description="exceptions to the guard, which refuses private, loopback, link-local and metadata addresses:"
+        " networks (10.20.0.0/16), addresses or host names",
+    )
+
+
+class ProvisionedToken(Resource):
+    """A token of the API that the configuration holds."""
+
+    name: Slug = Field(description="its name: lower-case letters, digits, - and _, up to 64")
+    role: Literal["intake", "viewer", "operator", "admin"] = Field(description="what it may do")
+    workspace: Slug | None = Field(DEFAULT, description="the workspace it is for; null: all of them")
+    value: Annotated[SecretStr, Field(min_length=1)] = Field(
+        description="the secret itself, best as file:PATH, credential:NAME or ${ENV}"
+    )
+
+    @field_validator("value")
+    @classmethod
+    def _sendable(cls, secret: SecretStr) -> SecretStr:
+        text = secret.get_secret_value()
+        if not (text.isascii() and text.isprintable()) or " " in text:
+            raise ValueError("printable ASCII without spaces")
+        return secret
+
+
+class Log(Resource):
+    """What the daemon says on standard output."""
+
+    format: Literal["auto", "json", "pretty"] = Field(
+        "auto", description="json, pretty, or auto: pretty on a terminal, else json"
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least level that is written")
+
+
+class Config(Resource):
+    """The whole configuration. `Config()` is what an empty file means; the workspace `default` is always there."""
+
+    server: Server = Field(Server(), description="the HTTP server")
+    store: Store = Field(Store(), description="where everything accepted is kept")
+    shutdown: Shutdown = Field(Shutdown(), description="how the daemon stops")
+    intake: Intake = Field(Intake(), description="how events come in")
+    delivery: DeliveryOptions = Field(DeliveryOptions(), description="defaults for every destination")
+    egress: Egress = Field(Egress(), description="where deliveries may go")
+    log: Log = Field(Log(), description="what the daemon says on standard output")
+    tokens: tuple[ProvisionedToken, ...] = Field((), description="tokens of the API; or: alertd token create")
+    workspaces: tuple[Workspace, ...] = Field(
+        (Workspace(name=DEFAULT),), description="resources as code, read-only in the API; `default` is always there"
+    )
+    _origins: Mapping[Origin, str] = PrivateAttr(default_factory=dict)
+
+    @override
+    def model_post_init(self, context: Any, /) -> None:
+        """Take the places of resources from the validation context."""
+        if isinstance(context, dict):
+            self._origins = context["origins"]
+
+    def origin(self, workspace: str, collection: str, name: str) -> str | None:
+        """Say where a resource is written, as `alertd.yml:42`; None when the configuration does not hold it."""
+        return self._origins.get((workspace, collection, name))
+
+    @field_validator("workspaces")
+    @classmethod
+    def _with_default(cls, workspaces: tuple[Workspace, ...]) -> tuple[Workspace, ...]:
+        if any(workspace.name == DEFAULT for workspace in workspaces):
+            return workspaces
+        return (Workspace(name=DEFAULT), *workspaces)
+
+
+def _is_public_url(text: str) -> bool:
+    try:
+        url = urlsplit(text)
+        plain = not (url.query or url.fragment or url.username or url.password)
+        return url.scheme in {"http", "https"} and bool(url.hostname) and plain and url.port != 0 and text.isprintable()
+    except ValueError:
+        return False

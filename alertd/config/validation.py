@@ -1,0 +1,59 @@
+"""What the models find wrong, as problems at their places."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from alertd.config.shape import in_settings, value_at
+from alertd.config.words import expected_of, unknown_key, without_quotes_of
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+    from pydantic_core import ErrorDetails
+
+    from alertd.config.lines import Place
+    from alertd.config.problems import Problems
+
+
+def report_invalid(base: Place, invalid: ValidationError, value: Any, problems: Problems) -> None:
+    """Note every error of a model whose input `value` stands at `base`."""
+    for error in invalid.errors(include_url=False, include_input=False):
+        loc = _located(error, value)
+        _report((*base, *loc), error, value_at(value, loc), problems)
+
+
+def refuse_numbers_from_booleans(place: Place, value: Any, problems: Problems) -> None:
+    """Note true and false where a number is expected: Python, and so pydantic, would take them as 1 and 0."""
+    if isinstance(value, bool) and problems.shape.annotation(place) in {int, float}:
+        number = "a whole number" if problems.shape.annotation(place) is int else "a number"
+        problems.add(place, str(value).lower(), number)
+
+
+def _located(error: ErrorDetails, value: Any) -> Place:
+    """Take the parts of an error's location that name a branch of a union, not a place in the document."""
+    place: Place = ()
+    final = len(error["loc"]) - 1
+    for index, part in enumerate(error["loc"]):
+        inner = value_at(value, place)
+        is_there = part in inner if isinstance(inner, dict) else isinstance(inner, list) and isinstance(part, int)
+        if is_there or (index == final and error["type"] == "missing"):
+            place = (*place, part)
+    return place
+
+
+def _report(place: Place, error: ErrorDetails, value: Any, problems: Problems) -> None:
+    shape, kind = problems.shape, error["type"]
+    if kind == "extra_forbidden":
+        found, expected = unknown_key(str(place[-1]), shape.keys(place[:-1]))
+        problems.add(place, found, expected, at_key=True)
+        return
+    expected = expected_of(error, shape.annotation(place))
+    if kind == "missing":
+        problems.add(place, "nothing", expected, at_key=True)
+        return
+    if problems.hides(place):
+        expected = without_quotes_of(expected, value)
+    if in_settings(place) and kind == "value_error":
+        problems.add(place, f"a value that is refused: {expected}", "another value")
+        return
+    problems.add(place, problems.show(place, value), expected)

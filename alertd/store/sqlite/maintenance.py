@@ -1,0 +1,163 @@
+"""Housekeeping: retention in slices, backup, and whether the store can write."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from alertd.errors import StoreError
+from alertd.model.ids import first_of
+from alertd.store.sqlite.backup import backup
+from alertd.store.sqlite.names import set_meta
+from alertd.store.sqlite.part import Core, Part
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+SLICE: Final = 250
+"""How many events one transaction deletes at most."""
+
+_NEWEST: Final = """
+SELECT max(coalesce((SELECT max(id) FROM event), 0), coalesce((SELECT max(id) FROM delivery), 0),
+           coalesce((SELECT max(id) FROM rejected), 0),
+           coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'newest'), 0))
+"""
+_OLD: Final = "SELECT id, workspace_id, made, payload FROM event WHERE id > ? AND id < ? ORDER BY id LIMIT ?"
+_UNFINISHED: Final = """
+SELECT event_id FROM delivery WHERE id > :first AND id < :after AND +state < 2
+UNION
+SELECT event_id FROM delivery WHERE replay_of IS NOT NULL AND +state < 2 AND event_id BETWEEN :first AND :last
+"""
+_AFTER: Final = "SELECT coalesce(min(id), 9223372036854775807) FROM event WHERE id > ?"
+_DELIVERIES: Final = """
+SELECT id FROM delivery WHERE id > :first AND id < :after AND event_id IN (SELECT value FROM json_each(:events))
+UNION
+SELECT id FROM delivery WHERE replay_of IS NOT NULL AND event_id IN (SELECT value FROM json_each(:events))
+"""
+_DELETE_KEY: Final = "DELETE FROM event_key WHERE workspace_id = ? AND uid = ? AND event_id = ?"
+_DELETE_ATTEMPTS: Final = "DELETE FROM attempt WHERE delivery_id IN (SELECT value FROM json_each(?))"
+_DELETE_DELIVERIES: Final = "DELETE FROM delivery WHERE id IN (SELECT value FROM json_each(?))"
+_DELETE_EVENTS: Final = "DELETE FROM event WHERE id IN (SELECT value FROM json_each(?))"
+_OVER: Final = "SELECT id FROM rejected WHERE id < ? ORDER BY id LIMIT ?"
+_COOLDOWNS_OVER: Final = """
+SELECT subscription_id, project, environment, key FROM cooldown WHERE until_ms <= ? LIMIT ?
+"""
+_FORGET: Final = """
+DELETE FROM cooldown WHERE subscription_id = ? AND project = ? AND environment = ? AND key = ? AND until_ms <= ?
+"""
+
+
+class Maintenance(Part):
+    """What housekeeping asks."""
+
+    def __init__(self, core: Core) -> None:
+        super().__init__(core)
+        self._retained_to = 0
+
+    @property
+    def salt(self) -> int:
+        """The store's constant in the ids that it makes for events."""
+        return self.core.salt
+
+    async def newest_number(self) -> int:
+        """The greatest number ever given to an event, a delivery or a rejected record."""
+        row = await self.core.reads.row(_NEWEST)
+        return int(row[0]) if row else 0
+
+    async def retain(self, before_ms: int, limit: int) -> int:
+        """Delete up to `limit` old events whose deliveries are all final, in slices of `SLICE` a transaction.
+
+        A walk goes on where the last one stopped, so that events that must stay are passed over once a walk only.
+        """
+        started_at, gone = self._retained_to, 0
+        while gone < limit:
+            deleted = await self._retain_slice(first_of(before_ms), min(SLICE, limit - gone))
+            if deleted is not None:
+                gone += deleted
+            elif started_at == 0:
+                break
+            else:
+                started_at = 0
+        if gone == 0:
+            await self._forget(before_ms)
+        return gone
+
+    async def backup(self, path: str) -> None:
+        """Write a consistent copy to a new file while everything goes on."""
+        await backup(self.core.path, path)
+
+    async def healthy(self) -> bool:
+        """Whether the store can write now, and the file is still the one that was opened."""
+        try:
+            stat = self.core.path.stat()
+            if (stat.st_dev, stat.st_ino) != self.core.inode:
+                return False
+            await self.core.writer.run(lambda conn: set_meta(conn, "probed_at_ms", str(self.core.clock.now_ms())))
+        except (StoreError, OSError):
+            return False
+        return True
+
+    async def _retain_slice(self, below: int, limit: int) -> int | None:
+        """Pass over some old events and delete those that may go; None when the walk is at its end."""
+        rows = await self.core.history.rows(_OLD, (self._retained_to, below, limit))
+        if not rows:
+            self._retained_to = 0
+            return None
+        deleted = await self.core.writer.run(lambda conn: _delete(conn, rows))
+        self._retained_to = rows[-1][0]
+        return deleted
+
+    async def _forget(self, before_ms: int) -> None:
+        """Delete old rejected records and cooldowns that are over."""
+        while rows := await self.core.history.rows(_OVER, (first_of(before_ms), SLICE)):
+            await self.core.writer.run(partial(_forget_rejected, last=rows[-1][0]))
+        now_ms = self.core.clock.now_ms()
+        while rows := await self.core.history.rows(_COOLDOWNS_OVER, (now_ms, SLICE)):
+            await self.core.writer.run(partial(_forget_cooldowns, over=[(*row, now_ms) for row in rows]))
+
+
+def _forget_cooldowns(conn: sqlite3.Connection, over: list[tuple[Any, ...]]) -> None:
+    conn.executemany(_FORGET, over)
+
+
+def _delete(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> int:
+    """Delete events with all that hangs on them, but those with deliveries that are not final."""
+    first, last = rows[0][0], rows[-1][0]
+    bounds = {"first": first, "last": last, "after": conn.execute(_AFTER, (last,)).fetchone()[0]}
+    unfinished = {row[0] for row in conn.execute(_UNFINISHED, bounds)}
+    going = [row for row in rows if row[0] not in unfinished]
+    if not going:
+        return 0
+    newest = _newest(conn)
+    events = _numbers(row[0] for row in going)
+    deliveries = _numbers(row[0] for row in conn.execute(_DELIVERIES, {**bounds, "events": events}))
+    conn.execute(_DELETE_ATTEMPTS, (deliveries,))
+    conn.execute(_DELETE_DELIVERIES, (deliveries,))
+    keys = [(row[1], orjson.loads(row[3]).get("id"), row[0]) for row in going if not row[2]]
+    conn.executemany(_DELETE_KEY, keys)
+    deleted = conn.execute(_DELETE_EVENTS, (events,)).rowcount
+    _keep_newest(conn, newest)
+    return deleted
+
+
+def _forget_rejected(conn: sqlite3.Connection, last: int) -> None:
+    newest = _newest(conn)
+    conn.execute("DELETE FROM rejected WHERE id <= ?", (last,))
+    _keep_newest(conn, newest)
+
+
+def _newest(conn: sqlite3.Connection) -> int:
+    return int(conn.execute(_NEWEST).fetchone()[0])
+
+
+def _keep_newest(conn: sqlite3.Connection, newest: int) -> None:
+    """Remember the greatest number when its row went, so that no number is given twice."""
+    if _newest(conn) < newest:
+        set_meta(conn, "newest", str(newest))
+
+
+def _numbers(numbers: Iterable[int]) -> str:
+    return orjson.dumps(list(numbers)).decode()

@@ -1,0 +1,99 @@
+"""What happens before a file is in use: lock, open, check, migrate; and the mark that it was closed cleanly."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from alertd.errors import StoreCorruptError, StoreUnavailableError
+from alertd.store.sqlite.connection import open_writer, warn_if_old
+from alertd.store.sqlite.failure import translate
+from alertd.store.sqlite.lock import FileLock
+from alertd.store.sqlite.migrate import migrate, version_of
+from alertd.store.sqlite.names import get_meta, set_meta
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from alertd.store.base import NameKey
+    from alertd.store.sqlite.connection import SqliteOptions
+
+SALT_BITS: Final = 54
+_CLEAN: Final = "closed_cleanly"
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Opened:
+    """A file that is ours now. `unchecked` says that it was not closed cleanly and is too large to check first."""
+
+    conn: sqlite3.Connection
+    inode: tuple[int, int]
+    lock: FileLock
+    salt: int
+    names: dict[int, NameKey]
+    unchecked: bool
+
+
+def open_file(path: Path, options: SqliteOptions) -> Opened:
+    """Lock the file and bring it up to date; whatever fails leaves nothing open."""
+    warn_if_old()
+    lock = FileLock(path)
+    lock.take()
+    conn = None
+    try:
+        conn = open_writer(path, options, create=True)
+        return _prepare(path, options, lock, conn)
+    except BaseException as error:
+        if conn is not None:
+            conn.close()
+        lock.release()
+        if isinstance(error, OSError):
+            raise StoreUnavailableError(f"the store {path} cannot be opened: {error}") from error
+        if isinstance(error, sqlite3.Error):
+            raise _said(path, error) from error
+        raise
+
+
+def mark_closed(conn: sqlite3.Connection) -> None:
+    """Say that the file was closed cleanly: the writer's last job."""
+    set_meta(conn, _CLEAN, "1")
+
+
+def check(conn: sqlite3.Connection, table: str | None = None) -> None:
+    """Raise StoreCorruptError unless the file, or one table of it, is sound."""
+    argument = f"('{table}')" if table else "(5)"
+    found = [row[0] for row in conn.execute(f"PRAGMA quick_check{argument}")]
+    if found != ["ok"]:
+        raise StoreCorruptError(f"the store failed its integrity check: {'; '.join(found[:5])}")
+
+
+def _prepare(path: Path, options: SqliteOptions, lock: FileLock, conn: sqlite3.Connection) -> Opened:
+    clean = version_of(conn) == 0 or get_meta(conn, _CLEAN) == "1"
+    unchecked = False
+    if not clean:
+        unchecked = path.stat().st_size > options.check_bytes
+        _log.warning("store.unclean", path=str(path), check="background" if unchecked else "now")
+        if not unchecked:
+            check(conn)
+    for step in migrate(conn):
+        _log.info("store.migrated", path=str(path), version=step.version, name=step.name)
+    conn.execute("BEGIN IMMEDIATE")
+    salt = get_meta(conn, "salt")
+    if salt is None:
+        salt = str(secrets.randbits(SALT_BITS))
+        set_meta(conn, "salt", salt)
+    set_meta(conn, _CLEAN, "0")
+    conn.execute("COMMIT")
+    names = {row[0]: (row[1], row[2], row[3]) for row in conn.execute("SELECT id, kind, workspace, name FROM name")}
+    stat = path.stat()
+    return Opened(conn, (stat.st_dev, stat.st_ino), lock, int(salt), names, unchecked)
+
+
+def _said(path: Path, error: sqlite3.Error) -> Exception:
+    translated = translate(error)
+    return type(translated)(f"{path}: {translated}")

@@ -1,0 +1,171 @@
+"""The outbox: what is due, what was attempted, what is cancelled, expired or sent again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from alertd.errors import ConflictError, NotFoundError
+from alertd.model.delivery import Delivery, DeliveryState
+from alertd.model.ids import first_of, milliseconds
+from alertd.store.base import DestinationState, Due
+from alertd.store.sqlite.part import Part
+from alertd.store.sqlite.recording import end, record
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Collection, Sequence
+
+    from alertd.model.delivery import Attempt
+
+SLICE: Final = 500
+"""How many deliveries one transaction ends at most."""
+_SCAN: Final = 5000
+
+_WAITING: Final = "d.destination_id = :destination AND d.state < 2"
+_NOT_HELD: Final = "d.id NOT IN (SELECT value FROM json_each(:held))"
+_DUE: Final = f"""
+SELECT * FROM (
+    SELECT d.id, d.event_id, d.subscription_id, d.channel_id, d.attempts, d.next_at, e.type, e.payload, d.trigger,
+           d.replay_of
+    FROM delivery d CROSS JOIN event e ON e.id = d.event_id
+    WHERE {_WAITING} AND d.next_at <= :now AND {_NOT_HELD}
+    ORDER BY d.next_at, d.id LIMIT :limit)
+UNION ALL
+SELECT NULL, 0, 0, 0, 0, (
+    SELECT d.next_at FROM delivery d WHERE {_WAITING} AND d.next_at > :now AND {_NOT_HELD}
+    ORDER BY d.next_at LIMIT 1), '', x'', NULL, NULL
+"""  # noqa: S608 - constants
+_DESTINATIONS: Final = """
+WITH RECURSIVE found(id) AS (
+    SELECT (SELECT min(destination_id) FROM delivery WHERE state < 2)
+    UNION ALL
+    SELECT (SELECT min(destination_id) FROM delivery WHERE state < 2 AND destination_id > found.id)
+    FROM found WHERE found.id IS NOT NULL)
+SELECT id FROM found WHERE id IS NOT NULL
+"""
+_NEXT_WAITING: Final = f"""
+SELECT d.id, d.next_at FROM delivery d
+WHERE {_WAITING} AND (d.next_at, d.id) > (:after, :after_id) ORDER BY d.next_at, d.id LIMIT :limit
+"""  # noqa: S608 - constants
+_ORIGINAL: Final = """
+SELECT d.state, d.event_id, d.destination_id, d.subscription_id, d.channel_id, d.trigger, e.type, e.payload
+FROM delivery d JOIN event e ON e.id = d.event_id WHERE d.id = ?
+"""
+_REPLAY: Final = """
+INSERT INTO delivery(id, event_id, destination_id, subscription_id, channel_id, trigger, next_at, state, attempts, replay_of)
+VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?)
+"""
+_COUNTS: Final = """
+SELECT destination_id, sum(state = 0), sum(state = 1) FROM delivery WHERE state < 2 GROUP BY destination_id
+"""
+_SET_STATE: Final = """
+INSERT INTO destination_state(destination_id, disabled_reason, disabled_at, paused_until) VALUES (?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET disabled_reason = excluded.disabled_reason, disabled_at = excluded.disabled_at,
+    paused_until = excluded.paused_until
+"""
+
+
+class Outbox(Part):
+    """What delivery asks."""
+
+    async def due(self, destination_id: int, now_ms: int, limit: int, held: Collection[int]) -> Due:
+        """Up to `limit` deliveries of a destination that are due and not among `held`."""
+        params = {
+            "destination": destination_id, "now": now_ms, "limit": limit + 1, "held": orjson.dumps(list(held)).decode(),
+        }  # fmt: skip
+        rows = await self.core.reads.rows(_DUE, params)
+        next_at_ms = next(row[5] for row in rows if row[0] is None)
+        found = [_delivery(destination_id, row) for row in rows if row[0] is not None]
+        return Due(found[:limit], next_at_ms, len(found) > limit)
+
+    async def destinations_with_work(self) -> list[int]:
+        """Ids of all destinations that have deliveries which are not final."""
+        return [row[0] for row in await self.core.reads.rows(_DESTINATIONS)]
+
+    async def record(self, attempts: Sequence[Attempt]) -> None:
+        """Store finished attempts and their deliveries' new states, in one transaction."""
+        if attempts:
+            await self.core.writer.run(lambda conn: record(conn, attempts))
+
+    async def cancel_destination(self, destination_id: int, reason: str, held: Collection[int]) -> int:
+        """Cancel all pending and retrying deliveries of a destination but `held`, in slices."""
+        return await self._end_all(destination_id, None, DeliveryState.CANCELLED, reason, held)
+
+    async def cancel(self, delivery_id: int, reason: str) -> DeliveryState:
+        """Cancel one delivery if it is pending or retrying; return its state now."""
+
+        def cancel(conn: sqlite3.Connection) -> DeliveryState:
+            end(conn, [delivery_id], DeliveryState.CANCELLED, reason)
+            row = conn.execute("SELECT state FROM delivery WHERE id = ?", (delivery_id,)).fetchone()
+            if row is None:
+                raise NotFoundError(f"there is no delivery {delivery_id}")
+            return DeliveryState(row[0])
+
+        return await self.core.writer.run(cancel)
+
+    async def expire(self, destination_id: int, created_before_ms: int, reason: str, held: Collection[int]) -> int:
+        """Make dead all pending and retrying deliveries made before a time, but `held`, in slices."""
+        return await self._end_all(destination_id, first_of(created_before_ms), DeliveryState.DEAD, reason, held)
+
+    async def replay(self, delivery_id: int, new_id: int, now_ms: int) -> Delivery:
+        """Store a new delivery that repeats a final one and names it as its origin."""
+        return await self.core.writer.run(lambda conn: _replay(conn, delivery_id, new_id, now_ms))
+
+    async def destination_states(self) -> dict[int, DestinationState]:
+        """Everything kept about destinations."""
+        sql = "SELECT destination_id, disabled_reason, disabled_at, paused_until FROM destination_state"
+        return {row[0]: DestinationState(*row[1:]) for row in await self.core.reads.rows(sql)}
+
+    async def set_destination_state(self, destination_id: int, state: DestinationState) -> None:
+        """Keep a destination's state."""
+        params = (destination_id, state.disabled_reason, state.disabled_at_ms, state.paused_until_ms)
+        await self.core.writer.execute(_SET_STATE, params)
+
+    async def outbox_counts(self) -> dict[tuple[int, DeliveryState], int]:
+        """How many deliveries are pending and retrying, by (destination id, state)."""
+        counts: dict[tuple[int, DeliveryState], int] = {}
+        for destination_id, pending, retrying in await self.core.history.rows(_COUNTS):
+            for state, count in ((DeliveryState.PENDING, pending), (DeliveryState.RETRYING, retrying)):
+                if count:
+                    counts[destination_id, state] = count
+        return counts
+
+    async def _end_all(
+        self, destination_id: int, below: int | None, state: DeliveryState, reason: str, held: Collection[int]
+    ) -> int:
+        """Walk a destination's waiting deliveries by reads, end them in slices; those that come meanwhile are met too."""
+        ended, kept = 0, frozenset(held)
+        params: dict[str, Any] = {"destination": destination_id, "after": -1, "after_id": -1, "limit": _SCAN}
+        while rows := await self.core.reads.rows(_NEXT_WAITING, params):
+            params["after_id"], params["after"] = rows[-1]
+            chosen = [row[0] for row in rows if row[0] not in kept and (below is None or row[0] < below)]
+            for start in range(0, len(chosen), SLICE):
+                part = chosen[start : start + SLICE]
+                ended += await self.core.writer.run(lambda conn, part=part: end(conn, part, state, reason))  # type: ignore[misc]
+        return ended
+
+
+def _replay(conn: sqlite3.Connection, delivery_id: int, new_id: int, now_ms: int) -> Delivery:
+    row = conn.execute(_ORIGINAL, (delivery_id,)).fetchone()
+    if row is None:
+        raise NotFoundError(f"there is no delivery {delivery_id}")
+    state, event_id, destination_id, subscription_id, channel_id, trigger, event_type, payload = row
+    if not DeliveryState(state).final:
+        raise ConflictError(f"delivery {delivery_id} is {DeliveryState(state).word}: only a final one can be replayed")
+    conn.execute(
+        _REPLAY,
+        (new_id, event_id, destination_id, subscription_id, channel_id, trigger, now_ms, delivery_id),
+    )
+    return Delivery(
+        new_id, event_id, destination_id, subscription_id, channel_id, 0, now_ms, event_type, payload, trigger,
+        delivery_id, milliseconds(new_id),
+    )  # fmt: skip
+
+
+def _delivery(destination_id: int, row: tuple[Any, ...]) -> Delivery:
+    return Delivery(
+        row[0], row[1], destination_id, row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9],
+        milliseconds(row[0]),
+    )  # fmt: skip

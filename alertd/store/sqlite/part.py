@@ -1,0 +1,39 @@
+"""What the parts of the SQLite store share: its connections, clock, salt and names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from alertd.clock import Clock
+    from alertd.store.base import NameKey
+    from alertd.store.sqlite.connection import SqliteOptions
+    from alertd.store.sqlite.lock import FileLock
+    from alertd.store.sqlite.reader import Reader
+    from alertd.store.sqlite.writer import Writer
+
+
+@dataclass(slots=True)
+class Core:
+    """One open store. `reads` serves delivery and the pipeline, `history` whoever may ask for much."""
+
+    path: Path
+    clock: Clock
+    options: SqliteOptions
+    lock: FileLock
+    writer: Writer
+    reads: Reader
+    history: Reader
+    salt: int
+    inode: tuple[int, int]
+    names: dict[int, NameKey] = field(default_factory=dict)
+
+
+class Part:
+    """One protocol's methods over the shared core."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core

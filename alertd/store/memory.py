@@ -131,10 +131,10 @@ class MemoryStore:
                 self._keys[plan.workspace_id, event.id] = plan.number
             for delivery in plan.deliveries:
                 self._keep(_Kept(dataclasses.replace(delivery, attempts=0, created_at_ms=milliseconds(delivery.id))))
+            self._newest = max(self._newest, plan.number, *(d.id for d in plan.deliveries))
         self._positions.update(batch.positions)
         self._cooldowns.update(batch.cooldowns)
         self._rejected.update({record.id: record for record in batch.rejected})
-            self._newest = max(self._newest, plan.number, *(d.id for d in plan.deliveries))
         self._newest = max(self._newest, *(record.id for record in batch.rejected), 0)
 
     async def positions(self) -> dict[Partition, int]:

@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from alertd.sources.base import Context
 
 _INFO = Severity.INFO
-_WORD_OF = {severity: severity.word for severity in Severity}
-_severity_of = BY_WORD.get
+_SEVERITIES = {word: (severity, severity.word) for word, severity in BY_WORD.items()}
 _REFUSED = -1000
 
 
@@ -136,11 +135,11 @@ def stored_event(payload: bytes) -> Event:
 
 def build(value: Any, context: Context) -> Event | None:  # noqa: C901, PLR0911, PLR0912 - the hot path: one straight line
     """Make the event of a parsed JSON value; None when anything about it is unusual. Never raises."""
-    if value.__class__ is not dict:
+    if type(value) is not dict:
         return None
     get = value.get
     kind = get("type")
-    if kind.__class__ is not str or not is_type(kind):
+    if type(kind) is not str or not is_type(kind):
         return None
     given_id = get("id")
     body: dict[str, Any]
@@ -148,7 +147,7 @@ def build(value: Any, context: Context) -> Event | None:  # noqa: C901, PLR0911,
         given_id = ""
         body = {"type": kind}
         taken = 1
-    elif given_id.__class__ is str and is_name(given_id):
+    elif type(given_id) is str and is_name(given_id):
         body = {"id": given_id, "type": kind}
         taken = 2
     else:
@@ -157,7 +156,7 @@ def build(value: Any, context: Context) -> Event | None:  # noqa: C901, PLR0911,
     if workspace is None:
         workspace = context.workspace
     elif workspace == context.workspace or (
-        not context.confined and workspace.__class__ is str and workspace in context.workspaces
+        not context.confined and type(workspace) is str and workspace in context.workspaces
     ):
         taken += 1
     else:
@@ -166,7 +165,7 @@ def build(value: Any, context: Context) -> Event | None:  # noqa: C901, PLR0911,
     project = get("project")
     if project is None:
         project = ""
-    elif project.__class__ is str and is_place(project):
+    elif type(project) is str and is_place(project):
         body["project"] = project
         taken += 1
     else:
@@ -174,7 +173,7 @@ def build(value: Any, context: Context) -> Event | None:  # noqa: C901, PLR0911,
     environment = get("environment")
     if environment is None:
         environment = ""
-    elif environment.__class__ is str and is_place(environment):
+    elif type(environment) is str and is_place(environment):
         body["environment"] = environment
         taken += 1
     else:
@@ -190,7 +189,7 @@ def _finish(value: dict[str, Any], context: Context, event: Event, taken: int) -
     body = event.body
     source = get("source")
     if source is not None:
-        if source.__class__ is not str or len(source) > SOURCE_MAX:
+        if type(source) is not str or len(source) > SOURCE_MAX:
             return None
         body["source"] = source
         taken += 1
@@ -198,17 +197,15 @@ def _finish(value: dict[str, Any], context: Context, event: Event, taken: int) -
     if word is None:
         body["severity"] = "info"
     else:
-        severity = _severity_of(word) if word.__class__ is str else None
-        if severity is None:
+        if type(word) is not str or word not in _SEVERITIES:
             return None
-        event.severity = severity
-        body["severity"] = _WORD_OF[severity]
+        event.severity, body["severity"] = _SEVERITIES[word]
         taken += 1
     time = get("time")
     if time is None:
         time = time_text(context.now_ms)
     else:
-        if time.__class__ is not str:
+        if type(time) is not str:
             return None
         if not is_plain_time(time):
             time = read_time(time)
@@ -219,7 +216,7 @@ def _finish(value: dict[str, Any], context: Context, event: Event, taken: int) -
     key = get("key")
     if key is None:
         key = event.type
-    elif key.__class__ is str and is_key(key):
+    elif type(key) is str and is_key(key):
         taken += 1
     else:
         return None
@@ -230,34 +227,37 @@ def _finish(value: dict[str, Any], context: Context, event: Event, taken: int) -
     return _seal(event, context)
 
 
-def _extras(get: Any, body: dict[str, Any], levels: int) -> int:  # noqa: C901 - as above
+def _extras(get: Any, body: dict[str, Any], levels: int) -> int:  # noqa: C901, PLR0911 - as above
     """Copy message, url, labels and data; return how many there were, far below zero when one of them is refused."""
     taken = 0
     message = get("message")
     if message is not None:
-        if message.__class__ is not str:
+        if type(message) is not str:
             return _REFUSED
         body["message"] = message
         taken = 1
     url = get("url")
     if url is not None:
-        if url.__class__ is not str or len(url) > URL_MAX:
+        if type(url) is not str or len(url) > URL_MAX:
             return _REFUSED
         body["url"] = url
         taken += 1
     labels = get("labels")
     if labels is not None:
-        if labels.__class__ is not dict or len(labels) > LABELS_MAX:
+        if type(labels) is not dict or len(labels) > LABELS_MAX:
             return _REFUSED
         for name, text in labels.items():
-            if text.__class__ is not str or len(text) > LABEL_VALUE_MAX or not 0 < len(name) <= LABEL_NAME_MAX:
+            if type(text) is not str or len(text) > LABEL_VALUE_MAX or not 0 < len(name) <= LABEL_NAME_MAX:
                 return _REFUSED
         body["labels"] = labels
         taken += 1
     data = get("data")
     if data is not None:
-        if data.__class__ is not dict or is_deeper(data, levels):
+        if type(data) is not dict or levels < 1:
             return _REFUSED
+        for item in data.values():
+            if (type(item) is dict or type(item) is list) and is_deeper(item, levels - 1):
+                return _REFUSED
         body["data"] = data
         taken += 1
     return taken

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from alertd.config.lines import Mark, Place, read_document
+from alertd.config.lines import Mark, Place, dotted, read_document
 from alertd.config.settings import Config
 from alertd.config.shape import is_model, is_text, plain
 from alertd.config.words import suggestion
-from alertd.errors import ConfigError
+from alertd.errors import ConfigError, ConfigProblem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,7 +42,6 @@ def variable_of(place: Place) -> str:
 
 def _apply(root: dict[str, Any], name: str, text: str, problems: Problems) -> None:
     place: Place = tuple(name.removeprefix(PREFIX).lower().split("__"))
-    problems.marks[place] = Mark(name, None, None)
     annotation = problems.shape.annotation(place)
     if annotation is None or place[0] == "workspaces":
         _refuse(name, place, problems)
@@ -50,17 +49,19 @@ def _apply(root: dict[str, Any], name: str, text: str, problems: Problems) -> No
     try:
         value = _read(annotation, text)
     except ConfigError:
-        problems.add(place, "malformed YAML", "a value as YAML writes it, such as 10, true or [a, b]")
+        expected = "a value as YAML writes it, such as 10, true or [a, b]"
+        problems.take(ConfigProblem(name, None, dotted(place), "malformed YAML", expected), place)
         return
-    _put(root, place, value, problems)
+    _put(root, place, value, Mark(name, None, None), problems)
 
 
 def _refuse(name: str, place: Place, problems: Problems) -> None:
     if place[0] == "workspaces":
-        problems.add(place, f"the variable {name}", "workspaces in a configuration file")
-        return
-    near = suggestion(name, map(variable_of, _settings(Config, ())))
-    problems.add(place, f"unknown variable {name}", f"{PREFIX}SECTION__SETTING of a known setting{near}")
+        found, expected = f"the variable {name}", "workspaces in a configuration file"
+    else:
+        near = suggestion(name, map(variable_of, _settings(Config, ())))
+        found, expected = f"unknown variable {name}", f"{PREFIX}SECTION__SETTING of a known setting{near}"
+    problems.take(ConfigProblem(name, None, dotted(place), found, expected), None)
 
 
 def _read(annotation: Any, text: str) -> Any:
@@ -72,18 +73,19 @@ def _read(annotation: Any, text: str) -> Any:
     return document.root
 
 
-def _put(root: dict[str, Any], place: Place, value: Any, problems: Problems) -> None:
+def _put(root: dict[str, Any], place: Place, value: Any, mark: Mark, problems: Problems) -> None:
     mapping = root
     for depth, part in enumerate(place[:-1], start=1):
         inner = mapping.get(str(part))
         if inner is None:
             inner = mapping[str(part)] = {}
-            problems.marks[place[:depth]] = problems.marks[place]
+            problems.marks[place[:depth]] = mark
         if not isinstance(inner, dict):
             return
         mapping = inner
-    for inside in [mark for mark in problems.marks if len(mark) > len(place) and mark[: len(place)] == place]:
+    for inside in [known for known in problems.marks if known[: len(place)] == place]:
         del problems.marks[inside]
+    problems.marks[place] = mark
     mapping[str(place[-1])] = value
 
 

@@ -47,7 +47,7 @@ def check_unique(root: Any, collection: Place, noun: str, problems: Problems) ->
 
 def refuse_unknown(place: Place, name: str, known: Iterable[str], noun: str, problems: Problems) -> None:
     """Note a reference to what is not there; `known` are the names that may be suggested."""
-    names = list(known)
+    names = list(dict.fromkeys(known))
     near = "" if problems.hides(place) else suggestion(name, names)
     problems.add(place, f"unknown {noun} {problems.show(place, name)}", f"{one_of(names)}{near}")
 

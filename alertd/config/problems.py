@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 HIDDEN = "a value that is not shown"
 SHOWN_MAX = 60
 """Characters of a wrong value that are shown."""
+_USER_OF_URL = re.compile(r"//[^/\s]*@")
 _SCRUBBED_MIN = 4
 """Shorter secrets are not looked for in messages: they would be found in ordinary words."""
 
@@ -94,9 +96,10 @@ def show(value: Any) -> str:
         case dict():
             return "a mapping"
         case list():
-            return "a list"
+            return "a list" if value else "an empty list"
         case str():
-            return repr(value if len(value) <= SHOWN_MAX else f"{value[:SHOWN_MAX]}…")
+            text = _USER_OF_URL.sub("//…@", value)
+            return repr(text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…")
     return str(value)[:SHOWN_MAX]
 
 

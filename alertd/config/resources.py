@@ -108,4 +108,8 @@ def _check_matchers(place: Place, matchers: Any, problems: Problems) -> None:
                 parse_matcher(text)
             except ValueError as error:
                 hidden = at in problems.referenced
-                problems.add(at, problems.show(at, text), _REASON_HIDDEN if hidden else f"a matcher: {error}")
+                problems.add(
+                    at,
+                    problems.show(at, text),
+                    _REASON_HIDDEN if hidden else f"a matcher: {str(error).removeprefix('expected ')}",
+                )

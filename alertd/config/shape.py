@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretBytes, SecretStr
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 SETTINGS_DEPTH = 5
 """Parts of `workspaces[0].destinations[0].settings`."""
+
+
+_REMEMBERED = 4096
 
 
 class Shape:
@@ -89,6 +93,11 @@ def is_text(annotation: Any) -> bool:
 
 
 def _walk(model: Any, place: Place) -> Any:
+    return _walked(model, tuple(0 if isinstance(part, int) else part for part in place))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _walked(model: Any, place: Place) -> Any:
     annotation = model
     for part in place:
         annotation = _step(plain(annotation), part)

@@ -19,6 +19,8 @@ def report_invalid(base: Place, invalid: ValidationError, value: Any, problems: 
     """Note every error of a model whose input `value` stands at `base`."""
     for error in invalid.errors(include_url=False, include_input=False):
         loc = _located(error, value)
+        if error["type"] == "too_short" and _is_full(value_at(value, loc), error):
+            continue
         _report((*base, *loc), error, value_at(value, loc), problems)
 
 
@@ -27,6 +29,11 @@ def refuse_numbers_from_booleans(place: Place, value: Any, problems: Problems) -
     if isinstance(value, bool) and problems.shape.annotation(place) in {int, float}:
         number = "a whole number" if problems.shape.annotation(place) is int else "a number"
         problems.add(place, str(value).lower(), number)
+
+
+def _is_full(value: Any, error: ErrorDetails) -> bool:
+    """Whether a list is only too short because pydantic counts what is valid in it."""
+    return isinstance(value, list) and len(value) >= error["ctx"]["min_length"]
 
 
 def _located(error: ErrorDetails, value: Any) -> Place:

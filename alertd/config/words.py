@@ -110,7 +110,7 @@ def _sized(kind: str, context: dict[str, Any]) -> str | None:
         case "string_too_long":
             return f"a text of at most {context['max_length']} characters"
         case "too_short":
-            return f"at least {context['min_length']} of them"
+            return "at least one of them" if context["min_length"] == 1 else f"at least {context['min_length']} of them"
         case "too_long":
             return f"at most {context['max_length']} of them"
         case "string_pattern_mismatch":

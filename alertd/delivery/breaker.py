@@ -1,0 +1,85 @@
+"""A circuit breaker: stops a lane whose destination fails again and again, and probes it now and then. Pure.
+
+    closed ──failures in a row──▶ open ──cool_seconds──▶ half-open ──success──▶ closed
+                                   ▲                         │
+                                   └──────failed probe───────┘
+
+Times are seconds of a monotonic clock.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from math import inf
+
+
+class BreakerState(StrEnum):
+    """Where a breaker stands."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+class Breaker:
+    """Counts failures in a row; opens at `failures` of them. `opened` is true in every state but closed.
+
+    `streak` is how many failures there were in a row; 0 also says that there is nothing to reset.
+    """
+
+    __slots__ = ("_cooled_at", "_probing", "cool_seconds", "failures", "opened", "streak")
+
+    def __init__(self, failures: int, cool_seconds: float) -> None:
+        self.failures = failures
+        self.cool_seconds = cool_seconds
+        self.opened = False
+        self.streak = 0
+        self._cooled_at = 0.0
+        self._probing = False
+
+    def state(self, now: float) -> BreakerState:
+        """Where it stands at `now`: half-open while a probe is allowed or under way."""
+        if not self.opened:
+            return BreakerState.CLOSED
+        return BreakerState.HALF_OPEN if self._probing or now >= self._cooled_at else BreakerState.OPEN
+
+    def wait_seconds(self, now: float) -> float:
+        """How long until an attempt may begin: 0 now; infinite while a probe is under way, whose outcome decides."""
+        if not self.opened:
+            return 0.0
+        return inf if self._probing else max(0.0, self._cooled_at - now)
+
+    def begin(self) -> bool:
+        """Begin an attempt that `wait_seconds` allows; return whether it is a probe, to be told again at its end."""
+        if self.opened:
+            self._probing = True
+        return self.opened
+
+    def succeeded(self) -> bool:
+        """Take a success, which resets everything; return whether this closed the breaker."""
+        closed = self.opened
+        self.streak = 0
+        self.opened = self._probing = False
+        return closed
+
+    def failed(self, now: float, *, probe: bool) -> bool:
+        """Take a failure; return whether this opened the breaker (a failed probe opens it again).
+
+        Attempts that began before it opened change nothing: only a probe lengthens the rest.
+        """
+        if self.opened:
+            if not probe:
+                return False
+        else:
+            self.streak += 1
+            if self.streak < self.failures:
+                return False
+        self.opened = True
+        self._probing = False
+        self._cooled_at = now + self.cool_seconds
+        return True
+
+    def neutral(self, *, probe: bool) -> None:
+        """Take an attempt that says nothing about the destination's health; after a probe the next one may begin."""
+        if probe:
+            self._probing = False

@@ -1,0 +1,409 @@
+"""The dispatcher: the service that owns all lanes, and what the rest of alertd knows of delivery.
+
+It has no deliveries of its own: everything that is not final is in the store, and what a lane holds in memory is only
+the part that it is working on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random as randomness
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from alertd.delivery.feeder import Feeder
+from alertd.delivery.lane import Lane
+from alertd.delivery.naming import Naming
+from alertd.delivery.outcomes import OutcomeLog
+from alertd.delivery.persistence import to_the_end
+from alertd.delivery.removal import Removals
+from alertd.delivery.snapshot import SWITCHED_OFF, LaneSnapshot, snapshot_of
+from alertd.delivery.spec import LaneSpec
+from alertd.delivery.states import StateKeeper
+from alertd.delivery.surroundings import Surroundings
+from alertd.errors import ConflictError, NotFoundError, StoreUnavailableError
+from alertd.model.delivery import DeliveryState, Outcome
+from alertd.store.base import DestinationState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
+
+    from alertd.clock import Clock
+    from alertd.delivery.hub import Hub
+    from alertd.destinations.base import Message, OpenDestination
+    from alertd.metrics import Metrics
+    from alertd.model.delivery import Delivery
+    from alertd.store.base import OutboxStore
+
+__all__ = ["Dispatcher", "LaneSnapshot", "LaneSpec"]
+
+SWEEP_SECONDS: Final = 10.0
+"""How often deliveries that wait for a disabled or dead destination are looked at, whether they waited too long."""
+
+CUT_SECONDS: Final = 0.5
+"""How long attempts that were cancelled at the end of the drain may take to end."""
+
+FLUSH_SECONDS: Final = 1.25
+"""How long the last outcomes may take to be stored at shutdown; what is not stored by then is sent again after a restart."""
+
+STATE_SECONDS: Final = 5.0
+"""How long `enable` and `disable` wait for the store."""
+
+GAVE_UP: Final = "gave_up"
+"""Why a delivery is dead that waited longer than `give_up_after_seconds` for a destination that took nothing."""
+
+_log = structlog.get_logger("alertd.delivery")
+
+
+class Dispatcher:
+    """Delivers. Call `apply` before `run`; `offer` after each commit.
+
+    `on_disabled` hears the ids of all destinations that take nothing now, whenever they change. `random` gives [0, 1).
+    """
+
+    name = "dispatcher"
+
+    def __init__(
+        self,
+        store: OutboxStore,
+        clock: Clock,
+        metrics: Metrics,
+        hub: Hub,
+        *,
+        drain_seconds: float = 5.0,
+        on_disabled: Callable[[frozenset[int]], None] = lambda _: None,
+        random: Callable[[], float] = randomness.random,
+        debug: bool = False,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._drain_seconds = drain_seconds
+        self._on_disabled = on_disabled
+        self._lanes: dict[int, Lane] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._applying = asyncio.Lock()
+        self._loaded = self._running = self._stopping = False
+        self._wake = asyncio.Event()
+        self._error: BaseException | None = None
+        self._disabled: frozenset[int] = frozenset()
+        self._outcomes = OutcomeLog(store, self._fail)
+        self._feeder = Feeder(store, clock, self._fail)
+        self._states = StateKeeper(store, self._state_of, self._fail)
+        self._removals = Removals(store, self._background)
+        self._around = Surroundings(
+            clock=clock,
+            random=random,
+            metrics=metrics,
+            hub=hub,
+            outcomes=self._outcomes,
+            naming=Naming({}, str),
+            ask=self._feeder.ask,
+            gone=self._gone,
+            paused=lambda lane: self._states.changed(lane.spec.destination_id),
+            close=self._close,
+            flying={},
+            barred=set(),
+            debug=debug,
+        )
+
+    # ------------------------------------------------------------------ the ruleset
+
+    async def apply(self, specs: Iterable[LaneSpec], naming: Naming) -> None:
+        """Take the destinations of a ruleset: at start, and at every reload, in one step.
+
+        New ones get a lane, changed ones go on with the new options; removed ones end what is in flight, and the rest
+        of their deliveries is cancelled. Raises StoreUnavailableError at start when the store cannot be read.
+        """
+        async with self._applying:
+            wanted = {spec.destination_id: spec for spec in specs}
+            states: dict[int, DestinationState] = {}
+            work: Sequence[int] = ()
+            if not self._loaded:
+                states = await self._store.destination_states()
+                work = await self._store.destinations_with_work()
+            await self._removals.finished(wanted)
+            self._around.naming = naming
+            for destination_id in [known for known in self._lanes if known not in wanted]:
+                self._removals.remove(destination_id, self._lanes.pop(destination_id))
+            for spec in wanted.values():
+                self._take(spec, states.get(spec.destination_id))
+            for destination_id in work:
+                if destination_id not in wanted:
+                    self._removals.remove(destination_id)
+            self._start_with(work if not self._loaded else ())
+            self._loaded = True
+            self._tell_disabled()
+
+    @property
+    def disabled(self) -> frozenset[int]:
+        """Ids of all destinations that take nothing now."""
+        return self._disabled
+
+    def _take(self, spec: LaneSpec, state: DestinationState | None) -> None:
+        lane = self._lanes.get(spec.destination_id)
+        if lane is not None:
+            lane.update(spec)
+            return
+        lane = self._lanes[spec.destination_id] = Lane(spec, self._around)
+        if state is not None:
+            lane.restore(state)
+        if self._running:
+            lane.start()
+
+    def _start_with(self, work: Iterable[int]) -> None:
+        for destination_id in work:
+            lane = self._lanes.get(destination_id)
+            if lane is not None:
+                lane.backlog.behind = lane.backlog.unseen = True
+
+    # ------------------------------------------------------------------ deliveries
+
+    def offer(self, deliveries: Iterable[Delivery]) -> None:
+        """Take fresh deliveries, in the very step that learnt of their commit; what finds no room is read later."""
+        if self._stopping:
+            return
+        lanes = self._lanes
+        touched = set()
+        for delivery in deliveries:
+            lane = lanes.get(delivery.destination_id)
+            if lane is None:
+                self._removals.remove(delivery.destination_id)
+            else:
+                lane.backlog.take(delivery)
+                touched.add(lane)
+        for lane in touched:
+            lane.pump()
+
+    def replayed(self, delivery: Delivery) -> None:
+        """Take a delivery that an operator sent again."""
+        self.offer((delivery,))
+
+    def in_flight(self, delivery_id: int) -> bool:
+        """Whether a delivery is being attempted now."""
+        return delivery_id in self._around.flying
+
+    async def cancel(self, delivery_id: int, destination_id: int | None = None, reason: str = "cancelled") -> None:
+        """Cancel a delivery that waits; cancelling it twice is fine.
+
+        Raises NotFoundError, ConflictError when it is in flight or final, StoreUnavailableError. `destination_id`, if
+        known, is only for the metric.
+        """
+        lane = self._withdraw(delivery_id)
+        barred = self._around.barred
+        barred.add(delivery_id)
+        state: DeliveryState | None = None
+        try:
+            state = await self._store.cancel(delivery_id, reason)
+        finally:
+            barred.discard(delivery_id)
+            for each in self._lanes.values():
+                each.withdrawn(delivery_id, final=state is not None and state.final)
+        if state is not DeliveryState.CANCELLED:
+            raise ConflictError(f"the delivery is {state.word}")
+        counted = lane or self._lanes.get(destination_id or 0)
+        if counted is not None:
+            counted.meters.ended(state, 1)
+
+    def _withdraw(self, delivery_id: int) -> Lane | None:
+        if delivery_id in self._around.flying or delivery_id in self._around.barred:
+            raise ConflictError("the delivery is in flight")
+        for lane in (*self._lanes.values(), *self._removals.lanes()):
+            if delivery_id in lane.backlog.held:
+                if not lane.backlog.withdraw(delivery_id):
+                    raise ConflictError("the delivery's last attempt is being stored")
+                return lane
+        return None
+
+    # ------------------------------------------------------------------ destinations
+
+    async def disable(self, destination_id: int, reason: str) -> None:
+        """Send nothing more to a destination until `enable`; its deliveries wait.
+
+        Raises NotFoundError; StoreUnavailableError when it is in force but not stored yet (it will be).
+        """
+        lane = self._lane(destination_id)
+        self._disable(lane, reason)
+        await self._states.flush(STATE_SECONDS)
+
+    async def enable(self, destination_id: int) -> None:
+        """Send again. Raises NotFoundError, ConflictError when its configuration has it off, and as `disable`."""
+        lane = self._lane(destination_id)
+        if not lane.spec.enabled:
+            raise ConflictError(f"the destination is {SWITCHED_OFF}")
+        if lane.disabled_reason:
+            lane.enable()
+            lane.reporter.enabled()
+            self._states.changed(destination_id)
+            self._tell_disabled()
+        await self._states.flush(STATE_SECONDS)
+
+    async def test(self, destination_id: int, message: Message) -> tuple[Outcome, float]:
+        """Send a test message through the real destination, enabled or not, and store nothing.
+
+        Returns the outcome and the seconds that it took. Raises NotFoundError.
+        """
+        lane = self._lane(destination_id)
+        endpoint = lane.endpoint
+        began = self._clock.monotonic()
+        endpoint.users += 1
+        try:
+            outcome = await endpoint.destination.attempt(message)
+        except Exception as error:  # noqa: BLE001 - a destination that breaks its contract
+            outcome = lane.reporter.broken(error)
+        finally:
+            endpoint.users -= 1
+            endpoint.let_go()
+        return outcome, self._clock.monotonic() - began
+
+    def snapshot(self, destination_id: int) -> LaneSnapshot:
+        """How a destination stands now. Raises NotFoundError."""
+        return snapshot_of(self._lane(destination_id), self._around.flying, self._clock)
+
+    def _lane(self, destination_id: int) -> Lane:
+        lane = self._lanes.get(destination_id)
+        if lane is None:
+            raise NotFoundError(f"there is no destination {destination_id}")
+        return lane
+
+    def _gone(self, lane: Lane, reason: str) -> None:
+        if not lane.disabled_reason and self._lanes.get(lane.spec.destination_id) is lane:
+            self._disable(lane, f"gone: {reason}")
+
+    def _disable(self, lane: Lane, reason: str) -> None:
+        lane.disable(reason)
+        lane.reporter.disabled(reason)
+        self._states.changed(lane.spec.destination_id)
+        self._tell_disabled()
+
+    def _tell_disabled(self) -> None:
+        disabled = frozenset(number for number, lane in self._lanes.items() if not lane.enabled)
+        if disabled != self._disabled:
+            self._disabled = disabled
+            self._on_disabled(disabled)
+
+    def _state_of(self, destination_id: int) -> DestinationState | None:
+        lane = self._lanes.get(destination_id)
+        if lane is None:
+            return None
+        paused = lane.rest.paused_until(self._clock.now_ms())
+        return DestinationState(lane.disabled_reason, lane.disabled_at_ms, paused)
+
+    # ------------------------------------------------------------------ the service
+
+    async def run(self) -> None:
+        """Deliver until stopped; then end what is in flight, within the drain, and store every outcome."""
+        sweeper = asyncio.ensure_future(self._sweep_forever())
+        try:
+            if not self._stopping:
+                self._running = True
+                for lane in self._lanes.values():
+                    lane.start()
+            await self._wake.wait()
+            if self._error is None:
+                await self._drain()
+        finally:
+            sweeper.cancel()
+            await to_the_end(self._shut())
+        if self._error is not None:
+            raise self._error
+
+    def stop(self) -> None:
+        """Begin nothing new, end what is in flight."""
+        self._stopping = True
+        self._running = False
+        for lane in self._lanes.values():
+            lane.stop()
+        self._wake.set()
+
+    def _fail(self, error: BaseException) -> None:
+        self._error = self._error or error
+        self._wake.set()
+
+    def _workers(self) -> set[asyncio.Task[None]]:
+        return {task for lane in (*self._lanes.values(), *self._removals.lanes()) for task in lane.workers}
+
+    async def _drain(self) -> None:
+        workers = self._workers()
+        if workers and self._drain_seconds > 0:
+            await asyncio.wait(workers, timeout=self._drain_seconds)
+
+    async def _shut(self) -> None:
+        self.stop()
+        await self._feeder.stop()
+        workers = self._workers()
+        for task in workers:
+            task.cancel()
+        if workers:
+            await asyncio.wait(workers, timeout=CUT_SECONDS)
+        lost = await self._outcomes.close(FLUSH_SECONDS)
+        if lost:
+            _log.error(
+                "outcomes.lost", attempts=lost, consequence="these deliveries are attempted again after a restart"
+            )
+        await self._states.close(FLUSH_SECONDS)
+        self._removals.stop()
+        for lane in self._lanes.values():
+            lane.close()
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=CUT_SECONDS)
+        for task in set(self._tasks):
+            task.cancel()
+
+    def _close(self, destination: OpenDestination) -> None:
+        self._background(_close(destination))
+
+    def _background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._fail(error)
+
+    # ------------------------------------------------------------------ what waited too long
+
+    async def _sweep_forever(self) -> None:
+        try:
+            while True:
+                await asyncio.sleep(SWEEP_SECONDS)
+                await self.sweep()
+        except Exception as error:  # noqa: BLE001 - the boundary of this task; the dispatcher dies of it
+            self._fail(error)
+
+    async def sweep(self) -> None:
+        """Make dead what waited longer than `give_up_after_seconds` for a destination that takes nothing."""
+        for lane in list(self._lanes.values()):
+            if not lane.enabled or lane.rest.breaker.opened:
+                try:
+                    await self._expire(lane)
+                except StoreUnavailableError as error:
+                    _log.warning("store.unavailable", waiting="sweep", detail=str(error))
+                    return
+
+    async def _expire(self, lane: Lane) -> None:
+        if not lane.seal():
+            return
+        spec = lane.spec
+        before_ms = self._clock.now_ms() - round(spec.options.retry.give_up_after_seconds * 1000)
+        try:
+            lane.backlog.drop_older(before_ms)
+            count = await self._store.expire(spec.destination_id, before_ms, GAVE_UP, frozenset(lane.backlog.held))
+        finally:
+            lane.unseal()
+        if count:
+            lane.meters.ended(DeliveryState.DEAD, count)
+            _log.warning(
+                "deliveries.expired", workspace=spec.workspace, destination=spec.name, deliveries=count, reason=GAVE_UP
+            )
+
+
+async def _close(destination: OpenDestination) -> None:
+    try:
+        await destination.close()
+    except Exception as error:  # noqa: BLE001 - a destination that cannot be closed must not end the daemon
+        _log.error("destination.broken", exc_info=error)

@@ -1,0 +1,415 @@
+"""A lane: one destination's bounded queue and its workers. A bulkhead: whatever happens here costs other lanes nothing.
+
+Workers are started when there is something to do and end when there is not, and at most one timer is set: an idle lane
+is only memory. A lane never waits by sleeping; it rests until its timer, a page of the store, a stored outcome or a
+fresh delivery wakes it (`pump`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+from alertd.delivery.backlog import Backlog
+from alertd.delivery.backoff import honoured_seconds
+from alertd.delivery.endpoint import Endpoint
+from alertd.delivery.judgement import RETRIED, created_ms, judge_failure
+from alertd.delivery.meters import Meters
+from alertd.delivery.reporter import Reporter
+from alertd.delivery.rest import Rest
+from alertd.model.delivery import Attempt, DeliveryState, Outcome, OutcomeKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from alertd.delivery.spec import LaneSpec
+    from alertd.delivery.surroundings import Surroundings
+    from alertd.model.delivery import Delivery
+    from alertd.store.base import DestinationState, Due
+
+YIELD_ATTEMPTS: Final = 8
+"""A worker gives way to others after so many attempts, even when its destination answers without waiting."""
+
+TIMER_MIN_SECONDS: Final = 0.001
+TIMER_MAX_SECONDS: Final = 60.0
+"""A timer is never shorter (no spinning) nor longer (the wall clock may step forward meanwhile)."""
+
+PAGE_GAP_MS: Final = 100
+"""Retries that become due one by one are read in pages at least so far apart."""
+
+_DELIVERED: Final = OutcomeKind.DELIVERED
+_GONE: Final = OutcomeKind.GONE
+_STATE_DELIVERED: Final = DeliveryState.DELIVERED
+
+
+class Lane:
+    """One destination's queue and workers. Asleep until `start`; `disabled_reason` is empty while it is enabled."""
+
+    __slots__ = (
+        "_around",
+        "_endpoint",
+        "_running",
+        "_sealed",
+        "_timer",
+        "_waiters",
+        "backlog",
+        "disabled_at_ms",
+        "disabled_reason",
+        "last_error",
+        "last_failure_ms",
+        "last_success_ms",
+        "meters",
+        "reporter",
+        "rest",
+        "spec",
+        "workers",
+    )
+
+    def __init__(self, spec: LaneSpec, around: Surroundings) -> None:
+        self.spec = spec
+        self.backlog = Backlog(spec.options.queue.capacity)
+        self.rest = Rest(spec.options, around.clock.monotonic())
+        self.workers: set[asyncio.Task[None]] = set()
+        self.disabled_reason = ""
+        self.disabled_at_ms: int | None = None
+        self.last_success_ms: int | None = None
+        self.last_failure_ms: int | None = None
+        self.last_error = ""
+        self.meters = Meters(around.metrics, spec.workspace, spec.name, self._depth)
+        self.reporter = Reporter(spec.workspace, spec.name)
+        self._around = around
+        self._endpoint = Endpoint(spec.open, around.close)
+        self._running = False
+        self._sealed = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+        self._show()
+
+    # ------------------------------------------------------------------ what the dispatcher asks
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it may send: switched on in the ruleset, and not disabled."""
+        return self.spec.enabled and not self.disabled_reason
+
+    def restore(self, state: DestinationState) -> None:
+        """Take what the store kept about the destination before the first start."""
+        self.disabled_reason = state.disabled_reason
+        self.disabled_at_ms = state.disabled_at_ms
+        if state.paused_until_ms is not None:
+            longest = self._around.clock.now_ms() + round(self.spec.options.retry.retry_after_max_seconds * 1000)
+            self.rest.pause(min(state.paused_until_ms, longest))
+        self._show()
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._running = True
+        self.pump()
+
+    def stop(self) -> None:
+        """Begin nothing new; attempts in flight go on."""
+        self._running = False
+        self._disarm()
+
+    def retire(self) -> None:
+        """Stop, and leave to the store all that is not in flight: the destination was removed."""
+        self.stop()
+        self.backlog.drop_queue()
+
+    def disable(self, reason: str) -> None:
+        """Send nothing until `enable`; what is queued waits in the store."""
+        self.disabled_reason = reason
+        self.disabled_at_ms = self._around.clock.now_ms()
+        self._rest_while_disabled()
+
+    def enable(self) -> None:
+        """Send again; the breaker starts anew, a receiver's Retry-After stands."""
+        self.disabled_reason = ""
+        self.disabled_at_ms = None
+        self.rest.succeeded()
+        self._resume()
+
+    def update(self, spec: LaneSpec) -> None:
+        """Take a new definition; attempts in flight end on the destination that they began on."""
+        before, self.spec = self.spec, spec
+        if spec == before:
+            return
+        if spec.open is not before.open:
+            self._endpoint.retire()
+            self._endpoint = Endpoint(spec.open, self._around.close)
+        self.rest.configure(spec.options, self._around.clock.monotonic())
+        self.backlog.shrink(spec.options.queue.capacity)
+        if self.enabled:
+            self._resume()
+        else:
+            self._rest_while_disabled()
+
+    def close(self) -> None:
+        """Let go of the destination and of the gauges; nothing may be in flight."""
+        self.stop()
+        self._endpoint.retire()
+        self.meters.remove()
+
+    def seal(self) -> bool:
+        """Keep pages away while the store changes this lane's deliveries; False when one is being read."""
+        if self.backlog.reading or self._sealed:
+            return False
+        self._sealed = True
+        return True
+
+    def unseal(self) -> None:
+        """Allow pages again."""
+        self._sealed = False
+        self.pump()
+
+    def withdrawn(self, delivery_id: int, *, final: bool) -> None:
+        """Take note of a cancel that was tried: a page under way must not bring the delivery unless it failed."""
+        backlog = self.backlog
+        if delivery_id not in backlog.held and not backlog.reading:
+            return
+        backlog.forget(delivery_id)
+        if not final:
+            backlog.unseen = True
+            self.pump()
+        self._settle()
+
+    async def settled(self) -> None:
+        """Wait until nothing is queued, in flight or waiting to be stored."""
+        while self.backlog.held:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The destination as it is now, for test messages."""
+        return self._endpoint
+
+    # ------------------------------------------------------------------ pages of the store
+
+    def begin_page(self) -> int:
+        """Begin to read a page; return how many deliveries it may bring (0: none wanted)."""
+        if self._sealed or not self._working():
+            return 0
+        return self.backlog.begin_page()
+
+    def end_page(self, due: Due | None, asked_ms: int) -> None:
+        """Take the page; None: reading failed, and is tried again soon."""
+        if due is not None and self._working():
+            self.backlog.end_page(due, asked_ms, self._around.barred)
+            self.pump()
+        else:
+            self.backlog.end_page(None, asked_ms, ())
+            if self._working():
+                self._arm(1.0)
+
+    def stored(self, attempts: Sequence[Attempt]) -> None:
+        """Take note that these attempts are stored."""
+        self.meters.stored(attempts)
+        backlog = self.backlog
+        backlog.stored(attempts)
+        if self._waiters:
+            self._settle()
+        if backlog.next_due_ms is not None or backlog.unseen:
+            self.pump()
+
+    # ------------------------------------------------------------------ the engine room
+
+    def pump(self) -> None:
+        """Start what may start now; else see to it that the lane is woken in time."""
+        backlog = self.backlog
+        if not self._working() or not (backlog.queue or backlog.unseen or backlog.next_due_ms is not None):
+            return
+        wait = self._rest_seconds()
+        if wait > 0:
+            self._arm(wait)
+            return
+        self._see_to_pages()
+        options = self.spec.options.queue
+        free = min(len(backlog.queue), options.concurrency - len(self.workers))
+        if free > 0:
+            self._spawn(1 if self.rest.breaker.opened else free)
+
+    def _working(self) -> bool:
+        return self._running and not self.disabled_reason and self.spec.enabled
+
+    def _rest_seconds(self) -> float:
+        if self._around.outcomes.full:
+            self._around.outcomes.call_when_room(self.pump)
+            return inf
+        if not self.rest.bound:
+            return 0.0
+        clock = self._around.clock
+        return self.rest.seconds(clock.now_ms(), clock.monotonic())
+
+    def _see_to_pages(self) -> None:
+        backlog = self.backlog
+        if backlog.next_due_ms is not None:
+            wait_ms = max(backlog.next_due_ms, backlog.read_at_ms + PAGE_GAP_MS) - self._around.clock.now_ms()
+            if wait_ms > 0:
+                self._arm(wait_ms / 1000)
+            else:
+                backlog.became_due()
+        if backlog.unseen and not self._sealed and backlog.wants_page():
+            self._around.ask(self)
+
+    def _spawn(self, count: int) -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(count):
+            task = loop.create_task(self._work())
+            self.workers.add(task)
+            task.add_done_callback(self.workers.discard)
+
+    def _next(self) -> Delivery | None:
+        """Return the delivery to attempt now; None: the worker has nothing to do, and somebody will wake the lane."""
+        backlog = self.backlog
+        if not self._running or self.disabled_reason or not self.spec.enabled:
+            return None
+        if self.rest.bound or self._around.outcomes.full:
+            wait = self._rest_seconds()
+            if wait > 0:
+                self._arm(wait)
+                return None
+        if backlog.unseen:
+            self._see_to_pages()
+        return backlog.pop() if backlog.queue else None
+
+    async def _work(self) -> None:
+        burst = 0
+        while (delivery := self._next()) is not None:
+            await self._attempt(delivery)
+            burst += 1
+            if burst == YIELD_ATTEMPTS:
+                burst = 0
+                await asyncio.sleep(0)
+
+    async def _attempt(self, delivery: Delivery) -> None:
+        around = self._around
+        clock, flying = around.clock, around.flying
+        probe = self.rest.begin() if self.rest.bound else False
+        endpoint = self._endpoint
+        endpoint.users += 1
+        flying[delivery.id] = delivery.destination_id
+        started_ms = clock.now_ms()
+        began = clock.monotonic()
+        try:
+            outcome = await endpoint.destination.attempt(around.naming.message(delivery, self.spec.workspace))
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                self._abandon(delivery, probe)
+                raise
+            outcome = Outcome(OutcomeKind.AMBIGUOUS, detail="the attempt was cancelled from within")
+        except Exception as error:  # noqa: BLE001 - a destination that breaks its contract must not end the lane
+            outcome = self.reporter.broken(error)
+        finally:
+            del flying[delivery.id]
+            endpoint.users -= 1
+            if endpoint.retired:
+                endpoint.let_go()
+        self._finish(delivery, outcome, started_ms, clock.monotonic() - began, probe)
+
+    def _abandon(self, delivery: Delivery, probe: bool) -> None:
+        self.rest.breaker.neutral(probe=probe)
+        self.backlog.abandoned(delivery.id)
+        self._settle()
+
+    def _finish(self, delivery: Delivery, outcome: Outcome, started_ms: int, seconds: float, probe: bool) -> None:
+        around = self._around
+        self.backlog.flying -= 1
+        self.meters.took(seconds)
+        if outcome.kind is _DELIVERED:
+            attempt = Attempt(
+                delivery.id, delivery.attempts + 1, started_ms, int(seconds * 1e6), outcome, _STATE_DELIVERED
+            )
+            self.last_success_ms = started_ms
+            around.metrics.event_to_delivery_seconds.observe((started_ms - created_ms(delivery)) / 1000 + seconds)
+            if self.rest.breaker.streak and self.rest.succeeded():
+                self._breaker_closed()
+        else:
+            attempt = self._fail(delivery, outcome, started_ms, seconds, probe)
+        around.outcomes.add(attempt, self)
+        if around.debug or around.hub.listening:
+            self._tell(delivery, attempt)
+
+    def _tell(self, delivery: Delivery, attempt: Attempt) -> None:
+        around = self._around
+        if around.debug and attempt.state is _STATE_DELIVERED:
+            self.reporter.succeeded(delivery, attempt)
+        if around.hub.listening:
+            around.hub.publish("delivery", self.reporter.entry(delivery, attempt, around.naming))
+
+    def _fail(self, delivery: Delivery, outcome: Outcome, started_ms: int, seconds: float, probe: bool) -> Attempt:
+        around, retry = self._around, self.spec.options.retry
+        now, now_ms = around.clock.monotonic(), around.clock.now_ms()
+        attempt = judge_failure(delivery, outcome, (started_ms, int(seconds * 1e6), now_ms), retry, around.random)
+        self.last_failure_ms = started_ms
+        self.last_error = outcome.detail
+        self.reporter.failed(delivery, attempt, now)
+        if outcome.kind not in RETRIED:
+            self.rest.breaker.neutral(probe=probe)
+            if outcome.kind is _GONE:
+                around.gone(self, outcome.detail or "the receiver is gone")
+        else:
+            self._pause(honoured_seconds(outcome.retry_after_seconds, retry), now_ms)
+            if self.rest.failed(now, probe=probe) and not probe:
+                self.meters.breaker(opened=True)
+                self.reporter.breaker_opened(self.spec.options.breaker.cool_seconds, outcome)
+        return attempt
+
+    def _pause(self, seconds: float, now_ms: int) -> None:
+        if seconds > 0 and self.rest.pause(now_ms + round(seconds * 1000)):
+            self._around.paused(self)
+
+    def _breaker_closed(self) -> None:
+        self.meters.breaker(opened=False)
+        self.reporter.breaker_closed()
+        self.pump()
+
+    def _rest_while_disabled(self) -> None:
+        self._disarm()
+        self.backlog.drop_queue()
+        self._show()
+        self._settle()
+
+    def _resume(self) -> None:
+        self._show()
+        self.backlog.unseen = True
+        self.pump()
+
+    def _show(self) -> None:
+        self.meters.capacity(self.backlog.capacity)
+        self.meters.disabled(disabled=not self.enabled)
+        self.meters.breaker(opened=self.rest.breaker.opened)
+
+    def _depth(self) -> float:
+        return self.backlog.depth
+
+    def _settle(self) -> None:
+        if not self.backlog.held:
+            waiters, self._waiters = self._waiters, []
+            for waiter in waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    def _arm(self, seconds: float) -> None:
+        """Have the lane pumped after a while, or sooner if that is planned already; infinite: somebody else will."""
+        if seconds == inf:
+            return
+        loop = asyncio.get_running_loop()
+        seconds = min(max(seconds, TIMER_MIN_SECONDS), TIMER_MAX_SECONDS)
+        if self._timer is not None:
+            if self._timer.when() <= loop.time() + seconds:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_later(seconds, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self.pump()
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,74 @@
+"""One lane's metrics, their children kept, so that a delivery costs no label look-up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alertd.model.delivery import DeliveryState, OutcomeKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from prometheus_client import Histogram
+
+    from alertd.metrics import Metrics
+    from alertd.model.delivery import Attempt
+
+
+class Meters:
+    """What one lane counts. Children of counters are made when first needed: an idle lane is cheap."""
+
+    __slots__ = ("_attempts", "_deliveries", "_metrics", "_seconds", "_where")
+
+    def __init__(self, metrics: Metrics, workspace: str, name: str, depth: Callable[[], float]) -> None:
+        self._metrics = metrics
+        self._where = (workspace, name)
+        self._seconds: Histogram | None = None
+        self._attempts = [0] * len(OutcomeKind)
+        self._deliveries = [0] * len(DeliveryState)
+        metrics.lane_depth.labels(*self._where).set_function(depth)
+        self.breaker(opened=False)
+
+    def capacity(self, bound: int) -> None:
+        """Show the lane's bound."""
+        self._metrics.lane_capacity.labels(*self._where).set(bound)
+
+    def breaker(self, *, opened: bool) -> None:
+        """Show whether the breaker is open."""
+        self._metrics.breaker_open.labels(*self._where).set(opened)
+
+    def disabled(self, *, disabled: bool) -> None:
+        """Show whether the destination takes nothing."""
+        self._metrics.destination_disabled.labels(*self._where).set(disabled)
+
+    def took(self, seconds: float) -> None:
+        """Observe how long an attempt took."""
+        child = self._seconds
+        if child is None:
+            child = self._seconds = self._metrics.attempt_seconds.labels(*self._where)
+        child.observe(seconds)
+
+    def stored(self, attempts: Sequence[Attempt]) -> None:
+        """Count attempts that are stored, so that the counters agree with the history."""
+        outcomes, states = self._attempts, self._deliveries
+        for attempt in attempts:
+            outcomes[attempt.outcome.kind] += 1
+            states[attempt.state] += 1
+        for kind, count in enumerate(outcomes):
+            if count:
+                self._metrics.attempts.labels(*self._where, OutcomeKind(kind).word).inc(count)
+                outcomes[kind] = 0
+        for state, count in enumerate(states):
+            if count:
+                self.ended(DeliveryState(state), count)
+                states[state] = 0
+
+    def ended(self, state: DeliveryState, count: int) -> None:
+        """Count deliveries that reached a state."""
+        self._metrics.deliveries.labels(*self._where, state.word).inc(count)
+
+    def remove(self) -> None:
+        """Take down the gauges of a removed destination; its counters stay."""
+        metrics = self._metrics
+        for gauge in (metrics.lane_depth, metrics.lane_capacity, metrics.breaker_open, metrics.destination_disabled):
+            gauge.remove(*self._where)

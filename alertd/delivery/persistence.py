@@ -1,0 +1,58 @@
+"""Writes that must get through: patient with a store that cannot write now, deaf to cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+
+from alertd.delivery.backoff import ceiling_seconds
+from alertd.errors import StoreUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+INITIAL_SECONDS: Final = 0.1
+MAX_SECONDS: Final = 5.0
+
+_log = structlog.get_logger("alertd.delivery")
+
+
+async def until_stored(write: Callable[[], Awaitable[T]], what: str) -> T:
+    """Repeat a write while the store cannot take it; return its result. Other errors pass through.
+
+    Waits between tries grow from `INITIAL_SECONDS` to `MAX_SECONDS`.
+    """
+    failures = 0
+    while True:
+        try:
+            result = await write()
+        except StoreUnavailableError as error:
+            failures += 1
+            if failures == 1:
+                _log.warning("store.unavailable", waiting=what, detail=str(error))
+            await asyncio.sleep(ceiling_seconds(failures, INITIAL_SECONDS, 2, MAX_SECONDS))
+        else:
+            if failures:
+                _log.info("store.recovered", waiting=what, failures=failures)
+            return result
+
+
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Do work to its end even when the caller is cancelled meanwhile; the cancellation is raised afterwards."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if not task.cancelled() and task.exception() is not None:
+            raise cancelled from task.exception()
+        raise cancelled
+    return task.result()

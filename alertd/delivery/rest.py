@@ -1,0 +1,84 @@
+"""Why a lane rests, in one place: the receiver's Retry-After, its breaker, its rate. Pure.
+
+`*_ms` is the guarded wall clock, `now` a monotonic one in seconds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alertd.delivery.breaker import Breaker
+from alertd.delivery.bucket import TokenBucket
+
+if TYPE_CHECKING:
+    from alertd.model.destination import DeliveryOptions
+
+
+class Rest:
+    """What holds a lane back. `bound` is false while nothing does, so that a healthy lane asks nothing more."""
+
+    __slots__ = ("_paused_until_ms", "bound", "breaker", "bucket")
+
+    def __init__(self, options: DeliveryOptions, now: float) -> None:
+        self.breaker = Breaker(options.breaker.failures, options.breaker.cool_seconds)
+        self.bucket: TokenBucket | None = None
+        self.bound = False
+        self._paused_until_ms = 0
+        self.configure(options, now)
+
+    def configure(self, options: DeliveryOptions, now: float) -> None:
+        """Take new options; what happened so far stays."""
+        self.breaker.failures = options.breaker.failures
+        self.breaker.cool_seconds = options.breaker.cool_seconds
+        rate = options.queue.rate_per_second
+        if rate is None:
+            self.bucket = None
+        elif self.bucket is None or self.bucket.rate_per_second != rate:
+            self.bucket = TokenBucket(rate, now)
+        self._bind()
+
+    def paused_until(self, now_ms: int) -> int | None:
+        """Until when the receiver asked for rest; None when that is over."""
+        return self._paused_until_ms if self._paused_until_ms > now_ms else None
+
+    def pause(self, until_ms: int) -> bool:
+        """Rest until then at least; return whether this made the rest longer."""
+        longer = until_ms > self._paused_until_ms
+        if longer:
+            self._paused_until_ms = until_ms
+            self.bound = True
+        return longer
+
+    def seconds(self, now_ms: int, now: float) -> float:
+        """How long until an attempt may begin: 0 now; infinite: until the probe under way has ended."""
+        if now_ms >= self._paused_until_ms:
+            self._paused_until_ms = 0
+            self._bind()
+        wait = max((self._paused_until_ms - now_ms) / 1000, 0.0) if self._paused_until_ms else 0.0
+        if self.breaker.opened:
+            wait = max(wait, self.breaker.wait_seconds(now))
+        if self.bucket is not None:
+            wait = max(wait, self.bucket.wait_seconds(now))
+        return wait
+
+    def begin(self) -> bool:
+        """Begin an attempt that `seconds` allows; return whether it is a probe."""
+        if self.bucket is not None:
+            self.bucket.take()
+        return self.breaker.begin()
+
+    def succeeded(self) -> bool:
+        """Take a success; return whether it closed the breaker."""
+        closed = self.breaker.succeeded()
+        if closed:
+            self._bind()
+        return closed
+
+    def failed(self, now: float, *, probe: bool) -> bool:
+        """Take a failure; return whether it opened the breaker."""
+        opened = self.breaker.failed(now, probe=probe)
+        self.bound = self.bound or opened
+        return opened
+
+    def _bind(self) -> None:
+        self.bound = bool(self._paused_until_ms or self.breaker.opened or self.bucket is not None)

@@ -1,0 +1,57 @@
+"""How one destination stands at this moment, for the API and the dashboard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from alertd.clock import Clock
+    from alertd.delivery.breaker import BreakerState
+    from alertd.delivery.lane import Lane
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSnapshot:
+    """One lane as it is now.
+
+    Shapes: `depth` of `capacity` deliveries are in memory, `in_flight` are the ids of those being attempted; `*_ms` are
+    milliseconds since 1970 or None; `last_error` is the detail of the last failed attempt since the start, or empty.
+    """
+
+    state: Literal["enabled", "disabled"]
+    disabled_reason: str
+    disabled_at_ms: int | None
+    depth: int
+    capacity: int
+    in_flight: tuple[int, ...]
+    breaker: BreakerState
+    paused_until_ms: int | None
+    last_success_at_ms: int | None
+    last_failure_at_ms: int | None
+    last_error: str
+
+
+SWITCHED_OFF = "switched off in its configuration"
+"""The reason shown for a destination whose `enabled` is false."""
+
+
+def snapshot_of(lane: Lane, flying: Mapping[int, int], clock: Clock) -> LaneSnapshot:
+    """Look at a lane; `flying` maps all deliveries in flight to their destinations."""
+    own = lane.spec.destination_id
+    in_flight = tuple(i for i, where in flying.items() if where == own) if lane.backlog.flying else ()
+    return LaneSnapshot(
+        state="enabled" if lane.enabled else "disabled",
+        disabled_reason=lane.disabled_reason or ("" if lane.spec.enabled else SWITCHED_OFF),
+        disabled_at_ms=lane.disabled_at_ms,
+        depth=lane.backlog.depth,
+        capacity=lane.backlog.capacity,
+        in_flight=in_flight,
+        breaker=lane.rest.breaker.state(clock.monotonic()),
+        paused_until_ms=lane.rest.paused_until(clock.now_ms()),
+        last_success_at_ms=lane.last_success_ms,
+        last_failure_at_ms=lane.last_failure_ms,
+        last_error=lane.last_error,
+    )

@@ -1,0 +1,41 @@
+"""What all lanes of one dispatcher share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from alertd.clock import Clock
+    from alertd.delivery.hub import Hub
+    from alertd.delivery.lane import Lane
+    from alertd.delivery.naming import Naming
+    from alertd.delivery.outcomes import OutcomeLog
+    from alertd.destinations.base import OpenDestination
+    from alertd.metrics import Metrics
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What a lane sees of the rest.
+
+    Shapes: `flying` maps deliveries in flight to their destinations; `barred` are deliveries being cancelled; `ask`
+    queues a lane for a page of the store; `gone` tells that a destination wants nothing more, `paused` that its lane
+    rests longer; `close` closes a destination that is no longer used; `debug` logs successes too.
+    """
+
+    clock: Clock
+    random: Callable[[], float]
+    metrics: Metrics
+    hub: Hub
+    outcomes: OutcomeLog
+    naming: Naming
+    ask: Callable[[Lane], None]
+    gone: Callable[[Lane, str], None]
+    paused: Callable[[Lane], None]
+    close: Callable[[OpenDestination], None]
+    flying: dict[int, int]
+    barred: set[int]
+    debug: bool = False

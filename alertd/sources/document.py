@@ -6,7 +6,7 @@ Of members with the same name the last one counts; an integer beyond 64 bits is 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -14,6 +14,9 @@ from alertd.errors import DecodeError, NotJsonError, TooLargeError
 
 if TYPE_CHECKING:
     from alertd.sources.base import Context
+
+WRITER_DEPTH_MAX: Final = 254
+"""Greatest depth that the JSON writer can write; a greater `max_depth` counts as this."""
 
 _PARSER_TOO_DEEP = ("depth", "memory", "recursion")
 
@@ -48,9 +51,14 @@ def unreadable(error: orjson.JSONDecodeError, context: Context) -> DecodeError:
     return NotJsonError(f"not JSON: {error.msg}, at line {error.lineno}, column {error.colno}")
 
 
+def depth_of(context: Context) -> int:
+    """Return in how many levels an event may be nested, itself the first."""
+    return min(context.bounds.max_depth, WRITER_DEPTH_MAX)
+
+
 def too_deep(context: Context) -> str:
     """Say that something is nested beyond the bound."""
-    return f"nested deeper than {context.bounds.max_depth} levels"
+    return f"nested deeper than {depth_of(context)} levels"
 
 
 def is_deeper(value: Any, levels: int) -> bool:

@@ -7,26 +7,28 @@ those objects (a property test holds them together).
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from alertd.model.event import LABEL_NAME_MAX, LABEL_VALUE_MAX, LABELS_MAX, NAME_MAX
 from alertd.model.severity import BY_WORD, EXPECTED
 from alertd.sources.base import Context, ForbiddenWorkspaceError
-from alertd.sources.document import is_deeper, kind_of, too_deep
+from alertd.sources.document import depth_of, is_deeper, kind_of, too_deep
 from alertd.sources.fields import FIELDS, KEY_MAX, PLACE_MAX, SOURCE_MAX, URL_MAX, is_key, is_name, is_place, read_time
 from alertd.sources.problems import Problems, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_KNOWN = frozenset(FIELDS)
+KNOWN: Final = frozenset(FIELDS)
+"""Every name that an event may have at its top."""
+
 _SHOWN_MAX = 64
 _NAME = f"1 to {NAME_MAX} printable ASCII characters without spaces"
 
 
 def explain(value: dict[str, Any], pointer: str, context: Context, problems: Problems) -> None:
     """Add every problem of an object's fields; its size as a whole is looked at elsewhere."""
-    unknown = value.keys() - _KNOWN
+    unknown = value.keys() - KNOWN
     if unknown:
         _explain_unknown(value, len(unknown), pointer, problems)
     if value.get("type") is None:
@@ -56,7 +58,7 @@ def found(value: Any) -> str:
 
 def _explain_unknown(value: dict[str, Any], count: int, pointer: str, problems: Problems) -> None:
     for name in value:
-        if name in _KNOWN:
+        if name in KNOWN:
             continue
         if problems.full:
             problems.count(count)
@@ -104,7 +106,7 @@ def _explain_labels(given: Any, pointer: str, problems: Problems) -> None:
 def _explain_data(given: Any, pointer: str, context: Context, problems: Problems) -> None:
     if not isinstance(given, dict):
         problems.add(f"{pointer}/data", f"expected an object, found {kind_of(given)}")
-    elif is_deeper(given, context.bounds.max_depth - 1):
+    elif is_deeper(given, depth_of(context) - 1):
         problems.add(f"{pointer}/data", too_deep(context))
 
 

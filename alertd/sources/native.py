@@ -16,8 +16,8 @@ import orjson
 from alertd.errors import DecodeError, NotJsonError, TooLargeError
 from alertd.model.event import LABEL_NAME_MAX, LABEL_VALUE_MAX, LABELS_MAX, Event
 from alertd.model.severity import BY_WORD, Severity
-from alertd.sources.document import check_count, check_size, is_deeper, kind_of, load, unreadable
-from alertd.sources.explain import explain
+from alertd.sources.document import check_count, check_size, depth_of, is_deeper, kind_of, load, unreadable
+from alertd.sources.explain import KNOWN, explain
 from alertd.sources.fields import (
     SOURCE_MAX,
     URL_MAX,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _INFO = Severity.INFO
 _SEVERITIES = {word: (severity, severity.word) for word, severity in BY_WORD.items()}
 _REFUSED = -1000
+_DATA_DEPTH = 2
 
 
 def decode_json(body: bytes, context: Context) -> list[Event]:
@@ -103,7 +104,7 @@ def decode_object(value: Any, pointer: str, context: Context, problems: Problems
     if not isinstance(value, dict):
         problems.add(pointer, f"expected an event, which is an object, found {kind_of(value)}")
         return None
-    given = {name: item for name, item in value.items() if item is not None}
+    given = {name: item for name, item in value.items() if item is not None or name not in KNOWN}
     event = build(given, context)
     if event is not None:
         return event
@@ -221,13 +222,13 @@ def _finish(value: dict[str, Any], context: Context, event: Event, taken: int) -
     else:
         return None
     event.key = body["key"] = key
-    extra = _extras(get, body, context.bounds.max_depth - 1)
+    extra = _extras(get, body, context)
     if taken + extra != len(value):
         return None
     return _seal(event, context)
 
 
-def _extras(get: Any, body: dict[str, Any], levels: int) -> int:  # noqa: C901, PLR0911 - as above
+def _extras(get: Any, body: dict[str, Any], context: Context) -> int:  # noqa: C901, PLR0911 - as above
     """Copy message, url, labels and data; return how many there were, far below zero when one of them is refused."""
     taken = 0
     message = get("message")
@@ -253,10 +254,10 @@ def _extras(get: Any, body: dict[str, Any], levels: int) -> int:  # noqa: C901, 
         taken += 1
     data = get("data")
     if data is not None:
-        if type(data) is not dict or levels < 1:
+        if type(data) is not dict or context.bounds.max_depth < _DATA_DEPTH:
             return _REFUSED
         for item in data.values():
-            if (type(item) is dict or type(item) is list) and is_deeper(item, levels - 1):
+            if (type(item) is dict or type(item) is list) and is_deeper(item, depth_of(context) - _DATA_DEPTH):
                 return _REFUSED
         body["data"] = data
         taken += 1
@@ -265,10 +266,7 @@ def _extras(get: Any, body: dict[str, Any], levels: int) -> int:  # noqa: C901, 
 
 def _seal(event: Event, context: Context) -> Event | None:
     """Write the payload and hold it against the bound."""
-    try:
-        payload = orjson.dumps(event.body)
-    except orjson.JSONEncodeError:  # deeper than the writer goes, where the bound allows more
-        return None
+    payload = orjson.dumps(event.body)
     if len(payload) > context.bounds.max_event_bytes:
         return None
     event.payload = payload

@@ -169,6 +169,11 @@ class Pipeline:
         )
 
     @property
+    def failing(self) -> bool:
+        """Whether the last commit could not be written."""
+        return self._failures > 0
+
+    @property
     def queued_events(self) -> int:
         """How many events wait for their commit, those of the batch under way included."""
         return self._queued_events

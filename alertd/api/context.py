@@ -1,0 +1,107 @@
+"""What the resources of the API are made of: the parts of the daemon that they show and steer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from aiohttp import web
+
+from alertd.api.problems import InvalidError
+from alertd.api.views import Names
+from alertd.errors import NotFoundError, Problem
+from alertd.model import ids
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from alertd.api.auth import Authenticator
+    from alertd.clock import Clock
+    from alertd.delivery.dispatcher import Dispatcher
+    from alertd.delivery.hub import Hub
+    from alertd.metrics import Metrics
+    from alertd.model.destination import Destination
+    from alertd.model.ids import IdSource
+    from alertd.pipeline import Pipeline
+    from alertd.store.base import Store
+
+LIMIT_MAX = 200
+"""Greatest size of a page."""
+
+
+@dataclass(slots=True)
+class Context:
+    """The daemon, as the API sees it. `destinations` maps (workspace, name) to the configured destination."""
+
+    store: Store
+    pipeline: Pipeline
+    dispatcher: Dispatcher
+    hub: Hub
+    authenticator: Authenticator
+    metrics: Metrics
+    clock: Clock
+    ids: IdSource
+    reload: Callable[[], Awaitable[None]]
+    ready: Callable[[], Mapping[str, bool]]
+    destinations: Callable[[], Mapping[tuple[str, str], Destination]]
+    reload_tokens: Callable[[], Awaitable[None]]
+
+    @property
+    def names(self) -> Names:
+        """Names by number, as of now."""
+        return Names(self.pipeline.ruleset.names)
+
+    def workspace(self, request: web.Request) -> str:
+        """Return the workspace of a path. Raises NotFoundError."""
+        name = request.match_info["workspace"]
+        if name not in self.pipeline.ruleset.workspaces:
+            raise NotFoundError(f"there is no workspace {name!r}")
+        return name
+
+    def number(self, kind: str, workspace: str, name: str) -> int:
+        """Return the number of a named resource of the ruleset. Raises NotFoundError."""
+        number = self.pipeline.ruleset.ids.get((kind, workspace, name))
+        if number is None:
+            raise NotFoundError(f"there is no {kind} {name!r} in the workspace {workspace!r}")
+        return number
+
+
+def json(body: Any, status: int = 200) -> web.Response:
+    """Answer with JSON."""
+    return web.Response(status=status, body=orjson.dumps(body), content_type="application/json")
+
+
+def limit_of(request: web.Request) -> int:
+    """Return `limit` of the query: 1 to 200, 50 by default. Raises InvalidError."""
+    text = request.query.get("limit", "50")
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= LIMIT_MAX):
+        raise InvalidError([Problem("/limit", f"must be a whole number from 1 to {LIMIT_MAX}")])
+    return int(text)
+
+
+def cursor_of(request: web.Request) -> int | None:
+    """Return the number below which a page continues. Raises InvalidError."""
+    text = request.query.get("cursor")
+    if text is None:
+        return None
+    number = ids.parse_id("cur", text)
+    if number is None:
+        raise InvalidError([Problem("/cursor", "is not a cursor that a list gave")])
+    return number
+
+
+def write_cursor(number: int) -> str:
+    """Write a cursor."""
+    return ids.format_id("cur", number)
+
+
+async def body_of(request: web.Request) -> dict[str, Any]:
+    """Return a request's JSON object. Raises InvalidError."""
+    try:
+        body = orjson.loads(await request.read())
+    except orjson.JSONDecodeError as error:
+        raise InvalidError([Problem("", f"the body is not JSON: {error}")]) from error
+    if not isinstance(body, dict):
+        raise InvalidError([Problem("", "the body must be a JSON object")])
+    return body

@@ -1,0 +1,65 @@
+"""The edge of the HTTP interface: authentication before everything else, and every failure as a problem document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from aiohttp import web
+
+from alertd.api.auth import TOKEN, ForbiddenError, UnauthorizedError
+from alertd.api.problems import of_error, problem, status_of
+from alertd.errors import AlertdError
+
+if TYPE_CHECKING:
+    from aiohttp.typedefs import Handler, Middleware
+
+    from alertd.api.auth import Authenticator
+    from alertd.metrics import Metrics
+
+OPEN_PATHS: Final = frozenset({"/", "/metrics", "/-/healthy", "/-/ready", "/api/openapi.json", "/api/docs"})
+"""Paths that answer without a token."""
+
+_REASONS: Final = {
+    400: "malformed",
+    401: "unauthorized",
+    403: "forbidden",
+    413: "too_large",
+    415: "malformed",
+    422: "malformed",
+    429: "full",
+    503: "store",
+}
+_log = structlog.get_logger("alertd.api")
+
+
+def make_edge(authenticator: Authenticator, metrics: Metrics) -> Middleware:
+    """Make the one middleware."""
+
+    @web.middleware
+    async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            if request.path not in OPEN_PATHS:
+                request[TOKEN] = authenticator.identify(request.headers.get("Authorization"))
+            return await handler(request)
+        except AlertdError as error:
+            _note(error, metrics)
+            return of_error(error)
+        except web.HTTPException as error:
+            if error.status < 400:  # noqa: PLR2004 - redirects pass
+                raise
+            headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
+            return problem(error.status, error.text or error.reason, headers=headers)
+        except Exception:  # noqa: BLE001 - the boundary of a request; logged once here
+            _log.exception("request.failed", method=request.method, path=request.path)
+            return problem(500, "something went wrong here; the log says what")
+
+    return edge
+
+
+def _note(error: AlertdError, metrics: Metrics) -> None:
+    reason = _REASONS.get(status_of(error))
+    if reason is not None:
+        metrics.intake_refused.labels(reason).inc()
+    if isinstance(error, ForbiddenError | UnauthorizedError):
+        _log.info("request.refused", reason=reason, detail=str(error))

@@ -1,0 +1,90 @@
+"""Errors as RFC 9457 problem documents."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from aiohttp import web
+
+from alertd.api.auth import ForbiddenError, UnauthorizedError
+from alertd.errors import (
+    AlertdError,
+    ConfigError,
+    ConflictError,
+    DecodeError,
+    IntakeFullError,
+    NotFoundError,
+    NotJsonError,
+    Problem,
+    StoreUnavailableError,
+    TooLargeError,
+)
+from alertd.sources.base import ForbiddenWorkspaceError, UnsupportedMediaTypeError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+CONTENT_TYPE: Final = "application/problem+json"
+STORE_RETRY_AFTER: Final = 5
+"""What a caller is told to wait when the store cannot write, in seconds."""
+
+_STATUS: Final[dict[type[AlertdError], HTTPStatus]] = {
+    UnauthorizedError: HTTPStatus.UNAUTHORIZED,
+    ForbiddenError: HTTPStatus.FORBIDDEN,
+    ForbiddenWorkspaceError: HTTPStatus.FORBIDDEN,
+    NotJsonError: HTTPStatus.BAD_REQUEST,
+    TooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    DecodeError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    ConfigError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    IntakeFullError: HTTPStatus.TOO_MANY_REQUESTS,
+    StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    NotFoundError: HTTPStatus.NOT_FOUND,
+    ConflictError: HTTPStatus.CONFLICT,
+}
+
+
+class InvalidError(DecodeError):
+    """A parameter or a body that is not as it must be: 422."""
+
+
+def problem(
+    status: int, detail: str, errors: Sequence[Problem] = (), headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """Build a problem document."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    }
+    if errors:
+        body["errors"] = [{"pointer": e.pointer, "detail": e.detail} for e in errors]
+    return web.Response(status=status, body=orjson.dumps(body), content_type=CONTENT_TYPE, headers=headers)
+
+
+def status_of(error: AlertdError) -> HTTPStatus:
+    """Return the status that an error is answered with."""
+    for kind in type(error).__mro__:
+        if kind in _STATUS:
+            return _STATUS[kind]
+    return HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+def of_error(error: AlertdError) -> web.Response:
+    """Turn one of our errors into its problem document."""
+    errors: Sequence[Problem] = ()
+    headers: dict[str, str] = {}
+    if isinstance(error, DecodeError):
+        errors = error.problems
+    if isinstance(error, ConfigError):
+        errors = [Problem("", str(p)) for p in error.problems]
+    if isinstance(error, IntakeFullError):
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, StoreUnavailableError):
+        headers["Retry-After"] = str(STORE_RETRY_AFTER)
+    if isinstance(error, UnauthorizedError):
+        headers["WWW-Authenticate"] = 'Bearer realm="alertd"'
+    return problem(status_of(error), str(error), errors, headers)

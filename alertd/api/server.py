@@ -1,0 +1,71 @@
+"""The HTTP server: all routes on one listener, as a service that finishes requests in the air before it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from alertd.api.destinations import Destinations
+from alertd.api.edge import make_edge
+from alertd.api.history import History
+from alertd.api.system import System
+from alertd.api.tokens import Tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from alertd.api.context import Context
+
+KEEPALIVE_SECONDS: Final = 75
+"""How long a connection may stay silent, or take to send a request's head."""
+REQUESTS_SECONDS: Final = 5
+"""How long requests in the air may take to finish when the server stops."""
+
+
+def build(
+    context: Context, post_events: Callable[[web.Request], Awaitable[web.StreamResponse]], max_body: int
+) -> web.Application:
+    """Put every route on one application; `max_body` in bytes bounds what a request may bring."""
+    app = web.Application(middlewares=[make_edge(context.authenticator, context.metrics)], client_max_size=max_body)
+    app.router.add_post("/api/v1/events", post_events)
+    for resource in (System(context), Tokens(context), Destinations(context), History(context)):
+        resource.register(app)
+    return app
+
+
+class HttpServer:
+    """One listener. `started` is set when it listens, and `port` is then the true one."""
+
+    name = "http"
+
+    def __init__(self, app: web.Application, host: str, port: int) -> None:
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            shutdown_timeout=REQUESTS_SECONDS,
+        )
+        self._host = host
+        self.port = port
+        self._stopping = asyncio.Event()
+
+    async def start(self) -> None:
+        """Listen. Raises OSError when the address cannot be had."""
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._host, self.port, reuse_address=True)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def run(self) -> None:
+        """Serve until asked to stop, then finish the requests in the air."""
+        try:
+            await self._stopping.wait()
+        finally:
+            await self._runner.cleanup()
+
+    def stop(self) -> None:
+        """Ask to stop."""
+        self._stopping.set()

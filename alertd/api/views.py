@@ -1,0 +1,154 @@
+"""How stored rows look outside: numbers become prefixed ids and names, milliseconds become RFC 3339."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from alertd.clock import rfc3339
+from alertd.model import ids
+from alertd.model.delivery import DeliveryState, OutcomeKind
+from alertd.model.verdict import Verdict, VerdictCode, decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from alertd.store.base import NameKey
+
+Row = dict[str, Any]
+
+
+class Names:
+    """Gives every number of a named resource its name back."""
+
+    def __init__(self, known: Mapping[int, NameKey]) -> None:
+        self._known = known
+
+    def name(self, number: int | None) -> str | None:
+        """Return the name, or None for a number that was never given."""
+        key = self._known.get(number) if number is not None else None
+        return key[2] if key else None
+
+    def workspace(self, number: int) -> str | None:
+        """Return the workspace that a number belongs to."""
+        key = self._known.get(number)
+        return key[1] if key else None
+
+
+def event_view(row: Row) -> Row:
+    """An event as `events` lists it: its own fields, and what became of it."""
+    return {
+        **orjson.loads(row["payload"]),
+        "received_at": rfc3339(ids.milliseconds(row["number"])),
+        "matched": bool(row["matched"]),
+        "alert_id": ids.format_id(ids.ALERT, row["number"]) if row["matched"] else None,
+    }
+
+
+def alert_view(row: Row, deliveries: Iterable[Row], names: Names) -> Row:
+    """An alert: the event that matched, with its verdicts and the states of its deliveries."""
+    return {
+        "id": ids.format_id(ids.ALERT, row["number"]),
+        "workspace": names.workspace(row["workspace_id"]),
+        "type": row["type"],
+        "received_at": rfc3339(ids.milliseconds(row["number"])),
+        "event": orjson.loads(row["payload"]),
+        "verdicts": verdict_views(decode(row["verdicts"]), names),
+        "deliveries": [
+            {"id": d["id"], "destination": d["destination"], "subscription": d["subscription"], "state": d["state"]}
+            for d in deliveries
+        ],
+    }
+
+
+def verdict_views(verdicts: Iterable[Verdict], names: Names) -> list[Row]:
+    """Verdicts for people and programs."""
+    return [verdict_view(verdict, names) for verdict in verdicts]
+
+
+def verdict_view(verdict: Verdict, names: Names) -> Row:
+    """One verdict: the word, the field that decided (None when sent), and a sentence."""
+    word = verdict.code.word
+    return {
+        "subscription": names.name(verdict.subscription_id),
+        "channel": names.name(verdict.channel_id),
+        "verdict": word,
+        "reason": None if verdict.code is VerdictCode.SENT else word,
+        "detail": _sentence(verdict),
+        "destinations": [{"destination": names.name(d), "verdict": code.word} for d, code in verdict.destinations],
+    }
+
+
+def _sentence(verdict: Verdict) -> str:
+    if verdict.code is VerdictCode.COOLDOWN:
+        return f"cooldown: an alert with this key was sent before; {(verdict.detail or 0) / 1000:g} s remained"
+    if verdict.code is VerdictCode.MATCHER:
+        return f"matcher {(verdict.detail or 0) + 1} of the subscription does not hold"
+    return _SENTENCES[verdict.code]
+
+
+_SENTENCES = {
+    VerdictCode.SENT: "sent",
+    VerdictCode.DISABLED: "the subscription is disabled",
+    VerdictCode.PROJECT: "the event's project is not among those of the subscription",
+    VerdictCode.ENVIRONMENT: "the event's environment is not among those of the subscription or its channel",
+    VerdictCode.SEVERITY: "the event's severity is below min_severity",
+    VerdictCode.TRIGGER: "the event caused none of the transitions in triggers",
+    VerdictCode.DESTINATION_DISABLED: "every destination of the subscription is disabled",
+}
+
+
+def delivery_view(row: Row, names: Names, *, in_flight: bool, attempts: Iterable[Row] = ()) -> Row:
+    """One delivery with its attempts."""
+    state = "in_flight" if in_flight else DeliveryState(row["state"]).word
+    return {
+        "id": ids.format_id(ids.DELIVERY, row["id"]),
+        "alert_id": ids.format_id(ids.ALERT, row["event_number"]),
+        "event_id": orjson.loads(row["payload"])["id"],
+        "type": row["event_type"],
+        "workspace": names.workspace(row["workspace_id"]),
+        "destination": names.name(row["destination_id"]),
+        "subscription": names.name(row["subscription_id"]),
+        "channel": names.name(row["channel_id"]),
+        "state": state,
+        "created_at": rfc3339(ids.milliseconds(row["id"])),
+        "next_at": rfc3339(row["next_at_ms"]) if row["next_at_ms"] and row["state"] < DeliveryState.DELIVERED else None,
+        "error": row["detail"] or None,
+        "attempt_count": row["attempts"],
+        "attempts": [attempt_view(attempt) for attempt in attempts],
+        "replay_of": ids.format_id(ids.DELIVERY, row["replay_of"]) if row["replay_of"] else None,
+    }
+
+
+def attempt_view(row: Row) -> Row:
+    """One attempt."""
+    return {
+        "number": row["number"],
+        "started_at": rfc3339(row["started_at_ms"]),
+        "duration_seconds": row["duration_us"] / 1_000_000,
+        "outcome": OutcomeKind(row["outcome"]).word,
+        "status": row["status"],
+        "error": row["detail"] or None,
+        "answer": (row["answer"] or b"").decode("utf-8", "replace"),
+    }
+
+
+def rejected_view(row: Row) -> Row:
+    """One rejected record; `bytes` as text, with what is not UTF-8 replaced."""
+    return {
+        "id": ids.format_id(ids.REJECTED, row["id"]),
+        "workspace": row["workspace"],
+        "topic": row["topic"],
+        "partition": row["partition"],
+        "offset": row["offset"],
+        "reason": row["reason"],
+        "bytes": row["bytes"].decode("utf-8", "replace"),
+        "size_bytes": row["size"],
+        "rejected_at": rfc3339(ids.milliseconds(row["id"])),
+    }
+
+
+def page_view(items: list[Row], next_below: int | None, write: Callable[[int], str]) -> Row:
+    """A page of a list."""
+    return {"items": items, "next_cursor": None if next_below is None else write(next_below)}

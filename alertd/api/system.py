@@ -70,7 +70,7 @@ class System:
                 except TimeoutError:
                     await answer.write(b": quiet\n\n")
                     continue
-                except StopAsyncIteration:
+                except EOFError:
                     return answer
                 if item.get("workspace") == workspace:
                     await answer.write(b"event: %s\ndata: %s\n\n" % (kind.encode(), orjson.dumps(item)))

@@ -26,6 +26,7 @@ HOST_MAX: Final = 253
 
 _HINT: Final = "; name it in egress.allow to permit it"
 _UNWANTED: Final = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\\]")
+_AUTHORITY: Final = re.compile(r"^[^/]*//([^/?#]*)|$")
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 _NUMERIC: Final = re.compile(r"(?:[0-9]+|0x[0-9a-f]*)", re.ASCII)
 
@@ -132,7 +133,7 @@ def parse_url(url: str) -> URL:
         raise ValueError("the URL cannot be read: is its host or port valid?") from None
     if parsed.scheme not in {"http", "https"}:
         raise ValueError("the URL must begin with http:// or https://")
-    if parsed.raw_user is not None or parsed.raw_password is not None:
+    if "@" in _AUTHORITY.findall(url)[0]:
         raise ValueError("the URL has a user name or password in it; use a header instead")
     if not parsed.raw_host:
         raise ValueError("the URL has no host")
@@ -167,20 +168,29 @@ def _check_numeric(host: str) -> None:
 
 def _entry(text: str) -> Network | str:
     """Read one entry of `egress.allow`: a network, or a host name in its plain form."""
+    return _network(text) or _name(text)
+
+
+def _network(text: str) -> Network | None:
+    if "%" in text:
+        return None
     try:
-        return ip_network(text.strip("[]"), strict=True)
-    except ValueError as error:
-        if "host bits" in str(error):
-            raise ValueError(
-                f"{text!r} has bits set beyond its prefix; did you mean {ip_network(text, strict=False)}?"
-            ) from None
+        network = ip_network(text, strict=False)
+    except ValueError:
+        return None
+    if ip_address(text.partition("/")[0]) != network.network_address:
+        raise ValueError(f"{text!r} has bits set beyond its prefix; did you mean {network}?")
+    return network
+
+
+def _name(text: str) -> str:
     try:
-        host = URL.build(scheme="http", host=text).raw_host or ""
+        host = URL.build(scheme="http", host=text).raw_host or ":"
         _check_host(host)
     except ValueError:
-        host = ""
-    if not host or ":" in host or "/" in text:
-        raise ValueError(f"{text!r} is neither an address range (10.20.0.0/16), an address nor a host name")
+        host = ":"
+    if ":" in host:
+        raise ValueError(f"{text!r} is neither an address range (10.20.0.0/16) nor an address nor a host name")
     return _plain(host)
 
 

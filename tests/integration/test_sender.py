@@ -1,0 +1,51 @@
+"""The sender that ships, held to the contract of senders on both event loops."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import uvloop
+from typing_extensions import override
+
+from alertd.destinations.egress import AiohttpSender
+from tests.conformance.sender_suite import SenderSuite
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Coroutine
+
+    from alertd.destinations.guard import EgressPolicy
+    from tests.conformance.sender_suite import Lookup
+
+
+class TestAiohttpSender(SenderSuite):
+    """The sender over aiohttp, on the standard loop."""
+
+    @override
+    def make(
+        self, policy: EgressPolicy, *, ssl_context: ssl.SSLContext | None = None, lookup: Lookup | None = None
+    ) -> AiohttpSender:
+        """Make one."""
+        return AiohttpSender(policy, ssl_context=ssl_context, lookup=lookup)
+
+
+def _on_uvloop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    @functools.wraps(test)
+    def run(*args: Any, **kwargs: Any) -> None:
+        uvloop.run(test(*args, **kwargs))
+
+    return run
+
+
+TestAiohttpSenderOnUvloop = type(
+    "TestAiohttpSenderOnUvloop",
+    (TestAiohttpSender,),
+    {"__doc__": "The same on the loop that the daemon uses.", "__module__": __name__}
+    | {
+        name: _on_uvloop(test)
+        for name, test in inspect.getmembers(TestAiohttpSender, inspect.iscoroutinefunction)
+        if name.startswith("test_")
+    },
+)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from alertd.errors import DuplicateEventsError, StoreError
 from alertd.model.ids import made_event_number
 from alertd.model.verdict import encode
+from alertd.store.sqlite.key import stored_key
 from alertd.store.sqlite.part import Part
 from alertd.store.sqlite.statement import ManyRows
 
@@ -43,6 +45,7 @@ REJECTED: Final = (
     "INSERT INTO rejected(id, workspace, topic, partition, record_offset, reason, bytes, size)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_Key = tuple[int, str | bytes, int]
 _VERDICTS_MAX: Final = 10_000
 _stored_verdicts: dict[tuple[int, int, int], bytes] = {}
 
@@ -94,7 +97,7 @@ class _Commit:
         revision, salt, tail = self._batch.revision, self._salt, f"{self._salt & 0xFFFFFFFFFFFF:012x}"
         events: list[Any] = []
         deliveries: list[Any] = []
-        keys: list[tuple[int, str, int]] = []
+        keys: list[_Key] = []
         resent: list[tuple[Plan, int]] = []
         for plan in self._batch.plans:
             event, number, workspace_id = plan.event, plan.number, plan.workspace_id
@@ -104,25 +107,27 @@ class _Commit:
                 if not made:
                     resent.append((plan, seen))
             if not made:
-                keys.append((workspace_id, event.id, number))
+                keys.append((workspace_id, stored_key(event.id), number))
             verdicts = plan.verdicts
             stored = (_one(verdicts[0]) if len(verdicts) == 1 else encode(verdicts)) if verdicts else None
-            events += (number, workspace_id, event.type, plan.matched, made, revision, event.payload, stored)
+            matched = 1 if plan.matched else 0  # a bool would be taken for a type that needs an adapter
+            events += (number, workspace_id, event.type, matched, 1 if made else 0, revision, event.payload, stored)
             for d in plan.deliveries:
                 deliveries += (
                     d.id, d.event_number, d.destination_id, d.subscription_id, d.channel_id, d.trigger, d.next_at_ms,
                 )  # fmt: skip
         if resent and any(_is_made(conn, plan, seen) for plan, seen in resent):
             raise DuplicateEventsError(self._known(conn, resent))
-        keys.sort()
-        done = 0
+        written = _Written()
         try:
             for text, chunk in KEYS.chunks(list(chain.from_iterable(keys))):
                 conn.execute(text, chunk)
-                done += len(chunk) // 3
-            EVENTS.run(conn, events)
+                written.keys += len(chunk) // 3
+            for text, chunk in EVENTS.chunks(events):
+                conn.execute(text, chunk)
+                written.events += len(chunk) // 8
         except sqlite3.IntegrityError as error:
-            known = self._known(conn, resent, frozenset(keys[:done]))
+            known = self._known(conn, resent, frozenset(keys[: written.keys]), written.events)
             if known:
                 raise DuplicateEventsError(known) from error
             raise StoreError(f"a batch names an event twice, or a number that is taken: {error}") from error
@@ -132,21 +137,32 @@ class _Commit:
         self,
         conn: sqlite3.Connection,
         resent: list[tuple[Plan, int]],
-        own: frozenset[tuple[int, str, int]] = frozenset(),
+        own_keys: frozenset[_Key] = frozenset(),
+        own_events: int = 0,
     ) -> dict[tuple[str, str], int]:
-        """Which events of the batch are stored; `own` are the key rows that this job itself has just written."""
-        found: dict[tuple[int, str], int] = {}
-        wanted = [part for plan in self._batch.plans for part in (plan.workspace_id, plan.event.id)]
+        """Which events of the batch are stored, apart from what this job itself has just written of them."""
+        found: dict[tuple[int, str | bytes], int] = {}
+        plans = self._batch.plans
+        wanted = [part for plan in plans for part in (plan.workspace_id, stored_key(plan.event.id))]
         for text, chunk in KNOWN.chunks(wanted):
             rows = conn.execute(text, chunk).fetchall()
-            found.update({(row[0], row[1]): row[2] for row in rows if row not in own})
+            found.update({(row[0], row[1]): row[2] for row in rows if row not in own_keys})
         known = {}
-        for plan in self._batch.plans:
-            number = found.get((plan.workspace_id, plan.event.id))
+        for plan in plans:
+            number = found.get((plan.workspace_id, stored_key(plan.event.id)))
             if number is not None:
                 known[plan.event.workspace, plan.event.id] = number
-        known.update({(p.event.workspace, p.event.id): seen for p, seen in resent if _is_made(conn, p, seen)})
+        again = [(plan, plan.number) for plan in plans[own_events:] if plan.event.made]
+        known.update({(p.event.workspace, p.event.id): n for p, n in (*resent, *again) if _is_made(conn, p, n)})
         return known
+
+
+@dataclass(slots=True)
+class _Written:
+    """How many rows of a batch were written before one of them was refused."""
+
+    keys: int = 0
+    events: int = 0
 
 
 def _is_made(conn: sqlite3.Connection, plan: Plan, number: int) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from alertd.model.delivery import DeliveryState, OutcomeKind
 from alertd.model.ids import first_of, made_event_number
 from alertd.store.base import Page
+from alertd.store.sqlite.key import stored_key
 from alertd.store.sqlite.part import Part
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class History(Part):
         numbers = [n for n, (kind, _, name) in self.core.names.items() if kind == "workspace" and name == workspace]
         found = await self.core.history.row(
             f"SELECT event_id FROM event_key WHERE {_in('workspace_id', numbers)} AND uid = ?",  # noqa: S608 - numbers
-            (event_id,),
+            (stored_key(event_id),),
         )
         number = found[0] if found else made_event_number(event_id, self.core.salt)
         if number is None:

@@ -10,6 +10,7 @@ import orjson
 from alertd.errors import StoreError
 from alertd.model.ids import first_of
 from alertd.store.sqlite.backup import backup
+from alertd.store.sqlite.key import stored_key
 from alertd.store.sqlite.names import set_meta
 from alertd.store.sqlite.part import Core, Part
 
@@ -136,7 +137,7 @@ def _delete(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> int:
     deliveries = _numbers(row[0] for row in conn.execute(_DELIVERIES, {**bounds, "events": events}))
     conn.execute(_DELETE_ATTEMPTS, (deliveries,))
     conn.execute(_DELETE_DELIVERIES, (deliveries,))
-    keys = [(row[1], orjson.loads(row[3]).get("id"), row[0]) for row in going if not row[2]]
+    keys = [(row[1], stored_key(orjson.loads(row[3])["id"]), row[0]) for row in going if not row[2]]
     conn.executemany(_DELETE_KEY, keys)
     deleted = conn.execute(_DELETE_EVENTS, (events,)).rowcount
     _keep_newest(conn, newest)

@@ -360,7 +360,9 @@ class _Work:
         return self._positions.get(submission.partition, 0) if submission.partition is not None else 0
 
     def results(self, submission: Submission) -> list[Accepted]:
-        """What became of each event of a submission."""
+        """What became of each event of a submission; for Kafka, to whom nobody answers, nothing."""
+        if submission.partition is not None:
+            return []
         repeated = self._repeated
         return [Accepted(event.id, id(event) in repeated) for event in submission.events]
 

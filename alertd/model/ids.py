@@ -1,13 +1,14 @@
 """Identities made by us: time-ordered 63-bit numbers inside, short prefixed strings outside.
 
 A number is milliseconds since 1970 in the upper 43 bits and a sequence in the lower 20: ordered by birth, unique in a
-store, and its time can be read back. Outside it is written in 13 characters of Crockford's base 32 behind a prefix
-(`dlv_…`, `alt_…`), so that text order is number order. An event that brought no id of its own gets a UUIDv7 made from
+store, and its time can be read back. Outside it is written in 16 hexadecimal digits behind a prefix (`dlv_…`, `alt_…`),
+so that text order is number order. An event that brought no id of its own gets a UUIDv7 made from
 its number, so that the number can be read back from it and no index is needed.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -15,9 +16,7 @@ if TYPE_CHECKING:
     from alertd.clock import Clock
 
 SEQUENCE_BITS: Final = 20
-_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
-_VALUES: Final = {c: i for i, c in enumerate(_ALPHABET)}
-_DIGITS: Final = 13
+_DIGITS: Final = re.compile(r"[0-7][0-9a-f]{15}", re.ASCII)
 _SALT_BITS: Final = 54
 
 ALERT: Final = "alt"
@@ -55,32 +54,24 @@ def first_of(ms: int) -> int:
 
 
 def format_id(prefix: str, number: int) -> str:
-    """Write a number as it is shown outside, e.g. `dlv_01hx…`."""
-    digits = [_ALPHABET[(number >> shift) & 31] for shift in range(5 * (_DIGITS - 1), -1, -5)]
-    return f"{prefix}_{''.join(digits)}"
+    """Write a number as it is shown outside, e.g. `dlv_19c3f2a4b5600001`."""
+    return f"{prefix}_{number:016x}"
 
 
 def parse_id(prefix: str, text: str) -> int | None:
     """Read a number back; None when the text is not an id with this prefix."""
     head, _, digits = text.partition("_")
-    if head != prefix or len(digits) != _DIGITS:
+    if head != prefix or not _DIGITS.fullmatch(digits):
         return None
-    number = 0
-    for char in digits:
-        value = _VALUES.get(char)
-        if value is None:
-            return None
-        number = number << 5 | value
-    return number if number < 1 << 63 else None
+    return int(digits, 16)
 
 
 def made_event_id(number: int, salt: int) -> str:
     """Make the UUIDv7 of an event that brought no id; `salt` is the store's own 54-bit constant."""
-    sequence = number & 0xFFFFF
-    high = (number >> SEQUENCE_BITS) << 16 | 0x7000 | sequence >> 8
+    ms, sequence = number >> SEQUENCE_BITS, number & 0xFFFFF
     low = 0b10 << 62 | (sequence & 0xFF) << _SALT_BITS | salt
-    text = f"{high << 64 | low:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    head, tail = f"{ms:012x}", f"{low:016x}"
+    return f"{head[:8]}-{head[8:]}-7{sequence >> 8:03x}-{tail[:4]}-{tail[4:]}"
 
 
 def made_event_number(text: str, salt: int) -> int | None:

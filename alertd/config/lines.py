@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import yaml
+from typing_extensions import override
 
 from alertd.errors import ConfigError, ConfigProblem
 
 WHOLE = "(file)"
 """The path of a problem that belongs to no setting."""
-MAX_VALUES = 1_000_000
-"""Values in one document, aliases expanded."""
+MAX_REPEATED = 100_000
+"""Values in one document that aliases repeat."""
 MAX_DEPTH = 64
 """Levels of nesting in one document."""
 
@@ -76,11 +77,26 @@ def read_document(text: str, file: str) -> Document:
 
 
 class _Loader(yaml.CBaseLoader):
-    """PyYAML's C parser, with YAML 1.2's idea of what a plain scalar is."""
+    """PyYAML's C parser, with YAML 1.2's idea of what a plain scalar is, and a bound: it recurses on the C stack."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - PyYAML copies it on the first addition
 
+    def __init__(self, stream: bytes) -> None:
+        super().__init__(stream)
+        self.depth = 0
 
+    @override
+    def descend_resolver(self, current_node: Any, current_index: Any) -> None:
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise yaml.MarkedYAMLError(problem=_TOO_DEEP, problem_mark=current_node.start_mark)
+
+    @override
+    def ascend_resolver(self) -> None:
+        self.depth -= 1
+
+
+_TOO_DEEP = "deeper nesting"
 _TAG = "tag:yaml.org,2002:"
 _Loader.add_implicit_resolver(f"{_TAG}null", re.compile(r"^(?:~|null|Null|NULL|)$"), ["~", "n", "N", ""])
 _Loader.add_implicit_resolver(f"{_TAG}bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
@@ -101,14 +117,15 @@ class _Reader:
     """Turns nodes into values and notes where each of them is."""
 
     document: Document
-    values: int = 0
+    seen: set[int] = field(default_factory=set)
+    repeated: int = 0
 
     def value(self, node: yaml.Node, place: Place, key_line: int) -> Any:
         self._count(node)
         line = node.start_mark.line + 1
         self.document.marks[place] = Mark(self.document.file, key_line, line)
         if len(place) > MAX_DEPTH:
-            self._problem(place, line, "deeper nesting", f"at most {MAX_DEPTH} levels")
+            self._problem(place, line, _TOO_DEEP, f"at most {MAX_DEPTH} levels")
             return None
         if isinstance(node, yaml.MappingNode) and node.tag == f"{_TAG}map":
             return self._mapping(node, place)
@@ -152,10 +169,11 @@ class _Reader:
         return None
 
     def _count(self, node: yaml.Node) -> None:
-        self.values += 1
-        if self.values > MAX_VALUES:
+        self.repeated += id(node) in self.seen
+        self.seen.add(id(node))
+        if self.repeated > MAX_REPEATED:
             line = node.start_mark.line + 1
-            found = f"more than {MAX_VALUES} values, aliases expanded"
+            found = f"aliases that repeat more than {MAX_REPEATED} values"
             raise ConfigError([ConfigProblem(self.document.file, line, WHOLE, found, "a smaller document")])
 
     def _problem(self, place: Place, line: int, found: str, expected: str, *, spoils: bool = True) -> None:
@@ -197,12 +215,17 @@ def _syntax(error: yaml.YAMLError, text: str, line: int) -> tuple[str, str]:
         return "a tab", "spaces for indentation"
     if not isinstance(error, yaml.MarkedYAMLError):
         return "a control character", "printable text"
-    problem = error.problem or ""
-    if "alias" in problem:
-        return "an alias (*…) whose anchor is not defined before it", "a value (in quotes, if it begins with *)"
-    if "anchor" in problem:
-        return "an anchor (&…) that is defined twice", "a value (in quotes, if it begins with &)"
-    if "document" in (error.context or ""):
-        return "a second document", "one YAML document"
-    context = f" ({error.context})" if error.context else ""
-    return f"a syntax error: {problem}{context}", "valid YAML"
+    problem, context = error.problem or "", error.context or ""
+    for words, found, expected in _KNOWN_ERRORS:
+        if words in f"{problem} {context}":
+            return found, expected
+    return f"a syntax error: {problem}{f' ({context})' if context else ''}", "valid YAML"
+
+
+_KNOWN_ERRORS = (
+    (_TOO_DEEP, _TOO_DEEP, f"at most {MAX_DEPTH} levels"),
+    ("alias", "an alias (*…) whose anchor is not defined before it", "a value (in quotes, if it begins with *)"),
+    ("anchor", "an anchor (&…) that is malformed or defined twice", "a value (in quotes, if it begins with &)"),
+    ("single document", "a second document", "one YAML document"),
+)
+"""What PyYAML says in words that may hold a part of the text, or that say little."""

@@ -9,7 +9,7 @@ from alertd.config.words import one_of, suggestion
 from alertd.model.workspace import DEFAULT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from alertd.config.lines import Place
     from alertd.config.problems import Problems
@@ -23,26 +23,28 @@ def items(root: Any, collection: Place) -> Iterator[tuple[Place, dict[str, Any]]
             yield (*collection, index), item
 
 
-def names_in(root: Any, collection: Place, problems: Problems) -> list[str]:
-    """Give the names in a list that may be shown, for suggestions."""
-    return [
-        item["name"]
-        for place, item in items(root, collection)
-        if isinstance(item.get("name"), str) and (*place, "name") not in problems.referenced
-    ]
+def names_in(root: Any, collection: Place) -> dict[str, Place]:
+    """Give the names in a list, with the place where each is first written."""
+    names: dict[str, Place] = {}
+    for place, item in items(root, collection):
+        if isinstance(item.get("name"), str):
+            names.setdefault(item["name"], (*place, "name"))
+    return names
+
+
+def shown_names(names: Mapping[str, Place], problems: Problems) -> list[str]:
+    """Give those of the names that may be shown, for suggestions."""
+    return [name for name, place in names.items() if place not in problems.referenced]
 
 
 def check_unique(root: Any, collection: Place, noun: str, problems: Problems) -> None:
     """Note names that a list has twice."""
-    seen: dict[str, Place] = {}
+    first = names_in(root, collection)
     for place, item in items(root, collection):
-        name = item.get("name")
-        if isinstance(name, str):
-            at = (*place, "name")
-            first = seen.setdefault(name, at)
-            if first is not at:
-                expected = f"{noun} with a name of its own ({problems.where(first)} has the same)"
-                problems.add(at, f"{problems.show(at, name)} again", expected)
+        name, at = item.get("name"), (*place, "name")
+        if isinstance(name, str) and first[name] != at:
+            expected = f"{noun} with a name of its own ({problems.where(first[name])} has the same)"
+            problems.add(at, f"{problems.show(at, name)} again", expected)
 
 
 def refuse_unknown(place: Place, name: str, known: Iterable[str], noun: str, problems: Problems) -> None:
@@ -54,9 +56,9 @@ def refuse_unknown(place: Place, name: str, known: Iterable[str], noun: str, pro
 
 def check_workspaces_of(root: Any, collection: Place, problems: Problems) -> None:
     """Note items of a list that are for a workspace that is not there."""
-    known = {item.get("name") for _, item in items(root, ("workspaces",))} | {DEFAULT}
-    shown = list(dict.fromkeys([DEFAULT, *names_in(root, ("workspaces",), problems)]))
+    known = names_in(root, ("workspaces",))
+    shown = [DEFAULT, *shown_names(known, problems)]
     for place, item in items(root, collection):
         name = item.get("workspace")
-        if isinstance(name, str) and name not in known:
+        if isinstance(name, str) and name not in {*known, DEFAULT}:
             refuse_unknown((*place, "workspace"), name, shown, "workspace", problems)

@@ -7,7 +7,7 @@ from ipaddress import IPv6Address, ip_network
 
 MAX_PORT = 65535
 _ADDRESS = re.compile(r"(?:\[(?P<v6>[^\]]+)\]|(?P<host>[^:\[\]/\s@]+)):(?P<port>[0-9]{1,5})", re.ASCII)
-_NUMERIC = re.compile(r"[0-9.]+|[0-9a-f.]*:[0-9a-f:.]*", re.ASCII | re.IGNORECASE)
+_NUMERIC = re.compile(r"[0-9.]+|[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*", re.ASCII | re.IGNORECASE)
 _HOST = re.compile(
     r"(?=.{1,253}\Z)[a-z0-9_](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9_][a-z0-9_-]{0,62})*", re.ASCII | re.IGNORECASE
 )

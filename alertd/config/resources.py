@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from alertd.config.names import check_unique, items, names_in, refuse_unknown
+from alertd.config.names import check_unique, items, names_in, refuse_unknown, shown_names
 from alertd.config.validation import report_invalid
 from alertd.config.words import one_of, suggestion
 from alertd.destinations.registry import REGISTRY, parse_settings
@@ -87,17 +87,21 @@ def _check_destination(place: Place, destination: dict[str, Any], problems: Prob
 
 
 def _check_subscriptions(root: Any, place: Place, problems: Problems) -> None:
-    for noun, built_in in (("channel", SYSTEM_CHANNELS), ("destination", ())):
-        collection = (*place, f"{noun}s")
-        known = {*built_in, *(item["name"] for _, item in items(root, collection) if isinstance(item.get("name"), str))}
-        shown = [*names_in(root, collection, problems), *built_in]
-        for at, subscription in items(root, (*place, "subscriptions")):
-            names = subscription.get(f"{noun}s")
-            for index, name in enumerate(names if isinstance(names, list) else ()):
-                if isinstance(name, str) and name not in known:
-                    refuse_unknown((*at, f"{noun}s", index), name, shown, noun, problems)
+    _check_references(root, place, "channel", SYSTEM_CHANNELS, problems)
+    _check_references(root, place, "destination", (), problems)
     for at, subscription in items(root, (*place, "subscriptions")):
         _check_matchers((*at, "matchers"), subscription.get("matchers"), problems)
+
+
+def _check_references(root: Any, place: Place, noun: str, built_in: tuple[str, ...], problems: Problems) -> None:
+    collection = f"{noun}s"
+    known = names_in(root, (*place, collection))
+    for at, subscription in items(root, (*place, "subscriptions")):
+        names = subscription.get(collection)
+        for index, name in enumerate(names if isinstance(names, list) else ()):
+            if isinstance(name, str) and name not in known and name not in built_in:
+                shown = [*shown_names(known, problems), *built_in]
+                refuse_unknown((*at, collection, index), name, shown, noun, problems)
 
 
 def _check_matchers(place: Place, matchers: Any, problems: Problems) -> None:

@@ -45,8 +45,9 @@ class Shape:
         return tuple(annotation.model_fields) if is_model(annotation) else ()
 
     def is_secret(self, place: Place) -> bool:
-        """Whether the value at a place must never be shown; where nothing is known it must not."""
-        return self.is_known_secret(place) or self.annotation(place) in {None, Any}
+        """Whether the value at a place must never be shown: it is a secret, should hold some, or is unknown."""
+        annotation = self.annotation(place)
+        return annotation is None or _holds_secret(annotation)
 
     def is_known_secret(self, place: Place) -> bool:
         """Whether the model says that the value at a place is a secret."""
@@ -83,6 +84,16 @@ def plain(annotation: Any) -> Any:
         members = [plain(member) for member in get_args(annotation) if member is not type(None)]
         return members[0] if len(members) == 1 else Any
     return annotation
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _holds_secret(annotation: Any) -> bool:
+    inner = plain(annotation)
+    if is_model(inner):
+        return any(_holds_secret(field.annotation) for field in inner.model_fields.values())
+    if get_origin(inner) is Literal:
+        return False
+    return inner in {SecretStr, SecretBytes, Any} or any(map(_holds_secret, get_args(inner)))
 
 
 def is_text(annotation: Any) -> bool:

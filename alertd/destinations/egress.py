@@ -111,7 +111,7 @@ class AiohttpSender:
                 timeout=timeout,
             )
             return HttpAnswer(response.status, response.headers, await _first_bytes(response))
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:  # uvloop raises RuntimeError, too
             raise send_error(error, timeout, written=body.written) from error
 
     async def close(self) -> None:

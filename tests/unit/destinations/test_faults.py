@@ -42,6 +42,7 @@ def _bad_certificate() -> ssl.SSLCertVerificationError:
         (aiohttp.ServerDisconnectedError(), "the connection was closed without an answer"),
         (aiohttp.ClientOSError(errno.ECONNRESET, "x"), "connection reset by peer"),
         (aiohttp.ClientConnectionError("Connector is closed"), "the connection was lost"),
+        (RuntimeError("File descriptor 7 is used by transport"), "the connection was lost"),
         (aiohttp.ClientResponseError(INFO, (), status=400, message="Bad\n\n  b'\\x1b'"), "the answer is not HTTP: Bad"),
     ],
 )  # fmt: skip

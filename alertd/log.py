@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Literal, TextIO, TypeAlias
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 import structlog
@@ -71,7 +71,9 @@ def redact_url(url: str) -> str:
         return MASK
     host = f"{MASK}@{netloc[2]}" if netloc[1] else netloc[2]
     path = "/".join(MASK if _OPAQUE.fullmatch(segment) else segment for segment in parts.path.split("/"))
-    return SplitResult(parts.scheme, host, path, _redact_query(parts.query), "").geturl()
+    scheme, mark, _ = url.partition("://") if "://" in url else url.partition(":") if parts.scheme else ("", "", "")
+    query = _redact_query(parts.query)
+    return f"{scheme}{mark}{host}{path}{'?' if query else ''}{query}"
 
 
 def redact_text(text: str) -> str:

@@ -1,0 +1,372 @@
+"""The runner: what it starts, what it watches, in which order it stops, and how it is cut."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+from structlog.testing import capture_logs
+from typing_extensions import override
+
+from alertd.errors import ServiceFailedError
+from alertd.runtime import LoopLag, Signals, Stage, StopLimits, StopRequest, run_services, wait_event
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from structlog.typing import EventDict
+
+DEADLINE = 10.0
+SHORT = StopLimits(drain_seconds=0.02, cancel_seconds=0.02)
+PATIENT = StopLimits(drain_seconds=DEADLINE, cancel_seconds=DEADLINE)
+
+
+class Probe:
+    """A service that tells a shared journal what happens to it; `gate` holds its drain until opened."""
+
+    def __init__(self, name: str, journal: list[str], *, gated: bool = False) -> None:
+        self.name = name
+        self.journal = journal
+        self.running = asyncio.Event()
+        self.stopping = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.error: BaseException | None = None
+        if not gated:
+            self.gate.set()
+
+    async def run(self) -> None:
+        """Work until stopped, then drain until the gate opens."""
+        self.journal.append(f"{self.name} runs")
+        self.running.set()
+        try:
+            await self.stopping.wait()
+            if self.error:
+                raise self.error
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.journal.append(f"{self.name} cut")
+            raise
+        self.journal.append(f"{self.name} ends")
+
+    def stop(self) -> None:
+        """Tell and begin to drain."""
+        self.journal.append(f"{self.name} asked")
+        self.stopping.set()
+
+    def die(self, error: BaseException | None = None) -> None:
+        """End without having been asked."""
+        self.error = error
+        self.stopping.set()
+
+
+class Stubborn(Probe):
+    """Swallows cancellation until its gate opens."""
+
+    @override
+    async def run(self) -> None:
+        """Stay."""
+        self.running.set()
+        while not self.gate.is_set():
+            try:
+                await self.gate.wait()
+            except asyncio.CancelledError:
+                self.journal.append(f"{self.name} resists")
+
+
+@pytest.fixture
+async def deadline() -> AsyncIterator[None]:
+    """No test of the runner waits for longer than the deadline."""
+    async with asyncio.timeout(DEADLINE):
+        yield
+
+
+pytestmark = pytest.mark.usefixtures("deadline")
+
+
+async def test_stages_start_in_order_and_stop_in_reverse_each_after_the_one_before() -> None:
+    """The intake ends before the pipeline is asked, and the store is asked last of all."""
+    journal: list[str] = []
+    store, pipeline, intake = (Probe(name, journal) for name in ("store", "pipeline", "intake"))
+    stop = StopRequest()
+    stages = [Stage(each.name, [each]) for each in (store, pipeline, intake)]
+    runner = asyncio.create_task(run_services(stages, stop, limits=PATIENT))
+    await intake.running.wait()
+    stop.ask("test")
+    await runner
+    assert journal == [
+        *("store runs", "pipeline runs", "intake runs"),
+        *("intake asked", "intake ends"),
+        *("pipeline asked", "pipeline ends"),
+        *("store asked", "store ends"),
+    ]
+
+
+async def test_services_of_one_stage_stop_together() -> None:
+    """Two intakes are asked at the same time: neither waits for the other's drain."""
+    journal: list[str] = []
+    http, kafka = Probe("http", journal, gated=True), Probe("kafka", journal, gated=True)
+    stop = StopRequest()
+    runner = asyncio.create_task(run_services([Stage("intake", [http, kafka])], stop, limits=PATIENT))
+    await kafka.running.wait()
+    stop.ask("test")
+    await http.stopping.wait()
+    await kafka.stopping.wait()
+    http.gate.set()
+    kafka.gate.set()
+    await runner
+
+
+async def test_a_stop_that_was_asked_before_the_start_is_kept() -> None:
+    """A signal during start-up is not lost: the services start and stop at once."""
+    journal: list[str] = []
+    stop = StopRequest()
+    stop.ask("SIGTERM")
+    await run_services([Stage("only", [Probe("a", journal)])], stop, limits=PATIENT)
+    assert journal[-1] == "a ends"
+
+
+async def test_an_essential_service_that_raises_ends_the_daemon_with_its_name_and_cause() -> None:
+    """The others are stopped softly, the error names the service, and the last line says so."""
+    journal: list[str] = []
+    store, intake = Probe("store", journal), Probe("intake", journal)
+    reasons: list[str] = []
+    with capture_logs() as lines:
+        runner = asyncio.create_task(
+            run_services(
+                [Stage("store", [store]), Stage("intake", [intake])],
+                StopRequest(),
+                limits=PATIENT,
+                on_stopping=reasons.append,
+            )
+        )
+        await intake.running.wait()
+        intake.die(OSError("port taken"))
+        with pytest.raises(ServiceFailedError, match="service intake died: OSError: port taken") as caught:
+            await runner
+    assert caught.value.__cause__ is intake.error
+    assert journal[-2:] == ["store asked", "store ends"]
+    assert reasons == ["intake died: OSError: port taken"]
+    assert lines[-1] == {
+        "event": "daemon.failed",
+        "log_level": "critical",
+        "service": "intake",
+        "error": "died: OSError: port taken",
+    }
+
+
+async def test_an_essential_service_that_returns_unasked_ends_the_daemon() -> None:
+    """Returning without having been asked is a death too, only without a cause."""
+    service = Probe("lane", [])
+    runner = asyncio.create_task(run_services([Stage("delivery", [service])], StopRequest(), limits=PATIENT))
+    await service.running.wait()
+    service.die()
+    with pytest.raises(ServiceFailedError, match="service lane returned without being asked") as caught:
+        await runner
+    assert caught.value.__cause__ is None
+
+
+async def test_the_first_death_names_the_failure_and_later_ones_are_logged() -> None:
+    """When one death brings down another, the first one is the reason."""
+    journal: list[str] = []
+    store, intake = Probe("store", journal), Probe("intake", journal)
+    store.error = OSError("closing failed")
+    with capture_logs() as lines:
+        runner = asyncio.create_task(
+            run_services([Stage("store", [store]), Stage("intake", [intake])], StopRequest(), limits=PATIENT)
+        )
+        await intake.running.wait()
+        intake.die(ValueError("first"))
+        with pytest.raises(ServiceFailedError, match="intake died: ValueError: first"):
+            await runner
+    assert [line["service"] for line in lines if line["event"] == "service.died"] == ["intake", "store"]
+
+
+async def test_a_failure_during_a_stop_is_not_hidden() -> None:
+    """A drain that raises makes the stop fail, so that the exit status tells."""
+    service = Probe("pipeline", [])
+    service.error = OSError("disk full")
+    stop = StopRequest()
+    runner = asyncio.create_task(run_services([Stage("pipeline", [service])], stop, limits=PATIENT))
+    await service.running.wait()
+    stop.ask("SIGTERM")
+    with pytest.raises(ServiceFailedError, match="disk full"):
+        await runner
+
+
+async def test_the_death_of_a_service_that_is_not_essential_is_only_logged() -> None:
+    """The ticker may die; the daemon goes on until it is asked."""
+    journal: list[str] = []
+    ticker, intake = Probe("ticker", journal), Probe("intake", journal)
+    stop = StopRequest()
+    died = asyncio.Event()
+    with capture_logs(processors=[lambda _logger, _method, event: told(event, "service.died", died)]):
+        runner = asyncio.create_task(
+            run_services([Stage("helpers", [ticker], essential=False), Stage("intake", [intake])], stop, limits=PATIENT)
+        )
+        await intake.running.wait()
+        ticker.die(OSError("no matter"))
+        await died.wait()
+        assert not runner.done()
+        stop.ask("test")
+        await runner
+    assert "ticker asked" not in journal
+    assert journal[-1] == "intake ends"
+
+
+def told(event: EventDict, name: str, mark: asyncio.Event) -> EventDict:
+    """Set the mark when the named line is logged."""
+    if event["event"] == name:
+        mark.set()
+    return event
+
+
+async def test_a_drain_beyond_the_deadline_is_cut_and_the_stages_below_still_stop_softly() -> None:
+    """Who does not finish in time is cancelled; a stage with a grace keeps it after the deadline."""
+    journal: list[str] = []
+    store, lanes = Probe("store", journal), Probe("lanes", journal, gated=True)
+    stop = StopRequest()
+    stages = [Stage("store", [store], grace_seconds=DEADLINE), Stage("delivery", [lanes])]
+    with capture_logs() as lines:
+        runner = asyncio.create_task(run_services(stages, stop, limits=SHORT))
+        await lanes.running.wait()
+        stop.ask("test")
+        await runner
+    assert journal[2:] == ["lanes asked", "lanes cut", "store asked", "store ends"]
+    cut = next(line for line in lines if line["event"] == "stage.cut")
+    assert (cut["stage"], cut["services"]) == ("delivery", ["lanes"])
+
+
+async def test_a_service_that_resists_cancellation_is_named_and_left_behind() -> None:
+    """Not even a service that swallows cancellation keeps the daemon from ending."""
+    service = Stubborn("stubborn", [], gated=True)
+    stop = StopRequest()
+    with capture_logs() as lines:
+        runner = asyncio.create_task(run_services([Stage("only", [service])], stop, limits=SHORT))
+        await service.running.wait()
+        stop.ask("test")
+        await runner
+    service.gate.set()
+    assert [line["service"] for line in lines if line["event"] == "service.abandoned"] == ["stubborn"]
+
+
+async def test_asking_again_cuts_everything_at_once() -> None:
+    """The second ask is a hard stop: what drains is cancelled, and what was not asked yet as well."""
+    journal: list[str] = []
+    store, lanes = Probe("store", journal), Probe("lanes", journal, gated=True)
+    stop = StopRequest()
+    runner = asyncio.create_task(
+        run_services([Stage("store", [store]), Stage("delivery", [lanes])], stop, limits=PATIENT)
+    )
+    await store.running.wait()
+    stop.ask("SIGTERM")
+    await lanes.stopping.wait()
+    stop.ask("SIGINT")
+    await runner
+    assert sorted(journal[2:]) == ["lanes asked", "lanes cut", "store cut"]
+    assert stop.reason == "SIGTERM"
+
+
+async def test_a_stop_that_raises_cuts_only_its_own_service() -> None:
+    """A broken `stop` is logged and its service cancelled; the other services drain."""
+    journal: list[str] = []
+
+    class Broken(Probe):
+        @override
+        def stop(self) -> None:
+            raise RuntimeError("broken")
+
+    broken, other = Broken("broken", journal), Probe("other", journal)
+    stop = StopRequest()
+    runner = asyncio.create_task(run_services([Stage("only", [broken, other])], stop, limits=PATIENT))
+    await other.running.wait()
+    stop.ask("test")
+    await runner
+    assert {"broken cut", "other ends"} <= set(journal)
+
+
+async def test_cancelling_the_runner_leaves_no_service_running() -> None:
+    """A runner that is cancelled cancels its services and waits for them."""
+    journal: list[str] = []
+    service = Probe("only", journal)
+    runner = asyncio.create_task(run_services([Stage("only", [service])], StopRequest(), limits=PATIENT))
+    await service.running.wait()
+    runner.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await runner
+    assert journal[-1] == "only cut"
+
+
+async def test_signals_ask_to_stop_and_to_reload() -> None:
+    """SIGHUP reloads, SIGTERM asks softly, SIGINT after it hard."""
+    stop = StopRequest()
+    reloads = asyncio.Event()
+    with Signals(stop, reloads.set):
+        os.kill(os.getpid(), signal.SIGHUP)
+        await reloads.wait()
+        assert not stop.soft.is_set()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await stop.soft.wait()
+        assert not stop.hard.is_set()
+        os.kill(os.getpid(), signal.SIGINT)
+        await stop.hard.wait()
+    assert stop.reason == "SIGTERM"
+
+
+async def test_signals_are_put_back() -> None:
+    """After the block the process has the handlers that it had before, also after an error."""
+    numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in numbers]
+    try:
+        with Signals(StopRequest(), lambda: None):
+            assert [signal.getsignal(number) for number in numbers] != before
+            json.loads("{")
+    except ValueError:
+        pass
+    assert [signal.getsignal(number) for number in numbers] == before
+
+
+class StepClock:
+    """A monotonic clock that goes on by a fixed step at each reading."""
+
+    def __init__(self, step: float) -> None:
+        self._step = step
+        self._now = 0.0
+
+    def now_ms(self) -> int:
+        """Stand still."""
+        return 0
+
+    def wall_seconds(self) -> int:
+        """Stand still."""
+        return 0
+
+    def monotonic(self) -> float:
+        """Go on by one step."""
+        self._now += self._step
+        return self._now
+
+
+@pytest.mark.parametrize(("step", "lag"), [(0.251, 0.25), (0.0005, 0.0)])
+async def test_the_ticker_records_how_late_it_was_woken(step: float, lag: float) -> None:
+    """The lag is what a tick took beyond its interval, never less than nothing."""
+    recorded: list[float] = []
+
+    def record(seconds: float) -> None:
+        recorded.append(seconds)
+        ticker.stop()
+
+    ticker = LoopLag(record, StepClock(step), interval_seconds=0.001)
+    await ticker.run()
+    assert recorded == [pytest.approx(lag)]
+
+
+async def test_waiting_for_an_event_says_whether_it_came() -> None:
+    """A wait that times out says no, one that is met says yes."""
+    event = asyncio.Event()
+    assert not await wait_event(event, 0.0)
+    event.set()
+    assert await wait_event(event, DEADLINE)

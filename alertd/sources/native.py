@@ -43,21 +43,17 @@ _DATA_DEPTH = 2
 def decode_json(body: bytes, context: Context) -> list[Event]:
     """Decode an object (pointers such as `/type`) or an array of them (`/3/type`). Errors: see `alertd.sources.base`."""
     value = load(body, context)
-    problems = Problems()
-    if isinstance(value, list):
-        check_count(len(value), context)
-        decoded = [
-            build(item, context) or decode_object(item, f"/{index}", context, problems)
-            for index, item in enumerate(value)
-        ]
-        events = [event for event in decoded if event is not None]
-    elif isinstance(value, dict):
-        event = build(value, context) or decode_object(value, "", context, problems)
-        events = [] if event is None else [event]
-    else:
+    if isinstance(value, dict):
+        return [_single(value, context)]
+    if not isinstance(value, list):
         raise DecodeError(f"expected an event or an array of events, found {kind_of(value)}")
+    check_count(len(value), context)
+    problems = Problems()
+    decoded = [
+        build(item, context) or decode_object(item, f"/{index}", context, problems) for index, item in enumerate(value)
+    ]
     problems.check()
-    return events
+    return [event for event in decoded if event is not None]
 
 
 def decode_ndjson(body: bytes, context: Context) -> list[Event]:
@@ -89,11 +85,14 @@ def decode_record(value: bytes | None, context: Context) -> Event:
     """Decode the value of one Kafka record, which holds one event. Errors: see `alertd.sources.base`."""
     if value is None:
         raise NotJsonError("the record has no value")
-    given = load(value, context)
-    event = build(given, context)
+    return _single(load(value, context), context)
+
+
+def _single(value: Any, context: Context) -> Event:
+    event = build(value, context)
     if event is None:
         problems = Problems()
-        event = decode_object(given, "", context, problems)
+        event = decode_object(value, "", context, problems)
         if event is None:
             raise problems.error()
     return event
@@ -114,24 +113,6 @@ def decode_object(value: Any, pointer: str, context: Context, problems: Problems
         most = context.bounds.max_event_bytes
         problems.add(pointer, f"the event has more than {most} bytes as JSON", TooLargeError)
     return None
-
-
-def stored_event(payload: bytes) -> Event:
-    """Read back an event from the payload that a decoder made and the store kept; for nothing else."""
-    body = orjson.loads(payload)
-    get = body.get
-    return Event(
-        body["type"],
-        get("id", ""),
-        body["workspace"],
-        get("project", ""),
-        get("environment", ""),
-        BY_WORD[body["severity"]],
-        body["time"],
-        body["key"],
-        body,
-        payload,
-    )
 
 
 def build(value: Any, context: Context) -> Event | None:  # noqa: C901, PLR0911, PLR0912 - the hot path: one straight line

@@ -11,7 +11,7 @@ from alertd.errors import DecodeError, NotJsonError, TooLargeError
 from alertd.model.event import Bounds, with_id
 from alertd.model.severity import Severity
 from alertd.sources.base import Context, ForbiddenWorkspaceError
-from alertd.sources.native import decode_json, decode_ndjson, decode_record, stored_event
+from alertd.sources.native import decode_json, decode_ndjson, decode_record
 from alertd.sources.problems import LISTED_MAX
 
 NOW_MS = 1_778_112_000_000
@@ -75,13 +75,6 @@ def test_an_id_can_be_spliced_into_an_event_without_one() -> None:
     with_id(made, "x-1")
     given = decode_record(b'{"type":"run:failed","data":{"a":[{}]},"id":"x-1"}', CONTEXT)
     assert (made.payload, made.body, made.id) == (given.payload, given.body, given.id)
-
-
-def test_a_stored_event_is_read_back() -> None:
-    """What was stored is the event that was decoded."""
-    for value in (WHOLE, {"type": "a", "id": "b"}, {"type": "a", "severity": "fatal"}):
-        event = decode_record(orjson.dumps(value), CONTEXT)
-        assert stored_event(event.payload) == event
 
 
 @pytest.mark.parametrize("name", [name for name in WHOLE if name != "type"])

@@ -129,7 +129,7 @@ async def with_store(work: Callable[[SqliteStore, Load], Awaitable[dict[str, flo
         finally:
             await store.close()
         if events := result.pop("_events", 0):
-            result["bytes_per_event"] = path.stat().st_size / events
+            result["bytes_per_event"] = (await asyncio.to_thread(path.stat)).st_size / events
         return result
 
 

@@ -154,7 +154,7 @@ class Pipeline:
         """Queue a submission; its future tells the rest. Raises IntakeFullError when the queue is full."""
         if self._stopping:
             raise IntakeFullError
-        if self._queue and not self.has_room(len(submission.events), submission.size):
+        if self._queued_events and not self.has_room(len(submission.events), submission.size):
             raise IntakeFullError
         self._queue.append(submission)
         self._queued_events += len(submission.events)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from alertd.config.lines import Place
     from alertd.config.problems import Problems
 
+SUGGESTED_MAX = 100
+"""Problems after which nothing more is suggested: among thousands of names that takes its time."""
+
 
 def items(root: Any, collection: Place) -> Iterator[tuple[Place, dict[str, Any]]]:
     """Give the mappings in a list of the document, with their places."""
@@ -50,7 +53,7 @@ def check_unique(root: Any, collection: Place, noun: str, problems: Problems) ->
 def refuse_unknown(place: Place, name: str, known: Iterable[str], noun: str, problems: Problems) -> None:
     """Note a reference to what is not there; `known` are the names that may be suggested."""
     names = list(dict.fromkeys(known))
-    near = "" if problems.hides(place) else suggestion(name, names)
+    near = "" if problems.hides(place) or len(problems) > SUGGESTED_MAX else suggestion(name, names)
     problems.add(place, f"unknown {noun} {problems.show(place, name)}", f"{one_of(names)}{near}")
 
 

@@ -35,6 +35,9 @@ class Problems:
     _found: list[ConfigProblem] = field(default_factory=list)
     _places: set[Place] = field(default_factory=set)
 
+    def __len__(self) -> int:
+        return len(self._found)
+
     def add(self, place: Place, found: str, expected: str, *, at_key: bool = False) -> None:
         """Note a problem, unless there is already one here or around."""
         if not self.has(place):

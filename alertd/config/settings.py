@@ -23,7 +23,7 @@ from alertd.model.workspace import DEFAULT, Workspace
 
 Count = Annotated[int, Field(gt=0)]
 Origin = tuple[str, str, str]
-"""Workspace, collection (`channels`, `destinations`, `subscriptions`, `projects`) and name of one resource."""
+"""Workspace, collection (`workspaces`, `projects`, `channels`, `destinations`, `subscriptions`, `tokens`) and name."""
 
 SQLITE = "sqlite:///"
 
@@ -186,9 +186,12 @@ class Config(Resource):
         if isinstance(context, dict):
             self._origins = context["origins"]
 
-    def origin(self, workspace: str, collection: str, name: str) -> str | None:
-        """Say where a resource is written, as `alertd.yml:42`; None when the configuration does not hold it."""
-        return self._origins.get((workspace, collection, name))
+    def origin(self, workspace: str | None, collection: str, name: str) -> str | None:
+        """Say where a resource is written, as `alertd.yml:42`; None when the configuration does not hold it.
+
+        `workspace` is None for tokens that are for all of them.
+        """
+        return self._origins.get((workspace or "", collection, name))
 
     @field_validator("workspaces")
     @classmethod

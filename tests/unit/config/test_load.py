@@ -204,3 +204,10 @@ def test_three_slashes_are_relative_and_four_absolute() -> None:
     """The rule of SQLAlchemy's URLs."""
     assert Store(url="sqlite:///state/a.db").path == Path("state/a.db")
     assert Store(url="sqlite:////state/a.db").path == Path("/state/a.db")
+
+
+def test_a_token_for_all_workspaces_knows_where_it_is_written(tmp_path: Path) -> None:
+    """Such a token belongs to no workspace."""
+    config = load(tmp_path, "tokens:\n  - {name: root, role: admin, workspace: null, value: x}\n")
+    assert config.tokens[0].workspace is None
+    assert config.origin(None, "tokens", "root") == f"{tmp_path / 'alertd.yml'}:2"

@@ -1,0 +1,22 @@
+"""The store in memory keeps every promise of the suite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from alertd.store.memory import MemoryStore
+from tests.conformance.store_suite import StoreSuite
+
+if TYPE_CHECKING:
+    from tests.conformance.store_maker import StillClock
+
+
+class TestMemoryStore(StoreSuite):
+    """Every test of the suite."""
+
+    @pytest.fixture
+    async def store(self, clock: StillClock) -> MemoryStore:
+        """Open a fresh store."""
+        return MemoryStore(clock)

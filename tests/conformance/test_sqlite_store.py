@@ -1,0 +1,47 @@
+"""The SQLite store keeps every promise of the suite, and what it kept is there when it is opened again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from alertd.errors import DuplicateEventsError
+from alertd.store.base import Batch, Filter
+from alertd.store.sqlite.store import SqliteStore, open_sqlite
+from tests.conformance.store_maker import NAMES, Maker, StillClock
+from tests.conformance.store_suite import StoreSuite
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+
+class TestSqliteStore(StoreSuite):
+    """Every test of the suite, and lasting."""
+
+    @pytest.fixture
+    async def store(self, clock: StillClock, tmp_path: Path) -> AsyncIterator[SqliteStore]:
+        """Open a fresh file."""
+        store = await open_sqlite(tmp_path / "alertd.db", clock)
+        yield store
+        await store.close()
+
+    async def test_everything_is_there_again(
+        self, store: SqliteStore, make: Maker, clock: StillClock, tmp_path: Path
+    ) -> None:
+        """A file that is opened again has the same salt, names, events and keys."""
+        brought, made = await make.stored(store, "a"), await make.stored(store)
+        await store.close()
+        again = await open_sqlite(tmp_path / "alertd.db", clock)
+        try:
+            assert again.salt == store.salt
+            assert set((await again.names()).values()) == set(NAMES)
+            assert await again.newest_number() == made.deliveries[0].id
+            numbers = [row["number"] for row in (await again.events(Filter())).items]
+            assert numbers == [made.number, brought.number]
+            with pytest.raises(DuplicateEventsError) as caught:
+                await again.commit(Batch(1, [make.plan("a"), make.plan(made.event.id)]))
+            assert caught.value.known == {("default", "a"): brought.number, ("default", made.event.id): made.number}
+        finally:
+            await again.close()

@@ -111,6 +111,7 @@ class Pipeline:
         self._bounds = bounds or QueueBounds()
         self._on_committed = on_committed
         self._queue: deque[Submission] = deque()
+        self._under_way: list[Submission] = []
         self._queued_events = 0
         self._queued_bytes = 0
         self._wake = asyncio.Event()
@@ -183,12 +184,17 @@ class Pipeline:
         self.positions[partition] = offset
 
     async def revoke(self, partitions: Iterable[Partition]) -> None:
-        """Forget what is queued of these partitions; return when nothing of them is under way."""
+        """Forget what is queued of these partitions; return when nothing of them is under way.
+
+        What is under way may still be committed, but is not tried again when that fails.
+        """
         gone = set(partitions)
+        for submission in (*self._queue, *self._under_way):
+            if submission.partition in gone:
+                submission.done.cancel()
         for submission in [s for s in self._queue if s.partition in gone]:
-            self._queue.remove(submission)
             self._release(submission)
-            submission.done.cancel()
+        self._queue = deque(s for s in self._queue if s.partition not in gone)
         await self._idle.wait()
 
     # -- the service ----------------------------------------------------------------------------------------------
@@ -206,11 +212,12 @@ class Pipeline:
                     return
                 self._wake.clear()
                 await self._wake.wait()
-            batch = self._take()
+            self._under_way = self._take()
             self._idle.clear()
             try:
-                await self._process(batch)
+                await self._process(self._under_way)
             finally:
+                self._under_way = []
                 self._idle.set()
             self._metrics.intake_queued.set(self._queued_events)
             if self._failures:
@@ -270,9 +277,9 @@ class Pipeline:
         self._failures += 1
         self._metrics.commit_failures.inc()
         _log.error("commit.failed", events=sum(len(s.events) for s in submissions), error=str(error))
-        kept = [s for s in submissions if s.partition is not None]
+        kept = [s for s in submissions if s.partition is not None and not s.done.cancelled()]
         for submission in submissions:
-            if submission.partition is None:
+            if submission.partition is None or submission.done.cancelled():
                 self._release(submission)
                 if not submission.done.done():
                     submission.done.set_exception(StoreUnavailableError(str(error)))
@@ -322,18 +329,25 @@ class _Work:
         self.known: dict[tuple[str, str], int] = {}
         self.batch = Batch()
         self._positions = positions
+        self._starts: list[int] = []
         self._repeated: set[int] = set()
 
     def begin(self, revision: int) -> None:
         """Start the commit anew: positions and rejected records, no plans yet."""
         self.batch = Batch(revision)
         self._repeated.clear()
-        for submission in self.submissions:
-            if submission.partition is not None:
-                at = self._at(submission)
-                if submission.next_offset > at:
-                    self.batch.positions[submission.partition] = submission.next_offset
-                self.batch.rejected += [r for r in submission.rejected if r.offset >= at]
+        self._starts = [self._start(submission) for submission in self.submissions]
+
+    def _start(self, submission: Submission) -> int:
+        """Take note of a submission's position and rejected records; return where what is new in it begins."""
+        if submission.partition is None:
+            return 0
+        reached = self.batch.positions.get(submission.partition)
+        start = self._positions.get(submission.partition, 0) if reached is None else reached
+        if submission.next_offset > start:
+            self.batch.positions[submission.partition] = submission.next_offset
+        self.batch.rejected += [r for r in submission.rejected if r.offset >= start]
+        return start
 
     def fresh(self) -> Iterator[Event]:
         """Every event that is neither stored already nor earlier in this batch."""
@@ -348,16 +362,15 @@ class _Work:
             yield event
 
     def _unread(self) -> Iterator[Event]:
-        for submission in self.submissions:
-            at = self._at(submission)
-            if not submission.offsets or submission.offsets[0] >= at:
+        for submission, start in zip(self.submissions, self._starts, strict=True):
+            if not submission.offsets or submission.offsets[0] >= start:
                 yield from submission.events
-            else:
-                pairs = zip(submission.events, submission.offsets, strict=True)
-                yield from (event for event, offset in pairs if offset >= at)
-
-    def _at(self, submission: Submission) -> int:
-        return self._positions.get(submission.partition, 0) if submission.partition is not None else 0
+                continue
+            for event, offset in zip(submission.events, submission.offsets, strict=True):
+                if offset >= start:
+                    yield event
+                else:
+                    self._repeated.add(id(event))
 
     def results(self, submission: Submission) -> list[Accepted]:
         """What became of each event of a submission; for Kafka, to whom nobody answers, nothing."""

@@ -32,7 +32,7 @@ class Security:
     key_password: str | None = field(default=None, repr=False)
 
     def arguments(self) -> dict[str, Any]:
-        """Write it as aiokafka takes it. Raises OSError and ssl.SSLError for files that cannot be used."""
+        """Write it as aiokafka takes it. Raises OSError, naming the file, for one that cannot be used."""
         found: dict[str, Any] = {"security_protocol": self.protocol}
         if self.protocol.startswith("SASL"):
             found["sasl_mechanism"] = self.mechanism
@@ -43,9 +43,16 @@ class Security:
         return found
 
     def _ssl_context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=self.ca_file)
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+        except OSError as error:
+            raise OSError(f"security.ca_file {self.ca_file}: {error}") from error
         if self.cert_file is not None:
-            context.load_cert_chain(self.cert_file, self.key_file, self.key_password)
+            try:
+                context.load_cert_chain(self.cert_file, self.key_file, self.key_password or "")
+            except OSError as error:
+                names = " and ".join(name for name in (self.cert_file, self.key_file) if name)
+                raise OSError(f"security.cert_file and key_file {names}: {error}") from error
         return context
 
 
@@ -65,21 +72,27 @@ class KafkaOptions:
     max_poll_records: int = 500
     stall_seconds: float = 60
     offset_reset: Literal["earliest", "latest", "stop"] = "earliest"
+    max_poll_seconds: float = 300
     retry_backoff_ms: int = 500
     metadata_max_age_ms: int = 60_000
 
     def arguments(self) -> dict[str, Any]:
         """Write it as aiokafka takes it. Raises as `Security.arguments`."""
+        # A join takes as long as the slowest member; a request that gives up before never joins.
+        request_seconds = max(self.request_timeout_seconds, self.rebalance_timeout_seconds + 1)
         return {
+            "client_id": "alertd",
             "bootstrap_servers": list(self.bootstrap_servers),
             "group_id": self.group_id,
             "group_instance_id": self.instance_id,
             "enable_auto_commit": False,
             "auto_offset_reset": "none",
+            "isolation_level": "read_committed",
             "session_timeout_ms": round(self.session_timeout_seconds * 1000),
             "heartbeat_interval_ms": round(self.heartbeat_seconds * 1000),
             "rebalance_timeout_ms": round(self.rebalance_timeout_seconds * 1000),
-            "request_timeout_ms": round(self.request_timeout_seconds * 1000),
+            "request_timeout_ms": round(request_seconds * 1000),
+            "max_poll_interval_ms": round(self.max_poll_seconds * 1000),
             "retry_backoff_ms": self.retry_backoff_ms,
             "metadata_max_age_ms": self.metadata_max_age_ms,
             **self.security.arguments(),

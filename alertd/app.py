@@ -36,6 +36,7 @@ from alertd.intake.kafka.options import KafkaOptions, Security, Topic
 from alertd.intake.kafka.service import KafkaIntake
 from alertd.intake.kafka.session import Session
 from alertd.intake.rate import RateLimit
+from alertd.log import configure_logging
 from alertd.metrics import Metrics
 from alertd.model.ids import IdSource, format_id
 from alertd.model.token import ROLES, Token, digest_of
@@ -295,6 +296,8 @@ class Daemon:
         current = self.pipeline.ruleset
         wanted = {workspace.name for workspace in config.workspaces}
         ruleset = await self._compile(config, [name for name in current.workspaces if name not in wanted])
+        if config.log != self.config.log:
+            configure_logging(config.log.format, config.log.level)
         if config.egress.allow != self.config.egress.allow:
             self.sender = self._make_sender(config)
         self.config = config

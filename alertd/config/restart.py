@@ -11,7 +11,14 @@ if TYPE_CHECKING:
 
     from alertd.config.settings import Config
 
-NEED_RESTART: Final = ("server.listen", "store.url", "intake.http", "intake.queue", "intake.kafka", "log.format")
+NEED_RESTART: Final = (
+    "server.listen",
+    "store.url",
+    "shutdown.drain_seconds",
+    "intake.http.max_body_bytes",
+    "intake.queue",
+    "intake.kafka",
+)
 """Settings that take effect at the next start, whole sections by their name."""
 
 

@@ -50,10 +50,10 @@ class StillClock:
 class Maker:
     """Makes plans for one store; every number comes from one source, as in the daemon."""
 
-    def __init__(self, clock: StillClock, salt: int) -> None:
+    def __init__(self, clock: StillClock, salt: int, floor: int = 0) -> None:
         self.clock = clock
         self.salt = salt
-        self.ids = IdSource(clock)
+        self.ids = IdSource(clock, floor)
 
     def plan(
         self,

@@ -177,7 +177,7 @@ class StoreSuite:
         """Positions and cooldowns take the last value; those that are over are not given back."""
         await store.commit(Batch(positions={("t", 0): 5, ("t", 1): 7}, cooldowns={(1, "p", "e", "k"): 100}))
         more = {(1, "p", "e", "k"): 300, (2, "", "", ""): 200}
-        await store.commit(Batch(1, [make.plan()], {("t", 0): 3}, cooldowns=more))  # type: ignore[arg-type]
+        await store.commit(Batch(1, [make.plan()], {("t", 0): 3}, cooldowns=more))
         assert await store.positions() == {("t", 0): 3, ("t", 1): 7}
         assert await store.cooldowns(199) == more
         assert await store.cooldowns(200) == {(1, "p", "e", "k"): 300}
@@ -608,7 +608,7 @@ class StoreSuite:
         clock.ms += 1000
         young = rejected(make.ids.take())
         keys = {(1, "", "", "over"): clock.ms, (1, "", "", "rests"): clock.ms + 1}
-        await store.commit(Batch(rejected=[*old, young], cooldowns=keys))  # type: ignore[arg-type]
+        await store.commit(Batch(rejected=[*old, young], cooldowns=keys))
         assert await store.retain(START_MS + 1, 10) == 0
         assert [row["id"] for row in (await store.rejected(Filter())).items] == [young.id]
         assert await store.cooldowns(0) == {(1, "", "", "rests"): clock.ms + 1}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from typing_extensions import override
 
 from alertd.errors import AlertdError, DuplicateEventsError
 from alertd.model.delivery import DeliveryState
@@ -46,6 +47,7 @@ class StoresAgree(RuleBasedStateMachine):
         self.made: list[str] = []
         self.both(lambda store: store.intern(NAMES))
 
+    @override
     def teardown(self) -> None:
         """Close and clean up."""
         self.run(self.sqlite.close())

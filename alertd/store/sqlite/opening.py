@@ -67,7 +67,10 @@ def mark_closed(conn: sqlite3.Connection) -> None:
 def check(conn: sqlite3.Connection, table: str | None = None) -> None:
     """Raise StoreCorruptError unless the file, or one table of it, is sound."""
     argument = f"('{table}')" if table else "(5)"
-    found = [row[0] for row in conn.execute(f"PRAGMA quick_check{argument}")]
+    try:
+        found = [row[0] for row in conn.execute(f"PRAGMA quick_check{argument}")]
+    except sqlite3.DatabaseError as error:
+        raise translate(error) from error
     if found != ["ok"]:
         raise StoreCorruptError(f"the store failed its integrity check: {'; '.join(found[:5])}")
 

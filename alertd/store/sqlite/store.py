@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from alertd.errors import StoreCorruptError
+from alertd.errors import StoreCorruptError, StoreError
 from alertd.store.sqlite.commit import Commits
 from alertd.store.sqlite.connection import SqliteOptions, open_writer, reader_pragmas, reader_uri
 from alertd.store.sqlite.history import History
@@ -60,7 +60,7 @@ class SqliteStore(Commits, Outbox, History, Tokens, Names, Maintenance):
         except StoreCorruptError as error:
             _log.critical("store.corrupt", path=str(self.core.path), error=str(error))
             self.core.writer.refuse(error)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, StoreError) as error:
             _log.error("store.check_failed", path=str(self.core.path), error=str(error))
         else:
             _log.info("store.checked", path=str(self.core.path))

@@ -117,6 +117,7 @@ class Daemon:
         self.reloads: set[asyncio.Task[None]] = set()
         self.destinations: dict[tuple[str, str], Destination] = {}
         self._opened: dict[int, _Opened] = {}
+        self._alerts_url = ""
 
     @classmethod
     async def build(cls, launch: Launch, config: Config, stack: AsyncExitStack) -> Daemon:
@@ -188,9 +189,13 @@ class Daemon:
         ]
         with Signals(self.stop, self._reload_soon):
             await self.server.start()
+            self._set_links()
             self._tell_ready()
             limits = StopLimits(drain_seconds=self.config.shutdown.drain_seconds + STOP_MARGIN_SECONDS)
             await run_services(stages, self.stop, limits=limits, on_stopping=self._tell_stopping)
+
+    def _set_links(self) -> None:
+        self._alerts_url = f"{self.config.server.public_url or self.base_url}/api/v1/alerts/"
 
     def _tell_ready(self) -> None:
         url = self.base_url
@@ -301,6 +306,7 @@ class Daemon:
         if config.egress.allow != self.config.egress.allow:
             self.sender = self._make_sender(config)
         self.config = config
+        self._set_links()
         await self.pipeline.swap(ruleset)
         await self.dispatcher.apply(self._specs(config, ruleset), self._naming(ruleset))
         await self._load_tokens()
@@ -341,10 +347,8 @@ class Daemon:
 
     def _naming(self, ruleset: Ruleset) -> _Naming:
         names = {number: key[2] for number, key in ruleset.names.items()}
-        return Naming(names, self._link)
+        return Naming(names, lambda alert_id: self._alerts_url + alert_id)
 
-    def _link(self, alert_id: str) -> str:
-        return f"{self.config.server.public_url or self.base_url}/api/v1/alerts/{alert_id}"
 
     def _set_disabled(self, disabled: frozenset[int]) -> None:
         self.pipeline.disabled = disabled

@@ -55,6 +55,7 @@ def tear_out(consumer: Any) -> set[asyncio.Future[Any]]:
 
     aiokafka offers nothing for this, so it looks inside, at what 0.14 has there.
     """
+    consumer._closed = True  # noqa: SLF001 - see above
     torn = {task for task in _tasks(consumer) if isinstance(task, asyncio.Task) and not task.done()}
     for task in torn:
         task.add_done_callback(_look_away)

@@ -89,9 +89,9 @@ class Session:
 
     async def start(self) -> None:
         """Connect and join. Raises KafkaError, OSError or ssl.SSLError."""
-        self._consumer = AIOKafkaConsumer(
-            **self._options.arguments(), partition_assignment_strategy=(StickyPartitionAssignor,)
-        )
+        # One assignor only, for each costs a round of joining; a class of its own, for it remembers in the class.
+        assignor = type("OwnSticky", (StickyPartitionAssignor,), {})
+        self._consumer = AIOKafkaConsumer(**self._options.arguments(), partition_assignment_strategy=(assignor,))
         self._positions.watch(self._consumer)
         self._consumer.subscribe(list(self._options.topics), listener=self._positions)
         await self._consumer.start()
@@ -196,7 +196,7 @@ class Session:
     def _try_offer(self, submission: Submission) -> bool:
         """Offer records to the pipeline if as much room is left for others as they take."""
         count, size = len(submission.events) + len(submission.rejected), submission.size
-        if self._pipeline.queued_events and not self._pipeline.has_room(2 * count, 2 * size):
+        if not self._is_open(count, size):
             return False
         try:
             self._pipeline.offer(submission)
@@ -207,6 +207,10 @@ class Session:
         self._flying_bytes += size
         submission.done.add_done_callback(self._landed)
         return True
+
+    def _is_open(self, count: int, size: int) -> bool:
+        """Whether the pipeline has room for so much, and as much again for others; or nothing to do at all."""
+        return not self._pipeline.queued_events or self._pipeline.has_room(2 * count, 2 * size)
 
     def _landed(self, done: asyncio.Future[Any]) -> None:
         count, size = self._flying.pop(done)
@@ -225,6 +229,10 @@ class Session:
             self._room.clear()
             while not (await wait_event(self._room, BUSY_SECONDS) or self._stopping.is_set()):
                 await self._hold()
+        while self._positions.paused and not self._is_open(self._options.max_poll_records, 1):
+            if self._stopping.is_set():
+                return
+            await self._hold()
         self._resume()
 
     async def _hold(self) -> None:

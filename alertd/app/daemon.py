@@ -1,0 +1,317 @@
+"""The daemon, built in one straight line, each part with its end in the next statement. Nothing here decides."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from alertd.api.auth import SENDERS, Authenticator, ForbiddenError, caller
+from alertd.api.bootstrap import FILE_NAME, admin_token
+from alertd.api.context import Context
+from alertd.api.server import HttpServer, build
+from alertd.app.rules import Rules
+from alertd.app.translate import kafka_options, live_verdicts, provisioned_tokens, rate_limit
+from alertd.clock import SystemClock
+from alertd.config.load import load_config
+from alertd.config.restart import needs_restart
+from alertd.delivery.dispatcher import Dispatcher
+from alertd.delivery.hub import Hub
+from alertd.errors import ConfigError
+from alertd.housekeeping import Housekeeping
+from alertd.intake.http import EventIntake
+from alertd.intake.kafka.service import KafkaIntake
+from alertd.intake.kafka.session import Session
+from alertd.log import configure_logging
+from alertd.metrics import Metrics
+from alertd.model.ids import IdSource
+from alertd.pipeline import Pipeline, QueueBounds
+from alertd.runtime import LoopLag, Signals, Stage, StopLimits, StopRequest, run_services
+from alertd.store.sqlite.store import open_sqlite
+from alertd.systemd import Notifier, Watchdog, watchdog_seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from aiohttp import web
+
+    from alertd.config.settings import Config
+    from alertd.engine.plan import Plan
+    from alertd.model.token import Token
+    from alertd.runtime import Service
+    from alertd.store.base import Store
+
+BODY_SLACK: Final = 1024
+"""What a request body may hold beyond `max_body_bytes` before the server itself cuts it, so that the intake answers."""
+STOP_MARGIN_SECONDS: Final = 10.0
+"""What the whole stop may take beyond `shutdown.drain_seconds`: requests in the air, the last commit, the last outcomes."""
+
+_log = structlog.get_logger("alertd.app")
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How the daemon is started. `on_ready` hears the base URL and the first token, if one was just made."""
+
+    config_path: Path | None
+    environ: Mapping[str, str]
+    on_ready: Callable[[str, str | None], None] = lambda url, token: None
+    write_line: Callable[[str], None] = lambda line: None
+
+
+async def serve(launch: Launch, config: Config) -> None:
+    """Run the daemon until it is asked to stop.
+
+    Raises StoreError when the store cannot be opened, OSError when the address cannot be listened on,
+    ServiceFailedError when an essential service died.
+    """
+    async with AsyncExitStack() as stack:
+        daemon = await Daemon.build(launch, config, stack)
+        await daemon.run()
+
+
+class Daemon:
+    """All parts, wired."""
+
+    pipeline: Pipeline
+    dispatcher: Dispatcher
+    intake: EventIntake
+    server: HttpServer
+    housekeeping: Housekeeping
+
+    def __init__(self, launch: Launch, config: Config, store: Store, clock: SystemClock, ids: IdSource) -> None:
+        self.launch = launch
+        self.config = config
+        self.store = store
+        self.clock = clock
+        self.ids = ids
+        self.metrics = Metrics(version("alertd"))
+        self.hub = Hub()
+        self.stop = StopRequest()
+        self.notifier = Notifier.from_environment(launch.environ, clock)
+        self.authenticator = Authenticator()
+        self.rules = Rules(store, clock, launch.write_line)
+        self._first_token: str | None = None
+        self._reloading = asyncio.Lock()
+        self._reloads: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    async def build(cls, launch: Launch, config: Config, stack: AsyncExitStack) -> Daemon:
+        """Open everything, in order; `stack` closes it in the reverse order."""
+        clock = SystemClock()
+        config.store.path.parent.mkdir(parents=True, exist_ok=True)
+        store = await open_sqlite(config.store.path, clock)
+        stack.push_async_callback(store.close)
+        self = cls(launch, config, store, clock, IdSource(clock, await store.newest_number()))
+        stack.push_async_callback(self.rules.close)
+        await self._load_tokens(bootstrap=True)
+        await self._wire()
+        return self
+
+    async def _wire(self) -> None:
+        config, store, clock = self.config, self.store, self.clock
+        ruleset = await self.rules.compile(config)
+        self.dispatcher = Dispatcher(
+            store,
+            clock,
+            self.metrics,
+            self.hub,
+            drain_seconds=config.shutdown.drain_seconds,
+            on_disabled=self._set_disabled,
+            debug=config.log.level == "debug",
+        )
+        self.pipeline = Pipeline(
+            store,
+            self.ids,
+            store.salt,
+            clock,
+            self.metrics,
+            ruleset,
+            self.dispatcher.offer,
+            bounds=QueueBounds(config.intake.queue.max_events, config.intake.queue.max_bytes),
+            on_committed=self._publish,
+        )
+        self.pipeline.positions.update(await store.positions())
+        self.pipeline.cooldowns.update(await store.cooldowns(clock.now_ms()))
+        await self.dispatcher.apply(self.rules.lanes(config, ruleset), self.rules.naming(ruleset))
+        limiter = rate_limit(config, clock)
+        self.intake = EventIntake(self.pipeline, clock, self.metrics, config.intake.bounds, may_send, limiter)
+        app = build(self._context(), self.intake.post, config.intake.http.max_body_bytes + BODY_SLACK)
+        self.server = HttpServer(app, config.server.host, config.server.port)
+        self.housekeeping = Housekeeping(
+            store, clock, self.metrics, self.pipeline.cooldowns, self._place, config.store.retention_days
+        )
+        self.metrics.reload_success.set(1)
+        self.metrics.ruleset_channels.set(ruleset.channel_count)
+
+    # -- running --------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve until asked to stop."""
+        drain = self.config.shutdown.drain_seconds + STOP_MARGIN_SECONDS
+        stages = [
+            Stage("delivery", [self.dispatcher], grace_seconds=drain),
+            Stage("side", self._side()),
+            Stage("pipeline", [self.pipeline], grace_seconds=STOP_MARGIN_SECONDS),
+            Stage("edge", await self._edge()),
+        ]
+        with Signals(self.stop, self._reload_soon):
+            await self.server.start()
+            self._set_links()
+            self._tell_ready()
+            limits = StopLimits(drain_seconds=drain)
+            await run_services(stages, self.stop, limits=limits, on_stopping=self._tell_stopping)
+
+    def _side(self) -> list[Service]:
+        side: list[Service] = [LoopLag(self.metrics.loop_lag_seconds.set, self.clock), self.housekeeping]
+        seconds = watchdog_seconds(self.launch.environ)
+        if seconds is not None:
+            side.append(Watchdog(self.notifier, self.store.healthy, seconds))
+        return side
+
+    async def _edge(self) -> list[Service]:
+        if self.config.intake.kafka is None:
+            return [self.server]
+        options = kafka_options(self.config, await self._instance_id())
+
+        def session() -> Session:
+            bounds = self.config.intake.bounds
+            return Session(options, self.pipeline, self.store, self.ids, self.clock, self.metrics, bounds)
+
+        return [self.server, KafkaIntake(session, self.metrics)]
+
+    async def _instance_id(self) -> str | None:
+        """Return the id that makes a restart keep its partitions: made once, kept in the store."""
+        kafka = self.config.intake.kafka
+        if kafka is None or not kafka.static_membership:
+            return None
+        if kafka.instance_id is not None:
+            return kafka.instance_id
+        known = await self.store.get_meta("kafka_instance_id")
+        if known is None:
+            known = f"alertd-{uuid.uuid4()}"
+            await self.store.set_meta("kafka_instance_id", known)
+        return known
+
+    def _tell_ready(self) -> None:
+        url = self.base_url
+        _log.info("daemon.ready", url=url, store=str(self.config.store.path), revision=self.pipeline.ruleset.revision)
+        self.launch.on_ready(url, self._first_token)
+        self.notifier.ready(f"listening on {url}")
+
+    def _tell_stopping(self, reason: str) -> None:
+        self.hub.close()
+        self.notifier.stopping(f"stopping: {reason}")
+
+    @property
+    def base_url(self) -> str:
+        """Where this daemon listens."""
+        host = self.config.server.host
+        shown = f"[{host}]" if ":" in host else host
+        return f"http://{shown}:{self.server.port}"
+
+    def _set_links(self) -> None:
+        self.rules.alerts_url = f"{self.config.server.public_url or self.base_url}/api/v1/alerts/"
+
+    # -- reload ---------------------------------------------------------------------------------------------------
+
+    def _reload_soon(self) -> None:
+        task = asyncio.create_task(self._reload_quietly())
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
+
+    async def _reload_quietly(self) -> None:
+        try:
+            await self.reload()
+        except ConfigError:
+            _log.warning("config.kept", revision=self.pipeline.ruleset.revision)
+        except Exception:  # noqa: BLE001 - the boundary of a task; logged once here
+            _log.exception("config.reload_failed")
+
+    async def reload(self) -> None:
+        """Read the configuration again and swap the rules in one step. Raises ConfigError, having changed nothing."""
+        async with self._reloading:
+            self.notifier.reloading()
+            try:
+                await self._reload()
+            except BaseException as error:
+                self.metrics.reload_success.set(0)
+                for problem in error.problems if isinstance(error, ConfigError) else ():
+                    where = {"file": problem.file, "line": problem.line, "path": problem.path}
+                    _log.error("config.refused", **where, problem=str(problem))
+                raise
+            finally:
+                self.notifier.ready()
+
+    async def _reload(self) -> None:
+        config = await asyncio.to_thread(load_config, self.launch.config_path, self.launch.environ)
+        restart = needs_restart(self.config, config)
+        wanted = {workspace.name for workspace in config.workspaces}
+        ruleset = await self.rules.compile(config, [w for w in self.pipeline.ruleset.workspaces if w not in wanted])
+        if config.log != self.config.log:
+            configure_logging(config.log.format, config.log.level)
+        self.config = config
+        self._set_links()
+        await self.pipeline.swap(ruleset)
+        await self.dispatcher.apply(self.rules.lanes(config, ruleset), self.rules.naming(ruleset))
+        await self._load_tokens()
+        self.intake.reconfigure(config.intake.bounds, rate_limit(config, self.clock))
+        self.housekeeping.retention_days = config.store.retention_days
+        self.metrics.reload_success.set(1)
+        if restart:
+            _log.warning("config.restart_needed", settings=restart)
+        _log.info("config.reloaded", revision=ruleset.revision, channels=ruleset.channel_count)
+
+    # -- tokens and what others see -------------------------------------------------------------------------------
+
+    async def _load_tokens(self, *, bootstrap: bool = False) -> None:
+        kept = await self.store.tokens()
+        provisioned = provisioned_tokens(self.config)
+        if bootstrap and not kept and not provisioned:
+            file = self.config.store.path.with_name(FILE_NAME)
+            self._first_token = await admin_token(self.store, file, self.ids, self.clock)
+            kept = await self.store.tokens()
+        self.authenticator.replace([*kept, *provisioned])
+
+    def _set_disabled(self, disabled: frozenset[int]) -> None:
+        self.pipeline.disabled = disabled
+
+    def _place(self, number: int) -> tuple[str, str] | None:
+        key = self.pipeline.ruleset.names.get(number)
+        return (key[1], key[2]) if key else None
+
+    def _publish(self, plans: Sequence[Plan]) -> None:
+        if self.hub.listening:
+            for decided in plans:
+                for entry in live_verdicts(decided, self.pipeline.ruleset.names):
+                    self.hub.publish("verdict", entry)
+
+    def _context(self) -> Context:
+        return Context(
+            store=self.store,
+            pipeline=self.pipeline,
+            dispatcher=self.dispatcher,
+            hub=self.hub,
+            authenticator=self.authenticator,
+            metrics=self.metrics,
+            clock=self.clock,
+            ids=self.ids,
+            reload=self.reload,
+            ready=lambda: {"store": not self.pipeline.failing, "intake": self.pipeline.has_room()},
+            destinations=lambda: self.rules.destinations,
+            reload_tokens=self._load_tokens,
+        )
+
+
+def may_send(request: web.Request) -> Token:
+    """Return the caller's token if it may send events. Raises ForbiddenError."""
+    token = caller(request)
+    if token.role not in SENDERS:
+        raise ForbiddenError(f"the role {token.role.word} may not send events")
+    return token

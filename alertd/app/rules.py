@@ -1,0 +1,96 @@
+"""From a configuration to what decides and what delivers: the ruleset, and the lanes with their open destinations."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from alertd.delivery.dispatcher import LaneSpec
+from alertd.delivery.naming import Naming
+from alertd.destinations.base import World
+from alertd.destinations.egress import AiohttpSender
+from alertd.destinations.guard import EgressPolicy
+from alertd.destinations.registry import REGISTRY, parse_settings
+from alertd.engine.ruleset import Ruleset, compile_ruleset, name_keys
+from alertd.model.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from alertd.clock import Clock
+    from alertd.config.settings import Config
+    from alertd.model.destination import Destination
+    from alertd.store.base import NameStore
+
+
+@dataclass(slots=True)
+class _Opened:
+    """An open destination and what it was opened with."""
+
+    key: tuple[Any, ...] = field(repr=False)
+    destination: Any
+
+
+class Rules:
+    """Compiles configurations. What did not change from one to the next stays open."""
+
+    def __init__(self, store: NameStore, clock: Clock, write_line: Callable[[str], None]) -> None:
+        self._store = store
+        self._clock = clock
+        self._write_line = write_line
+        self._senders: list[AiohttpSender] = []
+        self._allow: tuple[str, ...] | None = None
+        self._opened: dict[int, _Opened] = {}
+        self.destinations: dict[tuple[str, str], Destination] = {}
+        self.alerts_url = ""
+
+    async def close(self) -> None:
+        """Close every sender."""
+        for sender in self._senders:
+            await sender.close()
+
+    async def compile(self, config: Config, gone: Sequence[str] = ()) -> Ruleset:
+        """Compile off the event loop; workspaces that are `gone` stay known, empty, for events under way."""
+        workspaces = [*config.workspaces, *(Workspace(name=name) for name in gone)]
+        ids = await self._store.intern(name_keys(workspaces))
+        names = await self._store.names()
+        revision = int(await self._store.get_meta("revision") or 0) + 1
+        ruleset = await asyncio.to_thread(compile_ruleset, workspaces, ids, revision, names)
+        await self._store.set_meta("revision", str(revision))
+        return ruleset
+
+    def lanes(self, config: Config, ruleset: Ruleset) -> list[LaneSpec]:
+        """List the lanes of a configuration."""
+        self._take_policy(config)
+        self.destinations = {(w.name, d.name): d for w in config.workspaces for d in w.destinations}
+        specs = []
+        opened: dict[int, _Opened] = {}
+        for (workspace, name), destination in self.destinations.items():
+            number = ruleset.ids["destination", workspace, name]
+            options = config.delivery.for_destination(destination)
+            key = (destination.type, destination.settings, options.timeout_seconds)
+            known = self._opened.get(number)
+            if known is None or known.key != key:
+                known = _Opened(key, self._open(destination, options.timeout_seconds))
+            opened[number] = known
+            specs.append(LaneSpec(number, workspace, name, options, destination.enabled, known.destination))
+        self._opened = opened
+        return specs
+
+    def naming(self, ruleset: Ruleset) -> Naming:
+        """Say how deliveries are described."""
+        names = {number: key[2] for number, key in ruleset.names.items()}
+        return Naming(names, lambda alert_id: self.alerts_url + alert_id)
+
+    def _take_policy(self, config: Config) -> None:
+        """Send through another sender when `egress.allow` changed; attempts in flight end on the old one."""
+        if config.egress.allow != self._allow:
+            self._allow = config.egress.allow
+            self._senders.append(AiohttpSender(EgressPolicy(config.egress.allow)))
+            self._opened.clear()
+
+    def _open(self, destination: Destination, timeout_seconds: float) -> Any:
+        settings = parse_settings(destination.type, destination.settings)
+        world = World(self._clock, self._senders[-1], self._write_line)
+        return REGISTRY[destination.type].open(settings, timeout_seconds, world)

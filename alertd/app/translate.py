@@ -1,0 +1,87 @@
+"""What the parts take, made of what the configuration holds. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from alertd.intake.kafka.options import KafkaOptions, Security, Topic
+from alertd.intake.rate import RateLimit
+from alertd.model import ids
+from alertd.model.token import ROLES, Token, digest_of
+from alertd.model.verdict import VerdictCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from alertd.clock import Clock
+    from alertd.config.settings import Config
+    from alertd.engine.plan import Plan
+    from alertd.engine.ruleset import NameKey
+
+
+def provisioned_tokens(config: Config) -> list[Token]:
+    """Turn the configuration's tokens into those that requests are compared with."""
+    return [
+        Token(
+            number,
+            token.name,
+            ROLES[token.role],
+            token.workspace,
+            digest_of(token.value.get_secret_value()),
+            0,
+            provisioned=True,
+        )
+        for number, token in enumerate(config.tokens, 1)
+    ]
+
+
+def kafka_options(config: Config, instance_id: str | None) -> KafkaOptions:
+    """Turn the configuration's Kafka settings into what the intake takes."""
+    kafka = config.intake.kafka
+    if kafka is None:
+        raise ValueError("there is no Kafka in the configuration")
+    own = kafka.security
+    return KafkaOptions(
+        bootstrap_servers=kafka.bootstrap_servers,
+        topics={topic.name: Topic(topic.format, topic.workspace) for topic in kafka.topics},
+        group_id=kafka.group_id,
+        instance_id=instance_id,
+        security=Security(
+            protocol=own.protocol,
+            mechanism=own.mechanism,
+            username=own.username,
+            password=own.password.get_secret_value() if own.password else None,
+            ca_file=own.ca_file,
+            cert_file=own.cert_file,
+            key_file=own.key_file,
+            key_password=own.key_password.get_secret_value() if own.key_password else None,
+        ),
+        session_timeout_seconds=kafka.session_timeout_seconds,
+        heartbeat_seconds=kafka.heartbeat_seconds,
+        rebalance_timeout_seconds=kafka.rebalance_timeout_seconds,
+        request_timeout_seconds=kafka.request_timeout_seconds,
+        max_poll_records=kafka.max_poll_records,
+        stall_seconds=kafka.stall_seconds,
+        offset_reset=kafka.offset_reset,
+    )
+
+
+def rate_limit(config: Config, clock: Clock) -> RateLimit | None:
+    """Turn `rate_per_second` into the HTTP intake's limiter."""
+    rate = config.intake.http.rate_per_second
+    return RateLimit(rate, clock) if rate is not None else None
+
+
+def live_verdicts(plan: Plan, names: Mapping[int, NameKey]) -> Iterator[dict[str, Any]]:
+    """Write a plan's verdicts as those who watch live see them."""
+    for verdict in plan.verdicts:
+        word = verdict.code.word
+        yield {
+            "workspace": plan.event.workspace,
+            "event_id": plan.event.id,
+            "alert_id": ids.format_id(ids.ALERT, plan.number),
+            "type": plan.event.type,
+            "subscription": names[verdict.subscription_id][2],
+            "verdict": word,
+            "reason": None if verdict.code is VerdictCode.SENT else word,
+        }

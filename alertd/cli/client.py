@@ -1,128 +1,214 @@
-"""How commands talk to a running daemon: its HTTP interface, found and authorised as the README says."""
+"""How commands talk to a running daemon: its HTTP interface over one connection. It knows nothing of commands.
 
-import asyncio
-import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+The standard library's client is enough here, and starts five times faster than a larger one.
+"""
+
+import http.client
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import quote, urlsplit
 
-import aiohttp
 import orjson
+from typing_extensions import override
 
-from alertd.api.bootstrap import FILE_NAME
-from alertd.cli.options import fail, find_config
-from alertd.config.load import load_config
-from alertd.config.settings import Config
-from alertd.errors import AlertdError, ConfigError
+from alertd.cli.options import fail, note
+from alertd.cli.whereabouts import find_server
 
 T = TypeVar("T")
-CONNECT_SECONDS = 5
+
+CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 60.0
+"""How long an answer may take."""
+SILENCE_SECONDS = 60.0
+"""How long a live stream may say nothing; the daemon says something every 15 seconds."""
+IDLE_SECONDS = 10.0
+"""A connection that rested longer than this is made anew: the other side may be about to close it."""
+WAIT_SECONDS = 60.0
+"""How long, in all, a daemon that says "later" (429, 503) is waited for."""
+_LATER = (429, 503)
 
 
-class RefusedError(AlertdError):
-    """The daemon refused; the message is its own."""
+class Refusal(Exception):  # noqa: N818 - it is the daemon's answer, not our failure
+    """The daemon refused: `status`, its own words, and the places that it named as (pointer, detail)."""
+
+    def __init__(self, status: int, text: str, places: list[tuple[str, str]], retry_after: str | None = None) -> None:
+        super().__init__(text)
+        self.status = status
+        self.places = places
+        self.retry_after = retry_after
+
+    @override
+    def __str__(self) -> str:
+        """Read as a sentence, and a line for each place."""
+        places = [f"  {pointer}: {detail}" if pointer else f"  {detail}" for pointer, detail in self.places]
+        text = str(self.args[0])
+        return "\n".join([text, *(place for place in places if place.strip() not in text)])
+
+
+class NotAlertdError(Exception):
+    """Something else than alertd answered."""
+
+
+class Server(NamedTuple):
+    """Where the daemon is, and what to say who we are."""
+
+    url: str | None
+    config: Path | None
+    token_file: Path | None
 
 
 class Client:
-    """A session with one daemon."""
+    """A connection to one daemon. Methods raise Refusal, OSError, http.client.HTTPException, NotAlertdError."""
 
-    def __init__(self, base_url: str, token: str, session: aiohttp.ClientSession) -> None:
+    def __init__(self, base_url: str, token: str, patience_seconds: float = WAIT_SECONDS) -> None:
+        parts = urlsplit(base_url)
+        secure = parts.scheme == "https"
+        kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
         self.base_url = base_url
-        self._session = session
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self._prefix = parts.path.rstrip("/")
+        self._connection = kind(str(parts.hostname), parts.port, timeout=CONNECT_SECONDS)
+        self._headers = {"Authorization": f"Bearer {token}", "User-Agent": "alertd-cli"}
+        self._patience = patience_seconds
+        self._used = 0.0
 
-    async def call(self, method: str, path: str, body: Any = None) -> Any:
-        """Make one call and return its JSON. Raises RefusedError with the daemon's own words."""
-        data = None if body is None else orjson.dumps(body)
-        return await self.send(method, path, data, "application/json")
+    def call(self, method: str, path: str, body: Any = None, seconds: float = ANSWER_SECONDS) -> Any:
+        """Make one call and return its JSON."""
+        return self.send(method, path, None if body is None else orjson.dumps(body), "application/json", seconds)
 
-    async def send(self, method: str, path: str, data: bytes | None, content_type: str) -> Any:
-        """Send raw bytes and return the answer's JSON. Raises RefusedError."""
-        headers = {**self._headers, "Content-Type": content_type} if data is not None else self._headers
-        async with self._session.request(method, self.base_url + path, data=data, headers=headers) as answer:
-            raw = await answer.read()
-            if answer.status >= 400:  # noqa: PLR2004 - HTTP errors begin here
-                raise RefusedError(refusal(answer.status, raw))
+    def send(self, method: str, path: str, data: bytes | None, kind: str, seconds: float = ANSWER_SECONDS) -> Any:
+        """Send raw bytes and return the answer's JSON; when told to come later, come later."""
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                return self._once(method, path, data, kind, seconds)
+            except Refusal as refusal:
+                wait = seconds_of(refusal.retry_after)
+                if refusal.status not in _LATER or time.monotonic() + wait > deadline:
+                    raise
+                note(f"{refusal.args[0]}; trying again in {wait:g} s")
+                time.sleep(wait)
+
+    def _once(self, method: str, path: str, data: bytes | None, kind: str, seconds: float) -> Any:
+        answer = self._request(method, path, data, {"Content-Type": kind} if data is not None else {}, seconds)
+        raw = answer.read()
+        if answer.status >= 300:  # noqa: PLR2004 - redirects are not followed: the token is for this address
+            raise refusal_of(answer.status, raw, answer.headers)
+        try:
             return orjson.loads(raw) if raw else None
+        except ValueError:
+            raise NotAlertdError from None
 
-    @asynccontextmanager
-    async def stream(self, path: str) -> AsyncIterator[AsyncIterator[tuple[str, Any]]]:
-        """Listen to server-sent events: (event, data) pairs until the daemon ends. Raises RefusedError."""
-        timeout = aiohttp.ClientTimeout(total=None, connect=CONNECT_SECONDS)
-        async with self._session.get(self.base_url + path, headers=self._headers, timeout=timeout) as answer:
-            if answer.status >= 400:  # noqa: PLR2004 - HTTP errors begin here
-                raise RefusedError(refusal(answer.status, await answer.read()))
-            yield _events(answer.content)
+    def _request(
+        self, method: str, path: str, data: bytes | None, headers: dict[str, str], seconds: float
+    ) -> http.client.HTTPResponse:
+        connection = self._connection
+        if time.monotonic() - self._used > IDLE_SECONDS:
+            connection.close()
+        if connection.sock is None:
+            connection.connect()
+        connection.sock.settimeout(seconds)
+        try:
+            connection.request(method, self._prefix + path, data, {**self._headers, **headers})
+        except (BrokenPipeError, ConnectionResetError):
+            # The daemon may have refused the body before it had read all of it: its answer says why.
+            with suppress(http.client.HTTPException, OSError):
+                return connection.getresponse()
+            raise
+        answer = connection.getresponse()
+        self._used = time.monotonic()
+        return answer
+
+    def stream(self, path: str) -> Iterator[tuple[str, Any]]:
+        """Listen to server-sent events: (event, data) pairs, and ("ready", None) first, until the daemon ends them."""
+        answer = self._request("GET", path, None, {"Accept": "text/event-stream"}, SILENCE_SECONDS)
+        if answer.status >= 300:  # noqa: PLR2004 - as above
+            raise refusal_of(answer.status, answer.read(), answer.headers)
+        if answer.headers.get_content_type() != "text/event-stream":
+            raise NotAlertdError
+        return _events(answer)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
 
 
-async def _events(lines: aiohttp.StreamReader) -> AsyncIterator[tuple[str, Any]]:
+def below(workspace: str, *parts: str) -> str:
+    """Write a path below a workspace."""
+    return "/api/v1/workspaces/" + "/".join(quote(part, safe="") for part in (workspace, *parts))
+
+
+def seconds_of(retry_after: str | None) -> float:
+    """How long a Retry-After (seconds, or a date) asks to wait; a second at least."""
+    if retry_after is None:
+        return 1.0
+    if retry_after.isascii() and retry_after.isdigit():
+        return max(1.0, float(retry_after[:9]))
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(1.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except (ValueError, OverflowError):
+        return 1.0
+
+
+def refusal_of(status: int, raw: bytes, headers: Any) -> Refusal:
+    """Turn an answer into a Refusal; a problem document speaks for itself."""
+    later = headers.get("Retry-After")
+    try:
+        problem = orjson.loads(raw)
+        text = f"{problem['title']} ({status}): {problem['detail']}"
+        places = [(str(each["pointer"]), str(each["detail"])) for each in problem.get("errors", ())]
+    except (ValueError, KeyError, TypeError):
+        where = headers.get("Location")
+        shown = f"leads to {where}" if where else raw[:200].decode("utf-8", "replace").strip()
+        return Refusal(status, f"HTTP {status} {shown}".rstrip(), [], later)
+    return Refusal(status, text, places, later)
+
+
+def _events(answer: http.client.HTTPResponse) -> Iterator[tuple[str, Any]]:
     kind = "message"
-    while line := await lines.readline():
+    while line := answer.readline():
         field, _, value = line.rstrip(b"\r\n").partition(b": ")
         if field == b"event":
             kind = value.decode()
         elif field == b"data":
             yield kind, orjson.loads(value)
+        elif not field and value == b"ready":
+            yield "ready", None
 
 
-def refusal(status: int, raw: bytes) -> str:
-    """Turn a problem document into lines for people."""
-    try:
-        problem = orjson.loads(raw)
-        lines = [f"{problem['title']} ({status}): {problem['detail']}"]
-        lines += [f"  {e['pointer'] or '(whole)'}: {e['detail']}" for e in problem.get("errors", [])]
-    except (ValueError, KeyError, TypeError):
-        return f"HTTP {status}: {raw[:200].decode('utf-8', 'replace')}"
-    return "\n".join(lines)
-
-
-def with_client(url: str | None, config: Path | None, work: Callable[[Client], Awaitable[T]]) -> T:
+def with_client(server: Server, work: Callable[[Client], T]) -> T:
     """Run something against the daemon; ends the program with 1 and a sentence when it cannot."""
-    base_url, token = find_server(url, config)
+    base_url, token, origin = find_server(*server)
+    with explained(base_url, origin):
+        client = Client(base_url, token)
+        try:
+            return work(client)
+        finally:
+            client.close()
+
+
+@contextmanager
+def explained(base_url: str, origin: str) -> Iterator[None]:
+    """Turn what can go wrong between two programs into a sentence and exit code 1."""
     try:
-        return asyncio.run(_with_session(base_url, token, work))
-    except RefusedError as error:
-        fail(str(error))
-    except aiohttp.ClientConnectionError as error:
-        fail(f"cannot reach {base_url}: {error}. Is the daemon running? (alertd run, or make run)")
+        yield
+    except Refusal as refusal:
+        hint = f" (the token is from {origin})" if refusal.status in (401, 403) else ""
+        fail(f"{refusal}{hint}")
+    except (NotAlertdError, ValueError):
+        fail(f"what answers at {base_url} is not alertd, or not its API")
     except TimeoutError:
         fail(f"{base_url} did not answer in time")
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
-
-
-async def _with_session(base_url: str, token: str, work: Callable[[Client], Awaitable[T]]) -> T:
-    timeout = aiohttp.ClientTimeout(total=60, connect=CONNECT_SECONDS)
-    async with aiohttp.ClientSession(timeout=timeout) as session:
-        return await work(Client(base_url, token, session))
-
-
-def find_server(url: str | None, config_path: Path | None) -> tuple[str, str]:
-    """Return the base URL and the token: `--url`, ALERTD_URL or the configuration; ALERTD_TOKEN or admin.token."""
-    url = url or os.environ.get("ALERTD_URL")
-    token = os.environ.get("ALERTD_TOKEN")
-    if url and token:
-        return url.rstrip("/"), token
-    config = read_config(config_path)
-    if not url:
-        server = config.server
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.host, server.host)  # noqa: S104 - only compared
-        url = f"http://[{host}]:{server.port}" if ":" in host else f"http://{host}:{server.port}"
-    return url.rstrip("/"), token or _token_file(config)
-
-
-def _token_file(config: Config) -> str:
-    file = config.store.path.with_name(FILE_NAME)
-    try:
-        return file.read_text().strip()
+    except BrokenPipeError:
+        raise
+    except http.client.RemoteDisconnected:
+        fail(f"{base_url} closed the connection without an answer")
+    except http.client.HTTPException:
+        fail(f"what answers at {base_url} does not speak HTTP as alertd does")
     except OSError as error:
-        fail(f"no token: set ALERTD_TOKEN, or let me read {file} ({error.strerror})")
-
-
-def read_config(path: Path | None) -> Config:
-    """Load the configuration; ends the program with 1 and all problems when it is broken."""
-    try:
-        return load_config(find_config(path), os.environ)
-    except ConfigError as error:
-        fail("the configuration cannot be used:\n" + "\n".join(map(str, error.problems)))
+        reason = error.strerror or str(error)
+        fail(f"cannot reach {base_url}: {reason[:1].lower()}{reason[1:]}. Is the daemon running? Start it: alertd run")

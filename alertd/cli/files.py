@@ -1,27 +1,27 @@
-"""Commands that work on files: check, backup, migrate, version."""
+"""Commands that work on files: check, backup, migrate; and version."""
 
-import asyncio
 import os
-from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from alertd.cli.client import read_config
-from alertd.cli.options import ConfigOption, JsonOption, fail, find_config, print_json
-from alertd.clock import SystemClock
-from alertd.config.load import load_config
-from alertd.errors import AlertdError, ConfigError
-from alertd.store.sqlite.backup import backup_file
-from alertd.store.sqlite.store import open_sqlite
+from alertd.cli.options import ConfigOption, JsonOption, fail, find_config, harmless, print_json, say
 
 
 def check(
-    file: Annotated[Path | None, typer.Argument(help="The configuration file; absent: where run would look.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="The configuration file. Default: the one that `alertd run` would take.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Check a configuration: print every error at once, with file, line and path, and end with 1 if there is any."""
+    """Check a configuration: name every error at once, with its file, line and path.
+
+    Ends with 1 if there is any. Secrets are looked up, as they would be at the start, and never printed.
+    """
+    from alertd.config.load import load_config
+    from alertd.errors import ConfigError
+
     path = find_config(file)
     try:
         config = load_config(path, os.environ)
@@ -30,7 +30,7 @@ def check(
             shape = ("file", "line", "path", "found", "expected")
             print_json({"valid": False, "problems": [{n: getattr(p, n) for n in shape} for p in error.problems]})
         else:
-            typer.echo("\n".join(map(str, error.problems)), err=True)
+            typer.echo(harmless(str(error)), err=True)
         raise typer.Exit(1) from None
     counts = {
         name: sum(len(getattr(w, name)) for w in config.workspaces)
@@ -40,43 +40,71 @@ def check(
         print_json({"valid": True, "file": str(path) if path else None, **counts})
     else:
         listed = ", ".join(f"{count} {name}" for name, count in counts.items())
-        typer.echo(f"{path or 'defaults'}: valid ({listed})")
+        say(f"{path or 'no file, the defaults'}: valid ({listed})")
 
 
 def backup(
-    target: Annotated[Path, typer.Argument(metavar="FILE", help="A file that does not exist yet.")],
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="The copy to write; it must not exist yet.")],
+    json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Write a consistent copy of the store, also while the daemon runs."""
-    database = read_config(config).store.path
-    if not database.exists():
-        fail(f"there is no store at {database}")
+    """Write a consistent copy of the store, while the daemon runs or not.
+
+    To restore it, stop the daemon and put the copy in the store's place.
+    """
+    from alertd.cli.whereabouts import find_here
+    from alertd.errors import AlertdError
+    from alertd.store.sqlite.backup import backup_file
+
+    database = find_here(config).store
     try:
         backup_file(database, target)
-    except (AlertdError, OSError) as error:
+        size = target.stat().st_size
+    except (AlertdError, OSError, ValueError) as error:
         fail(str(error))
-    typer.echo(f"{target}: {target.stat().st_size} bytes")
+    if json:
+        print_json({"store": str(database), "file": str(target), "size_bytes": size})
+    else:
+        say(f"{target}: {size} bytes")
 
 
-def migrate(config: ConfigOption = None) -> None:
-    """Bring the store's file up to this version (run does so too). The daemon must not be running."""
-    database = read_config(config).store.path
+def migrate(json: JsonOption = False, config: ConfigOption = None) -> None:
+    """Bring the store up to this version, making it when there is none.
+
+    `alertd run` does so by itself. The daemon must not be running.
+    """
+    import asyncio
+
+    from alertd.cli.whereabouts import find_here
+    from alertd.clock import SystemClock
+    from alertd.errors import AlertdError
+    from alertd.log import configure_logging
+    from alertd.store.sqlite.store import open_sqlite
+
+    database = find_here(config).store
 
     async def open_and_close() -> None:
         database.parent.mkdir(parents=True, exist_ok=True)
         store = await open_sqlite(database, SystemClock())
         await store.close()
 
+    configure_logging("auto", "error")
     try:
         asyncio.run(open_and_close())
     except (AlertdError, OSError) as error:
         fail(str(error))
-    typer.echo(f"{database}: up to date")
+    if json:
+        print_json({"store": str(database), "migrated": True})
+    else:
+        say(f"{database}: up to date")
 
 
 def version(json: JsonOption = False) -> None:
     """Print the version."""
+    from importlib.metadata import version as version_of
+
+    number = version_of("alertd")
     if json:
-        print_json({"version": version_of("alertd")})
+        print_json({"version": number})
     else:
-        typer.echo(version_of("alertd"))
+        say(number)

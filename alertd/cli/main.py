@@ -1,27 +1,36 @@
-"""The command line, put together."""
+"""The command line, put together. Commands import what they need when they run, so that `--help` is quick."""
 
 import typer
 
-from alertd.cli import files, operate, run, send
+from alertd.cli import destination, files, run, send, tail, token
 
 app = typer.Typer(
     name="alertd",
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Events in, notifications out, nothing lost. Exit codes: 0 done, 1 refused or failed, 2 usage.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="""Events in, notifications out, nothing lost.
+
+    `alertd run` is the daemon; the other commands work with its files or talk to it.
+
+    Exit codes: 0 done; 1 refused, failed or interrupted; 2 wrong usage.""",
 )
 app.command()(run.run)
 app.command()(files.check)
 app.command()(send.send)
-app.command()(operate.tail)
-app.add_typer(operate.token_app, name="token")
-app.add_typer(operate.destination_app, name="destination")
+app.command()(tail.tail)
+app.add_typer(token.app, name="token")
+app.add_typer(destination.app, name="destination")
 app.command()(files.backup)
 app.command()(files.migrate)
 app.command()(files.version)
 
 
 def main() -> None:
-    """Run the program."""
-    app()
+    """Run the program. An installation that lacks a part says which one."""
+    try:
+        app(prog_name="alertd")
+    except ImportError as error:
+        typer.echo(f"alertd: this installation is broken: {error}. Install it again (make run, or pip).", err=True)
+        raise SystemExit(1) from None

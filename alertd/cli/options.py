@@ -1,14 +1,14 @@
-"""Options that several commands share, and how commands end.
+"""Options that several commands share, and how commands speak and end.
 
-Exit codes: 0 done, 1 refused or failed, 2 usage.
+Exit codes: 0 done, 1 refused, failed or interrupted, 2 usage.
 """
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-import orjson
 import typer
 
 CONFIG_PATHS = (Path("config/alertd.yml"), Path("/etc/alertd/alertd.yml"))
@@ -18,16 +18,32 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option(
         "--config",
-        help="The configuration file; else ALERTD_CONFIG, config/alertd.yml, /etc/alertd/alertd.yml.",
+        "-c",
+        metavar="FILE",
+        help="Configuration file. Default: $ALERTD_CONFIG, else config/alertd.yml, else /etc/alertd/alertd.yml.",
         show_default=False,
     ),
 ]
 UrlOption = Annotated[
     str | None,
-    typer.Option("--url", help="The server; else ALERTD_URL, else as the configuration says.", show_default=False),
+    typer.Option(
+        "--url",
+        metavar="URL",
+        help="Where the daemon is. Default: $ALERTD_URL, else server.listen of the configuration.",
+        show_default=False,
+    ),
 ]
-WorkspaceOption = Annotated[str, typer.Option("--workspace", "-w", help="The workspace.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+TokenOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file",
+        metavar="FILE",
+        help="File with the token. Default: $ALERTD_TOKEN itself, else admin.token beside the store.",
+        show_default=False,
+    ),
+]
+WorkspaceOption = Annotated[str, typer.Option("--workspace", "-w", metavar="NAME", help="Workspace to work in.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 def find_config(given: Path | None) -> Path | None:
@@ -42,11 +58,36 @@ def find_config(given: Path | None) -> Path | None:
 
 def fail(text: str) -> NoReturn:
     """Say on stderr what went wrong and end with 1."""
-    typer.echo(f"alertd: {text}", err=True)
+    note(text)
     raise typer.Exit(1)
 
 
+def note(text: str) -> None:
+    """Say something beside the result, on stderr."""
+    typer.echo(f"alertd: {harmless(text)}", err=True)
+
+
+def say(text: str) -> None:
+    """Print a result for people."""
+    typer.echo(harmless(text))
+
+
+def harmless(text: str) -> str:
+    """Replace what a terminal would obey: texts come from events, receivers and other servers."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}" for sign in text)
+
+
 def print_json(value: Any) -> None:
-    """Print one JSON document on a line of its own."""
+    """Print one JSON document on a line of its own, at once."""
+    import orjson
+
     sys.stdout.write(orjson.dumps(value).decode() + "\n")
     sys.stdout.flush()
+
+
+def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print columns as wide as they need to be, whatever the terminal's width, so that they can be cut by programs."""
+    table = [[harmless(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,31 +1,50 @@
 """`alertd run`: the daemon in the foreground."""
 
 import os
-import shlex
-import shutil
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import uvloop
-
-from alertd.app import Launch, serve
-from alertd.cli.client import read_config
 from alertd.cli.options import ConfigOption, fail, find_config
-from alertd.config.settings import Config
-from alertd.errors import AlertdError
-from alertd.log import configure_logging
+
+if TYPE_CHECKING:
+    from alertd.config.settings import Config
 
 
 def run(config: ConfigOption = None) -> None:
-    """Run the daemon in the foreground until SIGTERM or Ctrl-C; SIGHUP reads the configuration again."""
+    """Run the daemon in the foreground, until SIGTERM or Ctrl-C.
+
+    SIGHUP reads the configuration again. The first screen says where it listens and what to type next.
+    """
+    from alertd.cli.welcome import welcome
+    from alertd.cli.whereabouts import broken
+    from alertd.config.load import load_config
+    from alertd.errors import AlertdError, ConfigError
+
     path = find_config(config)
-    loaded = read_config(config)
-    configure_logging(loaded.log.format, loaded.log.level)
-    launch = Launch(path, dict(os.environ), lambda url, token: welcome(loaded, url, token), write_line)
     try:
-        uvloop.run(serve(launch, loaded))
-    except (AlertdError, OSError) as error:
-        fail(f"{error}")
+        loaded = load_config(path, os.environ)
+    except ConfigError as error:
+        fail(broken(error))
+
+    import uvloop
+
+    from alertd.app.daemon import Launch, serve
+    from alertd.log import configure_logging
+
+    configure_logging(loaded.log.format, loaded.log.level)
+
+    def greet(url: str, token: str | None) -> None:
+        try:
+            write_line(welcome(loaded.store.path, path, url, token))
+        except (OSError, ValueError):
+            return  # nobody reads stdout: no reason to end a daemon
+
+    try:
+        uvloop.run(serve(Launch(path, dict(os.environ), greet, write_line), loaded))
+    except AlertdError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(_reason(error, loaded))
 
 
 def write_line(line: str) -> None:
@@ -34,35 +53,9 @@ def write_line(line: str) -> None:
     sys.stdout.flush()
 
 
-def welcome(config: Config, url: str, first_token: str | None) -> None:
-    """Print the first screen: where the daemon is, and what to type next."""
-    program = _program()
-    token_file = config.store.path.with_name("admin.token")
-    lines = ["", f"alertd listens on {url}"]
-    if first_token is not None:
-        lines += ["", "Admin token, shown this once (also kept in " + str(token_file) + "):", first_token]
-    lines += ["", "Send an event from another terminal, and see it delivered here:", ""]
-    lines += [f'{program} send run:failed --severity error --message "Run 17 failed"']
-    if token_file.exists():
-        lines += ["", "or with curl:", "", _curl(url, token_file)]
-    write_line("\n".join([*lines, ""]))
-
-
-def _curl(url: str, token_file: Path) -> str:
-    event = '{"type": "run:failed", "severity": "error", "message": "Run 18 failed"}'
-    return (
-        f'curl -sS -H "Authorization: Bearer $(cat {shlex.quote(str(token_file))})" '
-        f"-H 'Content-Type: application/json' -d '{event}' {url}/api/v1/events"
-    )
-
-
-def _program() -> str:
-    """How to call this program again: by its name when the shell finds it, else by its path."""
-    here = Path(sys.argv[0])
-    found = shutil.which("alertd")
-    if found and Path(found).resolve() == here.resolve():
-        return "alertd"
-    try:
-        return str(here.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return shlex.quote(str(here))
+def _reason(error: OSError, config: "Config") -> str:
+    """Say what could not be had: a file that the error names, else the address."""
+    if error.filename is not None:
+        return f"{error.filename}: {(error.strerror or str(error)).lower()}"
+    reason = os.strerror(error.errno).lower() if error.errno and error.errno > 0 else error.strerror or str(error)
+    return f"cannot listen on {config.server.listen}: {reason} (server.listen, or ALERTD_SERVER__LISTEN, says where)"

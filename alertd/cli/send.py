@@ -1,62 +1,80 @@
 """`alertd send`: one event from the command line, or many as NDJSON from standard input."""
 
 import sys
-from collections.abc import Iterator
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any, Literal
 
-import orjson
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TransferSpeedColumn
 
-from alertd.cli.client import Client, RefusedError, with_client
-from alertd.cli.options import ConfigOption, JsonOption, UrlOption, fail, print_json
+from alertd.cli.options import ConfigOption, JsonOption, TokenOption, UrlOption, print_json, say
 
-CHUNK_LINES = 1000
-CHUNK_BYTES = 512 * 1024
+Severity = Literal["debug", "info", "warning", "error", "critical", "fatal"]
 
 
 def send(
     event_type: Annotated[
-        str | None, typer.Argument(metavar="[TYPE]", help="The event's type, e.g. run:failed; absent: NDJSON on stdin.")
+        str | None,
+        typer.Argument(metavar="TYPE", help="The event's type, e.g. run:failed. Without it: events on standard input."),
     ] = None,
-    data: Annotated[str | None, typer.Option("--data", help="A JSON object.")] = None,
-    severity: Annotated[str | None, typer.Option("--severity", help="debug, info, warning, error or critical.")] = None,
+    data: Annotated[str | None, typer.Option("--data", "-d", metavar="JSON", help="A JSON object.")] = None,
+    severity: Annotated[
+        Severity | None, typer.Option("--severity", "-s", help="How bad it is (fatal: critical).")
+    ] = None,
     message: Annotated[str | None, typer.Option("--message", "-m", help="What happened, for people.")] = None,
-    project: Annotated[str | None, typer.Option("--project", help="The project.")] = None,
-    environment: Annotated[str | None, typer.Option("--environment", "-e", help="The environment.")] = None,
-    workspace: Annotated[str | None, typer.Option("--workspace", "-w", help="The workspace.")] = None,
-    key: Annotated[str | None, typer.Option("--key", help="What the event is about; default: its type.")] = None,
-    event_id: Annotated[str | None, typer.Option("--id", help="The idempotency key; default: made.")] = None,
-    link: Annotated[str | None, typer.Option("--link", help="A URL for people (the event's `url`).")] = None,
-    label: Annotated[list[str] | None, typer.Option("--label", "-l", help="NAME=VALUE; repeatable.")] = None,
+    project: Annotated[str | None, typer.Option("--project", "-p", metavar="NAME", help="Its project.")] = None,
+    environment: Annotated[
+        str | None, typer.Option("--environment", "-e", metavar="NAME", help="Its environment, e.g. prod.")
+    ] = None,
+    workspace: Annotated[
+        str | None, typer.Option("--workspace", "-w", metavar="NAME", help="Its workspace. Default: the token's own.")
+    ] = None,
+    source: Annotated[str | None, typer.Option("--source", help="Who says so, e.g. backup-job.")] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", help="What it is about; cooldowns are kept per key. Default: the type.")
+    ] = None,
+    event_id: Annotated[
+        str | None, typer.Option("--id", help="Its id: a second event with the same does nothing. Default: made.")
+    ] = None,
+    time: Annotated[str | None, typer.Option("--time", help="When it happened (RFC 3339). Default: now.")] = None,
+    link: Annotated[str | None, typer.Option("--link", metavar="URL", help="Where people can read more.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", "-l", metavar="NAME=VALUE", help="A label; may be repeated.")
+    ] = None,
+    json: JsonOption = False,
     url: UrlOption = None,
     config: ConfigOption = None,
-    json: JsonOption = False,
+    token_file: TokenOption = None,
 ) -> None:
-    """Send one event, or the events on standard input (one JSON object a line), and wait until they are stored."""
-    if event_type is None:
-        _send_lines(url, config, json)
-        return
-    event: dict[str, Any] = {
-        "type": event_type,
+    """Send one event, or those on standard input (NDJSON: one object a line), and wait until they are stored.
+
+    Prints the id of the event. Of many events, those before a line that is refused stay sent, and the line is named.
+    A daemon that is busy is waited for, up to a minute.
+    """
+    from alertd.cli.client import Server, with_client
+
+    server = Server(url, config, token_file)
+    given: dict[str, Any] = {
         "id": event_id,
         "workspace": workspace,
         "project": project,
         "environment": environment,
+        "source": source,
         "severity": severity,
+        "time": time,
         "key": key,
         "message": message,
         "url": link,
-        "labels": _labels(label or []),
+        "labels": _labels(label or []) or None,
         "data": _data(data),
     }
-    body = {name: value for name, value in event.items() if value not in (None, {})}
-    answer = with_client(url, config, lambda client: client.call("POST", "/api/v1/events", body))
+    event = {name: value for name, value in given.items() if value is not None}
+    if event_type is None:
+        _send_input(server, event, as_json=json)
+        return
+    answer = with_client(server, lambda client: client.call("POST", "/api/v1/events", {"type": event_type, **event}))
     if json:
         print_json(answer)
     else:
-        typer.echo(("duplicate " if answer["duplicates"] else "accepted ") + answer["ids"][0])
+        say(("duplicate " if answer["duplicates"] else "accepted ") + answer["ids"][0])
 
 
 def _labels(given: list[str]) -> dict[str, str]:
@@ -68,6 +86,8 @@ def _labels(given: list[str]) -> dict[str, str]:
 
 
 def _data(text: str | None) -> Any:
+    import orjson
+
     if text is None:
         return None
     try:
@@ -75,50 +95,25 @@ def _data(text: str | None) -> Any:
     except orjson.JSONDecodeError as error:
         raise typer.BadParameter(f"not JSON: {error}", param_hint="--data") from error
     if not isinstance(value, dict):
-        raise typer.BadParameter("must be a JSON object", param_hint="--data")
+        raise typer.BadParameter("must be a JSON object, such as '{\"run\": 17}'", param_hint="--data")
     return value
 
 
-def _send_lines(url: Any, config: Any, as_json: bool) -> None:
-    if sys.stdin.isatty():
-        fail("a TYPE, or NDJSON on standard input, is needed (alertd send --help)")
-    totals = with_client(url, config, lambda client: _stream(client, sys.stdin.buffer))
-    if as_json:
-        print_json(totals)
-    else:
-        typer.echo(f"accepted {totals['accepted']}, duplicates {totals['duplicates']}")
+def _send_input(server: Any, event: dict[str, Any], *, as_json: bool) -> None:
+    from alertd.cli.client import with_client
+    from alertd.cli.feed import Feed
 
-
-async def _stream(client: Client, source: BinaryIO) -> dict[str, int]:
-    totals = {"accepted": 0, "duplicates": 0}
-    console = Console(stderr=True)
-    columns = (TextColumn("sent"), BarColumn(), MofNCompleteColumn(), TransferSpeedColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("send", total=None)
-        for first, chunk in _chunks(source):
-            answer = await _send_chunk(client, first, chunk)
-            for name in totals:
-                totals[name] += answer[name]
-            progress.advance(task, len(answer["ids"]))
-    return totals
-
-
-async def _send_chunk(client: Client, first: int, chunk: bytes) -> Any:
+    if event:
+        raise typer.BadParameter(
+            "options that describe an event need a TYPE; events on standard input describe themselves"
+        )
+    if sys.stdin is None or sys.stdin.isatty():
+        raise typer.BadParameter("a TYPE is needed, or events on standard input: alertd send < events.ndjson")
+    feed = Feed()
     try:
-        return await client.send("POST", "/api/v1/events", chunk, "application/x-ndjson")
-    except RefusedError as error:
-        raise RefusedError(f"from line {first} on, {error}") from error
-
-
-def _chunks(source: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Cut a stream into bodies within the intake's bounds; with each the number of its first line."""
-    lines: list[bytes] = []
-    size, first = 0, 1
-    for number, line in enumerate(source, 1):
-        if lines and (len(lines) == CHUNK_LINES or size + len(line) > CHUNK_BYTES):
-            yield first, b"".join(lines)
-            lines, size, first = [], 0, number
-        lines.append(line)
-        size += len(line)
-    if lines:
-        yield first, b"".join(lines)
+        with_client(server, lambda client: feed.send(client, sys.stdin.buffer))
+    finally:
+        if as_json:
+            print_json({"accepted": feed.accepted, "duplicates": feed.duplicates, "lines": feed.lines})
+        else:
+            say(f"accepted {feed.accepted}, duplicates {feed.duplicates}")

@@ -1,0 +1,44 @@
+"""`alertd destination`: work with destinations."""
+
+from typing import Annotated
+
+import typer
+
+from alertd.cli.options import ConfigOption, JsonOption, TokenOption, UrlOption, WorkspaceOption, print_json, say
+
+app = typer.Typer(no_args_is_help=True, help="Work with destinations.")
+TEST_SECONDS = 330.0
+"""How long a test may take: a destination's own time-out ends it before."""
+
+
+@app.callback()
+def group() -> None:
+    """Work with destinations."""
+
+
+@app.command("test")
+def send_test(
+    name: Annotated[str, typer.Argument(help="The destination's name.")],
+    workspace: WorkspaceOption = "default",
+    json: JsonOption = False,
+    url: UrlOption = None,
+    config: ConfigOption = None,
+    token_file: TokenOption = None,
+) -> None:
+    """Send a test message the way alerts go, and tell what came of it.
+
+    Ends with 1 unless it was delivered. A disabled destination is tested all the same.
+    """
+    from alertd.cli.client import Server, below, with_client
+
+    path = below(workspace, "destinations", name, "test")
+    result = with_client(
+        Server(url, config, token_file), lambda client: client.call("POST", path, seconds=TEST_SECONDS)
+    )
+    if json:
+        print_json(result)
+    else:
+        said = " ".join(str(result[part]) for part in ("status", "error") if result[part])
+        say(f"{name}: {result['outcome']} in {result['duration_seconds']:.3f} s {said}".rstrip())
+    if result["outcome"] != "delivered":
+        raise typer.Exit(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import orjson
@@ -15,6 +16,7 @@ from alertd.model.token import Role
 
 if TYPE_CHECKING:
     from alertd.api.context import Context
+    from alertd.delivery.hub import Subscriber
 
 STREAM_KEEPALIVE_SECONDS = 15
 """How often a quiet stream sends a comment, so that proxies keep it open."""
@@ -61,16 +63,22 @@ class System:
         self._context.workspace(request)
         answer = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await answer.prepare(request)
-        await answer.write(b": ready\n\n")
-        with self._context.hub.subscribe() as listener:
-            while True:
-                try:
-                    async with asyncio.timeout(STREAM_KEEPALIVE_SECONDS):
-                        kind, item = await listener.get()
-                except TimeoutError:
-                    await answer.write(b": quiet\n\n")
-                    continue
-                except EOFError:
-                    return answer
-                if item.get("workspace") == workspace:
-                    await answer.write(b"event: %s\ndata: %s\n\n" % (kind.encode(), orjson.dumps(item)))
+        with suppress(ConnectionError), self._context.hub.subscribe() as listener:
+            await _tell(answer, listener, workspace)
+        return answer
+
+
+async def _tell(answer: web.StreamResponse, listener: Subscriber, workspace: str) -> None:
+    """Pass on what the listener hears until the hub closes. Raises ConnectionError when the client has gone."""
+    await answer.write(b": ready\n\n")
+    while True:
+        try:
+            async with asyncio.timeout(STREAM_KEEPALIVE_SECONDS):
+                kind, item = await listener.get()
+        except TimeoutError:
+            await answer.write(b": quiet\n\n")
+            continue
+        except EOFError:
+            return
+        if item.get("workspace") == workspace:
+            await answer.write(b"event: %s\ndata: %s\n\n" % (kind.encode(), orjson.dumps(item)))

@@ -102,6 +102,7 @@ class Dispatcher:
             gone=self._gone,
             paused=lambda lane: self._states.changed(lane.spec.destination_id),
             close=self._close,
+            fail=self._fail,
             flying={},
             barred=set(),
             debug=debug,

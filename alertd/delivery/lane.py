@@ -259,7 +259,13 @@ class Lane:
         for _ in range(count):
             task = loop.create_task(self._work())
             self.workers.add(task)
-            task.add_done_callback(self.workers.discard)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.workers.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._around.fail(error)
 
     def _next(self) -> Delivery | None:
         """Return the delivery to attempt now; None: the worker has nothing to do, and somebody will wake the lane."""
@@ -287,7 +293,7 @@ class Lane:
     async def _attempt(self, delivery: Delivery) -> None:
         around = self._around
         clock, flying = around.clock, around.flying
-        probe = self.rest.begin() if self.rest.bound else False
+        probe = self.rest.begin() if self.rest.bound else 0
         endpoint = self._endpoint
         endpoint.users += 1
         flying[delivery.id] = delivery.destination_id
@@ -310,12 +316,12 @@ class Lane:
                 endpoint.let_go()
         self._finish(delivery, outcome, started_ms, clock.monotonic() - began, probe)
 
-    def _abandon(self, delivery: Delivery, probe: bool) -> None:
+    def _abandon(self, delivery: Delivery, probe: int) -> None:
         self.rest.breaker.neutral(probe=probe)
         self.backlog.abandoned(delivery.id)
         self._settle()
 
-    def _finish(self, delivery: Delivery, outcome: Outcome, started_ms: int, seconds: float, probe: bool) -> None:
+    def _finish(self, delivery: Delivery, outcome: Outcome, started_ms: int, seconds: float, probe: int) -> None:
         around = self._around
         self.backlog.flying -= 1
         self.meters.took(seconds)
@@ -340,7 +346,7 @@ class Lane:
         if around.hub.listening:
             around.hub.publish("delivery", self.reporter.entry(delivery, attempt, around.naming))
 
-    def _fail(self, delivery: Delivery, outcome: Outcome, started_ms: int, seconds: float, probe: bool) -> Attempt:
+    def _fail(self, delivery: Delivery, outcome: Outcome, started_ms: int, seconds: float, probe: int) -> Attempt:
         around, retry = self._around, self.spec.options.retry
         now, now_ms = around.clock.monotonic(), around.clock.now_ms()
         attempt = judge_failure(delivery, outcome, (started_ms, int(seconds * 1e6), now_ms), retry, around.random)
@@ -353,7 +359,8 @@ class Lane:
                 around.gone(self, outcome.detail or "the receiver is gone")
         else:
             self._pause(honoured_seconds(outcome.retry_after_seconds, retry), now_ms)
-            if self.rest.failed(now, probe=probe) and not probe:
+            was_open = self.rest.breaker.opened
+            if self.rest.failed(now, probe=probe) and not was_open:
                 self.meters.breaker(opened=True)
                 self.reporter.breaker_opened(self.spec.options.breaker.cool_seconds, outcome)
         return attempt

@@ -53,7 +53,7 @@ class OutcomeLog:
         self._writer: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: dict[Callable[[], None], None] = {}
-        self._urgent = False
+        self._urgent = asyncio.Event()
 
     def __len__(self) -> int:
         """How many attempts are not stored yet."""
@@ -69,7 +69,7 @@ class OutcomeLog:
             self.full = True
         if self._writer is not None:
             return
-        if count >= BATCH_ATTEMPTS or self._urgent:
+        if count >= BATCH_ATTEMPTS or self._urgent.is_set():
             self._write_now()
         elif self._timer is None:
             self._linger()
@@ -83,7 +83,7 @@ class OutcomeLog:
         return await to_the_end(self._flush(deadline_seconds))
 
     async def _flush(self, deadline_seconds: float) -> int:
-        self._urgent = True
+        self._urgent.set()
         if self._attempts and self._writer is None:
             self._write_now()
         while self._writer is not None:
@@ -113,7 +113,7 @@ class OutcomeLog:
         try:
             while self._attempts:
                 await self._write_batch()
-                if not self._urgent and len(self._attempts) < BATCH_ATTEMPTS:
+                if not self._urgent.is_set() and len(self._attempts) < BATCH_ATTEMPTS:
                     break
         except Exception as error:  # noqa: BLE001 - the boundary of this task; the dispatcher dies of it
             self._on_failure(error)
@@ -128,7 +128,7 @@ class OutcomeLog:
         del self._attempts[:BATCH_ATTEMPTS], self._owners[:BATCH_ATTEMPTS]
         self._writing = len(attempts)
         try:
-            await until_stored(lambda: self._store.record(attempts), "outcomes")
+            await until_stored(lambda: self._store.record(attempts), "outcomes", self._urgent)
         except BaseException:
             self._attempts[:0], self._owners[:0] = attempts, owners
             self._writing = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -22,10 +23,10 @@ MAX_SECONDS: Final = 5.0
 _log = structlog.get_logger("alertd.delivery")
 
 
-async def until_stored(write: Callable[[], Awaitable[T]], what: str) -> T:
+async def until_stored(write: Callable[[], Awaitable[T]], what: str, hurry: asyncio.Event | None = None) -> T:
     """Repeat a write while the store cannot take it; return its result. Other errors pass through.
 
-    Waits between tries grow from `INITIAL_SECONDS` to `MAX_SECONDS`.
+    Waits between tries grow from `INITIAL_SECONDS` to `MAX_SECONDS`; once `hurry` is set they are all short.
     """
     failures = 0
     while True:
@@ -35,11 +36,22 @@ async def until_stored(write: Callable[[], Awaitable[T]], what: str) -> T:
             failures += 1
             if failures == 1:
                 _log.warning("store.unavailable", waiting=what, detail=str(error))
-            await asyncio.sleep(ceiling_seconds(failures, INITIAL_SECONDS, 2, MAX_SECONDS))
+            await _rest(ceiling_seconds(failures, INITIAL_SECONDS, 2, MAX_SECONDS), hurry)
         else:
             if failures:
                 _log.info("store.recovered", waiting=what, failures=failures)
             return result
+
+
+async def _rest(seconds: float, hurry: asyncio.Event | None) -> None:
+    if hurry is None:
+        await asyncio.sleep(seconds)
+    elif hurry.is_set():
+        await asyncio.sleep(INITIAL_SECONDS)
+    else:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await hurry.wait()
 
 
 async def to_the_end(work: Coroutine[Any, Any, T]) -> T:

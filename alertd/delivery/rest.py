@@ -61,8 +61,8 @@ class Rest:
             wait = max(wait, self.bucket.wait_seconds(now))
         return wait
 
-    def begin(self) -> bool:
-        """Begin an attempt that `seconds` allows; return whether it is a probe."""
+    def begin(self) -> int:
+        """Begin an attempt that `seconds` allows; return its number as a probe, 0 if it is none."""
         if self.bucket is not None:
             self.bucket.take()
         return self.breaker.begin()
@@ -74,7 +74,7 @@ class Rest:
             self._bind()
         return closed
 
-    def failed(self, now: float, *, probe: bool) -> bool:
+    def failed(self, now: float, *, probe: int) -> bool:
         """Take a failure; return whether it opened the breaker."""
         opened = self.breaker.failed(now, probe=probe)
         self.bound = self.bound or opened

@@ -6,6 +6,7 @@ Changes are noted at once and written soon; many changes of one destination beco
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from alertd.delivery.persistence import until_stored
@@ -34,6 +35,7 @@ class StateKeeper:
         self._on_failure = on_failure
         self._changed: dict[int, None] = {}
         self._writer: asyncio.Task[None] | None = None
+        self._urgent = asyncio.Event()
 
     def changed(self, destination_id: int) -> None:
         """Have a destination's state written soon."""
@@ -50,6 +52,7 @@ class StateKeeper:
 
     async def close(self, deadline_seconds: float) -> None:
         """Write the rest, no longer than the deadline."""
+        self._urgent.set()
         writer = self._writer
         if writer is not None:
             await asyncio.wait({writer}, timeout=deadline_seconds)
@@ -61,7 +64,7 @@ class StateKeeper:
             while self._changed:
                 destination_id = next(iter(self._changed))
                 del self._changed[destination_id]
-                await until_stored(lambda one=destination_id: self._store_one(one), "destination state")  # type: ignore[misc]
+                await until_stored(partial(self._store_one, destination_id), "destination state", self._urgent)
         except Exception as error:  # noqa: BLE001 - the boundary of this task; the dispatcher dies of it
             self._on_failure(error)
         finally:

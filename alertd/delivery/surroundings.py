@@ -23,7 +23,8 @@ class Surroundings:
 
     Shapes: `flying` maps deliveries in flight to their destinations; `barred` are deliveries being cancelled; `ask`
     queues a lane for a page of the store; `gone` tells that a destination wants nothing more, `paused` that its lane
-    rests longer; `close` closes a destination that is no longer used; `debug` logs successes too.
+    rests longer; `close` closes a destination that is no longer used; `fail` ends the daemon (an
+    error of our own); `debug` logs successes too.
     """
 
     clock: Clock
@@ -36,6 +37,7 @@ class Surroundings:
     gone: Callable[[Lane, str], None]
     paused: Callable[[Lane], None]
     close: Callable[[OpenDestination], None]
+    fail: Callable[[BaseException], None]
     flying: dict[int, int]
     barred: set[int]
     debug: bool = False

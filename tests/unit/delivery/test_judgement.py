@@ -1,0 +1,47 @@
+"""What an attempt that did not deliver means."""
+
+from __future__ import annotations
+
+import pytest
+
+from alertd.delivery.judgement import judge_failure
+from alertd.model.delivery import Delivery, DeliveryState, Outcome, OutcomeKind
+from alertd.model.destination import RetryOptions
+from alertd.model.ids import first_of
+
+BORN = 1_800_000_000_000
+
+
+def judge(kind: OutcomeKind, *, attempts: int = 0, age_ms: int = 0, created: int = 0, **retry: object) -> object:
+    """Judge one attempt of a delivery born at BORN."""
+    delivery = Delivery(first_of(BORN) + 1, first_of(BORN), 1, 7, 8, attempts, BORN, "t", b"{}", created_at_ms=created)
+    made = RetryOptions.model_validate(retry)
+    return judge_failure(delivery, Outcome(kind), (BORN, 10, BORN + age_ms), made, lambda: 1.0)
+
+
+@pytest.mark.parametrize("kind", [OutcomeKind.RETRY_LATER, OutcomeKind.AMBIGUOUS])
+def test_failures_are_tried_again(kind: OutcomeKind) -> None:
+    """Retry later and ambiguous wait for their backoff."""
+    attempt = judge(kind, attempts=1)
+    assert (attempt.state, attempt.number, attempt.next_at_ms) == (DeliveryState.RETRYING, 2, BORN + 10_000)
+
+
+@pytest.mark.parametrize("kind", [OutcomeKind.REJECTED, OutcomeKind.GONE])
+def test_rejections_are_dead_at_once(kind: OutcomeKind) -> None:
+    """Nothing would change by trying again."""
+    attempt = judge(kind)
+    assert (attempt.state, attempt.next_at_ms) == (DeliveryState.DEAD, None)
+
+
+def test_the_last_attempt_is_the_bound() -> None:
+    """Attempt `max_attempts` is the last, the one before is not."""
+    assert judge(OutcomeKind.RETRY_LATER, attempts=1, max_attempts=3).state is DeliveryState.RETRYING
+    assert judge(OutcomeKind.RETRY_LATER, attempts=2, max_attempts=3).state is DeliveryState.DEAD
+
+
+def test_it_gives_up_after_its_time() -> None:
+    """At `give_up_after_seconds` it is still tried, past it no more; its birth is read from its id if not given."""
+    late = {"give_up_after_seconds": 60}
+    assert judge(OutcomeKind.RETRY_LATER, age_ms=60_000, **late).state is DeliveryState.RETRYING
+    assert judge(OutcomeKind.RETRY_LATER, age_ms=60_001, **late).state is DeliveryState.DEAD
+    assert judge(OutcomeKind.RETRY_LATER, age_ms=60_001, created=BORN + 5, **late).state is DeliveryState.RETRYING

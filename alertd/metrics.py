@@ -20,6 +20,7 @@ class Metrics:
     def __init__(self, version: str = "") -> None:
         self.registry = CollectorRegistry()
         self._intake()
+        self._kafka()
         self._decisions()
         self._deliveries()
         self._daemon(version)
@@ -60,6 +61,9 @@ class Metrics:
             "Commits that the store could not write; nothing of them was acknowledged.",
             registry=own,
         )
+
+    def _kafka(self) -> None:
+        own = self.registry
         self.kafka_lag = Gauge(
             "alertd_kafka_lag_records",
             "Records in a partition that are not yet committed here.",

@@ -263,13 +263,14 @@ class Pipeline:
         now_ms = self._clock.now_ms()
         work.begin(self._ruleset.revision)
         state = EngineState(ChainMap(work.batch.cooldowns, self.cooldowns), self.disabled)
+        ruleset, ids, plans = self._ruleset, self._ids, work.batch.plans
         for event in work.fresh():
-            number = self._ids.take()
+            number = ids.take(1, now_ms)
             if not event.id or event.made:
                 with_id(event, made_event_id(number, self._salt))
-            decided = plan(self._ruleset, state, event, number, now_ms)
-            self._ids.extend(len(decided.deliveries))
-            work.batch.plans.append(decided)
+            decided = plan(ruleset, state, event, number, now_ms)
+            ids.extend(len(decided.deliveries))
+            plans.append(decided)
             if decided.cooldowns:
                 work.batch.cooldowns.update(decided.cooldowns)
 

@@ -36,7 +36,7 @@ from alertd.store.sqlite.store import open_sqlite
 from alertd.systemd import Notifier, Watchdog, watchdog_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from aiohttp import web
@@ -72,8 +72,34 @@ async def serve(launch: Launch, config: Config) -> None:
     ServiceFailedError when an essential service died.
     """
     async with AsyncExitStack() as stack:
-        daemon = await Daemon.build(launch, config, stack)
-        await daemon.run()
+        stop, hangups = StopRequest(), asyncio.Event()
+        stack.enter_context(Signals(stop, hangups.set))
+        daemon = await Daemon.build(launch, config, stop, stack)
+        await daemon.run(hangups)
+
+
+class Reloader:
+    """The service that reads the configuration again after a hang-up; several in a row are one."""
+
+    name = "reloader"
+
+    def __init__(self, hangups: asyncio.Event, reload: Callable[[], Awaitable[None]]) -> None:
+        self._hangups = hangups
+        self._reload = reload
+        self._stopping = False
+
+    async def run(self) -> None:
+        """Wait for hang-ups until stopped."""
+        while not self._stopping:
+            await self._hangups.wait()
+            self._hangups.clear()
+            if not self._stopping:
+                await self._reload()
+
+    def stop(self) -> None:
+        """End after the reload at hand."""
+        self._stopping = True
+        self._hangups.set()
 
 
 class Daemon:
@@ -85,7 +111,9 @@ class Daemon:
     server: HttpServer
     housekeeping: Housekeeping
 
-    def __init__(self, launch: Launch, config: Config, store: Store, clock: SystemClock, ids: IdSource) -> None:
+    def __init__(
+        self, launch: Launch, config: Config, stop: StopRequest, store: Store, clock: SystemClock, ids: IdSource
+    ) -> None:
         self.launch = launch
         self.config = config
         self.store = store
@@ -93,22 +121,21 @@ class Daemon:
         self.ids = ids
         self.metrics = Metrics(version("alertd"))
         self.hub = Hub()
-        self.stop = StopRequest()
+        self.stop = stop
         self.notifier = Notifier.from_environment(launch.environ, clock)
         self.authenticator = Authenticator()
         self.rules = Rules(store, clock, launch.write_line)
         self._first_token: str | None = None
         self._reloading = asyncio.Lock()
-        self._reloads: set[asyncio.Task[None]] = set()
 
     @classmethod
-    async def build(cls, launch: Launch, config: Config, stack: AsyncExitStack) -> Daemon:
+    async def build(cls, launch: Launch, config: Config, stop: StopRequest, stack: AsyncExitStack) -> Daemon:
         """Open everything, in order; `stack` closes it in the reverse order."""
         clock = SystemClock()
         config.store.path.parent.mkdir(parents=True, exist_ok=True)
         store = await open_sqlite(config.store.path, clock)
         stack.push_async_callback(store.close)
-        self = cls(launch, config, store, clock, IdSource(clock, await store.newest_number()))
+        self = cls(launch, config, stop, store, clock, IdSource(clock, await store.newest_number()))
         stack.push_async_callback(self.rules.close)
         await self._load_tokens(bootstrap=True)
         await self._wire()
@@ -152,21 +179,19 @@ class Daemon:
 
     # -- running --------------------------------------------------------------------------------------------------
 
-    async def run(self) -> None:
-        """Serve until asked to stop."""
+    async def run(self, hangups: asyncio.Event) -> None:
+        """Serve until asked to stop; each hang-up reads the configuration again."""
         drain = self.config.shutdown.drain_seconds + STOP_MARGIN_SECONDS
         stages = [
             Stage("delivery", [self.dispatcher], grace_seconds=drain),
-            Stage("side", self._side()),
+            Stage("side", [*self._side(), Reloader(hangups, self._reload_quietly)]),
             Stage("pipeline", [self.pipeline], grace_seconds=STOP_MARGIN_SECONDS),
             Stage("edge", await self._edge()),
         ]
-        with Signals(self.stop, self._reload_soon):
-            await self.server.start()
-            self._set_links()
-            self._tell_ready()
-            limits = StopLimits(drain_seconds=drain)
-            await run_services(stages, self.stop, limits=limits, on_stopping=self._tell_stopping)
+        await self.server.start()
+        self._set_links()
+        self._tell_ready()
+        await run_services(stages, self.stop, limits=StopLimits(drain_seconds=drain), on_stopping=self._tell_stopping)
 
     def _side(self) -> list[Service]:
         side: list[Service] = [LoopLag(self.metrics.loop_lag_seconds.set, self.clock), self.housekeeping]
@@ -220,11 +245,6 @@ class Daemon:
         self.rules.alerts_url = f"{self.config.server.public_url or self.base_url}/api/v1/alerts/"
 
     # -- reload ---------------------------------------------------------------------------------------------------
-
-    def _reload_soon(self) -> None:
-        task = asyncio.create_task(self._reload_quietly())
-        self._reloads.add(task)
-        task.add_done_callback(self._reloads.discard)
 
     async def _reload_quietly(self) -> None:
         try:

@@ -7,7 +7,7 @@ is taken only by what is sent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from alertd.engine.plan import Plan
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from alertd.engine.plan import CooldownKey
     from alertd.engine.ruleset import CompiledSubscription, Ruleset
     from alertd.model.event import Event
-
-_SENT = VerdictCode.SENT
 
 
 @dataclass(slots=True)
@@ -40,39 +38,62 @@ def plan(ruleset: Ruleset, state: EngineState, event: Event, number: int, now_ms
     the caller's part.
     """
     rules = ruleset.workspaces[event.workspace]
-    found = Plan(event, number, rules.id, False, [], [], {})
+    candidates = rules.scope(event.type, event.project, event.environment)
+    found = Plan(event, number, rules.id, bool(candidates), [], [], {})
     reached: set[int] = set()
-    for subscription, channel_id in rules.scope(event.type, event.project, event.environment):
-        found.matched = True
-        verdict = _weigh(subscription, channel_id, state, event, now_ms)
-        found.verdicts.append(verdict)
-        if verdict.code is _SENT:
-            if subscription.cooldown_ms:
-                found.cooldowns[_cooldown_key(subscription, event)] = now_ms + subscription.cooldown_ms
-            _deliver(found, subscription, verdict, state, reached=reached, each=rules.per_subscription, now_ms=now_ms)
+    for subscription, sent in candidates:
+        against = _against(subscription, state, event, now_ms)
+        if against is not None:
+            found.verdicts.append(Verdict(subscription.id, sent.channel_id, *against))
+            continue
+        if subscription.cooldown_ms:
+            found.cooldowns[_cooldown_key(subscription, event)] = now_ms + subscription.cooldown_ms
+        open_to = subscription.destinations
+        if state.disabled and not state.disabled.isdisjoint(open_to):
+            closed = tuple((d, VerdictCode.DESTINATION_DISABLED) for d in open_to if d in state.disabled)
+            open_to = tuple(d for d in open_to if d not in state.disabled)
+            sent = replace(sent, destinations=closed)  # noqa: PLW2901 - the same verdict, told apart
+        found.verdicts.append(sent)
+        for destination_id in open_to:
+            if destination_id not in reached or destination_id in rules.per_subscription:
+                reached.add(destination_id)
+                found.deliveries.append(_delivery(found, sent, destination_id, now_ms))
     return found
 
 
-def _weigh(
-    subscription: CompiledSubscription, channel_id: int, state: EngineState, event: Event, now_ms: int
-) -> Verdict:
-    code, detail = _VERDICT_SENT
+def _against(  # noqa: PLR0911 - one return for each condition, in order
+    subscription: CompiledSubscription, state: EngineState, event: Event, now_ms: int
+) -> tuple[VerdictCode, int | None] | None:
+    """Name the first thing that stands against sending, with its detail; None when nothing does."""
     if not subscription.enabled:
-        code = VerdictCode.DISABLED
-    elif event.severity < subscription.floor:
-        code = VerdictCode.SEVERITY
-    elif subscription.triggers and event.trigger not in subscription.triggers:
-        code = VerdictCode.TRIGGER
-    elif subscription.matchers and (detail := _failing_matcher(subscription, event)) is not None:
-        code = VerdictCode.MATCHER
-    elif state.disabled and state.disabled.issuperset(subscription.destinations):
-        code = VerdictCode.DESTINATION_DISABLED
-    elif subscription.cooldown_ms and (detail := _resting(subscription, state, event, now_ms)) is not None:
-        code = VerdictCode.COOLDOWN
-    return Verdict(subscription.id, channel_id, code, detail)
+        return VerdictCode.DISABLED, None
+    if event.severity < subscription.floor:
+        return VerdictCode.SEVERITY, None
+    if subscription.triggers and event.trigger not in subscription.triggers:
+        return VerdictCode.TRIGGER, None
+    if subscription.matchers and (position := _failing_matcher(subscription, event)) is not None:
+        return VerdictCode.MATCHER, position
+    if state.disabled and state.disabled.issuperset(subscription.destinations):
+        return VerdictCode.DESTINATION_DISABLED, None
+    if subscription.cooldown_ms and (remaining := _resting(subscription, state, event, now_ms)) is not None:
+        return VerdictCode.COOLDOWN, remaining
+    return None
 
 
-_VERDICT_SENT: tuple[VerdictCode, int | None] = (_SENT, None)
+def _delivery(found: Plan, verdict: Verdict, destination_id: int, now_ms: int) -> Delivery:
+    event = found.event
+    return Delivery(
+        found.number + 1 + len(found.deliveries),
+        found.number,
+        destination_id,
+        verdict.subscription_id,
+        verdict.channel_id,
+        0,
+        now_ms,
+        event.type,
+        event.payload,
+        event.trigger,
+    )
 
 
 def _failing_matcher(subscription: CompiledSubscription, event: Event) -> int | None:
@@ -89,40 +110,6 @@ def _resting(subscription: CompiledSubscription, state: EngineState, event: Even
 
 def _cooldown_key(subscription: CompiledSubscription, event: Event) -> CooldownKey:
     return (subscription.id, event.project, event.environment, event.key)
-
-
-def _deliver(
-    found: Plan,
-    subscription: CompiledSubscription,
-    verdict: Verdict,
-    state: EngineState,
-    *,
-    reached: set[int],
-    each: frozenset[int],
-    now_ms: int,
-) -> None:
-    for destination_id in subscription.destinations:
-        if destination_id in state.disabled:
-            verdict.destinations.append((destination_id, VerdictCode.DESTINATION_DISABLED))
-            continue
-        if destination_id in reached and destination_id not in each:
-            continue
-        reached.add(destination_id)
-        event = found.event
-        found.deliveries.append(
-            Delivery(
-                found.number + 1 + len(found.deliveries),
-                found.number,
-                destination_id,
-                subscription.id,
-                verdict.channel_id,
-                0,
-                now_ms,
-                event.type,
-                event.payload,
-                event.trigger,
-            )
-        )
 
 
 def excluded(ruleset: Ruleset, event: Event) -> list[Verdict]:

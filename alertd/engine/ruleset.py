@@ -14,6 +14,7 @@ from alertd.matching.index import Index, compile_index
 from alertd.matching.pattern import PatternKind, compile_pattern
 from alertd.model.channel import SYSTEM_CHANNELS
 from alertd.model.severity import BY_WORD, Severity
+from alertd.model.verdict import Verdict, VerdictCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -54,8 +55,8 @@ class CompiledChannel:
     subscriptions: tuple[CompiledSubscription, ...]
 
 
-Candidate = tuple[CompiledSubscription, int]
-"""A subscription with the number of the first of its channels that matched."""
+Candidate = tuple[CompiledSubscription, Verdict]
+"""A subscription with the verdict it gives when nothing stands against: sent, by the first channel that matched."""
 
 
 @dataclass(slots=True)
@@ -80,7 +81,7 @@ class WorkspaceRules:
 
     def _select(self, event_type: str, project: str, environment: str) -> tuple[Candidate, ...]:
         return tuple(
-            (subscription, channel.id)
+            (subscription, Verdict(subscription.id, channel.id, VerdictCode.SENT))
             for subscription, channel in self.listening(event_type)
             if not excluded_by(subscription, channel, project, environment)
         )

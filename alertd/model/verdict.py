@@ -6,7 +6,7 @@ Verdicts are kept for every event, so their stored form is small: a JSON array o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,7 @@ class VerdictCode(IntEnum):
 WORDS = tuple(code.name.lower() for code in VerdictCode)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What was decided for one subscription.
 
@@ -50,7 +50,7 @@ class Verdict:
     channel_id: int
     code: VerdictCode
     detail: int | None = None
-    destinations: list[tuple[int, VerdictCode]] = field(default_factory=list)
+    destinations: tuple[tuple[int, VerdictCode], ...] = ()
 
 
 def encode(verdicts: Iterable[Verdict]) -> bytes:
@@ -77,5 +77,5 @@ def _verdict(
     detail: int | None = None,
     destinations: Iterable[tuple[int, int]] = (),
 ) -> Verdict:
-    parts = [(d, VerdictCode(c)) for d, c in destinations]
+    parts = tuple((d, VerdictCode(c)) for d, c in destinations)
     return Verdict(subscription_id, channel_id, VerdictCode(code), detail, parts)

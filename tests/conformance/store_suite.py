@@ -47,7 +47,7 @@ class StoreSuite:
 
     async def test_commit_keeps_everything_of_an_event(self, store: Store, make: Maker) -> None:
         """An event comes back as it was planned: type, payload bytes, verdicts, revision."""
-        verdicts = [Verdict(7, 5, VerdictCode.COOLDOWN, 12, [(3, VerdictCode.DESTINATION_DISABLED)])]
+        verdicts = [Verdict(7, 5, VerdictCode.COOLDOWN, 12, ((3, VerdictCode.DESTINATION_DISABLED),))]
         plan = make.plan("a", to=(), verdicts=verdicts)
         await store.commit(Batch(42, [plan]))
         row = await store.event("default", "a")

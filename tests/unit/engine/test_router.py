@@ -155,7 +155,7 @@ def test_a_disabled_destination_is_left_out_with_its_verdict() -> None:
     a, b = (ruleset.ids["destination", "default", name] for name in "ab")
     found = decide(ruleset, EngineState(disabled=frozenset({a})))
     assert words(found) == ["sent"]
-    assert found.verdicts[0].destinations == [(a, VerdictCode.DESTINATION_DISABLED)]
+    assert found.verdicts[0].destinations == ((a, VerdictCode.DESTINATION_DISABLED),)
     assert [d.destination_id for d in found.deliveries] == [b]
     found = decide(ruleset, EngineState(disabled=frozenset({a, b})))
     assert words(found) == ["destination_disabled"]
@@ -231,7 +231,7 @@ VERDICTS = st.builds(
     st.integers(1, 1 << 40),
     st.sampled_from(VerdictCode),
     st.none() | st.integers(0, 1 << 50),
-    st.lists(st.tuples(st.integers(1, 1 << 40), st.sampled_from(VerdictCode)), max_size=3),
+    st.lists(st.tuples(st.integers(1, 1 << 40), st.sampled_from(VerdictCode)), max_size=3).map(tuple),
 )
 
 

@@ -133,7 +133,10 @@ class OutboxStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Items, newest first, and the number to continue below (None: this was the last page)."""
+    """Items, newest first, and the number to continue below (None: this was the last page).
+
+    A page may hold fewer items than asked for and still say where to go on, when little fits among very many rows.
+    """
 
     items: list[dict[str, Any]]
     next_below: int | None
@@ -141,7 +144,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which rows of the history. None: any. `below` continues a page; `since_ms` and `until_ms` bound the time."""
+    """Which rows of the history. None: any. `below` continues a page; `since_ms` (in) and `until_ms` (out) bound the time.
+
+    For events, `destination`, `subscription` and `state` choose those that have such a delivery.
+    """
 
     workspace: str | None = None
     below: int | None = None

@@ -3,7 +3,8 @@
 Only the writing one checkpoints: below SQLite 3.51.3 a checkpoint of one connection that meets a write of another can
 damage the file (the WAL-reset bug), and a single connection does not meet itself. No mmap: an I/O error on a mapped page
 kills the process, and mapped pages count as its memory. auto_vacuum stays off: pages that retention frees are used
-again by what comes next, so the file keeps its greatest size; `alertd backup` writes a compact copy.
+again by what comes next, so the file keeps its greatest size; `alertd backup` writes a compact copy. The WAL is
+checkpointed every 1,000 pages: at 4,000 the CPU is the same, but a commit then waits for 16 MB of random pages.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def reader_pragmas(options: SqliteOptions) -> tuple[str, ...]:
 def _writer_pragmas(options: SqliteOptions) -> Iterator[str]:
     yield "journal_mode = WAL"
     yield "synchronous = FULL"
-    yield "wal_autocheckpoint = 4000"
+    yield "wal_autocheckpoint = 1000"
     yield f"journal_size_limit = {options.wal_max_bytes}"
     yield f"cache_size = -{options.writer_cache_bytes // 1024}"
     yield "mmap_size = 0"

@@ -216,6 +216,9 @@ class Pipeline:
             self._idle.clear()
             try:
                 await self._process(self._under_way)
+            except BaseException:
+                self._abandon([*self._under_way, *self._queue])
+                raise
             finally:
                 self._under_way = []
                 self._idle.set()
@@ -235,6 +238,15 @@ class Pipeline:
         seconds = STORE_RETRY_SECONDS[min(self._failures, len(STORE_RETRY_SECONDS)) - 1]
         if all(s.partition is not None for s in self._queue):
             await asyncio.sleep(seconds)
+
+    def _abandon(self, submissions: Iterable[Submission]) -> None:
+        """Tell those who wait that the pipeline ends without an answer for them."""
+        self._stopping = True
+        for submission in submissions:
+            if submission.partition is not None:
+                submission.done.cancel()
+            elif not submission.done.done():
+                submission.done.set_exception(StoreUnavailableError("the daemon stopped before this was stored"))
 
     def _release(self, submission: Submission) -> None:
         self._queued_events -= len(submission.events)

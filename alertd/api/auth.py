@@ -49,11 +49,18 @@ class Authenticator:
         scheme, _, secret = (header or "").partition(" ")
         if scheme.lower() != "bearer" or not secret:
             raise UnauthorizedError("a bearer token is required: Authorization: Bearer TOKEN")
-        digest = digest_of(secret.strip())
-        token = self._by_digest.get(digest)
-        if token is None or not hmac.compare_digest(token.digest, digest):
+        token = self._find(secret.strip())
+        if token is None:
             raise UnauthorizedError("the token is unknown or was revoked")
         return token
+
+    def _find(self, secret: str) -> Token | None:
+        try:
+            digest = digest_of(secret)
+        except UnicodeEncodeError:  # bytes that are no text
+            return None
+        token = self._by_digest.get(digest)
+        return token if token is not None and hmac.compare_digest(token.digest, digest) else None
 
 
 def caller(request: web.Request) -> Token:

@@ -10,8 +10,7 @@ from aiohttp import web
 
 from alertd.api.problems import InvalidError
 from alertd.api.views import Names
-from alertd.errors import NotFoundError, Problem
-from alertd.model import ids
+from alertd.errors import NotFoundError, NotJsonError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
     from alertd.model.ids import IdSource
     from alertd.pipeline import Pipeline
     from alertd.store.base import Store
-
-LIMIT_MAX = 200
-"""Greatest size of a page."""
 
 
 @dataclass(slots=True)
@@ -72,36 +68,12 @@ def json(body: Any, status: int = 200) -> web.Response:
     return web.Response(status=status, body=orjson.dumps(body), content_type="application/json")
 
 
-def limit_of(request: web.Request) -> int:
-    """Return `limit` of the query: 1 to 200, 50 by default. Raises InvalidError."""
-    text = request.query.get("limit", "50")
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= LIMIT_MAX):
-        raise InvalidError([Problem("/limit", f"must be a whole number from 1 to {LIMIT_MAX}")])
-    return int(text)
-
-
-def cursor_of(request: web.Request) -> int | None:
-    """Return the number below which a page continues. Raises InvalidError."""
-    text = request.query.get("cursor")
-    if text is None:
-        return None
-    number = ids.parse_id("cur", text)
-    if number is None:
-        raise InvalidError([Problem("/cursor", "is not a cursor that a list gave")])
-    return number
-
-
-def write_cursor(number: int) -> str:
-    """Write a cursor."""
-    return ids.format_id("cur", number)
-
-
 async def body_of(request: web.Request) -> dict[str, Any]:
     """Return a request's JSON object. Raises InvalidError."""
     try:
         body = orjson.loads(await request.read())
     except orjson.JSONDecodeError as error:
-        raise InvalidError([Problem("", f"the body is not JSON: {error}")]) from error
+        raise NotJsonError(f"the body is not JSON: {error}") from error
     if not isinstance(body, dict):
         raise InvalidError([Problem("", "the body must be a JSON object")])
     return body

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from alertd.api.auth import require
 from alertd.api.context import json
+from alertd.api.query import PAGE, Query, page_of
 from alertd.clock import rfc3339
 from alertd.destinations.base import Message
 from alertd.errors import NotFoundError
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from alertd.api.context import Context
     from alertd.model.destination import Destination
 
+_FILTERS = ("name", "type", "state")
 TEST_TYPE = "alertd.test"
 """The type of the event in a test message."""
 
@@ -51,10 +54,17 @@ class Destinations:
         return found
 
     async def list(self, request: web.Request) -> web.Response:
-        """List the workspace's destinations."""
-        workspace = self._enter(request, Role.VIEWER)
-        own = [d for (where, _), d in self._context.destinations().items() if where == workspace]
-        return json({"items": [self._view(workspace, d) for d in own], "next_cursor": None})
+        """List the workspace's destinations, in the order in which they were first seen."""
+        workspace, query = self._enter(request, Role.VIEWER), Query(request, (*_FILTERS, *PAGE))
+        wanted = {name: query.text(name) for name in _FILTERS}
+        own = [
+            (self._context.number("destination", workspace, destination.name), self._view(workspace, destination))
+            for (where, _), destination in self._context.destinations().items()
+            if where == workspace
+        ]
+        own.sort(key=itemgetter(0))
+        found = [(n, view) for n, view in own if all(wanted[name] in (None, view[name]) for name in _FILTERS)]
+        return json(page_of(query, found))
 
     async def show(self, request: web.Request) -> web.Response:
         """Show one destination."""
@@ -70,7 +80,9 @@ class Destinations:
             "type": destination.type,
             "state": now.state,
             "disabled_reason": now.disabled_reason or None,
+            "disabled_at": _time(now.disabled_at_ms),
             "queue_depth": now.depth,
+            "queue_capacity": now.capacity,
             "in_flight": len(now.in_flight),
             "breaker": now.breaker,
             "paused_until": _time(now.paused_until_ms),

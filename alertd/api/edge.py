@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -9,7 +10,7 @@ from aiohttp import web
 
 from alertd.api.auth import TOKEN, ForbiddenError, UnauthorizedError
 from alertd.api.problems import of_error, problem, status_of
-from alertd.errors import AlertdError
+from alertd.errors import AlertdError, NotFoundError
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 OPEN_PATHS: Final = frozenset({"/", "/metrics", "/-/healthy", "/-/ready", "/api/openapi.json", "/api/docs"})
 """Paths that answer without a token."""
+
+INTAKE_PATHS: Final = frozenset({"/api/v1/events"})
+"""Paths whose refusals are counted as the intake's."""
 
 _REASONS: Final = {
     400: "malformed",
@@ -41,15 +45,15 @@ def make_edge(authenticator: Authenticator, metrics: Metrics) -> Middleware:
         try:
             if request.path not in OPEN_PATHS:
                 request[TOKEN] = authenticator.identify(request.headers.get("Authorization"))
+            _refuse_bytes(request.path)
             return await handler(request)
         except AlertdError as error:
-            _note(error, metrics)
+            _note(request, error, metrics)
             return of_error(error)
         except web.HTTPException as error:
             if error.status < 400:  # noqa: PLR2004 - redirects pass
                 raise
-            headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else None
-            return problem(error.status, error.text or error.reason, headers=headers)
+            return _of_http(request, error)
         except Exception:  # noqa: BLE001 - the boundary of a request; logged once here
             _log.exception("request.failed", method=request.method, path=request.path)
             return problem(500, "something went wrong here; the log says what")
@@ -57,9 +61,28 @@ def make_edge(authenticator: Authenticator, metrics: Metrics) -> Middleware:
     return edge
 
 
-def _note(error: AlertdError, metrics: Metrics) -> None:
+def _refuse_bytes(path: str) -> None:
+    """Raise NotFoundError for a path that is no text: nothing has such a name, and no store could look for it."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        raise NotFoundError("there is nothing here: the path is not UTF-8") from None
+
+
+def _of_http(request: web.Request, error: web.HTTPException) -> web.Response:
+    """Say in our words what the server library refused."""
+    allow = error.headers.get("Allow")
+    if error.status == HTTPStatus.NOT_FOUND:
+        return problem(error.status, f"there is nothing at {request.path}")
+    if error.status == HTTPStatus.METHOD_NOT_ALLOWED and allow:
+        detail = f"{request.path} does not take {request.method}, only {allow.replace(',', ', ')}"
+        return problem(error.status, detail, headers={"Allow": allow})
+    return problem(error.status, error.text or error.reason)
+
+
+def _note(request: web.Request, error: AlertdError, metrics: Metrics) -> None:
     reason = _REASONS.get(status_of(error))
-    if reason is not None:
+    if reason is not None and request.path in INTAKE_PATHS:
         metrics.intake_refused.labels(reason).inc()
     if isinstance(error, ForbiddenError | UnauthorizedError):
-        _log.info("request.refused", reason=reason, detail=str(error))
+        _log.info("request.refused", reason=reason, path=request.path, detail=str(error))

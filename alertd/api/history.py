@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from alertd.api.auth import caller, require
-from alertd.api.context import cursor_of, json, limit_of, write_cursor
-from alertd.api.problems import InvalidError
+from alertd.api.context import json
+from alertd.api.query import HISTORY, PAGE, Query, history_filter, write_cursor
 from alertd.api.views import (
     alert_view,
     delivery_view,
@@ -17,9 +16,8 @@ from alertd.api.views import (
     verdict_views,
 )
 from alertd.engine.router import excluded
-from alertd.errors import NotFoundError, Problem
+from alertd.errors import NotFoundError
 from alertd.model import ids
-from alertd.model.delivery import DeliveryState
 from alertd.model.event import from_payload
 from alertd.model.token import Role
 from alertd.model.verdict import decode
@@ -30,8 +28,8 @@ if TYPE_CHECKING:
 
     from alertd.api.context import Context
 
-_FIELDS = ("type", "project", "environment", "severity", "destination", "subscription", "state")
-_STATES = {state.word for state in DeliveryState}
+DELIVERIES_MAX = 1000
+"""How many deliveries an event or an alert shows."""
 
 
 class History:
@@ -60,8 +58,10 @@ class History:
         return self._context.workspace(request)
 
     async def events(self, request: web.Request) -> web.Response:
-        """List accepted events."""
-        page = await self._store.events(_filter(request, self._enter(request)))
+        """List accepted events; `matched` true or false says which."""
+        workspace, query = self._enter(request), Query(request, ("matched", *HISTORY))
+        matched = query.flag("matched")
+        page = await self._store.events(history_filter(query, workspace), matched=matched)
         return json(page_view([event_view(row) for row in page.items], page.next_below, write_cursor))
 
     async def event(self, request: web.Request) -> web.Response:
@@ -72,7 +72,7 @@ class History:
             raise NotFoundError(f"there is no event {request.match_info['id']!r} in the workspace {workspace!r}")
         view = event_view(row)
         view["verdicts"] = self._verdicts(row)
-        view["deliveries"] = await self._deliveries_of(row["number"], workspace)
+        view["deliveries"] = await self._deliveries_of(row["number"], workspace, attempts=True)
         return json(view)
 
     def _verdicts(self, row: dict[str, Any]) -> list[dict[str, Any]]:
@@ -86,7 +86,7 @@ class History:
     async def alerts(self, request: web.Request) -> web.Response:
         """List alerts."""
         workspace = self._enter(request)
-        page = await self._store.events(_filter(request, workspace), matched=True)
+        page = await self._store.events(history_filter(Query(request, HISTORY), workspace), matched=True)
         items = [
             alert_view(row, await self._deliveries_of(row["number"], workspace), self._context.names)
             for row in page.items
@@ -110,13 +110,14 @@ class History:
             raise NotFoundError(f"there is no alert {request.match_info['id']!r}")
         return json(alert_view(row, await self._deliveries_of(row["number"], str(home)), self._context.names))
 
-    async def _deliveries_of(self, number: int, workspace: str) -> list[dict[str, Any]]:
-        page = await self._store.deliveries(Filter(workspace=workspace, alert_number=number, limit=1000))
-        return [await self._view(row) for row in reversed(page.items)]
+    async def _deliveries_of(self, number: int, workspace: str, *, attempts: bool = False) -> list[dict[str, Any]]:
+        page = await self._store.deliveries(Filter(workspace=workspace, alert_number=number, limit=DELIVERIES_MAX))
+        return [await self._view(row, attempts=attempts) for row in reversed(page.items)]
 
     async def deliveries(self, request: web.Request) -> web.Response:
         """List deliveries with their attempts."""
-        which = _filter(request, self._enter(request))
+        workspace = self._enter(request)
+        which = history_filter(Query(request, HISTORY), workspace)
         page = await self._store.deliveries(which)
         return json(page_view([await self._view(row) for row in page.items], page.next_below, write_cursor))
 
@@ -131,10 +132,10 @@ class History:
             raise NotFoundError(f"there is no delivery {request.match_info['id']!r} in the workspace {workspace!r}")
         return row
 
-    async def _view(self, row: dict[str, Any]) -> dict[str, Any]:
-        attempts = await self._store.attempts(row["id"]) if row["attempts"] else []
+    async def _view(self, row: dict[str, Any], *, attempts: bool = True) -> dict[str, Any]:
+        made = await self._store.attempts(row["id"]) if attempts and row["attempts"] else []
         in_flight = self._context.dispatcher.in_flight(row["id"])
-        return delivery_view(row, self._context.names, in_flight=in_flight, attempts=attempts)
+        return delivery_view(row, self._context.names, in_flight=in_flight, attempts=made)
 
     async def replay(self, request: web.Request) -> web.Response:
         """Send a final delivery again, as a new one that names its origin."""
@@ -149,46 +150,15 @@ class History:
     async def cancel(self, request: web.Request) -> web.Response:
         """Cancel a delivery that waits."""
         row = await self._row(request, self._enter(request, Role.OPERATOR))
-        await self._context.dispatcher.cancel(row["id"])
+        await self._context.dispatcher.cancel(row["id"], row["destination_id"])
         return json(await self._view(await self._store.delivery(row["id"]) or row))
 
     async def rejected(self, request: web.Request) -> web.Response:
         """List rejected records: those of the token's workspace, all of them for the bootstrap token."""
         workspace = caller(request).workspace
         require(request, Role.VIEWER, workspace)
-        which = Filter(workspace=workspace, below=cursor_of(request), limit=limit_of(request))
+        query = Query(request, PAGE)
+        which = Filter(workspace=workspace, below=query.cursor(), limit=query.limit())
+        query.check()
         page = await self._store.rejected(which)
         return json(page_view([rejected_view(row) for row in page.items], page.next_below, write_cursor))
-
-
-def _filter(request: web.Request, workspace: str) -> Filter:
-    query = request.query
-    fields = {name: query[name] for name in _FIELDS if name in query}
-    if "state" in fields and fields["state"] not in _STATES:
-        raise InvalidError([Problem("/state", f"must be one of {', '.join(sorted(_STATES))}")])
-    alert = query.get("alert_id")
-    number = ids.parse_id(ids.ALERT, alert) if alert is not None else None
-    if alert is not None and number is None:
-        raise InvalidError([Problem("/alert_id", "is not the id of an alert")])
-    return Filter(
-        workspace=workspace,
-        below=cursor_of(request),
-        limit=limit_of(request),
-        alert_number=number,
-        since_ms=_time(request, "since"),
-        until_ms=_time(request, "until"),
-        **fields,
-    )
-
-
-def _time(request: web.Request, name: str) -> int | None:
-    text = request.query.get(name)
-    if text is None:
-        return None
-    try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidError([Problem(f"/{name}", "must be an RFC 3339 time")]) from None
-    if parsed.tzinfo is None:
-        raise InvalidError([Problem(f"/{name}", "must be an RFC 3339 time with an offset")])
-    return int(parsed.timestamp() * 1000)

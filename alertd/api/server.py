@@ -9,7 +9,9 @@ from aiohttp import web
 
 from alertd.api.destinations import Destinations
 from alertd.api.edge import make_edge
+from alertd.api.front import Front
 from alertd.api.history import History
+from alertd.api.stream import Stream
 from alertd.api.system import System
 from alertd.api.tokens import Tokens
 
@@ -30,8 +32,8 @@ def build(
     """Put every route on one application; `max_body` in bytes bounds what a request may bring."""
     app = web.Application(middlewares=[make_edge(context.authenticator, context.metrics)], client_max_size=max_body)
     app.router.add_post("/api/v1/events", post_events)
-    for resource in (System(context), Tokens(context), Destinations(context), History(context)):
-        resource.register(app)
+    for resource in (Front, System, Stream, Tokens, Destinations, History):
+        resource(context).register(app)
     return app
 
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from alertd.api.auth import caller, require
 from alertd.api.context import body_of, json
 from alertd.api.problems import InvalidError
+from alertd.api.query import PAGE, Query, page_of
 from alertd.clock import rfc3339
 from alertd.errors import ConflictError, NotFoundError, Problem
 from alertd.model import ids
@@ -52,9 +53,11 @@ class Tokens:
         raise NotFoundError(f"there is no token {wanted!r} in the workspace {workspace!r}")
 
     async def list(self, request: web.Request) -> web.Response:
-        """List the workspace's tokens, without their secrets."""
-        items = [_view(token) for token in self._of(self._enter(request))]
-        return json({"items": items, "next_cursor": None})
+        """List the workspace's tokens, without their secrets, oldest first."""
+        tokens, query = self._of(self._enter(request)), Query(request, ("name", "role", *PAGE))
+        name, role = query.text("name"), query.word("role", tuple(ROLES))
+        found = [t for t in tokens if name in (None, t.name) and role in (None, t.role.word)]
+        return json(page_of(query, [(token.id, _view(token)) for token in found]))
 
     async def show(self, request: web.Request) -> web.Response:
         """Show one token, without its secret."""
@@ -105,6 +108,6 @@ def _view(token: Token) -> dict[str, Any]:
         "name": token.name,
         "role": token.role.word,
         "workspace": token.workspace,
-        "created_at": rfc3339(token.created_at_ms),
+        "created_at": None if token.provisioned else rfc3339(token.created_at_ms),
         "provisioned": token.provisioned,
     }

@@ -1,0 +1,166 @@
+"""The query of a list: its filters, its page. What is not known is refused by name, never left out in silence."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from alertd.api.problems import InvalidError
+from alertd.errors import Problem
+from alertd.model import ids
+from alertd.model.delivery import DeliveryState
+from alertd.model.severity import BY_WORD
+from alertd.store.base import Filter
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from aiohttp import web
+
+LIMIT: Final = 50
+"""Size of a page when nothing is asked for."""
+LIMIT_MAX: Final = 200
+"""Greatest size of a page."""
+CURSOR: Final = "cur"
+PAGE: Final = ("limit", "cursor")
+"""What every list takes."""
+FIELDS: Final = ("type", "project", "environment", "severity", "destination", "subscription", "state")
+HISTORY: Final = (*FIELDS, "alert_id", "since", "until", *PAGE)
+"""What the lists of the history take."""
+
+_STATES: Final = tuple(state.word for state in DeliveryState)
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_LAST_MS: Final = (1 << 43) - 1
+"""The last millisecond that a number of ours can say."""
+
+
+class Query:
+    """Reads the parameters of one request; collects what is wrong, so that all of it is answered at once."""
+
+    def __init__(self, request: web.Request, known: Sequence[str]) -> None:
+        self._given = request.query
+        self._problems: list[Problem] = []
+        for name in dict.fromkeys(self._given):
+            if name not in known:
+                self._refuse(name, f"is not known here; known are {', '.join(known)}")
+            elif len(self._given.getall(name)) > 1:
+                self._refuse(name, "is given more than once")
+
+    def check(self) -> None:
+        """Raise InvalidError if anything was wrong so far."""
+        if self._problems:
+            raise InvalidError(self._problems)
+
+    def limit(self) -> int:
+        """Size of the page."""
+        text = self._given.get("limit")
+        if text is None:
+            return LIMIT
+        number = int(text) if text.isascii() and text.isdigit() and len(text) < len("1000000") else 0
+        if not 1 <= number <= LIMIT_MAX:
+            self._refuse("limit", f"must be a whole number from 1 to {LIMIT_MAX}")
+        return number
+
+    def cursor(self) -> int | None:
+        """Where the page continues: behind this number, in the list's own order."""
+        return self._id("cursor", CURSOR, "is not a cursor that a list gave")
+
+    def alert(self) -> int | None:
+        """Number of the alert asked for."""
+        return self._id("alert_id", ids.ALERT, "is not the id of an alert, such as alt_19c3f2a4b5600001")
+
+    def word(self, name: str, words: Collection[str]) -> str | None:
+        """One of a closed set of words."""
+        text = self._given.get(name)
+        if text is not None and text not in words:
+            self._refuse(name, f"must be one of {', '.join(words)}")
+        return text
+
+    def text(self, name: str) -> str | None:
+        """Any text; one that nothing has ever been called finds nothing, and is no error."""
+        text = self._given.get(name)
+        if text is not None and not _sayable(text):
+            self._refuse(name, "is not UTF-8")
+            return None
+        return text
+
+    def time(self, name: str) -> int | None:
+        """Milliseconds of an RFC 3339 time. A `+` of its offset that arrived as a space is taken for what it was."""
+        text = self._given.get(name)
+        milliseconds = _milliseconds(text.replace(" ", "+")) if text is not None else None
+        if text is not None and milliseconds is None:
+            self._refuse(name, "must be an RFC 3339 time with its offset, such as 2026-05-07T00:00:00Z")
+        return milliseconds
+
+    def flag(self, name: str) -> bool | None:
+        """Return true or false."""
+        text = self.word(name, ("true", "false"))
+        return None if text is None else text == "true"
+
+    def _id(self, name: str, prefix: str, wrong: str) -> int | None:
+        text = self._given.get(name)
+        number = ids.parse_id(prefix, text) if text is not None else None
+        if text is not None and number is None:
+            self._refuse(name, wrong)
+        return number
+
+    def _refuse(self, name: str, detail: str) -> None:
+        self._problems.append(Problem("/" + name.replace("~", "~0").replace("/", "~1"), detail))
+
+
+def history_filter(query: Query, workspace: str) -> Filter:
+    """Read the filters of the history. Raises InvalidError with everything that is wrong."""
+    severity = query.word("severity", tuple(BY_WORD))
+    found = Filter(
+        workspace=workspace,
+        below=query.cursor(),
+        limit=query.limit(),
+        type=query.text("type"),
+        project=query.text("project"),
+        environment=query.text("environment"),
+        severity=BY_WORD[severity].word if severity in BY_WORD else None,
+        destination=query.text("destination"),
+        subscription=query.text("subscription"),
+        state=query.word("state", _STATES),
+        alert_number=query.alert(),
+        since_ms=query.time("since"),
+        until_ms=query.time("until"),
+    )
+    query.check()
+    return found
+
+
+def write_cursor(number: int) -> str:
+    """Write a cursor."""
+    return ids.format_id(CURSOR, number)
+
+
+def page_of(query: Query, items: Sequence[tuple[int, dict[str, Any]]]) -> dict[str, Any]:
+    """Cut a page from a list that is in memory, ordered by its numbers. Raises InvalidError."""
+    limit, behind = query.limit(), query.cursor()
+    query.check()
+    rest = [(number, item) for number, item in items if behind is None or number > behind]
+    last = rest[limit - 1][0] if len(rest) > limit else None
+    return {
+        "items": [item for _, item in rest[:limit]],
+        "next_cursor": None if last is None else write_cursor(last),
+    }
+
+
+def _milliseconds(text: str) -> int | None:
+    if not _TIME.fullmatch(text):
+        return None
+    try:
+        seconds = datetime.fromisoformat(text.upper()).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    return min(max(0, round(seconds * 1000)), _LAST_MS)
+
+
+def _sayable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

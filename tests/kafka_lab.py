@@ -85,7 +85,7 @@ class Ledger:
             raise StoreUnavailableError("disk full")
         await self._store.commit(batch)
         self.batches.append(batch)
-        self.numbers += [plan.event.body["data"]["n"] for plan in batch.plans]
+        self.numbers += [plan.event.body["data"].get("n", -1) for plan in batch.plans]
         self.rejected += batch.rejected
 
     def __getattr__(self, name: str) -> Any:

@@ -22,6 +22,8 @@ RETRY_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Pauses before another consumer is made; the last one repeats; each is cut by up to a half at random."""
 STEADY_SECONDS: Final = 60.0
 """A consumer that ran so long starts the pauses anew."""
+GRACE_SECONDS: Final = 0.5
+"""What a start gets to finish when a stop is asked: aiokafka leaks a connection when it is cut at some moments."""
 SLOW_START_SECONDS: Final = 10.0
 """A start that takes so long is told about, again and again."""
 
@@ -92,6 +94,7 @@ class KafkaIntake:
                     )
                     if not (starting.done() or stopping.done()):
                         _log.warning("kafka.still_starting", missing_topics=session.missing_topics(), said=reasons.said)
+                await asyncio.wait({starting}, timeout=GRACE_SECONDS)
             finally:
                 stopping.cancel()
                 if not starting.done():

@@ -1,0 +1,173 @@
+"""Positions that the broker no longer has: said loudly, and then as `offset_reset` says."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from aiokafka.errors import KafkaError
+from structlog.testing import capture_logs
+
+from alertd.intake.kafka import service
+from alertd.intake.kafka.positions import PositionLostError
+from tests.broker import require
+from tests.kafka_lab import Feeder, Ledger, Member, committed, fresh_group, until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.broker import Broker
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try again soon."""
+    monkeypatch.setattr(service, "RETRY_SECONDS", (0.1,))
+
+
+@pytest.fixture
+async def admin(kafka: Broker) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Somebody who deletes records and topics."""
+    require(kafka, "end_offsets")
+    client = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await client.start()
+    yield client
+    await client.close()
+
+
+async def make_anew(admin: AIOKafkaAdminClient, topic: str) -> None:
+    """Delete a topic and make one of the same name."""
+    await admin.delete_topics([topic])
+    async with asyncio.timeout(10):
+        while True:
+            answer = await admin.create_topics([NewTopic(topic, 1, 1)])
+            if answer.topic_errors[0][1] == 0:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def trimmed(kafka: Broker, admin: AIOKafkaAdminClient, topic: str) -> Ledger:
+    """Give a store the position 5 of a topic whose records 0 to 19 of 30 are deleted."""
+    store = Ledger()
+    await store.set_position((topic, 0), 5)
+    async with Feeder(kafka) as feeder:
+        await feeder.send(topic, range(30))
+    await admin.delete_records({TopicPartition(topic, 0): RecordsToDelete(20)})
+    return store
+
+
+async def test_deleted_records_are_passed_over_loudly(kafka: Broker, topic: str, admin: AIOKafkaAdminClient) -> None:
+    """With `earliest` it goes on with the oldest record that is left, and an error in the log says what was lost."""
+    store, group = await trimmed(kafka, admin, topic), fresh_group()
+    with capture_logs() as logs:
+        async with Member(kafka, topic, group=group, store=store) as member:
+            await until(lambda: member.has([29]))
+
+    assert store.numbers == list(range(20, 30))
+    assert [line for line in logs if line["event"] == "kafka.position_lost"] == [
+        {
+            "event": "kafka.position_lost",
+            "log_level": "error",
+            "topic": topic,
+            "partition": 0,
+            "position": 5,
+            "offset_reset": "earliest",
+            "goes_on_at": 20,
+        }
+    ]
+    assert await committed(kafka, group, topic) == {0: 30}
+
+
+async def test_latest_goes_on_with_what_comes(kafka: Broker, topic: str, admin: AIOKafkaAdminClient) -> None:
+    """With `latest` what is there is passed over, and what comes is read."""
+    store = await trimmed(kafka, admin, topic)
+    async with (
+        Feeder(kafka) as feeder,
+        Member(kafka, topic, group=fresh_group(), store=store, offset_reset="latest") as member,
+    ):
+        await until(lambda: store.stored(topic) == {0: 30})
+        await feeder.send(topic, [30])
+        await until(lambda: member.has([30]))
+
+    assert store.numbers == [30]
+
+
+async def test_stop_ends_the_service(kafka: Broker, topic: str, admin: AIOKafkaAdminClient) -> None:
+    """With `stop` the service dies with an error that names the place, and nothing was moved."""
+    store = await trimmed(kafka, admin, topic)
+    member = await Member(kafka, topic, group=fresh_group(), store=store, offset_reset="stop").start()
+
+    with pytest.raises(PositionLostError, match=rf"{topic}/0: .* at position 5;.*offset_reset"):
+        await member.tasks[1]
+
+    assert store.stored(topic) == {0: 5}
+    member.tasks[0].cancel()
+    await asyncio.gather(*member.tasks, return_exceptions=True)
+
+
+async def test_a_topic_made_anew_while_it_is_read(kafka: Broker, topic: str, admin: AIOKafkaAdminClient) -> None:
+    """The new topic is read from its beginning, without a restart, and the group's commit goes back with it."""
+    group = fresh_group()
+    async with Feeder(kafka) as feeder, Member(kafka, topic, group=group) as member:
+        await feeder.send(topic, range(50))
+        await until(lambda: member.has(range(50)))
+        await make_anew(admin, topic)
+        async with Feeder(kafka) as another:
+            await another.send(topic, range(100, 110))
+        await until(lambda: member.has(range(100, 110)))
+        await until(lambda: member.store.stored(topic) == {0: 10})
+
+    assert member.numbers == [*range(50), *range(100, 110)]
+    assert await committed(kafka, group, topic) == {0: 10}
+
+
+async def test_a_topic_made_anew_while_the_daemon_was_down(
+    kafka: Broker, topic: str, admin: AIOKafkaAdminClient
+) -> None:
+    """A stored position beyond the end of the new topic does not hide its records."""
+    group, store = fresh_group(), Ledger()
+    async with Feeder(kafka) as feeder:
+        await feeder.send(topic, range(50))
+        async with Member(kafka, topic, group=group, store=store) as member:
+            await until(lambda: member.has(range(50)))
+        await make_anew(admin, topic)
+    async with Feeder(kafka) as feeder, Member(kafka, topic, group=group, store=store) as member:
+        await feeder.send(topic, range(100, 110))
+        await until(lambda: member.has(range(100, 110)))
+
+    assert store.numbers == [*range(50), *range(100, 110)]
+
+
+async def test_a_store_that_cannot_write_meanwhile(
+    kafka: Broker, topic: str, admin: AIOKafkaAdminClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the new position cannot be stored it is tried again with another consumer, and then goes on."""
+    store = await trimmed(kafka, admin, topic)
+    set_position, failures = store.set_position, [KafkaError("first"), OSError("second")]
+
+    async def failing(*arguments: Any) -> None:
+        if failures:
+            raise failures.pop()
+        await set_position(*arguments)
+
+    monkeypatch.setattr(store, "set_position", failing, raising=False)
+    async with Member(kafka, topic, group=fresh_group(), store=store) as member:
+        await until(lambda: member.has([29]))
+
+    assert store.numbers == list(range(20, 30))
+
+
+async def test_a_missing_topic_is_named(kafka: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A topic that does not exist, and that the broker does not make, is named in the log while it is waited for."""
+    monkeypatch.setattr(service, "SLOW_START_SECONDS", 0.2)
+    with capture_logs() as logs:
+        member = await Member(kafka, "no such topic", group=fresh_group()).start()
+        await until(lambda: any(line["event"] == "kafka.still_starting" for line in logs), say=lambda: logs)
+        with contextlib.suppress(TimeoutError):
+            await member.stop()
+
+    assert next(line for line in logs if line["event"] == "kafka.still_starting")["missing_topics"] == ["no such topic"]

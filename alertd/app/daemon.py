@@ -31,7 +31,7 @@ from alertd.log import configure_logging
 from alertd.metrics import Metrics
 from alertd.model.ids import IdSource
 from alertd.pipeline import Pipeline, QueueBounds
-from alertd.runtime import LoopLag, Signals, Stage, StopLimits, StopRequest, run_services
+from alertd.runtime import LoopLag, Signals, Stage, StopLimits, StopRequest, calm_collector, run_services
 from alertd.store.sqlite.store import open_sqlite
 from alertd.systemd import Notifier, Watchdog, watchdog_seconds
 
@@ -190,6 +190,7 @@ class Daemon:
         ]
         await self.server.start()
         self._set_links()
+        calm_collector()
         self._tell_ready()
         await run_services(stages, self.stop, limits=StopLimits(drain_seconds=drain), on_stopping=self._tell_stopping)
 

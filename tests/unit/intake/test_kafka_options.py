@@ -1,0 +1,31 @@
+"""What aiokafka is told."""
+
+from __future__ import annotations
+
+from alertd.intake.kafka.options import KafkaOptions, Security, Topic
+
+OPTIONS = KafkaOptions(("a:1",), {"t": Topic()})
+
+
+def test_positions_are_never_moved_behind_our_back() -> None:
+    """Aiokafka neither commits nor resets by itself, and aborted transactions are not read."""
+    found = OPTIONS.arguments()
+
+    assert found["enable_auto_commit"] is False
+    assert found["auto_offset_reset"] == "none"
+    assert found["isolation_level"] == "read_committed"
+
+
+def test_a_request_outlasts_a_rebalance() -> None:
+    """A request time-out below the rebalance's would give up each join before it is done, for ever."""
+    found = KafkaOptions(("a:1",), {"t": Topic()}, rebalance_timeout_seconds=30, request_timeout_seconds=5).arguments()
+
+    assert found["request_timeout_ms"] > found["rebalance_timeout_ms"]
+
+
+def test_secrets_are_not_shown() -> None:
+    """No password is in a representation."""
+    shown = repr(KafkaOptions(("a:1",), {}, security=Security(password="pass-word", key_password="key-word")))  # noqa: S106
+
+    assert "pass-word" not in shown
+    assert "key-word" not in shown

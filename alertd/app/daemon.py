@@ -279,8 +279,9 @@ class Daemon:
             configure_logging(config.log.format, config.log.level)
         self.config = config
         self._set_links()
-        await self.pipeline.swap(ruleset)
+        # Lanes first: an event must never be planned for a destination that has none, or it would pass for a removed one.
         await self.dispatcher.apply(self.rules.lanes(config, ruleset), self.rules.naming(ruleset))
+        await self.pipeline.swap(ruleset)
         await self._load_tokens()
         self.intake.reconfigure(config.intake.bounds, rate_limit(config, self.clock))
         self.housekeeping.retention_days = config.store.retention_days

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -19,100 +18,41 @@ from alertd.errors import (
     DuplicateEventsError,
     NotFoundError,
     StoreError,
-    StoreUnavailableError,
 )
-from alertd.model.delivery import Delivery, DeliveryState, OutcomeKind
+from alertd.model.delivery import Delivery, DeliveryState
 from alertd.model.ids import first_of, made_event_number, milliseconds
 from alertd.model.verdict import encode
 from alertd.store.base import DestinationState, Due, Page
+from alertd.store.memory_names import MemoryNames
+from alertd.store.memory_rows import END, MemoryDelivery, MemoryEvent, attempt_view, page_of, rejected_view
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from alertd.clock import Clock
     from alertd.engine.plan import CooldownKey, Plan
     from alertd.model.delivery import Attempt
-    from alertd.model.token import Token
-    from alertd.store.base import Batch, Filter, NameKey, Partition, RejectedRecord
+    from alertd.store.base import Batch, Filter, Partition, RejectedRecord
 
-_END = (1 << 63) - 1
 _FIELDS = {"project": "", "environment": "", "severity": "info"}
 
 
-@dataclass(slots=True)
-class _Event:
-    plan: Plan
-    id: str
-    made: bool
-    revision: int
-    payload: bytes
-    verdicts: bytes
-
-    def view(self) -> dict[str, Any]:
-        return {
-            "number": self.plan.number,
-            "workspace_id": self.plan.workspace_id,
-            "type": self.plan.event.type,
-            "matched": self.plan.matched,
-            "payload": self.payload,
-            "verdicts": self.verdicts,
-            "revision": self.revision,
-        }
-
-
-@dataclass(slots=True)
-class _Kept:
-    """A delivery as it is kept: as planned, its state, and its attempts (`ended`: none of them is its last word)."""
-
-    delivery: Delivery
-    state: DeliveryState = DeliveryState.PENDING
-    attempts: list[Attempt] = field(default_factory=list)
-    ended: str | None = None
-
-    def view(self, workspace_id: int) -> dict[str, Any]:
-        d = self.delivery
-        last = self.attempts[-1] if self.attempts and self.ended is None else None
-        return {
-            "id": d.id,
-            "event_number": d.event_number,
-            "event_type": d.event_type,
-            "payload": d.payload,
-            "workspace_id": workspace_id,
-            "destination_id": d.destination_id,
-            "subscription_id": d.subscription_id,
-            "channel_id": d.channel_id,
-            "state": self.state,
-            "attempts": d.attempts,
-            "next_at_ms": None if self.state.final else d.next_at_ms,
-            "started_at_ms": last.started_at_ms if last else None,
-            "duration_us": last.duration_us if last else None,
-            "outcome": OutcomeKind(last.outcome.kind) if last else None,
-            "status": last.outcome.status if last else None,
-            "detail": last.outcome.detail if last else self.ended or "",
-            "answer": last.outcome.answer if last else b"",
-            "replay_of": d.replay_of,
-        }
-
-
-class MemoryStore:
+class MemoryStore(MemoryNames):
     """Every protocol of `alertd.store.base`; `salt` is random unless given."""
 
     def __init__(self, clock: Clock, salt: int | None = None) -> None:
+        super().__init__()
         self._clock = clock
         self._salt = secrets.randbits(54) if salt is None else salt
-        self._closed = False
-        self._events: dict[int, _Event] = {}
+        self._events: dict[int, MemoryEvent] = {}
         self._keys: dict[tuple[int, str], int] = {}
-        self._deliveries: dict[int, _Kept] = {}
-        self._waiting: dict[int, dict[int, _Kept]] = {}
-        self._by_event: dict[int, list[_Kept]] = {}
+        self._deliveries: dict[int, MemoryDelivery] = {}
+        self._waiting: dict[int, dict[int, MemoryDelivery]] = {}
+        self._by_event: dict[int, list[MemoryDelivery]] = {}
         self._positions: dict[Partition, int] = {}
         self._cooldowns: dict[CooldownKey, int] = {}
         self._rejected: dict[int, RejectedRecord] = {}
         self._states: dict[int, DestinationState] = {}
-        self._tokens: dict[int, Token] = {}
-        self._names: dict[int, NameKey] = {}
-        self._meta: dict[str, str] = {}
         self._newest = 0
 
     # -- the pipeline ---------------------------------------------------------------------------------------------
@@ -124,13 +64,15 @@ class MemoryStore:
         self._refuse_known(batch.plans, made)
         for plan, own in zip(batch.plans, made, strict=True):
             event = plan.event
-            self._events[plan.number] = _Event(
+            self._events[plan.number] = MemoryEvent(
                 plan, event.id, own, batch.revision, event.payload, encode(plan.verdicts)
             )
             if not own:
                 self._keys[plan.workspace_id, event.id] = plan.number
             for delivery in plan.deliveries:
-                self._keep(_Kept(dataclasses.replace(delivery, attempts=0, created_at_ms=milliseconds(delivery.id))))
+                self._keep(
+                    MemoryDelivery(dataclasses.replace(delivery, attempts=0, created_at_ms=milliseconds(delivery.id)))
+                )
             self._newest = max(self._newest, plan.number, *(d.id for d in plan.deliveries))
         self._positions.update(batch.positions)
         self._cooldowns.update(batch.cooldowns)
@@ -179,7 +121,7 @@ class MemoryStore:
 
     async def cancel_destination(self, destination_id: int, reason: str, held: Collection[int]) -> int:
         """Cancel what waits."""
-        return self._end_all(destination_id, _END, DeliveryState.CANCELLED, reason, held)
+        return self._end_all(destination_id, END, DeliveryState.CANCELLED, reason, held)
 
     async def cancel(self, delivery_id: int, reason: str) -> DeliveryState:
         """Cancel one delivery if it waits."""
@@ -202,7 +144,7 @@ class MemoryStore:
         again = dataclasses.replace(
             kept.delivery, id=new_id, attempts=0, next_at_ms=now_ms, replay_of=delivery_id, created_at_ms=made_at
         )
-        self._keep(_Kept(again))
+        self._keep(MemoryDelivery(again))
         self._newest = max(self._newest, new_id)
         return dataclasses.replace(again)
 
@@ -229,7 +171,7 @@ class MemoryStore:
     async def events(self, which: Filter, *, matched: bool | None = None) -> Page:
         """Events, newest first."""
 
-        def fits(event: _Event) -> bool:
+        def fits(event: MemoryEvent) -> bool:
             return (
                 self._event_fits(event, which)
                 and matched in (None, event.plan.matched)
@@ -241,7 +183,7 @@ class MemoryStore:
             )
 
         chosen = [(number, event.view) for number, event in self._events.items() if fits(event)]
-        return _page(which, chosen)
+        return page_of(which, chosen)
 
     async def event(self, workspace: str, event_id: str) -> dict[str, Any] | None:
         """One event by its own id."""
@@ -267,7 +209,7 @@ class MemoryStore:
             and self._event_fits(self._events[kept.delivery.event_number], which)
             and which.alert_number in (None, kept.delivery.event_number)
         ]
-        return _page(which, chosen)
+        return page_of(which, chosen)
 
     async def delivery(self, delivery_id: int) -> dict[str, Any] | None:
         """One delivery."""
@@ -277,60 +219,16 @@ class MemoryStore:
     async def attempts(self, delivery_id: int) -> list[dict[str, Any]]:
         """All attempts of a delivery."""
         kept = self._deliveries.get(delivery_id)
-        return [_attempt_view(attempt) for attempt in kept.attempts] if kept else []
+        return [attempt_view(attempt) for attempt in kept.attempts] if kept else []
 
     async def rejected(self, which: Filter) -> Page:
         """Rejected records, newest first."""
         chosen = [
-            (number, lambda record=record: self._rejected_view(record))
+            (number, lambda record=record: self._view_rejected(record))
             for number, record in self._rejected.items()
             if which.workspace in (None, record.workspace)
         ]
-        return _page(dataclasses.replace(which, since_ms=None, until_ms=None), chosen)
-
-    # -- tokens, names, facts -------------------------------------------------------------------------------------
-
-    async def tokens(self) -> list[Token]:
-        """All tokens."""
-        return [self._tokens[number] for number in sorted(self._tokens)]
-
-    async def add_token(self, token: Token) -> None:
-        """Keep a token."""
-        self._write()
-        taken = {(t.workspace or "", t.name) for t in self._tokens.values()}
-        digests = {t.digest for t in self._tokens.values()}
-        if token.id in self._tokens or (token.workspace or "", token.name) in taken or token.digest in digests:
-            raise ConflictError(f"a token {token.name!r}, or one with its secret, is kept already")
-        self._tokens[token.id] = token
-
-    async def remove_token(self, token_id: int) -> None:
-        """Forget a token."""
-        self._write()
-        if self._tokens.pop(token_id, None) is None:
-            raise NotFoundError(f"there is no token {token_id}")
-
-    async def intern(self, keys: Sequence[NameKey]) -> dict[NameKey, int]:
-        """Numbers of names."""
-        self._write()
-        known = {key: number for number, key in self._names.items()}
-        for key in keys:
-            if key not in known:
-                known[key] = len(self._names) + 1
-                self._names[known[key]] = key
-        return {key: known[key] for key in keys}
-
-    async def names(self) -> Mapping[int, NameKey]:
-        """Every name."""
-        return dict(self._names)
-
-    async def get_meta(self, key: str) -> str | None:
-        """A small fact."""
-        return self._meta.get(key)
-
-    async def set_meta(self, key: str, value: str) -> None:
-        """Keep a small fact."""
-        self._write()
-        self._meta[key] = value
+        return page_of(dataclasses.replace(which, since_ms=None, until_ms=None), chosen)
 
     # -- housekeeping ---------------------------------------------------------------------------------------------
 
@@ -374,10 +272,6 @@ class MemoryStore:
 
     # -- below ----------------------------------------------------------------------------------------------------
 
-    def _write(self) -> None:
-        if self._closed:
-            raise StoreUnavailableError("the store is closed")
-
     def _is_made(self, plan: Plan) -> bool:
         return plan.event.made or made_event_number(plan.event.id, self._salt) == plan.number
 
@@ -402,23 +296,23 @@ class MemoryStore:
         event = self._events.get(number) if number is not None else None
         return number if event and event.made and event.plan.workspace_id == plan.workspace_id else None
 
-    def _keep(self, kept: _Kept) -> None:
+    def _keep(self, kept: MemoryDelivery) -> None:
         self._deliveries[kept.delivery.id] = kept
         self._by_event.setdefault(kept.delivery.event_number, []).append(kept)
         self._waiting.setdefault(kept.delivery.destination_id, {})[kept.delivery.id] = kept
 
-    def _kept(self, delivery_id: int) -> _Kept:
+    def _kept(self, delivery_id: int) -> MemoryDelivery:
         kept = self._deliveries.get(delivery_id)
         if kept is None:
             raise NotFoundError(f"there is no delivery {delivery_id}")
         return kept
 
-    def _move(self, kept: _Kept, state: DeliveryState) -> None:
+    def _move(self, kept: MemoryDelivery, state: DeliveryState) -> None:
         kept.state = state
         if state.final:
             self._waiting[kept.delivery.destination_id].pop(kept.delivery.id, None)
 
-    def _end(self, kept: _Kept, state: DeliveryState, reason: str) -> None:
+    def _end(self, kept: MemoryDelivery, state: DeliveryState, reason: str) -> None:
         if not kept.state.final:
             kept.ended = reason
             self._move(kept, state)
@@ -433,17 +327,10 @@ class MemoryStore:
             self._end(kept, state, reason)
         return len(going)
 
-    def _of(self, number: int) -> Sequence[_Kept]:
+    def _of(self, number: int) -> Sequence[MemoryDelivery]:
         return self._by_event.get(number, ())
 
-    def _numbers(self, kind: str, name: str, workspace: str | None = None) -> list[int]:
-        return [
-            number
-            for number, key in self._names.items()
-            if (key[0], key[2]) == (kind, name) and (kind == "workspace" or workspace in (None, key[1]))
-        ]
-
-    def _event_fits(self, event: _Event, which: Filter) -> bool:
+    def _event_fits(self, event: MemoryEvent, which: Filter) -> bool:
         if which.workspace is not None and event.plan.workspace_id not in self._numbers("workspace", which.workspace):
             return False
         if which.type not in (None, event.plan.event.type):
@@ -452,7 +339,7 @@ class MemoryStore:
         body = orjson.loads(event.payload) if wanted else {}
         return all((body.get(name) or _FIELDS[name]) == value for name, value in wanted.items())
 
-    def _delivery_fits(self, kept: _Kept, which: Filter) -> bool:
+    def _delivery_fits(self, kept: MemoryDelivery, which: Filter) -> bool:
         d = kept.delivery
         for kind, name, number in (
             ("destination", which.destination, d.destination_id),
@@ -462,32 +349,8 @@ class MemoryStore:
                 return False
         return which.state is None or kept.state.word == which.state
 
-    def _viewer(self, kept: _Kept) -> Callable[[], dict[str, Any]]:
+    def _viewer(self, kept: MemoryDelivery) -> Callable[[], dict[str, Any]]:
         return lambda: kept.view(self._events[kept.delivery.event_number].plan.workspace_id)
 
-    def _rejected_view(self, record: RejectedRecord) -> dict[str, Any]:
-        view = dataclasses.asdict(record)
-        numbers = self._numbers("workspace", view.pop("workspace"))
-        return {"workspace_id": numbers[0] if numbers else None, **view}
-
-
-def _page(which: Filter, rows: Iterable[tuple[int, Callable[[], dict[str, Any]]]]) -> Page:
-    low = 0 if which.since_ms is None else first_of(which.since_ms)
-    below = min(
-        _END if which.below is None else which.below, _END if which.until_ms is None else first_of(which.until_ms)
-    )
-    chosen = sorted((row for row in rows if low <= row[0] < below), key=lambda row: row[0], reverse=True)
-    items = [view() for _, view in chosen[: which.limit]]
-    return Page(items, chosen[which.limit - 1][0] if len(chosen) > which.limit else None)
-
-
-def _attempt_view(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "number": attempt.number,
-        "started_at_ms": attempt.started_at_ms,
-        "duration_us": attempt.duration_us,
-        "outcome": attempt.outcome.kind,
-        "status": attempt.outcome.status,
-        "detail": attempt.outcome.detail,
-        "answer": attempt.outcome.answer,
-    }
+    def _view_rejected(self, record: RejectedRecord) -> dict[str, Any]:
+        return rejected_view(record, self._numbers("workspace", record.workspace))

@@ -1,0 +1,61 @@
+"""Single events over HTTP on 64 connections, committed and delivered to `null`, against a handler that only reads."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.bench import check_counts, wait_final
+from benchmarks.figures import Line, Result, Run
+from benchmarks.process import module
+from benchmarks.workload import Rules
+
+if TYPE_CHECKING:
+    from benchmarks.bench import Bench
+    from benchmarks.process import Process
+
+CONNECTIONS = 64
+OURS = "HTTP singles -> null"
+BARE = "bare handler"
+
+
+def run(bench: Bench) -> Result:
+    """Run pairs, every second one backwards."""
+    result = Result()
+    for number in range(bench.size.pairs):
+        pair = [_ours, _bare]
+        for subject in pair if number % 2 == 0 else reversed(pair):
+            made = subject(bench, bench.size.single_events)
+            bench.note(made)
+            result.runs.append(made)
+    result.lines = [Line(OURS, "of the bare handler", result.ratio(OURS, BARE), limit=0.6)]
+    return result
+
+
+def _ours(bench: Bench, count: int) -> Run:
+    with bench.daemon(Rules(type="null")) as daemon:
+        said, cpu = _load(bench, daemon.process, daemon.port, count)
+        wait_final(daemon, count)
+        daemon.stop()
+    (last_ms,) = daemon.ask("SELECT max(started_at + duration / 1000.0) FROM delivery")
+    check_counts(daemon, None, count)
+    shutil.rmtree(daemon.folder)
+    ended_ns = max(said["last_ns"], int(last_ms * 1e6) - bench.wall_offset_ns())
+    return Run(OURS, count / (ended_ns - said["first_ns"]) * 1e9, cpu, {"refused": said["refused"]})
+
+
+def _bare(bench: Bench, count: int) -> Run:
+    with module("bare_handler", bench.cores.subject, bench.fresh()) as process:
+        said, cpu = _load(bench, process, int(process.line()), count)
+    return Run(BARE, count / (said["last_ns"] - said["first_ns"]) * 1e9, cpu)
+
+
+def _load(bench: Bench, subject: Process, port: int, count: int) -> tuple[dict[str, Any], dict[str, float]]:
+    options = {"connections": CONNECTIONS, "batch": 1, "count": count, "seed": bench.seed()}
+    with bench.loader(port, **options) as loader:
+        meter = bench.meter(subject, loader=loader)
+        meter.begin(0)
+        loader.tell("go")
+        said: dict[str, Any] = json.loads(loader.line())
+        return said, meter.end(count)

@@ -1,0 +1,160 @@
+"""The receiver: answers every POST with 204 and limits nothing. `python -m benchmarks.sink`, started by the harness.
+
+One line on standard output says its ports: posts, control, tarpit. The tarpit accepts connections, reads, and never
+answers. A line on a control connection is a command, and a line of JSON comes back: `reset KEY`, `mark`, `stats`,
+`quantiles`.
+KEY says which ids are remembered to count duplicates: `webhook` (the header webhook-id), `event` (the id in the body)
+or `none`. `mark` asks for the time of the first post after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from array import array
+from typing import TYPE_CHECKING, Any
+
+import httptools
+import uvloop
+
+from benchmarks.workload import NEVER, SENT_DIGITS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
+SENT = b'"sent_ns":"'
+EVENT_ID = b'"id":"'
+UUID_LENGTH = 36
+UNTIMED = NEVER.encode()
+
+
+class Tally:
+    """What was received since the last reset. Times are of the monotonic clock, in nanoseconds."""
+
+    def __init__(self, key: str = "webhook") -> None:
+        self.key = key
+        self.posts = 0
+        self.first_ns = 0
+        self.last_ns = 0
+        self.marked = False
+        self.after_mark_ns = 0
+        self.ids: set[bytes] = set()
+        self.latencies = array("q")
+
+    def add(self, webhook_id: bytes, body: bytes) -> None:
+        """Count one post."""
+        self.last_ns = now = time.monotonic_ns()
+        self.posts += 1
+        if self.posts == 1:
+            self.first_ns = now
+        if self.marked:
+            self.marked, self.after_mark_ns = False, now
+        if self.key == "webhook":
+            if webhook_id:
+                self.ids.add(webhook_id)
+        elif self.key == "event":
+            start = body.find(EVENT_ID) + len(EVENT_ID)
+            self.ids.add(body[start : start + UUID_LENGTH])
+        start = body.find(SENT) + len(SENT)
+        sent = body[start : start + SENT_DIGITS]
+        if sent != UNTIMED:
+            self.latencies.append(now - int(sent))
+
+    def stats(self) -> dict[str, Any]:
+        """Say it all, but for the latencies."""
+        return {
+            "posts": self.posts,
+            "first_ns": self.first_ns,
+            "last_ns": self.last_ns,
+            "after_mark_ns": self.after_mark_ns,
+            "unique": len(self.ids),
+            "timed": len(self.latencies),
+        }
+
+    def quantiles(self) -> dict[str, float]:
+        """Say how long the timed events were on their way, in milliseconds."""
+        found = sorted(self.latencies)
+        if not found:
+            return {}
+        parts = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999, "max": 1.0}
+        return {name: found[min(len(found) - 1, int(len(found) * part))] / 1e6 for name, part in parts.items()}
+
+
+class Desk:
+    """Holds the tally at hand and obeys the control connections."""
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+
+    def obey(self, line: str) -> dict[str, Any]:
+        """Do what a line says."""
+        command, _, argument = line.strip().partition(" ")
+        if command == "reset":
+            self.tally = Tally(argument or "webhook")
+        elif command == "mark":
+            self.tally.marked, self.tally.after_mark_ns = True, 0
+        elif command == "quantiles":
+            return self.tally.quantiles()
+        return self.tally.stats()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one control connection."""
+        while line := await reader.readline():
+            writer.write(json.dumps(self.obey(line.decode())).encode() + b"\n")
+        writer.close()
+
+
+class Receiver(asyncio.Protocol):
+    """One connection of a sender."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._webhook_id = b""
+        self._body: list[bytes] = []
+        self._parser = httptools.HttpRequestParser(self)
+        self._write: Callable[[bytes], None]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way back."""
+        self._write = transport.write  # type: ignore[attr-defined]
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came."""
+        self._parser.feed_data(data)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take the delivery's id."""
+        if len(name) == 10 and name.lower() == b"webhook-id":
+            self._webhook_id = value
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._body.append(body)
+
+    def on_message_complete(self) -> None:
+        """Count and answer."""
+        body = self._body
+        self._desk.tally.add(self._webhook_id, body[0] if len(body) == 1 else b"".join(body))
+        body.clear()
+        self._write(ANSWER)
+
+
+class Tarpit(asyncio.Protocol):
+    """A connection on which nothing is ever said."""
+
+
+async def main() -> None:
+    """Listen until killed."""
+    loop, desk = asyncio.get_running_loop(), Desk()
+    posts = await loop.create_server(lambda: Receiver(desk), "127.0.0.1", 0, backlog=4096)
+    tarpit = await loop.create_server(Tarpit, "127.0.0.1", 0, backlog=4096)
+    control = await asyncio.start_server(desk.serve, "127.0.0.1", 0)
+    ports = [server.sockets[0].getsockname()[1] for server in (posts, control, tarpit)]
+    print(*ports, flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    uvloop.run(main())

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING, Final
 
+from aiohttp import web
+
 from alertd.errors import AlertdError
 from alertd.model.token import Role, Token, digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from aiohttp import web
-
-TOKEN: Final = "token"  # noqa: S105 - the key under which a request carries its caller
+TOKEN: Final = web.RequestKey("token", Token)
+"""Under this key a request carries its caller."""
 SENDERS: Final = frozenset({Role.INTAKE, Role.OPERATOR, Role.ADMIN})
 """The roles that may send events."""
 
@@ -65,8 +66,7 @@ class Authenticator:
 
 def caller(request: web.Request) -> Token:
     """Return the token that a request came with."""
-    token: Token = request[TOKEN]
-    return token
+    return request[TOKEN]
 
 
 def require(request: web.Request, least: Role, workspace: str | None = None) -> Token:

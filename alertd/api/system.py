@@ -43,7 +43,10 @@ class System:
 
     async def is_ready(self, request: web.Request) -> web.Response:
         """Answer whether events are accepted now, with each condition by name."""
-        parts = self._context.ready()
+        parts = dict(self._context.ready())
+        if not parts["store"]:
+            # After a failed commit there may be no next one to tell that the store can be written again.
+            parts["store"] = await self._context.store.healthy()
         return json({"ready": all(parts.values()), **parts}, status=200 if all(parts.values()) else 503)
 
     async def reload(self, request: web.Request) -> web.Response:

@@ -1,0 +1,219 @@
+"""The HTTP interface over a store in memory: real pipeline, dispatcher and hub, scripted destinations, no files."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from aiohttp.test_utils import TestClient, TestServer
+
+from alertd.api.auth import Authenticator
+from alertd.api.context import Context
+from alertd.api.server import build
+from alertd.app.daemon import may_send
+from alertd.clock import SystemClock
+from alertd.config.settings import Config
+from alertd.delivery.dispatcher import Dispatcher, LaneSpec
+from alertd.delivery.hub import Hub
+from alertd.delivery.naming import Naming
+from alertd.engine.ruleset import compile_ruleset, name_keys
+from alertd.intake.http import EventIntake
+from alertd.metrics import Metrics
+from alertd.model.delivery import DELIVERED
+from alertd.model.ids import IdSource
+from alertd.model.token import Role, Token, digest_of
+from alertd.model.workspace import Workspace
+from alertd.pipeline import Pipeline
+from alertd.store.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from alertd.destinations.base import Message
+    from alertd.engine.plan import Plan
+    from alertd.model.delivery import Outcome
+
+DEADLINE = 20
+HOME = "/api/v1/workspaces/default"
+ROLES = ("intake", "viewer", "operator", "admin")
+
+
+def workspace(name: str) -> Workspace:
+    """Make a workspace that sends everything to two destinations, but what is below a warning only to the first."""
+    return Workspace.model_validate(
+        {
+            "name": name,
+            "channels": [{"name": "all", "kind": "glob", "pattern": "*"}],
+            "destinations": [{"name": "hook", "type": "null"}, {"name": "page", "type": "null"}],
+            "subscriptions": [
+                {"name": "everything", "channels": ["all"], "destinations": ["hook"]},
+                {"name": "serious", "channels": ["all"], "destinations": ["page"], "min_severity": "warning"},
+                {"name": "elsewhere", "channels": ["all"], "destinations": ["page"], "environments": ["mars"]},
+            ],
+        }
+    )
+
+
+class Scripted:
+    """A destination that answers what the test put in `outcome`, and waits while `gate` is closed."""
+
+    def __init__(self) -> None:
+        self.outcome: Outcome = DELIVERED
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.messages: list[Message] = []
+
+    async def attempt(self, message: Message) -> Outcome:
+        """Answer as told."""
+        self.messages.append(message)
+        await self.gate.wait()
+        return self.outcome
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class Bench:
+    """The parts, for tests to look at and to steer."""
+
+    def __init__(self) -> None:
+        self.clock = SystemClock()
+        self.store = MemoryStore(self.clock)
+        self.metrics = Metrics()
+        self.hub = Hub()
+        self.ids = IdSource(self.clock)
+        self.authenticator = Authenticator()
+        self.workspaces = [workspace("default"), workspace("other")]
+        self.places = {(w.name, d.name): d for w in self.workspaces for d in w.destinations}
+        self.doors = {place: Scripted() for place in self.places}
+        self.provisioned: list[Token] = []
+        self.reloads = 0
+        self.reload_error: Exception | None = None
+
+    async def start(self) -> None:
+        """Build the parts."""
+        keys = await self.store.intern(name_keys(self.workspaces))
+        self.ruleset = compile_ruleset(self.workspaces, keys, 1)
+        self.dispatcher = Dispatcher(self.store, self.clock, self.metrics, self.hub, drain_seconds=1)
+        self.pipeline = Pipeline(
+            self.store,
+            self.ids,
+            self.store.salt,
+            self.clock,
+            self.metrics,
+            self.ruleset,
+            self.dispatcher.offer,
+            on_committed=self._publish,
+        )
+        config = Config()
+        options = {place: config.delivery.for_destination(d) for place, d in self.places.items()}
+        specs = [
+            LaneSpec(self.ruleset.ids["destination", *place], *place, options[place], True, self.doors[place])
+            for place in self.places
+        ]
+        names = {number: key[2] for number, key in self.ruleset.names.items()}
+        await self.dispatcher.apply(specs, Naming(names, lambda alert: f"http://here/{alert}"))
+        for number, (role, where) in enumerate([*((r, "default") for r in ROLES), ("admin", "other")], 1):
+            name = role if where == "default" else f"{where}-{role}"
+            self.provisioned.append(
+                Token(number, name, Role[role.upper()], where, digest_of(f"secret-{name}"), 0, provisioned=True)
+            )
+        await self.store.add_token(Token(self.ids.take(), "root", Role.ADMIN, None, digest_of("secret-root"), 1))
+        await self.reload_tokens()
+        intake = EventIntake(self.pipeline, self.clock, self.metrics, config.intake.bounds, may_send)
+        self.context = Context(
+            store=self.store,
+            pipeline=self.pipeline,
+            dispatcher=self.dispatcher,
+            hub=self.hub,
+            authenticator=self.authenticator,
+            metrics=self.metrics,
+            clock=self.clock,
+            ids=self.ids,
+            reload=self._reload,
+            ready=lambda: {"store": not self.pipeline.failing, "intake": True},
+            destinations=lambda: self.places,
+            reload_tokens=self.reload_tokens,
+        )
+        self.app = build(self.context, intake.post, config.intake.http.max_body_bytes + 1024)
+
+    async def reload_tokens(self) -> None:
+        """Read the tokens again."""
+        self.authenticator.replace([*await self.store.tokens(), *self.provisioned])
+
+    async def _reload(self) -> None:
+        self.reloads += 1
+        if self.reload_error is not None:
+            raise self.reload_error
+
+    def _publish(self, plans: Sequence[Plan]) -> None:
+        for plan in plans:
+            for verdict in plan.verdicts:
+                entry = {
+                    "workspace": plan.event.workspace,
+                    "event_id": plan.event.id,
+                    "type": plan.event.type,
+                    "subscription": self.ruleset.names[verdict.subscription_id][2],
+                    "verdict": verdict.code.word,
+                }
+                self.hub.publish("verdict", entry)
+
+
+class Caller:
+    """Calls the interface with one token after another."""
+
+    def __init__(self, bench: Bench, client: TestClient[Any, Any]) -> None:
+        self.bench = bench
+        self.client = client
+
+    async def __call__(self, method: str, path: str, who: str | None = "root", **options: Any) -> tuple[int, Any]:
+        """Make a call; give the status and the JSON, or the text of what is none."""
+        status, body, _ = await self.full(method, path, who, **options)
+        return status, body
+
+    async def full(self, method: str, path: str, who: str | None = "root", **options: Any) -> tuple[int, Any, Any]:
+        """Make a call; give the status, the body and the headers."""
+        headers = {**({"Authorization": f"Bearer secret-{who}"} if who else {}), **options.pop("headers", {})}
+        async with self.client.request(method, path, headers=headers, allow_redirects=False, **options) as answer:
+            is_json = answer.content_type.endswith("json") and method != "HEAD"
+            return (
+                answer.status,
+                await answer.json(content_type=None) if is_json else await answer.text(),
+                answer.headers,
+            )
+
+    async def sent(self, *events: dict[str, Any]) -> list[str]:
+        """Send events and return their ids."""
+        status, answer = await self("POST", "/api/v1/events", json=list(events))
+        assert status == 202
+        ids: list[str] = answer["ids"]
+        return ids
+
+    async def settled(self, path: str, wanted: str = "delivered") -> list[dict[str, Any]]:
+        """Wait until every delivery of a list is in a state, and return them."""
+        while True:
+            status, page = await self("GET", path)
+            assert status == 200
+            if page["items"] and all(item["state"] == wanted for item in page["items"]):
+                items: list[dict[str, Any]] = page["items"]
+                return items
+            await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def running() -> AsyncIterator[Caller]:
+    """Run everything within a deadline."""
+    bench = Bench()
+    await bench.start()
+    tasks = [asyncio.create_task(bench.pipeline.run()), asyncio.create_task(bench.dispatcher.run())]
+    try:
+        async with asyncio.timeout(DEADLINE), TestClient(TestServer(bench.app)) as client:
+            yield Caller(bench, client)
+    finally:
+        bench.hub.close()
+        for door in bench.doors.values():
+            door.gate.set()
+        bench.pipeline.stop()
+        bench.dispatcher.stop()
+        await asyncio.wait(tasks, timeout=DEADLINE)

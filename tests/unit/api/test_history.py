@@ -1,0 +1,264 @@
+"""What happened, as the API shows it: filters, pages that stand still, shapes, replay and cancel."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from alertd.model.delivery import Outcome, OutcomeKind
+from tests.unit.api.bench import DEADLINE, HOME, Caller, running
+
+LISTS = ("events", "alerts", "deliveries")
+FILTERS = ("type", "project", "environment", "severity", "destination", "subscription", "state", "alert_id")
+
+
+def pointers(problem: Any) -> list[str]:
+    """Where a problem says that something is wrong."""
+    return [error["pointer"] for error in problem["errors"]]
+
+
+@pytest.mark.parametrize("name", [*LISTS, "destinations", "tokens"])
+async def test_an_unknown_parameter_is_named(name: str) -> None:
+    """A misspelt filter is 422 that names it and all that are known: it never shows everything instead."""
+    async with running() as call:
+        status, problem = await call("GET", f"{HOME}/{name}?sevrity=error&limit=0&cursor=x")
+        assert status == 422
+        assert pointers(problem) == ["/sevrity", "/limit", "/cursor"] or set(pointers(problem)) == {
+            "/sevrity",
+            "/limit",
+            "/cursor",
+        }
+        assert "known are" in problem["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "201", "x", "", "1.5", "²", "9" * 5000, "+1", "0x1"])
+async def test_a_limit_is_from_1_to_200(limit: str) -> None:
+    """Anything else is 422 at /limit."""
+    async with running() as call:
+        status, problem = await call("GET", f"{HOME}/events", params={"limit": limit})
+        assert (status, pointers(problem)) == (422, ["/limit"])
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "cur_", "cur_zz", "alt_0000000000000001", "cur_" + "f" * 16, "cur_" + "0" * 99]
+)
+async def test_a_cursor_is_one_that_a_list_gave(cursor: str) -> None:
+    """Anything else is 422 at /cursor."""
+    async with running() as call:
+        for path in (f"{HOME}/deliveries", "/api/v1/rejected", f"{HOME}/tokens"):
+            status, problem = await call("GET", path, params={"cursor": cursor})
+            assert (status, pointers(problem)) == (422, ["/cursor"])
+
+
+@pytest.mark.parametrize(
+    "time", ["", "now", "2026", "2026-01-01", "2026-01-01T00:00:00", "2026-13-01T00:00:00Z", "20260101T000000Z"]
+)
+async def test_a_time_is_rfc_3339(time: str) -> None:
+    """A time without an offset, or in another writing, is 422 at its name."""
+    async with running() as call:
+        status, problem = await call("GET", f"{HOME}/events", params={"since": time, "until": time})
+        assert (status, pointers(problem)) == (422, ["/since", "/until"])
+
+
+async def test_times_bound_a_list_wherever_they_lie() -> None:
+    """Since and until may be any time from the year 1 to 9999, with a `+` that was not encoded, too."""
+    async with running() as call:
+        await call.sent({"type": "t"})
+        early, late = "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59.999Z"
+        for since, until, count in ((early, late, 1), (late, late, 0), (early, early, 0)):
+            for name in LISTS:
+                _, page = await call("GET", f"{HOME}/{name}?since={since}&until={until}")
+                assert len(page["items"]) == count, (name, since, until)
+
+
+async def test_words_of_closed_sets_are_checked_and_names_are_not() -> None:
+    """An unknown state or severity is 422; a name that nothing has finds nothing, as history outlives what it names."""
+    async with running() as call:
+        await call.sent({"type": "t"})
+        for name in LISTS:
+            status, problem = await call("GET", f"{HOME}/{name}?state=lost&severity=bad&alert_id=dlv_0")
+            assert (status, set(pointers(problem))) == (422, {"/state", "/severity", "/alert_id"})
+            for field in ("type", "project", "environment", "destination", "subscription"):
+                status, page = await call("GET", f"{HOME}/{name}?{field}=nothing")
+                assert (status, page["items"]) == (200, []), field
+        assert (await call("GET", f"{HOME}/events?matched=yes"))[0] == 422
+        assert (await call("GET", f"{HOME}/events?type=a&type=b"))[0] == 422
+
+
+async def test_filters_find_what_they_name() -> None:
+    """Every filter is named as the field that it looks at, and finds it in all three lists."""
+    event = {"type": "run:failed", "id": "one", "project": "shop", "environment": "prod", "severity": "fatal"}
+    async with running() as call:
+        await call.sent({"type": "other", "id": "two"}, event)
+        await call.settled(f"{HOME}/deliveries")
+        [delivery] = (await call("GET", f"{HOME}/deliveries?destination=page"))[1]["items"]
+        for query in (
+            "type=run:failed",
+            "project=shop",
+            "environment=prod",
+            "severity=critical",
+            "severity=fatal",
+            "destination=page",
+            "subscription=serious",
+            f"alert_id={delivery['alert_id']}",
+            "state=delivered&project=shop",
+        ):
+            assert {e["id"] for e in (await call("GET", f"{HOME}/events?{query}"))[1]["items"]} == {"one"}, query
+            alerts = (await call("GET", f"{HOME}/alerts?{query}"))[1]["items"]
+            assert {a["event"]["id"] for a in alerts} == {"one"}, query
+            found = (await call("GET", f"{HOME}/deliveries?{query}"))[1]["items"]
+            assert {d["event_id"] for d in found} == {"one"}, query
+        assert (await call("GET", f"{HOME}/events?matched=false"))[1]["items"] == []
+
+
+async def walk(call: Caller, path: str, between: Any) -> list[dict[str, Any]]:
+    """Read a list page by page; do something between the pages."""
+    items: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        _, page = await call("GET", f"{path}?limit=3{cursor}")
+        assert len(page["items"]) <= 3
+        items += page["items"]
+        if page["next_cursor"] is None:
+            return items
+        cursor = f"&cursor={page['next_cursor']}"
+        await between()
+
+
+@pytest.mark.parametrize("name", LISTS)
+async def test_a_walk_sees_each_row_once_while_new_ones_arrive(name: str) -> None:
+    """Pages go from new to old; what arrives meanwhile neither repeats nor hides a row."""
+    async with running() as call:
+        sent = await call.sent(*({"type": "t", "id": f"e{n}"} for n in range(10)))
+
+        async def more() -> None:
+            await call.sent({"type": "t"})
+
+        rows = await walk(call, f"{HOME}/{name}", more)
+        ids = [row.get("event", row).get("id") if name != "deliveries" else row["event_id"] for row in rows]
+        assert ids == sent[::-1]
+
+
+async def test_the_last_page_says_so() -> None:
+    """A page that holds all there is has no next cursor."""
+    async with running() as call:
+        await call.sent({"type": "a"}, {"type": "b"})
+        _, page = await call("GET", f"{HOME}/events?limit=2")
+        if page["next_cursor"] is not None:
+            _, page = await call("GET", f"{HOME}/events?limit=2&cursor={page['next_cursor']}")
+            assert page == {"items": [], "next_cursor": None}
+
+
+async def test_an_event_shows_every_verdict_with_its_reason() -> None:
+    """An event's page says for each subscription what was decided and which field decided."""
+    async with running() as call:
+        [number] = await call.sent({"type": "t", "severity": "info"})
+        await call.settled(f"{HOME}/deliveries")
+        status, event = await call("GET", f"{HOME}/events/{number}")
+        assert status == 200
+        told = {v["subscription"]: (v["verdict"], v["reason"]) for v in event["verdicts"]}
+        assert told == {
+            "everything": ("sent", None),
+            "serious": ("severity", "severity"),
+            "elsewhere": ("environment", "environment"),
+        }
+        [delivery] = event["deliveries"]
+        assert delivery["attempts"][0]["outcome"] == "delivered"
+        assert {"id", "alert_id", "event_id", "state", "destination", "subscription", "channel"} <= set(delivery)
+        assert event["matched"] is True
+        status, alert = await call("GET", f"{HOME}/alerts/{event['alert_id']}")
+        assert (status, alert["event"]["id"]) == (200, number)
+        assert [d["state"] for d in alert["deliveries"]] == ["delivered"]
+
+
+@pytest.mark.parametrize(
+    "path", ["events/nope", "alerts/alt_x", "alerts/alt_0000000000000001", "deliveries/dlv_1", "nope"]
+)
+async def test_what_is_not_there_is_404(path: str) -> None:
+    """An id that names nothing, or is none, is 404 with a problem that says what was looked for."""
+    async with running() as call:
+        status, problem = await call("GET", f"{HOME}/{path}")
+        assert (status, problem["title"]) == (404, "Not Found")
+        assert path.rpartition("/")[2] in problem["detail"]
+
+
+async def test_a_dead_delivery_is_replayed_as_a_new_one() -> None:
+    """A replay is 201, a delivery of its own that names its origin; the origin stays as it is."""
+    async with running() as call:
+        door = call.bench.doors["default", "hook"]
+        door.outcome = Outcome(OutcomeKind.REJECTED, 404, "returned 404", b"no such hook")
+        await call.sent({"type": "t"})
+        [dead] = await call.settled(f"{HOME}/deliveries", "dead")
+        assert dead["error"] == "returned 404"
+        assert dead["attempts"][0] | {"started_at": "", "duration_seconds": 0} == {
+            "number": 1,
+            "started_at": "",
+            "duration_seconds": 0,
+            "outcome": "rejected",
+            "status": 404,
+            "error": "returned 404",
+            "answer": "no such hook",
+        }
+        door.outcome = Outcome(OutcomeKind.DELIVERED, 200)
+        status, again = await call("POST", f"{HOME}/deliveries/{dead['id']}/replay")
+        assert (status, again["replay_of"]) == (201, dead["id"])
+        assert again["id"] != dead["id"]
+        await call.settled(f"{HOME}/deliveries?state=delivered")
+        assert (await call("GET", f"{HOME}/deliveries/{dead['id']}"))[1] == dead
+
+
+async def test_a_delivery_in_flight_is_neither_replayed_nor_cancelled() -> None:
+    """What is being attempted is shown as in_flight; replay and cancel are 409."""
+    async with running() as call:
+        door = call.bench.doors["default", "hook"]
+        door.gate.clear()
+        await call.sent({"type": "t"})
+        [flying] = await call.settled(f"{HOME}/deliveries", "in_flight")
+        for verb in ("replay", "cancel"):
+            status, problem = await call("POST", f"{HOME}/deliveries/{flying['id']}/{verb}")
+            assert (status, problem["title"]) == (409, "Conflict")
+        door.gate.set()
+        await call.settled(f"{HOME}/deliveries")
+
+
+async def test_what_waits_can_be_cancelled() -> None:
+    """A delivery that waits for a disabled destination is cancelled, once and for all."""
+    async with running() as call:
+        door = call.bench.doors["default", "hook"]
+        door.outcome = Outcome(OutcomeKind.RETRY_LATER, 503, "returned 503")
+        await call.sent({"type": "t"})
+        [waiting] = await call.settled(f"{HOME}/deliveries", "retrying")
+        assert waiting["next_at"] is not None
+        status, view = await call("POST", f"{HOME}/deliveries/{waiting['id']}/cancel")
+        assert (status, view["state"], view["next_at"]) == (200, "cancelled", None)
+
+
+VALUES = st.text(max_size=30) | st.sampled_from(
+    ["1", "200", "error", "delivered", "cur_0000000000000001", "alt_7fffffffffffffff", "2026-01-01T00:00:00Z"]
+)
+NAMES = st.sampled_from([*FILTERS, "since", "until", "limit", "cursor", "matched"]) | st.text(max_size=5)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.lists(st.tuples(NAMES, VALUES), max_size=4), max_size=10))
+def test_no_query_is_answered_with_5xx(queries: list[list[tuple[str, str]]]) -> None:
+    """Any query of any list is 200, or 422 with pointers."""
+    asyncio.run(_fuzz(queries))
+
+
+async def _fuzz(queries: list[list[tuple[str, str]]]) -> None:
+    async with running() as call, asyncio.timeout(DEADLINE):
+        await call.sent({"type": "t"})
+        paths = [*(f"{HOME}/{name}" for name in (*LISTS, "tokens", "destinations")), "/api/v1/rejected"]
+        for query in queries:
+            for path in paths:
+                status, body = await call("GET", path, params=[(n, v) for n, v in query if _sayable(n + v)])
+                assert status == 200 or (status == 422 and pointers(body)), (path, query)
+
+
+def _sayable(text: str) -> bool:
+    return not any("\ud800" <= sign <= "\udfff" for sign in text)

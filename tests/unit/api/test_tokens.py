@@ -1,0 +1,133 @@
+"""Tokens: made, listed, revoked; their names and what stands in the way."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.unit.api.bench import HOME, running
+
+TOKENS = f"{HOME}/tokens"
+
+
+async def test_a_token_is_shown_once_and_works_at_once() -> None:
+    """The answer alone holds the secret; with it the next request is let in, and lists never show it."""
+    async with running() as call:
+        status, made = await call("POST", TOKENS, "admin", json={"name": "ci", "role": "viewer"})
+        assert status == 201
+        headers = {"Authorization": f"Bearer {made['value']}"}
+        assert (await call("GET", f"{HOME}/events", None, headers=headers))[0] == 200
+        shown = made | {}
+        del shown["value"]
+        assert (await call("GET", f"{TOKENS}/ci"))[1] == shown
+        assert shown["created_at"].endswith("Z")
+        assert set(shown) == {"id", "name", "role", "workspace", "created_at", "provisioned"}
+        _, page, _ = await call.full("GET", TOKENS)
+        assert shown in page["items"]
+        assert made["value"] not in str(page)
+
+
+async def test_a_revoked_token_is_refused_at_once() -> None:
+    """After the 204 the very next request with it is 401; revoking again is 404."""
+    async with running() as call:
+        for by in ("name", "id"):
+            _, made = await call("POST", TOKENS, json={"name": "ci", "role": "viewer"})
+            headers = {"Authorization": f"Bearer {made['value']}"}
+            assert (await call("DELETE", f"{TOKENS}/{made[by]}"))[0] == 204
+            assert (await call("GET", f"{HOME}/events", None, headers=headers))[0] == 401
+            assert (await call("DELETE", f"{TOKENS}/{made[by]}"))[0] == 404
+
+
+@pytest.mark.parametrize("name", ["", "A", "a b", "ü", "x" * 65, None, 1, "a\n", ["a"]])
+async def test_a_name_is_a_slug(name: Any) -> None:
+    """Anything else is 422 at /name."""
+    async with running() as call:
+        status, problem = await call("POST", TOKENS, json={"name": name, "role": "viewer"})
+        assert (status, problem["errors"][0]["pointer"]) == (422, "/name")
+
+
+async def test_all_that_is_wrong_is_said_at_once() -> None:
+    """Unknown fields, a bad name and a bad role are named together."""
+    async with running() as call:
+        status, problem = await call("POST", TOKENS, json={"nam": "x", "role": "king"})
+        assert status == 422
+        assert {error["pointer"] for error in problem["errors"]} == {"/nam", "/name", "/role"}
+
+
+@pytest.mark.parametrize(("body", "expected"), [(b"{", 400), (b"", 400), (b"[]", 422), (b'"x"', 422), (b"\xff", 400)])
+async def test_what_is_no_object_is_refused(body: bytes, expected: int) -> None:
+    """What is not JSON is 400, JSON that is no object is 422."""
+    async with running() as call:
+        assert (await call("POST", TOKENS, data=body))[0] == expected
+
+
+async def test_a_name_is_taken_once_in_a_workspace() -> None:
+    """A second token of a name is 409, also when the first is provisioned; another workspace has names of its own."""
+    async with running() as call:
+        body = {"name": "ci", "role": "viewer"}
+        assert (await call("POST", TOKENS, json=body))[0] == 201
+        assert (await call("POST", TOKENS, json=body))[0] == 409
+        assert (await call("POST", TOKENS, json={"name": "viewer", "role": "viewer"}))[0] == 409
+        assert (await call("POST", "/api/v1/workspaces/other/tokens", json=body))[0] == 201
+
+
+async def test_a_provisioned_token_stays() -> None:
+    """What the configuration file holds is 409 to revoke, says where to do it, and has no time of its making."""
+    async with running() as call:
+        status, problem = await call("DELETE", f"{TOKENS}/viewer")
+        assert status == 409
+        assert "configuration" in problem["detail"]
+        _, token = await call("GET", f"{TOKENS}/viewer")
+        assert (token["provisioned"], token["created_at"]) == (True, None)
+
+
+async def test_two_of_the_same_name_at_once_make_one() -> None:
+    """Of requests that race for a name one wins and the others get 409."""
+    async with running() as call:
+        body = {"name": "ci", "role": "viewer"}
+        answers = await asyncio.gather(*(call("POST", TOKENS, json=body) for _ in range(5)))
+        assert sorted(status for status, _ in answers) == [201, 409, 409, 409, 409]
+
+
+async def test_a_long_list_comes_in_pages() -> None:
+    """Pages in order of making hold every token once; filters are named as the fields."""
+    async with running() as call:
+        for number in range(5):
+            await call("POST", TOKENS, json={"name": f"t{number}", "role": "intake"})
+        names, cursor = [], ""
+        while True:
+            _, page = await call("GET", f"{TOKENS}?limit=2&role=intake{cursor}")
+            names += [token["name"] for token in page["items"]]
+            if page["next_cursor"] is None:
+                break
+            cursor = f"&cursor={page['next_cursor']}"
+        assert names == ["intake", "t0", "t1", "t2", "t3", "t4"]
+        assert [t["name"] for t in (await call("GET", f"{TOKENS}?name=t3"))[1]["items"]] == ["t3"]
+        assert (await call("GET", f"{TOKENS}?role=king"))[0] == 422
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=10),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["name", "role", "x"]), inner, max_size=3)
+    ),
+)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(JSON.map(orjson.dumps) | st.binary(max_size=20), max_size=10))
+def test_no_body_is_answered_with_5xx(bodies: list[bytes]) -> None:
+    """Whatever is sent to make a token or an event is 2xx or 4xx."""
+
+    async def fuzz() -> None:
+        async with running() as call:
+            for body in bodies:
+                for path in (TOKENS, "/api/v1/events"):
+                    assert (await call("POST", path, data=body))[0] < 500
+
+    asyncio.run(fuzz())

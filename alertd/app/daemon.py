@@ -126,6 +126,8 @@ class Daemon:
         self.authenticator = Authenticator()
         self.rules = Rules(store, clock, launch.write_line)
         self._first_token: str | None = None
+        self._file = config.store.path
+        self._inode = _inode(self._file)
         self._reloading = asyncio.Lock()
 
     @classmethod
@@ -198,7 +200,7 @@ class Daemon:
         side: list[Service] = [LoopLag(self.metrics.loop_lag_seconds.set, self.clock), self.housekeeping]
         seconds = watchdog_seconds(self.launch.environ)
         if seconds is not None:
-            side.append(Watchdog(self.notifier, self.store.healthy, seconds))
+            side.append(Watchdog(self.notifier, self._alive, seconds))
         return side
 
     async def _edge(self) -> list[Service]:
@@ -224,6 +226,10 @@ class Daemon:
             known = f"alertd-{uuid.uuid4()}"
             await self.store.set_meta("kafka_instance_id", known)
         return known
+
+    async def _alive(self) -> bool:
+        """Whether there is life: the store answers. A restart makes no room on a full disk, but finds a replaced file."""
+        return await self.store.healthy() or _inode(self._file) == self._inode
 
     def _tell_ready(self) -> None:
         url = self.base_url
@@ -329,6 +335,13 @@ class Daemon:
             destinations=lambda: self.rules.destinations,
             reload_tokens=self._load_tokens,
         )
+
+
+def _inode(file: Path) -> int | None:
+    try:
+        return file.stat().st_ino
+    except OSError:
+        return None
 
 
 def may_send(request: web.Request) -> Token:

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from alertd.metrics import Metrics
     from alertd.model.event import Bounds
     from alertd.model.token import Token
-    from alertd.pipeline import Accepted, Pipeline
+    from alertd.pipeline import Pipeline
+    from alertd.submission import Accepted
 
 PATH: Final = "/api/v1/events"
 BODY_SECONDS: Final = 30

@@ -15,11 +15,12 @@ from alertd.errors import IntakeFullError, StoreUnavailableError
 from alertd.metrics import Metrics
 from alertd.model.ids import IdSource, made_event_number
 from alertd.model.workspace import Workspace
-from alertd.pipeline import Pipeline, QueueBounds, Submission
+from alertd.pipeline import Pipeline, QueueBounds
 from alertd.sources.base import Context
 from alertd.sources.native import decode_json
 from alertd.store.base import Filter
 from alertd.store.memory import MemoryStore
+from alertd.submission import Submission
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -6,10 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from alertd.errors import DecodeError
-from alertd.pipeline import Submission
 from alertd.sources.base import Context
 from alertd.sources.detect import decode_kafka
 from alertd.store.base import RejectedRecord
+from alertd.submission import Submission
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from alertd.metrics import Metrics
     from alertd.model.event import Bounds
     from alertd.model.ids import IdSource
-    from alertd.pipeline import Pipeline, Submission
+    from alertd.pipeline import Pipeline
     from alertd.store.base import PipelineStore
+    from alertd.submission import Submission
 
 POLL_MS: Final = 200
 """How long one poll waits for records."""

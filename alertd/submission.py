@@ -1,0 +1,110 @@
+"""What arrives together is stored together: a submission; and the batch that is being made of several."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from alertd.store.base import Batch
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterator, Mapping
+
+    from alertd.model.event import Event
+    from alertd.store.base import Partition, RejectedRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of one event of a submission."""
+
+    id: str
+    duplicate: bool
+
+
+@dataclass(slots=True)
+class Submission:
+    """What one body, or one fetch of one partition, brought. All of it is stored together, or nothing.
+
+    Shapes: `size` in bytes; for Kafka: `offsets` parallel to `events`, `next_offset` the record after the last one.
+    """
+
+    source: str
+    events: list[Event]
+    size: int
+    done: asyncio.Future[list[Accepted]]
+    partition: Partition | None = None
+    offsets: list[int] = field(default_factory=list)
+    next_offset: int = 0
+    rejected: list[RejectedRecord] = field(default_factory=list)
+
+
+class BatchUnderWay:
+    """One batch under way: its submissions, what of them is new, and the commit that is being made of it."""
+
+    def __init__(self, submissions: list[Submission], positions: Mapping[Partition, int]) -> None:
+        self.submissions = submissions
+        self.known: dict[tuple[str, str], int] = {}
+        self.batch = Batch()
+        self._positions = positions
+        self._starts: list[int] = []
+        self._repeated: set[int] = set()
+
+    def begin(self, revision: int) -> None:
+        """Start the commit anew: positions and rejected records, no plans yet."""
+        self.batch = Batch(revision)
+        self._repeated.clear()
+        self._starts = [self._start(submission) for submission in self.submissions]
+
+    def _start(self, submission: Submission) -> int:
+        """Take note of a submission's position and rejected records; return where what is new in it begins."""
+        if submission.partition is None:
+            return 0
+        reached = self.batch.positions.get(submission.partition)
+        start = self._positions.get(submission.partition, 0) if reached is None else reached
+        if submission.next_offset > start:
+            self.batch.positions[submission.partition] = submission.next_offset
+        self.batch.rejected += [r for r in submission.rejected if r.offset >= start]
+        return start
+
+    def fresh(self) -> Iterator[Event]:
+        """Every event that is neither stored already nor earlier in this batch."""
+        seen: set[tuple[str, str]] = set()
+        for event in self._unread():
+            if event.id and not event.made:
+                name = (event.workspace, event.id)
+                if name in seen or name in self.known:
+                    self._repeated.add(id(event))
+                    continue
+                seen.add(name)
+            yield event
+
+    def _unread(self) -> Iterator[Event]:
+        for submission, start in zip(self.submissions, self._starts, strict=True):
+            if not submission.offsets or submission.offsets[0] >= start:
+                yield from submission.events
+                continue
+            for event, offset in zip(submission.events, submission.offsets, strict=True):
+                if offset >= start:
+                    yield event
+                else:
+                    self._repeated.add(id(event))
+
+    def results(self, submission: Submission) -> list[Accepted]:
+        """What became of each event of a submission; for Kafka, to whom nobody answers, nothing."""
+        if submission.partition is not None:
+            return []
+        repeated = self._repeated
+        return [Accepted(event.id, id(event) in repeated) for event in submission.events]
+
+    def tally(self) -> Counter[tuple[str, str]]:
+        """How many events came, by source and result."""
+        counted: Counter[tuple[str, str]] = Counter()
+        for submission in self.submissions:
+            repeated = sum(id(event) in self._repeated for event in submission.events) if self._repeated else 0
+            counted[submission.source, "duplicate"] += repeated
+            counted[submission.source, "accepted"] += len(submission.events) - repeated
+            counted[submission.source, "rejected"] += len(submission.rejected)
+        return counted

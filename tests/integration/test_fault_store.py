@@ -1,0 +1,256 @@
+"""Faults of the store under the whole daemon: a full disk, a lock held by somebody else, and floods while it is slow."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import resource
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.daemon import Daemon, Reply, eventually, hook, route, workspace
+from tests.receiver import Receiver
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
+
+DISK_BYTES = 4_000_000
+FILL_BYTES = 15_000
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """A receiver on loopback."""
+    async with Receiver() as made:
+        yield made
+
+
+class Disk:
+    """A disk that can be full: a small tmpfs for root, else a limit on the size of any file that the daemon writes."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        self._filler = daemon.state / "filler"
+        daemon.state.mkdir(parents=True)
+        mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(daemon.state)]
+        self.mounted = os.geteuid() == 0 and subprocess.run(mount, check=False, capture_output=True).returncode == 0  # noqa: S603
+        self.kind = "tmpfs" if self.mounted else "RLIMIT_FSIZE"
+
+    def fill(self) -> None:
+        """Leave no room."""
+        if not self.mounted:
+            self._limit(self._daemon.database.with_name("alertd.db-wal").stat().st_size + 100_000)
+            return
+        with contextlib.suppress(OSError), self._filler.open("wb", buffering=0) as stream:
+            while True:
+                stream.write(b"x" * 4096)
+
+    def clear(self) -> None:
+        """Make room again."""
+        if self.mounted:
+            self._filler.unlink(missing_ok=True)
+        else:
+            self._limit(resource.RLIM_INFINITY)
+
+    def _limit(self, size: int) -> None:
+        assert self._daemon.process is not None
+        hard = resource.prlimit(self._daemon.process.pid, resource.RLIMIT_FSIZE)[1]
+        resource.prlimit(self._daemon.process.pid, resource.RLIMIT_FSIZE, (size, hard))
+
+    def close(self) -> None:
+        """Take it away."""
+        if self.mounted:
+            subprocess.run(["umount", "-l", str(self._daemon.state)], check=False)  # noqa: S603, S607
+
+
+@contextlib.contextmanager
+def locked(daemon: Daemon) -> Iterator[None]:
+    """Hold the write lock of the daemon's database."""
+    conn = sqlite3.connect(daemon.database, isolation_level=None, timeout=10, check_same_thread=False)
+    with contextlib.closing(conn):
+        conn.execute("BEGIN IMMEDIATE")
+        yield
+        conn.execute("ROLLBACK")
+
+
+@contextlib.contextmanager
+def slowed(daemon: Daemon, held: float, free: float) -> Iterator[None]:
+    """Make every commit slow: somebody else has the write lock most of the time."""
+    over = threading.Event()
+
+    def hold() -> None:
+        while not over.wait(free):
+            with locked(daemon):
+                over.wait(held)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def stored(daemon: Daemon) -> set[str]:
+    """Return the ids of all stored events."""
+    with contextlib.closing(sqlite3.connect(daemon.database)) as conn:
+        return {str(row[0]) for row in conn.execute("SELECT uid FROM event_key")}
+
+
+def sized(name: str) -> dict[str, Any]:
+    """Make an event that takes room on a disk."""
+    return {"type": "fault.x", "id": name, "message": "x" * FILL_BYTES}
+
+
+def config_of(receiver: Receiver, **more: Any) -> dict[str, Any]:
+    """Configure one hook for everything."""
+    made = workspace([hook("hook", receiver.url("/hook"))], [route("all", "fault.*", "hook")])
+    return {"workspaces": [made], "delivery": {"retry": {"initial_seconds": 0.1}}, **more}
+
+
+async def test_full_disk(tmp_path: Path, receiver: Receiver) -> None:
+    """A full disk is 503 with Retry-After; what was acknowledged is stored and delivered once; it ends by itself."""
+    daemon = Daemon(tmp_path, config_of(receiver))
+    disk = Disk(daemon)
+    sys.stdout.write(f"\nfull disk by {disk.kind}\n")
+    try:
+        async with daemon:
+            outcome = await _through_a_full_disk(daemon, disk)
+            await receiver.until(lambda: set(receiver.events("/hook")) == outcome["taken"], "what was acknowledged")
+            await asyncio.gather(*(daemon.wait_state(name, "delivered") for name in sorted(outcome["taken"])[:20]))
+            assert len(receiver.got("/hook")) == len(outcome["taken"])
+            assert await daemon.stop() == 0
+            assert stored(daemon) == outcome["taken"]
+            assert not outcome["taken"] & outcome["refused"]
+    finally:
+        disk.close()
+
+
+async def _through_a_full_disk(daemon: Daemon, disk: Disk) -> dict[str, set[str]]:
+    taken, refused = set(await daemon.send(sized("before-1"), sized("before-2"))), set()
+    disk.fill()
+    number = 0
+    while len(refused) < 5:
+        number += 1
+        reply = await daemon.offer(sized(f"full-{number}"))
+        (taken if reply.status == 202 else refused).add(f"full-{number}")
+        assert reply.status in (202, 503), reply.body
+        assert number < 500
+    assert int(reply.headers["retry-after"]) > 0
+    assert reply.headers["content-type"] == "application/problem+json"
+    ready = await daemon.call("GET", "/-/ready", token="")
+    assert (ready.status, ready.json["store"]) == (503, False)
+    assert (await daemon.call("GET", "/-/healthy", token="")).status == 200
+    assert (await daemon.call("GET", "/api/v1/workspaces/default/events?limit=1")).status == 200
+    disk.clear()
+
+    async def is_ready() -> bool:
+        return (await daemon.call("GET", "/-/ready", token="")).status == 200
+
+    await eventually(is_ready, "readiness without any event")
+    taken.update(await daemon.send(sized("after-1"), sized("after-2")))
+    assert (await daemon.metrics())["alertd_commit_failures_total"] >= 5
+    return {"taken": taken, "refused": refused}
+
+
+async def test_locked_store(tmp_path: Path, receiver: Receiver) -> None:
+    """While another process has the lock, the queue fills: 429 for what finds no room, 503 for the rest; then it recovers."""
+    async with Daemon(tmp_path, config_of(receiver, intake={"queue": {"max_events": 20}})) as daemon:
+        with locked(daemon):
+            replies = await asyncio.gather(*(daemon.offer(sized(f"locked-{n}")) for n in range(60)))
+        counts = Counter(reply.status for reply in replies)
+        assert set(counts) == {429, 503}
+        assert counts[503] >= 20
+        assert all(int(reply.headers["retry-after"]) > 0 for reply in replies)
+        again = await asyncio.gather(*(_insist(lambda n=n: daemon.offer(sized(f"locked-{n}"))) for n in range(60)))
+        assert sum(reply.json["accepted"] for reply in again) == 60
+        await receiver.until(lambda: len(receiver.events("/hook")) >= 60, "all events")
+        assert len({request.delivery_id for request in receiver.got("/hook")}) == 60
+        metrics = await daemon.metrics()
+        assert metrics["alertd_intake_queued_events"] == 0
+        assert metrics["alertd_intake_capacity_events"] == 20
+
+
+async def _insist(send: Callable[[], Any]) -> Reply:
+    """Send until accepted, as a producer does that heeds 429 and 503 (but more impatiently)."""
+    while True:
+        reply: Reply = await send()
+        if reply.status == 202:
+            return reply
+        assert reply.status in (429, 503)
+        await asyncio.sleep(0.02)
+
+
+async def test_outcomes_survive_a_locked_store(tmp_path: Path, receiver: Receiver) -> None:
+    """What was delivered while its outcome could not be stored is not delivered again, and is on record later."""
+    async with Daemon(tmp_path, config_of(receiver)) as daemon:
+        [made] = await daemon.send("fault.first")
+        await receiver.expect("/hook")
+        with locked(daemon):
+            await daemon.post("destinations/hook/test")
+            await asyncio.wait_for(daemon.call("GET", "/-/ready", token=""), 5)
+        await daemon.wait_state(made, "delivered")
+        assert len(receiver.got("/hook")) == 2
+
+
+@pytest.mark.timeout(120)
+async def test_flood_while_the_store_is_slow(tmp_path: Path) -> None:
+    """100,000 events against a store that is mostly locked: refused where there is no room, none lost, memory bounded."""
+    routes = [route("all", "flood", "null")]
+    config = {"workspaces": [workspace([{"name": "null", "type": "null"}], routes)]}
+    async with Daemon(tmp_path, config) as daemon:
+        slowest = 0.0
+        done = asyncio.Event()
+        refused: Counter[int] = Counter()
+        bodies = iter(range(100))
+
+        async def pour() -> None:
+            for body in bodies:
+                events = [{"type": "flood", "id": f"{body}-{n}", "message": "x" * 200} for n in range(1000)]
+                while (reply := await daemon.offer(*events)).status != 202:
+                    assert reply.status in (429, 503)
+                    refused[reply.status] += 1
+                    await asyncio.sleep(0.1)
+
+        async def probe() -> None:
+            nonlocal slowest
+            while not done.is_set():
+                began = time.monotonic()
+                await daemon.call("GET", "/-/healthy", token="")
+                slowest = max(slowest, time.monotonic() - began)
+                await asyncio.sleep(0.05)
+
+        probing = asyncio.ensure_future(probe())
+        with slowed(daemon, held=0.05, free=0.03):
+            await asyncio.gather(*(pour() for _ in range(24)))
+        done.set()
+        await probing
+        assert refused[429] > 0
+        metrics = await daemon.metrics()
+        assert metrics['alertd_events_total{result="accepted",source="http"}'] == 100_000
+        assert memory(daemon) < 400_000_000
+        assert slowest < 3
+
+        async def delivered() -> bool:
+            name = 'alertd_deliveries_total{destination="null",state="delivered",workspace="default"}'
+            return (await daemon.metrics()).get(name) == 100_000
+
+        await eventually(delivered, "all deliveries")
+        sys.stdout.write(f"\nrefused {dict(refused)}, slowest probe {slowest:.2f} s, {memory(daemon) >> 20} MiB\n")
+
+
+def memory(daemon: Daemon) -> int:
+    """Return the greatest resident size of the daemon so far, in bytes."""
+    assert daemon.process is not None
+    with open(f"/proc/{daemon.process.pid}/status") as stream:  # noqa: PTH123 - no file on a disk
+        return next(int(line.split()[1]) * 1024 for line in stream if line.startswith("VmHWM"))

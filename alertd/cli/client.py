@@ -5,7 +5,7 @@ The standard library's client is enough here, and starts five times faster than 
 
 import http.client
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -74,32 +74,55 @@ class Client:
         self._patience = patience_seconds
         self._used = 0.0
 
-    def call(self, method: str, path: str, body: Any = None, seconds: float = ANSWER_SECONDS) -> Any:
-        """Make one call and return its JSON."""
-        return self.send(method, path, None if body is None else orjson.dumps(body), "application/json", seconds)
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        needs: Collection[str] = (),
+        seconds: float = ANSWER_SECONDS,
+    ) -> dict[str, Any]:
+        """Make one call and return its JSON object, which holds at least what is needed."""
+        data = None if body is None else orjson.dumps(body)
+        return self.send(method, path, data, "application/json", needs, seconds)
 
-    def send(self, method: str, path: str, data: bytes | None, kind: str, seconds: float = ANSWER_SECONDS) -> Any:
-        """Send raw bytes and return the answer's JSON; when told to come later, come later."""
+    def send(
+        self,
+        method: str,
+        path: str,
+        data: bytes | None,
+        kind: str,
+        needs: Collection[str] = (),
+        seconds: float = ANSWER_SECONDS,
+    ) -> dict[str, Any]:
+        """Send raw bytes and return the answer's JSON object; when told to come later, come later."""
         deadline = time.monotonic() + self._patience
         while True:
             try:
-                return self._once(method, path, data, kind, seconds)
+                answer = self._once(method, path, data, kind, seconds)
             except Refusal as refusal:
                 wait = seconds_of(refusal.retry_after)
                 if refusal.status not in _LATER or time.monotonic() + wait > deadline:
                     raise
                 note(f"{refusal.args[0]}; trying again in {wait:g} s")
                 time.sleep(wait)
+            else:
+                if not answer.keys() >= set(needs):
+                    raise NotAlertdError
+                return answer
 
-    def _once(self, method: str, path: str, data: bytes | None, kind: str, seconds: float) -> Any:
+    def _once(self, method: str, path: str, data: bytes | None, kind: str, seconds: float) -> dict[str, Any]:
         answer = self._request(method, path, data, {"Content-Type": kind} if data is not None else {}, seconds)
         raw = answer.read()
         if answer.status >= 300:  # noqa: PLR2004 - redirects are not followed: the token is for this address
             raise refusal_of(answer.status, raw, answer.headers)
         try:
-            return orjson.loads(raw) if raw else None
+            found = orjson.loads(raw or b"{}")
         except ValueError:
             raise NotAlertdError from None
+        if not isinstance(found, dict):
+            raise NotAlertdError
+        return found
 
     def _request(
         self, method: str, path: str, data: bytes | None, headers: dict[str, str], seconds: float
@@ -169,15 +192,17 @@ def refusal_of(status: int, raw: bytes, headers: Any) -> Refusal:
 
 
 def _events(answer: http.client.HTTPResponse) -> Iterator[tuple[str, Any]]:
-    kind = "message"
-    while line := answer.readline():
-        field, _, value = line.rstrip(b"\r\n").partition(b": ")
-        if field == b"event":
-            kind = value.decode()
-        elif field == b"data":
-            yield kind, orjson.loads(value)
-        elif not field and value == b"ready":
-            yield "ready", None
+    kind, rest = "message", b""
+    while block := answer.read1(65536):  # unlike readline it tells a broken connection from an end
+        *lines, rest = (rest + block).split(b"\n")
+        for line in lines:
+            field, _, value = line.rstrip(b"\r").partition(b": ")
+            if field == b"event":
+                kind = value.decode()
+            elif field == b"data":
+                yield kind, orjson.loads(value)
+            elif not field and value == b"ready":
+                yield "ready", None
 
 
 def with_client(server: Server, work: Callable[[Client], T]) -> T:

@@ -9,6 +9,7 @@ from alertd.cli.options import ConfigOption, JsonOption, TokenOption, UrlOption,
 app = typer.Typer(no_args_is_help=True, help="Work with destinations.")
 TEST_SECONDS = 330.0
 """How long a test may take: a destination's own time-out ends it before."""
+_NEEDS = ("outcome", "status", "error", "duration_seconds")
 
 
 @app.callback()
@@ -33,7 +34,7 @@ def send_test(
 
     path = below(workspace, "destinations", name, "test")
     result = with_client(
-        Server(url, config, token_file), lambda client: client.call("POST", path, seconds=TEST_SECONDS)
+        Server(url, config, token_file), lambda client: client.call("POST", path, None, _NEEDS, TEST_SECONDS)
     )
     if json:
         print_json(result)

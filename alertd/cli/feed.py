@@ -48,7 +48,9 @@ class Feed:
 
     def _send(self, client: Client, chunk: Chunk) -> None:
         try:
-            answer = client.send("POST", PATH, b"".join(chunk.lines), "application/x-ndjson")
+            answer = client.send(
+                "POST", PATH, b"".join(chunk.lines), "application/x-ndjson", ("accepted", "duplicates")
+            )
         except Refusal as refusal:
             if refusal.status != _TOO_LARGE or len(chunk.lines) == 1:
                 raise named(refusal, chunk) from None

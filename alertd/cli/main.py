@@ -14,7 +14,7 @@ app = typer.Typer(
 
     `alertd run` is the daemon; the other commands work with its files or talk to it.
 
-    Exit codes: 0 done; 1 refused, failed or interrupted; 2 wrong usage.""",
+    Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 130 interrupted.""",
 )
 app.command()(run.run)
 app.command()(files.check)

@@ -1,6 +1,6 @@
 """Options that several commands share, and how commands speak and end.
 
-Exit codes: 0 done, 1 refused, failed or interrupted, 2 usage.
+Exit codes: 0 done, 1 refused or failed, 2 usage; 130, as shells have it, when Ctrl-C cut a command short.
 """
 
 import os

@@ -14,7 +14,7 @@ def all_items(client: "Client", path: str) -> list[Any]:
     items: list[Any] = []
     query: dict[str, Any] = {"limit": PAGE}
     while True:
-        page = client.call("GET", f"{path}?{urlencode(query)}")
+        page = client.call("GET", f"{path}?{urlencode(query)}", needs=("items", "next_cursor"))
         items += page["items"]
         if page["next_cursor"] is None:
             return items

@@ -70,7 +70,9 @@ def send(
     if event_type is None:
         _send_input(server, event, as_json=json)
         return
-    answer = with_client(server, lambda client: client.call("POST", "/api/v1/events", {"type": event_type, **event}))
+    body = {"type": event_type, **event}
+    needs = ("accepted", "duplicates", "ids")
+    answer = with_client(server, lambda client: client.call("POST", "/api/v1/events", body, needs))
     if json:
         print_json(answer)
     else:

@@ -41,7 +41,8 @@ def create(
 
     body = {"name": name, "role": role}
     made = with_client(
-        Server(url, config, token_file), lambda client: client.call("POST", below(workspace, "tokens"), body)
+        Server(url, config, token_file),
+        lambda client: client.call("POST", below(workspace, "tokens"), body, ("value",)),
     )
     if json:
         print_json(made)

@@ -1,0 +1,169 @@
+"""The other commands: what they print, for people and for programs, and how they end."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from aiohttp import web
+
+from alertd.cli.tail import line_of
+from alertd.model.delivery import Outcome, OutcomeKind
+from tests.unit.cli.stage import Stage, answering, typed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_token_is_made_listed_and_revoked(stage: Stage) -> None:
+    """`create` prints the secret alone, `list` never, `revoke` by name; twice is refused with 1."""
+    made = stage.typed("token", "create", "ci", "--role", "viewer")
+    secret = made.stdout.strip()
+    assert (made.exit_code, secret[:7]) == (0, "alertd_")
+    assert typed("token", "list", "--url", stage.url, ALERTD_TOKEN=secret).exit_code == 1
+    listed = stage.typed("token", "list").stdout
+    assert secret not in listed
+    assert [line.split()[0] for line in listed.splitlines()][-1] == "ci"
+    again = stage.typed("token", "create", "ci", "--role", "viewer")
+    assert (again.exit_code, again.stderr[:23]) == (1, "alertd: Conflict (409):")
+    assert stage.typed("token", "revoke", "ci").stdout == "revoked ci\n"
+    assert stage.typed("token", "revoke", "ci").exit_code == 1
+    assert typed("token", "list", "--url", stage.url, ALERTD_TOKEN=secret).exit_code == 1
+
+
+def test_tokens_as_json(stage: Stage) -> None:
+    """Programs get the API's own documents."""
+    made = json.loads(stage.typed("token", "create", "ci", "--role", "admin", "--json").stdout)
+    items = json.loads(stage.typed("token", "list", "--json").stdout)["items"]
+    assert {name: value for name, value in made.items() if name != "value"} in items
+    assert json.loads(stage.typed("token", "revoke", made["id"], "--json").stdout) == {"revoked": made["id"]}
+
+
+def test_a_destination_test_ends_as_it_went(stage: Stage) -> None:
+    """0 when delivered, 1 with the reason when not."""
+    assert stage.typed("destination", "test", "hook").stdout.startswith("hook: delivered in ")
+    assert stage.bench is not None
+    stage.bench.doors["default", "hook"].outcome = Outcome(OutcomeKind.REJECTED, 404, "returned\x1b 404")
+    failed = stage.typed("destination", "test", "hook")
+    assert failed.exit_code == 1
+    assert failed.stdout.endswith("404 returned\N{REPLACEMENT CHARACTER} 404\n")
+    assert json.loads(stage.typed("destination", "test", "hook", "--json").stdout)["outcome"] == "rejected"
+    assert stage.typed("destination", "test", "a/../b").exit_code == 1
+
+
+@pytest.mark.parametrize("token", ["", " ", "two words", "\xff", "a\tb"])
+def test_what_is_no_token_is_said(token: str, folder: Path) -> None:
+    """A token file with anything else than a token is named, not sent."""
+    (folder / "t").write_bytes(token.encode("latin-1"))
+    result = typed("token", "list", "--token-file", "t", "--url", "http://127.0.0.1:1")
+    assert result.exit_code == 1
+    assert "alertd: " in result.stderr
+    assert "t" in result.stderr
+
+
+def test_who_cannot_be_reached_is_named() -> None:
+    """No server, no name, no token file, no configuration: one sentence each, and 1."""
+    for arguments, words in (
+        (["--url", "http://127.0.0.1:1"], "cannot reach http://127.0.0.1:1: connection refused"),
+        (["--url", "http://nowhere.invalid"], "cannot reach http://nowhere.invalid: "),
+        (["--config", "nope.yml"], "nope.yml"),
+    ):
+        for command in (["send", "t"], ["tail"], ["token", "list"], ["destination", "test", "x"]):
+            result = typed(*command, *arguments, ALERTD_TOKEN="x")  # noqa: S106 - no secret
+            assert result.exit_code == 1, arguments
+            assert words in result.stderr
+            assert result.stderr.startswith("alertd: ")
+            assert "Traceback" not in result.stderr
+    missing = typed("token", "list")
+    assert missing.exit_code == 1
+    assert "state/admin.token" in missing.stderr
+
+
+def test_a_refused_token_is_said_with_its_origin(stage: Stage, folder: Path) -> None:
+    """401 and 403 say where the token came from."""
+    result = stage.typed("token", "list", who="wrong")
+    assert result.exit_code == 1
+    assert "(the token is from ALERTD_TOKEN)" in result.stderr
+    (folder / "mine").write_text("secret-viewer\n")
+    result = typed("token", "list", "--url", stage.url, "--token-file", "mine")
+    assert "Forbidden (403)" in result.stderr
+    assert "(the token is from mine)" in result.stderr
+
+
+@pytest.mark.parametrize("command", [["send", "t"], ["tail"], ["token", "list"], ["destination", "test", "x"]])
+@pytest.mark.parametrize("kind", ["html", "redirect", "empty", "json", "error"])
+def test_what_is_not_alertd_is_said(kind: str, command: list[str]) -> None:
+    """Another web server at the address is named as what it is; redirects are not followed."""
+    answers = {
+        "html": lambda: web.Response(text="<h1>hello</h1>", content_type="text/html"),
+        "redirect": lambda: web.Response(status=302, headers={"Location": "http://127.0.0.1:1/login"}),
+        "empty": web.Response,
+        "json": lambda: web.json_response({"hello": "world"}),
+        "error": lambda: web.Response(status=502, text="Bad \x1b[31mGateway"),
+    }
+
+    async def answer(request: web.Request) -> web.Response:
+        return answers[kind]()
+
+    app = web.Application()
+    app.router.add_route("*", "/{rest:.*}", answer)
+    with answering(app) as stage:
+        result = stage.typed(*command)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("alertd: ")
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert "\x1b" not in result.stderr
+
+
+def test_check_names_everything_that_is_wrong(folder: Path) -> None:
+    """All errors at once, with file and line; 1. A good file is counted; 0."""
+    (folder / "bad.yml").write_text("server: {listen: nonsense}\nstor: {}\n")
+    result = typed("check", "bad.yml")
+    assert result.exit_code == 1
+    assert "bad.yml:1: server.listen" in result.stderr
+    assert "bad.yml:2: stor" in result.stderr
+    shown = json.loads(typed("check", "bad.yml", "--json").stdout)
+    assert (shown["valid"], [p["line"] for p in shown["problems"]]) == (False, [1, 2])
+    (folder / "good.yml").write_text("")
+    assert typed("check", "good.yml").stdout.startswith("good.yml: valid (0 channels")
+    assert json.loads(typed("check", "good.yml", "--json").stdout)["valid"] is True
+    assert typed("check", "none.yml").exit_code == 1
+    assert typed("check", str(folder)).exit_code == 1
+
+
+def test_the_store_is_made_copied_and_not_overwritten() -> None:
+    """`migrate` makes a store, `backup` copies it to a new file, and refuses one that exists or a store that does not."""
+    assert typed("backup", "copy.db").exit_code == 1
+    assert typed("migrate").stdout == "state/alertd.db: up to date\n"
+    assert json.loads(typed("migrate", "--json").stdout)["migrated"] is True
+    done = json.loads(typed("backup", "copy.db", "--json").stdout)
+    assert (done["file"], done["size_bytes"] > 0) == ("copy.db", True)
+    again = typed("backup", "copy.db")
+    assert (again.exit_code, again.stderr) == (1, "alertd: copy.db exists already\n")
+    assert typed("backup", "nowhere/copy.db").exit_code == 1
+
+
+def test_lines_of_tail_name_what_happened() -> None:
+    """A verdict names type, subscription and event, a delivery its destination, outcome and reason."""
+    verdict = {"type": "t", "subscription": "s", "verdict": "cooldown", "event_id": "e1"}
+    assert line_of("verdict", verdict) == "verdict   t  s: cooldown  (e1)"
+    delivery = {
+        "type": "t",
+        "destination": "d",
+        "outcome": "rejected",
+        "status": 404,
+        "detail": "x",
+        "delivery": "dlv_1",
+    }
+    assert line_of("delivery", delivery) == "delivery  t  d: rejected  404  x  (dlv_1)"
+    assert line_of("dropped", {"entries": 5}) == "dropped  entries=5"
+
+
+def test_usage_is_2_and_help_is_0() -> None:
+    """No command, an unknown one, a missing argument: 2; help: 0, under both names."""
+    for wrong in ([], ["nope"], ["token"], ["token", "create"], ["backup"], ["destination"]):
+        assert typed(*wrong).exit_code == 2, wrong
+    for right in (["--help"], ["-h"], ["token", "-h"], ["destination", "test", "--help"]):
+        result = typed(*right)
+        assert (result.exit_code, result.stdout[:6]) == (0, "Usage:")

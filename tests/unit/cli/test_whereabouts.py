@@ -1,0 +1,149 @@
+"""Finding the daemon, its store and its token; and the first screen, whose lines must find them again."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from alertd.api.bootstrap import FILE_NAME
+from alertd.cli import welcome as screen
+from alertd.cli.whereabouts import DEFAULT_LISTEN, DEFAULT_STORE, TOKEN_FILE, find_server, whereabouts
+from alertd.config.settings import Server, Store
+from alertd.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_defaults_are_those_of_the_settings() -> None:
+    """What is assumed without a file is what the daemon assumes."""
+    assert (Server().listen, Store().url, FILE_NAME) == (DEFAULT_LISTEN, DEFAULT_STORE, TOKEN_FILE)
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "expected"),
+    [
+        ("", {}, ("http://127.0.0.1:8080", "state/alertd.db")),
+        ("server: {listen: '0.0.0.0:99'}", {}, ("http://127.0.0.1:99", "state/alertd.db")),
+        ("server: {listen: '[::]:99'}", {}, ("http://[::1]:99", "state/alertd.db")),
+        ("server: {listen: 'box:1'}\nstore: {url: 'sqlite:////a/b.db'}", {}, ("http://box:1", "/a/b.db")),
+        ("server: {listen: 'box:${PORT}'}", {"PORT": "7"}, ("http://box:7", "state/alertd.db")),
+        ("server: {listen: 'box:1'}", {"ALERTD_SERVER__LISTEN": "host:2"}, ("http://host:2", "state/alertd.db")),
+        ("server:\nstore:\n", {"ALERTD_STORE__URL": "sqlite:///x.db"}, ("http://127.0.0.1:8080", "x.db")),
+    ],
+)
+def test_the_configuration_says_where(
+    text: str, environ: dict[str, str], expected: tuple[str, str], folder: Path
+) -> None:
+    """Address and store are read as the daemon reads them; all interfaces become loopback."""
+    file = folder / "a.yml"
+    file.write_text(text)
+    found = whereabouts(file, environ)
+    assert (found.url, str(found.store)) == expected
+
+
+def test_secrets_of_the_daemon_are_not_needed(folder: Path) -> None:
+    """A configuration whose secrets are set only for the daemon still says where it is."""
+    file = folder / "a.yml"
+    file.write_text('server: {listen: "127.0.0.1:99"}\nmail: {password: "${UNSET_PASSWORD}"}\n')
+    assert whereabouts(file, {}).port == 99
+
+
+@pytest.mark.parametrize(
+    "text", ["[", "- a", "server: 5", "server: {listen: x}", "store: {url: x}", "server: {listen: 5}"]
+)
+def test_what_is_wrong_about_the_two_is_told_in_full(text: str, folder: Path) -> None:
+    """A broken address, store or document is a ConfigError with its line."""
+    file = folder / "a.yml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        whereabouts(file, {})
+    assert "a.yml" in str(caught.value)
+
+
+PLACES = [
+    ("config/alertd.yml", "127.0.0.1:8080", "state/alertd.db"),
+    ("config/alertd.yml", "127.0.0.1:9999", "state/alertd.db"),
+    ("config/alertd.yml", "127.0.0.1:8080", "data/x y.db"),
+    ("other/my config.yml", "127.0.0.1:8080", "state/alertd.db"),
+    ("other/my config.yml", "127.0.0.1:9999", "data/x y.db"),
+    ("config/alertd.yml", "0.0.0.0:9999", "state/alertd.db"),
+]
+
+
+@pytest.mark.parametrize(("config", "listen", "store"), PLACES)
+@pytest.mark.parametrize("overridden", [False, True])
+def test_the_printed_line_finds_the_daemon(
+    config: str, listen: str, store: str, overridden: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Typed in a bare environment in the same folder, the line leads to this daemon's address and token."""
+    file = folder / config
+    file.parent.mkdir()
+    file.write_text("" if overridden else f"server: {{listen: '{listen}'}}\nstore: {{url: 'sqlite:///{store}'}}\n")
+    own = (
+        whereabouts(file, {})
+        if not overridden
+        else whereabouts(file, {"ALERTD_SERVER__LISTEN": listen, "ALERTD_STORE__URL": f"sqlite:///{store}"})
+    )
+    token_file = folder / own.token_file
+    token_file.parent.mkdir(exist_ok=True)
+    token_file.write_text("secret\n")
+    monkeypatch.setattr(sys, "argv", [str(folder / "bin/alertd")])
+    text = screen.welcome(own.store, (folder / config).relative_to(folder), f"http://{listen}", None)
+    [line] = [line for line in text.splitlines() if " send " in line]
+    words = shlex.split(line)
+    assert words[:3] == ["bin/alertd", "send", "run:failed"]
+
+    def option(name: str) -> str | None:
+        return words[words.index(name) + 1] if name in words else None
+
+    given = [option("--config"), option("--token-file")]
+    paths = [folder / path if path else None for path in given]
+    url, token, _ = find_server(option("--url"), *paths)
+    assert (url, token) == (own.url, "secret")
+    if not listen.endswith("8080"):
+        assert option("--url") == own.url
+    [curl] = [line for line in text.splitlines() if line.startswith("curl ")]
+    assert curl.endswith(f" {own.url}/api/v1/events")
+
+
+def test_a_free_port_is_printed_and_asked_for(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With port 0 the printed line says the true address, and a command without it says that it must be told."""
+    (folder / "config").mkdir()
+    (folder / "config/alertd.yml").write_text("server: {listen: '127.0.0.1:0'}\n")
+    (folder / "state").mkdir()
+    (folder / "state/admin.token").write_text("secret\n")
+    text = screen.welcome(whereabouts(None, {}).store, None, "http://127.0.0.1:4321", None)
+    assert '--message "Run 17 failed" --url http://127.0.0.1:4321\n' in text
+    with pytest.raises(Exception, match=r"^1?$"):
+        find_server(None, None, None)
+    assert "any free port" in capsys.readouterr().err
+
+
+def test_without_a_first_token_the_screen_says_what_is_missing(folder: Path) -> None:
+    """Where all tokens are provisioned there is no token file: no curl line that cannot work, but a word."""
+    text = screen.welcome(folder / "a.db", None, "http://127.0.0.1:8080", None)
+    assert "curl" not in text
+    assert "ALERTD_TOKEN" in text
+
+
+def test_the_program_is_named_so_that_a_shell_finds_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its name when installed on the path, else by a path with a slash; never by a name that other shells lack."""
+    there = folder / "bin" / "alertd"
+    there.parent.mkdir()
+    there.touch(mode=0o755)
+    monkeypatch.setattr(sys, "argv", [str(there)])
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert screen.program() == "bin/alertd"
+    monkeypatch.setenv("PATH", str(there.parent))
+    assert screen.program() == "alertd"
+    monkeypatch.setattr(sys, "prefix", str(folder))
+    assert screen.program() == "bin/alertd"
+    monkeypatch.chdir(there.parent)
+    assert screen.program() == "./alertd"
+    monkeypatch.chdir("/")
+    monkeypatch.setattr(sys, "argv", [str(there)])
+    assert screen.program() == shlex.quote(str(there).removeprefix("/"))

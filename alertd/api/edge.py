@@ -54,7 +54,9 @@ def make_edge(authenticator: Authenticator, metrics: Metrics) -> Middleware:
             if error.status < 400:  # noqa: PLR2004 - redirects pass
                 raise
             return _of_http(request, error)
-        except Exception:  # noqa: BLE001 - the boundary of a request; logged once here
+        except Exception as error:  # noqa: BLE001 - the boundary of a request; logged once here
+            if isinstance(error, ConnectionError) and request.transport is None:
+                return problem(400, "the client left")  # which nobody hears
             _log.exception("request.failed", method=request.method, path=request.path)
             return problem(500, "something went wrong here; the log says what")
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from typing_extensions import override
 
 from alertd.api.destinations import Destinations
 from alertd.api.edge import make_edge
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 KEEPALIVE_SECONDS: Final = 75
 """How long a connection may stay silent, or take to send a request's head."""
+LINGER_SECONDS: Final = 2
+"""How long a client that was answered before its body was there may go on sending, so that it reads the answer."""
 REQUESTS_SECONDS: Final = 5
 """How long requests in the air may take to finish when the server stops."""
 
@@ -37,15 +42,31 @@ def build(
     return app
 
 
+class _OwnFaults(logging.Filter):
+    """Keeps out of the log what clients get wrong: who sends garbage is answered 400 and must not fill the disk."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether the record may be shown."""
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+_own_faults = _OwnFaults()
+
+
 class HttpServer:
     """One listener. `started` is set when it listens, and `port` is then the true one."""
 
     name = "http"
 
     def __init__(self, app: web.Application, host: str, port: int) -> None:
+        logger = logging.getLogger("alertd.http")
+        logger.addFilter(_own_faults)
         self._runner = web.AppRunner(
             app,
+            logger=logger,
             access_log=None,
+            lingering_time=LINGER_SECONDS,
             auto_decompress=False,
             keepalive_timeout=KEEPALIVE_SECONDS,
             shutdown_timeout=REQUESTS_SECONDS,

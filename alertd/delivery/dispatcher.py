@@ -198,7 +198,7 @@ class Dispatcher:
             state = await self._store.cancel(delivery_id, reason)
         finally:
             barred.discard(delivery_id)
-            for each in self._lanes.values():
+            for each in self._all_lanes():
                 each.withdrawn(delivery_id, final=state is not None and state.final)
         if state is not DeliveryState.CANCELLED:
             raise ConflictError(f"the delivery is {state.word}")
@@ -209,7 +209,7 @@ class Dispatcher:
     def _withdraw(self, delivery_id: int) -> Lane | None:
         if delivery_id in self._around.flying or delivery_id in self._around.barred:
             raise ConflictError("the delivery is in flight")
-        for lane in (*self._lanes.values(), *self._removals.lanes()):
+        for lane in self._all_lanes():
             if delivery_id in lane.backlog.held:
                 if not lane.backlog.withdraw(delivery_id):
                     raise ConflictError("the delivery's last attempt is being stored")
@@ -322,7 +322,10 @@ class Dispatcher:
         self._wake.set()
 
     def _workers(self) -> set[asyncio.Task[None]]:
-        return {task for lane in (*self._lanes.values(), *self._removals.lanes()) for task in lane.workers}
+        return {task for lane in self._all_lanes() for task in lane.workers}
+
+    def _all_lanes(self) -> tuple[Lane, ...]:
+        return (*self._lanes.values(), *self._removals.lanes())
 
     async def _drain(self) -> None:
         workers = self._workers()
@@ -340,7 +343,9 @@ class Dispatcher:
         lost = await self._outcomes.close(FLUSH_SECONDS)
         if lost:
             _log.error(
-                "outcomes.lost", attempts=lost, consequence="these deliveries are attempted again after a restart"
+                "outcomes.lost",
+                attempts=lost,
+                consequence="these deliveries are attempted again after a restart",
             )
         await self._states.close(FLUSH_SECONDS)
         self._removals.stop()
@@ -399,7 +404,11 @@ class Dispatcher:
         if count:
             lane.meters.ended(DeliveryState.DEAD, count)
             _log.warning(
-                "deliveries.expired", workspace=spec.workspace, destination=spec.name, deliveries=count, reason=GAVE_UP
+                "deliveries.expired",
+                workspace=spec.workspace,
+                destination=spec.name,
+                deliveries=count,
+                reason=GAVE_UP,
             )
 
 

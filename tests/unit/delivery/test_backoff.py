@@ -41,7 +41,10 @@ def test_the_wait_lies_between_nothing_and_the_ceiling(retry: RetryOptions, fail
 
 @given(retries, st.integers(1, 100), chances, st.floats(0, 1e7))
 def test_retry_after_is_never_shortened_but_by_its_own_bound(
-    retry: RetryOptions, failures: int, chance: float, asked: float
+    retry: RetryOptions,
+    failures: int,
+    chance: float,
+    asked: float,
 ) -> None:
     """The next attempt comes after the longer of schedule and Retry-After, even above `max_seconds`."""
     honoured = honoured_seconds(asked, retry)

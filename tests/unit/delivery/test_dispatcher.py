@@ -304,6 +304,21 @@ async def test_a_cancelled_delivery_is_not_sent(world: World) -> None:
     assert world.sample("alertd_deliveries_total", **WHERE, state="cancelled") == 2
 
 
+async def test_a_lane_that_is_removed_during_a_cancel_still_ends(world: World) -> None:
+    """The delivery that was being cancelled does not hold the removal for ever."""
+    world.store.delay = lambda: 0.05
+    hook = Scripted(seconds=1)
+    await world.start(world.spec(hook, concurrency=1))
+    _, second = world.offer(2)
+    await until(lambda: hook.sent)
+    cancelling = asyncio.ensure_future(world.dispatcher.cancel(second.id))
+    await passes(0.01)
+    await world.dispatcher.apply([], NAMING)
+    await cancelling
+    await world.all_final()
+    await until(lambda: hook.closed, 5)
+
+
 async def test_what_is_in_flight_or_final_cannot_be_cancelled(world: World) -> None:
     """A conflict; and what does not exist is not found."""
     hook = Scripted(seconds=1)
@@ -329,7 +344,7 @@ async def test_a_cancel_that_failed_changes_nothing(world: World) -> None:
     """The delivery goes out when the disk has room again."""
     hook = Scripted(seconds=1)
     await world.start(world.spec(hook, concurrency=1))
-    first, second = world.offer(2)
+    _, second = world.offer(2)
     await until(lambda: hook.sent)
     world.store.unavailable = True
     with pytest.raises(StoreUnavailableError):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from alertd.delivery.judgement import judge_failure
-from alertd.model.delivery import Delivery, DeliveryState, Outcome, OutcomeKind
+from alertd.model.delivery import Attempt, Delivery, DeliveryState, Outcome, OutcomeKind
 from alertd.model.destination import RetryOptions
 from alertd.model.ids import first_of
 
 BORN = 1_800_000_000_000
 
 
-def judge(kind: OutcomeKind, *, attempts: int = 0, age_ms: int = 0, created: int = 0, **retry: object) -> object:
+def judge(kind: OutcomeKind, *, attempts: int = 0, age_ms: int = 0, created: int = 0, **retry: object) -> Attempt:
     """Judge one attempt of a delivery born at BORN."""
     delivery = Delivery(first_of(BORN) + 1, first_of(BORN), 1, 7, 8, attempts, BORN, "t", b"{}", created_at_ms=created)
     made = RetryOptions.model_validate(retry)

@@ -183,7 +183,8 @@ async def test_one_probe_at_a_time(world: World) -> None:
     world.offer(100)
     await until(lambda: len(hook.sent) == 2)
     await world.dispatcher.apply(
-        [world.spec(hook, failures=1, concurrency=8, cool_seconds=5)], world.dispatcher._around.naming
+        [world.spec(hook, failures=1, concurrency=8, cool_seconds=5)],
+        world.dispatcher._around.naming,
     )
     hook.flying_most = 0
     await passes(60)

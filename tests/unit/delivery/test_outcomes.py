@@ -23,6 +23,7 @@ class Owner:
         self.ids: list[int] = []
 
     def stored(self, attempts: Sequence[Attempt]) -> None:
+        """Remember."""
         self.ids.extend(attempt.delivery_id for attempt in attempts)
 
 
@@ -36,6 +37,7 @@ class Fixture:
         self.owner = Owner()
 
     def add(self, *numbers: int) -> None:
+        """Add one attempt for each number."""
         for number in numbers:
             self.store.add(Delivery(number, number, 1, 7, 8, 0, 0, "t", b"{}"))
             self.log.add(Attempt(number, 1, 0, 1, DELIVERED, DeliveryState.DELIVERED), self.owner)

@@ -1,4 +1,5 @@
 """A small world for lanes: a store in memory, scripted destinations, and a loop whose time runs only when all wait."""
+# ruff: noqa: D102 - the fakes obey protocols that say it
 
 from __future__ import annotations
 
@@ -8,6 +9,8 @@ import selectors
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
 
 from alertd.delivery.dispatcher import Dispatcher
 from alertd.delivery.hub import Hub
@@ -21,7 +24,9 @@ from alertd.model.ids import IdSource, milliseconds
 from alertd.store.base import DestinationState, Due
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
+
+    from pydantic import BaseModel
 
     from alertd.destinations.base import Message
     from alertd.model.delivery import Attempt
@@ -35,11 +40,12 @@ GONE = Outcome(OutcomeKind.GONE, 410, "returned 410")
 OK = DELIVERED
 
 
-class _JumpingSelector(selectors.DefaultSelector):  # type: ignore[misc,valid-type]
+class _JumpingSelector(selectors.DefaultSelector):
     """Waits for nothing: where the loop would wait, its time jumps."""
 
     loop: SimulatedLoop
 
+    @override
     def select(self, timeout: float | None = None) -> Any:
         ready = super().select(0)
         if not ready and timeout is None:
@@ -60,6 +66,7 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         selector.loop = self
         super().__init__(selector)
 
+    @override
     def time(self) -> float:
         return self.now
 
@@ -194,7 +201,11 @@ class FakeStore:
         if not self.rows[delivery_id].state.final:
             raise ConflictError
         again = replace(
-            self.rows[delivery_id].delivery, id=new_id, replay_of=delivery_id, attempts=0, next_at_ms=now_ms
+            self.rows[delivery_id].delivery,
+            id=new_id,
+            replay_of=delivery_id,
+            attempts=0,
+            next_at_ms=now_ms,
         )
         self.add(again)
         return replace(again)
@@ -262,7 +273,7 @@ class Scripted:
 
 def options(**given: Any) -> DeliveryOptions:
     """Options by field name, whichever group they belong to."""
-    groups = {"queue": QueueOptions, "retry": RetryOptions, "breaker": BreakerOptions}
+    groups: dict[str, type[BaseModel]] = {"queue": QueueOptions, "retry": RetryOptions, "breaker": BreakerOptions}
     made: dict[str, Any] = {}
     for name, model in groups.items():
         made[name] = model(**{key: value for key, value in given.items() if key in model.model_fields})

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.bench import Bench, Size
 from benchmarks.report import machine, print_lines, print_runs
-from benchmarks.rows import singles, throughput
+from benchmarks.rows import footprint, isolation, latency, restart, singles, stores, throughput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 
 ROWS: dict[str, Callable[[Bench], Result]] = {
     "http_singles": singles.run,
+    "latency": latency.run,
+    "isolation": isolation.run,
+    "backlog": stores.backlog,
+    "history": stores.history,
+    "restart": restart.run,
+    "disk": footprint.disk,
+    "idle": footprint.idle,
 }
 NAMES = [*throughput.PARTS, *ROWS]
 TOGETHER = "throughput"
@@ -46,8 +53,8 @@ def main() -> int:
             begun = time.monotonic()
             try:
                 found[name] = row(bench)
-            except RuntimeError as error:
-                errors[name] = str(error)
+            except Exception as error:  # noqa: BLE001 - the boundary of a row: the others are measured all the same
+                errors[name] = repr(error) if not isinstance(error, RuntimeError) else str(error)
                 print(f"  could not be measured: {error}", file=sys.stderr)
             print(f"  {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
     _tell(found, errors)

@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import socket
+import statistics
 import sys
 import tempfile
 import time
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 0.02
 STALL_SECONDS = 60.0
+KAFKA_TO_WEBHOOK = "Kafka -> webhook"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class Bench:
         self._stack = contextlib.ExitStack()
         self._numbers = itertools.count(1)
         self._topics: dict[tuple[Any, ...], str] = {}
+        self._rates: list[float] = []
         self._scratch = scratch
         self.folder: Path
         self.sink: Sink
@@ -137,10 +140,23 @@ class Bench:
         """Give a seed that was not used yet, for other ids."""
         return next(self._numbers)
 
+    def say(self, text: str) -> None:
+        """Tell whoever waits what is going on."""
+        print(f"  {text}", file=sys.stderr, flush=True)
+
+    def half_load(self) -> float:
+        """Give half the rate that the daemon reached from Kafka to webhooks in this run, measured now if need be."""
+        if not self._rates:
+            count = self.size.events
+            self.note(self.ours(KAFKA_TO_WEBHOOK, Rules(), self.filled_topic(count), count))
+        return statistics.median(self._rates) / 2
+
     def note(self, run: Run) -> None:
-        """Tell whoever waits how a run went."""
+        """Tell whoever waits how a run went, and remember the rate that half load is half of."""
+        if run.subject == KAFKA_TO_WEBHOOK:
+            self._rates.append(run.rate)
         cpu = ", ".join(f"{name} {value:.1f}" for name, value in run.cpu_us.items())
-        print(f"  {run.subject:36} {run.rate:10,.0f}/s   CPU us: {cpu}", file=sys.stderr, flush=True)
+        self.say(f"{run.subject:36} {run.rate:10,.0f}/s   CPU us: {cpu}")
 
     @staticmethod
     def wall_offset_ns() -> int:
@@ -179,7 +195,10 @@ class Bench:
             yield process
 
     def config(self, folder: Path, rules: Rules, topic: str | None = None, **more: Any) -> dict[str, Any]:
-        """Write a daemon's configuration; with a topic it reads Kafka in a group of its own."""
+        """Write a daemon's configuration; with a topic it reads Kafka in a group of its own.
+
+        `more`: `store_file` and `retention_days` of the store, or whole top-level sections.
+        """
         kafka = None
         if topic is not None:
             kafka = {
@@ -187,10 +206,11 @@ class Bench:
                 "group_id": self.name("group"),
                 "topics": [{"name": topic}],
             }
-        store = more.pop("store_file", folder / "alertd.db")
-        return configuration(
-            rules, sink=self.sink.address, tarpit=self.sink.tarpit, store=str(store), kafka=kafka, **more
-        )
+        file = more.pop("store_file", folder / "alertd.db")
+        store = {"url": f"sqlite:///{file}"}
+        if "retention_days" in more:
+            store["retention_days"] = more.pop("retention_days")
+        return configuration(rules, sink=self.sink.address, tarpit=self.sink.tarpit, store=store, kafka=kafka, **more)
 
     def daemon(self, rules: Rules, topic: str | None = None, **more: Any) -> Daemon:
         """Prepare a daemon in a folder of its own."""

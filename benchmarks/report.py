@@ -75,7 +75,7 @@ def print_lines(lines: Iterable[Line]) -> None:
         between = f"{_number(spread.low)} .. {_number(spread.high)}"
         sign = ">=" if line.sense == "least" else "<="
         must = f"{sign} {line.limit:g}" if line.limit is not None else ""
-        what = line.what if line.unit == "x" else f"{line.what}, {line.unit}"
+        what = line.what if line.unit in {"x", ""} else f"{line.what}, {line.unit}"
         print(f"{line.row:36} {what:34} {_number(spread.median):>9}  {between:>19}  {must:>10}  {line.verdict}")
         if line.void:
             print(f"{'':36} void: {line.void}")

@@ -134,12 +134,12 @@ def _expression(kind: PatternKind, text: str) -> str:
 
 
 def configuration(
-    rules: Rules, *, sink: str, tarpit: str, store: str, kafka: dict[str, Any] | None = None, **more: Any
+    rules: Rules, *, sink: str, tarpit: str, store: dict[str, Any], kafka: dict[str, Any] | None = None, **more: Any
 ) -> dict[str, Any]:
-    """Write a whole configuration; `more` replaces top-level sections."""
+    """Write a whole configuration; `more` adds or replaces top-level sections."""
     base: dict[str, Any] = {
         "server": {"listen": "127.0.0.1:0"},
-        "store": {"url": f"sqlite:///{store}"},
+        "store": store,
         "egress": {"allow": ["127.0.0.0/8"]},
         "log": {"format": "json"},
         "tokens": [{"name": "loader", "role": "intake", "workspace": "default", "value": TOKEN}],

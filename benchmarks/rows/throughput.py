@@ -10,7 +10,7 @@ import json
 import shutil
 from typing import TYPE_CHECKING
 
-from benchmarks.bench import check_counts, rate_of
+from benchmarks.bench import KAFKA_TO_WEBHOOK, check_counts, rate_of
 from benchmarks.figures import Line, Result, Run
 from benchmarks.workload import Rules
 
@@ -29,7 +29,7 @@ GETMANY = "bare getmany"
 NAIVE = "naive"
 NAIVE_THOUSAND = "naive, 1,000 channels"
 NAIVE_MANY = "naive, 10,000 channels"
-KAFKA = "Kafka -> webhook"
+KAFKA = KAFKA_TO_WEBHOOK
 NO_IDS = "Kafka -> webhook, no ids"
 THOUSAND = "Kafka -> webhook, 1,000 channels"
 MANY = "Kafka -> webhook, 10,000 channels"

@@ -1,0 +1,173 @@
+"""What a great store costs: a backlog of a million deliveries at the start, and five million rows of history.
+
+The empty store and the great ones take the same events from Kafka in every round. With a backlog the deliveries that
+are timed are those of the backlog while the new events come in behind them: as many are stored, as many are delivered.
+A great store is made once and used by all rounds, each with a topic of its own.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+from alertd.model.ids import SEQUENCE_BITS
+from benchmarks.bench import rate_of
+from benchmarks.daemon import ask
+from benchmarks.figures import Line, Result, Run, ratios
+from benchmarks.rows.latency import paced
+from benchmarks.seed import DAY_MS, seed
+from benchmarks.workload import Rules
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchmarks.bench import Bench
+    from benchmarks.daemon import Daemon
+
+EMPTY = "empty store"
+BACKLOG = "great backlog at start"
+HISTORY = "long history"
+RETAINING = "long history, retention running"
+AGE_DAYS = 40.0
+RETENTION_DAYS = 30
+SETTLE_SECONDS = 0.5
+
+
+def backlog(bench: Bench) -> Result:
+    """Start on a million pending deliveries."""
+    result = Result()
+    store = _seeded(bench, bench.size.pending, pending=True)
+    idle_mb = _idle_mb(bench)
+    for number in range(bench.size.pairs):
+        for great in (False, True) if number % 2 == 0 else (True, False):
+            made = _backlog_run(bench, store) if great else _empty_run(bench)
+            bench.note(made)
+            result.runs.append(made)
+    title = f"{bench.size.pending:,} pending"
+    grown = [high - idle_mb for high in result.more(BACKLOG, "rss_mb")]
+    beyond = [a - b for a, b in zip(result.more(BACKLOG, "rss_mb"), result.more(EMPTY, "rss_mb"), strict=True)]
+    result.lines = [
+        Line(title, "first delivery after the start", result.more(BACKLOG, "first_ms"), "ms", 1000.0, "most"),
+        Line(title, "of the rate on an empty store", result.ratio(BACKLOG, EMPTY), limit=0.9),
+        Line(title, "peak memory beyond idle", grown, "MB", 100.0, "most"),
+        Line(title, "peak memory beyond an empty store", beyond, "MB"),
+    ]
+    shutil.rmtree(store.parent)
+    return result
+
+
+def history(bench: Bench) -> Result:
+    """Work beside a long history, kept and being deleted: first the rates, then the latencies at half load."""
+    result = Result()
+    store = _seeded(bench, bench.size.history, pending=False)
+    subjects = [
+        lambda: _empty_run(bench),
+        lambda: _history_run(bench, HISTORY, store, None),
+        lambda: _history_run(bench, RETAINING, store, RETENTION_DAYS),
+    ]
+    rate = bench.half_load()
+    paces = [
+        lambda: _paced_run(bench, f"{HISTORY}, paced", store, None, rate),
+        lambda: _paced_run(bench, f"{RETAINING}, paced", store, RETENTION_DAYS, rate),
+    ]
+    for calls in (subjects, paces):
+        for number in range(bench.size.pairs):
+            for call in calls if number % 2 == 0 else reversed(calls):
+                made = call()
+                bench.note(made)
+                result.runs.append(made)
+    title = f"{bench.size.history:,} events of history"
+    slow = ratios(result.more(f"{RETAINING}, paced", "p99"), result.more(f"{HISTORY}, paced", "p99"))
+    result.lines = [
+        Line(title, "of the rate on an empty store", result.ratio(HISTORY, EMPTY), limit=0.9),
+        Line(title, "retention running: of that rate", result.ratio(RETAINING, EMPTY), limit=0.8),
+        Line(title, "retention running: p99", slow, limit=2.0, sense="most"),
+        Line(title, "events deleted a second meanwhile", result.more(RETAINING, "deleted_per_second"), "/s"),
+        Line(title, "file size", [store.stat().st_size / 1e6], "MB"),
+    ]
+    shutil.rmtree(store.parent)
+    return result
+
+
+def _seeded(bench: Bench, count: int, *, pending: bool) -> Path:
+    """Let a daemon make and name a store, then fill it."""
+    begun = time.monotonic()
+    with bench.daemon(Rules()) as daemon:
+        daemon.stop()
+    seed(daemon.store, count, days_ago=0.01 if pending else AGE_DAYS, pending=pending)
+    bench.say(f"seeded {count:,} in {time.monotonic() - begun:.0f} s")
+    return daemon.store
+
+
+def _idle_mb(bench: Bench) -> float:
+    """Measure what a daemon with an empty store and nothing to do takes."""
+    with bench.daemon(Rules()) as daemon:
+        time.sleep(SETTLE_SECONDS)
+        return daemon.process.memory()
+
+
+def _empty_run(bench: Bench) -> Run:
+    count = bench.size.events
+    return bench.ours(EMPTY, Rules(), bench.filled_topic(count), count)
+
+
+def _backlog_run(bench: Bench, store: Path) -> Run:
+    """Deliver as much of the backlog as comes in new meanwhile."""
+    made, daemon = _great_run(bench, BACKLOG, store, {})
+    (left,) = daemon.ask("SELECT count(*) FROM delivery WHERE state < 2")
+    if left < bench.size.pending // 2:
+        raise RuntimeError(f"the backlog is down to {left}: it must last for all rounds")
+    return made
+
+
+def _history_run(bench: Bench, subject: str, store: Path, retention_days: int | None) -> Run:
+    before, began = _old_events(store), time.monotonic()
+    made, _ = _great_run(bench, subject, store, {"retention_days": retention_days})
+    gone = before - _old_events(store)
+    _check_retention(bench, gone, retention_days)
+    made.more["deleted_per_second"] = gone / (time.monotonic() - began)
+    return made
+
+
+def _paced_run(bench: Bench, subject: str, store: Path, retention_days: int | None, rate: float) -> Run:
+    bench.sink.tell("reset webhook")
+    before, topic = _old_events(store), bench.new_topic()
+    with bench.daemon(Rules(), topic, store_file=store, retention_days=retention_days) as daemon:
+        time.sleep(SETTLE_SECONDS)
+        made = paced(bench, subject, daemon.process, topic, rate)
+        daemon.stop()
+    shutil.rmtree(daemon.folder)
+    _check_retention(bench, before - _old_events(store), retention_days)
+    return made
+
+
+def _great_run(bench: Bench, subject: str, store: Path, settings: dict[str, int | None]) -> tuple[Run, Daemon]:
+    """Deliver as many events as come in; the store must have recorded what the receiver counted."""
+    count = bench.size.events
+    topic = bench.filled_topic(count, variant=bench.seed())
+    bench.sink.tell("reset webhook")
+    begun_ms = time.time_ns() // 1_000_000
+    with bench.daemon(Rules(), topic, store_file=store, **settings) as daemon:
+        stats, cpu = bench.wait_posts(daemon.process, count, bench.meter(daemon.process))
+        made = Run(subject, rate_of(stats), cpu, {"rss_mb": daemon.process.memory("VmHWM")})
+        made.more["first_ms"] = (stats["first_ns"] - daemon.started_ns) / 1e6
+        daemon.stop()
+    after = bench.sink.tell()
+    (delivered,) = daemon.ask(f"SELECT count(*) FROM delivery WHERE state = 2 AND started_at >= {begun_ms}")  # noqa: S608
+    if not delivered == after["posts"] == after["unique"] >= count:
+        raise RuntimeError(f"{delivered} deliveries are recorded, the receiver says {after}")
+    shutil.rmtree(daemon.folder)
+    return made, daemon
+
+
+def _old_events(store: Path) -> int:
+    before = (time.time_ns() // 1_000_000 - RETENTION_DAYS * DAY_MS) << SEQUENCE_BITS
+    found: int = ask(store, f"SELECT count(*) FROM event WHERE id < {before}")[0]  # noqa: S608 - a number
+    return found
+
+
+def _check_retention(bench: Bench, gone: int, retention_days: int | None) -> None:
+    """Deleting must have gone on during the whole run, or not at all."""
+    if bool(gone) != bool(retention_days):
+        raise RuntimeError(f"retention deleted {gone} events with retention_days={retention_days}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 
@@ -58,5 +59,10 @@ def utc(ms: int) -> datetime:
 
 def rfc3339(ms: int) -> str:
     """Write milliseconds since 1970 as RFC 3339 in UTC with milliseconds and `Z`."""
-    stamp = utc(ms).isoformat(timespec="milliseconds")
-    return stamp.removesuffix("+00:00") + "Z"
+    seconds, rest = divmod(ms, 1000)
+    return f"{_second(seconds)}.{rest:03d}Z"
+
+
+@lru_cache(256)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, tz=UTC).isoformat()[:19]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alertd.store.base import Batch
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from alertd.model.event import Event
     from alertd.store.base import Partition, RejectedRecord
@@ -36,9 +36,9 @@ class Submission:
     size: int
     done: asyncio.Future[list[Accepted]]
     partition: Partition | None = None
-    offsets: list[int] = field(default_factory=list)
+    offsets: Sequence[int] = ()
     next_offset: int = 0
-    rejected: list[RejectedRecord] = field(default_factory=list)
+    rejected: Sequence[RejectedRecord] = ()
 
 
 class BatchUnderWay:

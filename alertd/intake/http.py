@@ -78,7 +78,7 @@ class EventIntake:
     def _context(self, token: Token) -> Context:
         return Context(
             workspace=token.workspace or DEFAULT,
-            workspaces=frozenset(self._pipeline.ruleset.workspaces),
+            workspaces=self._pipeline.ruleset.workspaces.keys(),
             now_ms=self._clock.now_ms(),
             bounds=self._bounds,
             confined=token.workspace is not None,
@@ -94,8 +94,11 @@ class EventIntake:
         if length is not None and length > self._bounds.max_body_bytes:
             raise TooLargeError(f"the body has {length} bytes, the bound is {self._bounds.max_body_bytes}")
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            if request.content.is_eof():
                 body = await request.read()
+            else:
+                async with asyncio.timeout(BODY_SECONDS):
+                    body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             raise TooLargeError(f"the body is larger than {self._bounds.max_body_bytes} bytes") from None
         except TimeoutError:

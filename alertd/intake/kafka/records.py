@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from alertd.intake.kafka.options import Topic
-    from alertd.model.event import Bounds
+    from alertd.model.event import Bounds, Event
     from alertd.model.ids import IdSource
 
 REJECTED_BYTES_MAX: Final = 65_536
@@ -34,19 +34,21 @@ def read(
 ) -> Submission:
     """Turn one fetch of one partition into a submission; never raises for what the records hold."""
     context = Context(topic.workspace, now_ms, workspaces, bounds, confined=False)
-    made = Submission("kafka", [], 0, asyncio.get_running_loop().create_future(), partition)
+    events: list[Event] = []
+    offsets: list[int] = []
+    rejected: list[RejectedRecord] = []
+    size = 0
     for record in records:
         value = record.value or b""
-        made.size += len(value)
+        size += len(value)
         try:
-            event = decode_kafka(topic.format, record.headers, record.value, context)
+            events.append(decode_kafka(topic.format, record.headers, record.value, context))
         except DecodeError as error:
-            made.rejected.append(_rejected(ids.take(), topic.workspace, record, value, str(error)))
+            rejected.append(_rejected(ids.take(), topic.workspace, record, value, str(error)))
         else:
-            made.events.append(event)
-            made.offsets.append(record.offset)
-    made.next_offset = records[-1].offset + 1
-    return made
+            offsets.append(record.offset)
+    done = asyncio.get_running_loop().create_future()
+    return Submission("kafka", events, size, done, partition, offsets, records[-1].offset + 1, rejected)
 
 
 def _rejected(number: int, workspace: str, record: Any, value: bytes, reason: str) -> RejectedRecord:

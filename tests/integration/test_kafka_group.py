@@ -43,6 +43,7 @@ async def test_three_members_come_and_go_and_their_union_is_complete(kafka: Brok
 @pytest.mark.partitions(4)
 async def test_a_member_that_dies_loses_nothing(kafka: Broker, topic: str) -> None:
     """What a dead member had not committed its heir reads again; the dead one's own store is complete on its return."""
+    require(kafka, "static_membership")
     group = fresh_group()
     dying, heir, back = Ledger(), Ledger(), []
     async with Feeder(kafka) as feeder:

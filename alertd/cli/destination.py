@@ -19,16 +19,16 @@ def group() -> None:
 
 @app.command("test")
 def send_test(
-    name: Annotated[str, typer.Argument(help="The destination's name.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The destination's name.")],
     workspace: WorkspaceOption = "default",
     json: JsonOption = False,
     url: UrlOption = None,
     config: ConfigOption = None,
     token_file: TokenOption = None,
 ) -> None:
-    """Send a test message the way alerts go, and tell what came of it.
+    """Send a test message and tell what came of it.
 
-    Ends with 1 unless it was delivered. A disabled destination is tested all the same.
+    It goes the way that alerts go. The exit code is 1 unless it was delivered. A disabled destination is tested all the same.
     """
     from alertd.cli.client import Server, below, with_client
 

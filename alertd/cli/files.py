@@ -11,13 +11,14 @@ from alertd.cli.options import ConfigOption, JsonOption, fail, find_config, harm
 
 def check(
     file: Annotated[
-        Path | None, typer.Argument(help="The configuration file. Default: the one that `alertd run` would take.")
+        Path | None,
+        typer.Argument(metavar="FILE", help="The configuration file. Default: the one that `alertd run` would take."),
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Check a configuration: name every error at once, with its file, line and path.
+    """Name everything that is wrong in a configuration, at once.
 
-    Ends with 1 if there is any. Secrets are looked up, as they would be at the start, and never printed.
+    Each error comes with its file, line and path; if there is any, the exit code is 1. Secrets are looked up, as they would be at the start, and never printed.
     """
     from alertd.config.load import load_config
     from alertd.errors import ConfigError
@@ -48,9 +49,9 @@ def backup(
     json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Write a consistent copy of the store, while the daemon runs or not.
+    """Write a consistent copy of the store.
 
-    To restore it, stop the daemon and put the copy in the store's place.
+    The daemon may go on running. To restore the copy, stop the daemon and put it in the store's place.
     """
     from alertd.cli.whereabouts import find_here
     from alertd.errors import AlertdError
@@ -69,9 +70,9 @@ def backup(
 
 
 def migrate(json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Bring the store up to this version, making it when there is none.
+    """Bring the store up to this version.
 
-    `alertd run` does so by itself. The daemon must not be running.
+    A store that is not there is made. `alertd run` does both by itself; the daemon must not be running.
     """
     import asyncio
 

@@ -17,9 +17,12 @@ def send(
     ] = None,
     data: Annotated[str | None, typer.Option("--data", "-d", metavar="JSON", help="A JSON object.")] = None,
     severity: Annotated[
-        Severity | None, typer.Option("--severity", "-s", help="How bad it is (fatal: critical).")
+        Severity | None,
+        typer.Option("--severity", "-s", metavar="WORD", help="debug, info, warning, error or critical (or fatal)."),
     ] = None,
-    message: Annotated[str | None, typer.Option("--message", "-m", help="What happened, for people.")] = None,
+    message: Annotated[
+        str | None, typer.Option("--message", "-m", metavar="TEXT", help="What happened, for people.")
+    ] = None,
     project: Annotated[str | None, typer.Option("--project", "-p", metavar="NAME", help="Its project.")] = None,
     environment: Annotated[
         str | None, typer.Option("--environment", "-e", metavar="NAME", help="Its environment, e.g. prod.")
@@ -27,14 +30,20 @@ def send(
     workspace: Annotated[
         str | None, typer.Option("--workspace", "-w", metavar="NAME", help="Its workspace. Default: the token's own.")
     ] = None,
-    source: Annotated[str | None, typer.Option("--source", help="Who says so, e.g. backup-job.")] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", metavar="NAME", help="Who says so, e.g. backup-job.")
+    ] = None,
     key: Annotated[
-        str | None, typer.Option("--key", help="What it is about; cooldowns are kept per key. Default: the type.")
+        str | None,
+        typer.Option("--key", metavar="KEY", help="What it is about; cooldowns are kept per key. Default: the type."),
     ] = None,
     event_id: Annotated[
-        str | None, typer.Option("--id", help="Its id: a second event with the same does nothing. Default: made.")
+        str | None,
+        typer.Option("--id", metavar="ID", help="Its id: a second event with the same does nothing. Default: made."),
     ] = None,
-    time: Annotated[str | None, typer.Option("--time", help="When it happened (RFC 3339). Default: now.")] = None,
+    time: Annotated[
+        str | None, typer.Option("--time", metavar="TIME", help="When it happened (RFC 3339). Default: now.")
+    ] = None,
     link: Annotated[str | None, typer.Option("--link", metavar="URL", help="Where people can read more.")] = None,
     label: Annotated[
         list[str] | None, typer.Option("--label", "-l", metavar="NAME=VALUE", help="A label; may be repeated.")
@@ -44,9 +53,9 @@ def send(
     config: ConfigOption = None,
     token_file: TokenOption = None,
 ) -> None:
-    """Send one event, or those on standard input (NDJSON: one object a line), and wait until they are stored.
+    """Send one event, or many from standard input.
 
-    Prints the id of the event. Of many events, those before a line that is refused stay sent, and the line is named.
+    Waits until they are stored. One event: prints its id. Many: NDJSON, one JSON object a line; those before a line that is refused stay sent, and the line is named.
     A daemon that is busy is waited for, up to a minute.
     """
     from alertd.cli.client import Server, with_client

@@ -13,7 +13,7 @@ def tail(
     config: ConfigOption = None,
     token_file: TokenOption = None,
 ) -> None:
-    """Show verdicts and delivery attempts live, one line each.
+    """Show verdicts and attempts live, one line each.
 
     Ends with Ctrl-C, or when the daemon stops. It does not connect again by itself: what happened meanwhile would be
     missing without a word. The history has everything.

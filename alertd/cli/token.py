@@ -15,19 +15,20 @@ from alertd.cli.options import (
     say,
 )
 
-app = typer.Typer(no_args_is_help=True, help="Make, list and revoke the tokens that callers of the API show.")
+app = typer.Typer(no_args_is_help=True, help="Make, list and revoke tokens of the API.")
 Role = Literal["intake", "viewer", "operator", "admin"]
 
 
 @app.command("create")
 def create(
-    name: Annotated[str, typer.Argument(help="1 to 64 lower-case letters, digits, - and _.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="1 to 64 lower-case letters, digits, - and _.")],
     role: Annotated[
         Role,
         typer.Option(
             "--role",
-            help="What it may do. intake: only send events; viewer: read; operator: also send, test, replay, cancel; "
-            "admin: everything in the workspace.",
+            metavar="ROLE",
+            help="What it may do: intake (only send events), viewer (read), operator (also send, test, replay, cancel) or "
+            "admin (everything in its workspace).",
         ),
     ],
     workspace: WorkspaceOption = "default",
@@ -36,7 +37,7 @@ def create(
     config: ConfigOption = None,
     token_file: TokenOption = None,
 ) -> None:
-    """Make a token and print its secret, which is shown only this once."""
+    """Make a token and print its secret, this once."""
     from alertd.cli.client import Server, below, with_client
 
     body = {"name": name, "role": role}
@@ -75,7 +76,7 @@ def list_tokens(
 
 @app.command("revoke")
 def revoke(
-    name: Annotated[str, typer.Argument(help="The token's name or id.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The token's name or id.")],
     workspace: WorkspaceOption = "default",
     json: JsonOption = False,
     url: UrlOption = None,

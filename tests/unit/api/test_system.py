@@ -50,7 +50,16 @@ async def test_ready_names_what_is_not() -> None:
     """200 when events are accepted, 503 with the condition that fails when not."""
     async with running() as call:
         assert await call("GET", "/-/ready", None) == (200, {"ready": True, "store": True, "intake": True})
+        call.bench.context.ready = lambda: {"store": True, "intake": False}
+        assert await call("GET", "/-/ready", None) == (503, {"ready": False, "store": True, "intake": False})
+
+
+async def test_a_store_that_recovered_is_ready() -> None:
+    """After a failed commit the store itself is asked, as there may be no next commit to tell."""
+    async with running() as call:
         call.bench.context.ready = lambda: {"store": False, "intake": True}
+        assert (await call("GET", "/-/ready", None))[0] == 200
+        await call.bench.store.close()
         assert await call("GET", "/-/ready", None) == (503, {"ready": False, "store": False, "intake": True})
 
 

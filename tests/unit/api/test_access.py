@@ -111,7 +111,8 @@ async def test_every_role_may_do_exactly_its_part() -> None:
     async with running() as call:
         for what, least in (reading | steering | minding).items():
             for who in ranks:
-                status, _ = await call(*what.split(" "), who)
+                method, path = what.split(" ")
+                status, _ = await call(method, path, who)
                 assert status == (200 if ranks.index(who) >= ranks.index(least) else 403), (what, who)
         for who in ranks:
             status, _ = await call("POST", "/api/v1/events", who, json={"type": "t"})

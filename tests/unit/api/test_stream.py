@@ -93,7 +93,7 @@ async def test_a_slow_client_holds_up_nobody_and_is_told_what_it_missed() -> Non
     async with running() as call, listening(call) as answer:
         for number in range(3000):
             call.bench.hub.publish("verdict", {"workspace": "default", "n": number})
-        heard = []
+        heard: list[tuple[str, Any]] = []
         while not heard or heard[-1][1].get("n") != 2999:
             heard.append(await entry(answer))
         missed = sum(item["entries"] for kind, item in heard if kind == "dropped")

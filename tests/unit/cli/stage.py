@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
     from aiohttp import web
-    from click.testing import Result
+    from typer.testing import Result
 
 __all__ = ["Stage", "answering", "serving", "typed"]
 

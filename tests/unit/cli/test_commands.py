@@ -13,6 +13,7 @@ from alertd.model.delivery import Outcome, OutcomeKind
 from tests.unit.cli.stage import Stage, answering, typed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -95,7 +96,7 @@ def test_a_refused_token_is_said_with_its_origin(stage: Stage, folder: Path) -> 
 @pytest.mark.parametrize("kind", ["html", "redirect", "empty", "json", "error"])
 def test_what_is_not_alertd_is_said(kind: str, command: list[str]) -> None:
     """Another web server at the address is named as what it is; redirects are not followed."""
-    answers = {
+    answers: dict[str, Callable[[], web.Response]] = {
         "html": lambda: web.Response(text="<h1>hello</h1>", content_type="text/html"),
         "redirect": lambda: web.Response(status=302, headers={"Location": "http://127.0.0.1:1/login"}),
         "empty": web.Response,

@@ -139,7 +139,7 @@ def test_bodies_too_large_for_the_daemon_are_halved() -> None:
 def test_a_busy_daemon_is_waited_for(status: int, words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """429 and 503 are tried again after Retry-After, and it is said."""
     waits: list[float] = []
-    monkeypatch.setattr(client.time, "sleep", waits.append)
+    monkeypatch.setattr("alertd.cli.client.time.sleep", waits.append)
     answers = ["3", "", None]
 
     async def post(request: web.Request) -> web.Response:
@@ -159,7 +159,7 @@ def test_a_busy_daemon_is_waited_for(status: int, words: list[str], monkeypatch:
 
 def test_patience_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A daemon that asks for more time than a minute in all is not waited for: its words, and 1."""
-    monkeypatch.setattr(client.time, "sleep", lambda seconds: pytest.fail("waited"))
+    monkeypatch.setattr("alertd.cli.client.time.sleep", lambda seconds: pytest.fail("waited"))
 
     async def post(request: web.Request) -> web.Response:
         problem = {"title": "Service Unavailable", "detail": "disk full"}

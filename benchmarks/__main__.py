@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import selfcheck
 from benchmarks.bench import Bench, Size
 from benchmarks.report import machine, print_lines, print_runs
-from benchmarks.rows import footprint, isolation, latency, restart, singles, stores, throughput
+from benchmarks.rows import footprint, isolation, latency, lookups, restart, singles, stores, throughput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 ROWS: dict[str, Callable[[Bench], Result]] = {
     "http_singles": singles.run,
+    "matching": lookups.run,
     "latency": latency.run,
     "isolation": isolation.run,
     "backlog": stores.backlog,
@@ -42,7 +44,7 @@ def main() -> int:
     size = Size.quick() if options.quick else Size.full()
     if options.pairs:
         size = replace(size, pairs=options.pairs)
-    rows = _rows(options.only or NAMES)
+    rows = {"self-check": selfcheck.run} if options.self_check else _rows(options.only or NAMES)
     found: dict[str, Result] = {}
     errors: dict[str, str] = {}
     with Bench(size, options.scratch) as bench:
@@ -74,6 +76,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", action="append", choices=NAMES, metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--quick", action="store_true", help="3 minutes: few pairs, short runs, small stores")
+    parser.add_argument(
+        "--self-check", action="store_true", help="measure the harness instead: a slowed daemon must show"
+    )
     parser.add_argument("--pairs", type=int, help="how many interleaved pairs (5; quick: 2)")
     parser.add_argument(
         "--scratch", type=Path, help="where stores are made; a real disk with 8 GB free (default: /tmp)"

@@ -86,6 +86,8 @@ def print_runs(runs: Iterable[Run]) -> None:
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.subject, []).append(run)
+    if not groups:
+        return
     heads = " ".join(f"{name:>8}" for name in PROCESSES)
     print(f"\n{'':36} {'a second':>9}  {'min .. max':>19}  core  CPU us per event: {heads}")
     for subject, own in groups.items():

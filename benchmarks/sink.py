@@ -57,10 +57,11 @@ class Tally:
         elif self.key == "event":
             start = body.find(EVENT_ID) + len(EVENT_ID)
             self.ids.add(body[start : start + UUID_LENGTH])
-        start = body.find(SENT) + len(SENT)
-        sent = body[start : start + SENT_DIGITS]
-        if sent != UNTIMED:
-            self.latencies.append(now - int(sent))
+        start = body.find(SENT)
+        if start >= 0:
+            sent = body[start + len(SENT) : start + len(SENT) + SENT_DIGITS]
+            if sent != UNTIMED:
+                self.latencies.append(now - int(sent))
 
     def stats(self) -> dict[str, Any]:
         """Say it all, but for the latencies."""

@@ -330,7 +330,7 @@ class Lane:
                 delivery.id, delivery.attempts + 1, started_ms, int(seconds * 1e6), outcome, _STATE_DELIVERED
             )
             self.last_success_ms = started_ms
-            around.metrics.event_to_delivery_seconds.observe((started_ms - created_ms(delivery)) / 1000 + seconds)
+            around.reached((started_ms - created_ms(delivery)) / 1000 + seconds)
             if self.rest.breaker.streak and self.rest.succeeded():
                 self._breaker_closed()
         else:

@@ -9,21 +9,22 @@ from alertd.model.delivery import DeliveryState, OutcomeKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from prometheus_client import Histogram
-
     from alertd.metrics import Metrics
     from alertd.model.delivery import Attempt
 
 
 class Meters:
-    """What one lane counts. Children of counters are made when first needed: an idle lane is cheap."""
+    """What one lane counts. Children of counters are made when first needed: an idle lane is cheap.
 
-    __slots__ = ("_attempts", "_deliveries", "_metrics", "_seconds", "_where")
+    `took` observes how long an attempt took, in seconds.
+    """
+
+    __slots__ = ("_attempts", "_deliveries", "_metrics", "_where", "took")
 
     def __init__(self, metrics: Metrics, workspace: str, name: str, depth: Callable[[], float]) -> None:
         self._metrics = metrics
         self._where = (workspace, name)
-        self._seconds: Histogram | None = None
+        self.took: Callable[[float], None] = self._took_first
         self._attempts = [0] * len(OutcomeKind)
         self._deliveries = [0] * len(DeliveryState)
         metrics.lane_depth.labels(*self._where).set_function(depth)
@@ -40,13 +41,6 @@ class Meters:
     def disabled(self, *, disabled: bool) -> None:
         """Show whether the destination takes nothing."""
         self._metrics.destination_disabled.labels(*self._where).set(disabled)
-
-    def took(self, seconds: float) -> None:
-        """Observe how long an attempt took."""
-        child = self._seconds
-        if child is None:
-            child = self._seconds = self._metrics.attempt_seconds.labels(*self._where)
-        child.observe(seconds)
 
     def stored(self, attempts: Sequence[Attempt]) -> None:
         """Count attempts that are stored, so that the counters agree with the history."""
@@ -72,3 +66,7 @@ class Meters:
         metrics = self._metrics
         for gauge in (metrics.lane_depth, metrics.lane_capacity, metrics.breaker_open, metrics.destination_disabled):
             gauge.remove(*self._where)
+
+    def _took_first(self, seconds: float) -> None:
+        self.took = self._metrics.attempt_seconds.labels(*self._where).observe
+        self.took(seconds)

@@ -21,15 +21,16 @@ if TYPE_CHECKING:
 class Surroundings:
     """What a lane sees of the rest.
 
-    Shapes: `flying` maps deliveries in flight to their destinations; `barred` are deliveries being cancelled; `ask`
-    queues a lane for a page of the store; `gone` tells that a destination wants nothing more, `paused` that its lane
-    rests longer; `close` closes a destination that is no longer used; `fail` ends the daemon (an
-    error of our own); `debug` logs successes too.
+    Shapes: `reached` observes the seconds from an event to its delivery; `flying` maps deliveries in flight to their
+    destinations; `barred` are deliveries being cancelled; `ask` queues a lane for a page of the store; `gone` tells
+    that a destination wants nothing more, `paused` that its lane rests longer; `close` closes a destination that is no
+    longer used; `fail` ends the daemon (an error of our own); `debug` logs successes too.
     """
 
     clock: Clock
     random: Callable[[], float]
     metrics: Metrics
+    reached: Callable[[float], None]
     hub: Hub
     outcomes: OutcomeLog
     naming: Naming

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -27,6 +28,7 @@ from multidict import CIMultiDict
 from typing_extensions import override
 
 from alertd.destinations.base import HttpAnswer, SendError
+from alertd.destinations.deadlines import Deadlines
 from alertd.destinations.faults import EgressRefusedError, send_error
 from alertd.destinations.guard import parse_url
 from alertd.model.delivery import ANSWER_MAX
@@ -92,15 +94,17 @@ class AiohttpSender:
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
         self._urls: dict[str, URL | str] = {}
-        self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
+        self._limits: dict[float, _Limits] = {}
 
     async def send(self, request: HttpRequest, timeout_seconds: float) -> HttpAnswer:
         """Send and return the answer (redirects are answers). Raises SendError."""
         url = self._urls.get(request.url) or self._check(request.url)
         if isinstance(url, str):
             raise SendError(f"egress refused: {url}", refused=True)
-        timeout = self._timeouts.get(timeout_seconds) or self._timeout(timeout_seconds)
+        limits = self._limits.get(timeout_seconds) or self._limit(timeout_seconds)
         body = _Body(request.body)
+        deadline = limits.deadlines.begin()
+        response, kept = None, bytearray()
         try:
             response = await (self._session or self._open()).request(
                 request.method,
@@ -108,11 +112,20 @@ class AiohttpSender:
                 data=body,
                 headers=request.headers,
                 allow_redirects=False,
-                timeout=timeout,
+                timeout=limits.connecting,
             )
-            return HttpAnswer(response.status, response.headers, await _first_bytes(response))
+            await _first_bytes(response, kept)
+            return HttpAnswer(response.status, response.headers, bytes(kept))
+        except asyncio.CancelledError:
+            if not deadline.was_it():
+                raise
+            if response is not None:
+                return HttpAnswer(response.status, response.headers, bytes(kept))
+            raise send_error(TimeoutError(), limits.words, written=body.written) from None
         except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:  # uvloop raises RuntimeError, too
-            raise send_error(error, timeout, written=body.written) from error
+            raise send_error(error, limits.words, written=body.written) from error
+        finally:
+            deadline.done = True
 
     async def close(self) -> None:
         """Close all connections; what is still under way fails. Twice is fine."""
@@ -153,10 +166,14 @@ class AiohttpSender:
         self._urls[text] = found
         return found
 
-    def _timeout(self, seconds: float) -> aiohttp.ClientTimeout:
-        connect = min(seconds, CONNECT_SECONDS)
-        made = aiohttp.ClientTimeout(total=seconds, connect=connect, sock_connect=connect)
-        self._timeouts[seconds] = made
+    def _limit(self, seconds: float) -> _Limits:
+        connect = CONNECT_SECONDS if seconds > CONNECT_SECONDS else None
+        made = _Limits(
+            aiohttp.ClientTimeout(total=None, connect=connect, sock_connect=connect),
+            aiohttp.ClientTimeout(total=seconds, connect=connect or seconds),
+            Deadlines(seconds),
+        )
+        self._limits[seconds] = made
         return made
 
     def _checked_socket(self, info: tuple[Any, Any, int, str, tuple[Any, ...]]) -> socket.socket:
@@ -165,6 +182,15 @@ class AiohttpSender:
         if not isinstance(address, CheckedAddress) and (reason := self._policy.check_address("", address)):
             raise EgressRefusedError(reason)
         return socket.socket(family, kind, protocol)
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """One time-out: what aiohttp is told of it, what is said of it, and the deadlines of the requests under it."""
+
+    connecting: aiohttp.ClientTimeout
+    words: aiohttp.ClientTimeout
+    deadlines: Deadlines
 
 
 class _GuardedResolver(AbstractResolver):
@@ -240,12 +266,11 @@ class _Body(Payload):
         self.written = True
 
 
-async def _first_bytes(response: aiohttp.ClientResponse) -> bytes:
-    """Read the first kilobyte, and give the connection back, or close it when more is to come."""
+async def _first_bytes(response: aiohttp.ClientResponse, kept: bytearray) -> None:
+    """Read the first kilobyte into `kept`, and give the connection back, or close it when more is to come."""
     content = response.content
     if content.at_eof():
-        return b""
-    kept = b""
+        return
     try:
         while len(kept) < ANSWER_MAX and (chunk := await content.read(ANSWER_MAX - len(kept))):
             kept += chunk
@@ -256,4 +281,3 @@ async def _first_bytes(response: aiohttp.ClientResponse) -> bytes:
     except BaseException:
         response.close()
         raise
-    return kept

@@ -10,6 +10,8 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from alertd.timings import Timings
+
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 _SIZES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
@@ -121,14 +123,13 @@ class Metrics:
             [*where, "outcome"],
             registry=own,
         )
-        self.attempt_seconds = Histogram(
-            "alertd_attempt_seconds", "How long attempts took.", where, buckets=_SECONDS, registry=own
-        )
-        self.event_to_delivery_seconds = Histogram(
+        self.attempt_seconds = Timings("alertd_attempt_seconds", "How long attempts took.", where, _SECONDS, own)
+        self.event_to_delivery_seconds = Timings(
             "alertd_event_to_delivery_seconds",
             "Time from an event's acceptance to the receiver's acceptance of its delivery, retries included.",
-            buckets=_SECONDS,
-            registry=own,
+            (),
+            _SECONDS,
+            own,
         )
         self.lane_depth = Gauge(
             "alertd_lane_depth", "Deliveries in a lane's memory: waiting or in flight.", where, registry=own

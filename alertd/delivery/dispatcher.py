@@ -95,7 +95,7 @@ class Dispatcher:
             clock=clock,
             random=random,
             metrics=metrics,
-            reached=metrics.event_to_delivery_seconds.observe,
+            reached=metrics.event_to_delivery_seconds.labels().observe,
             hub=hub,
             outcomes=self._outcomes,
             naming=Naming({}, str),

@@ -104,8 +104,9 @@ def _failing_matcher(subscription: CompiledSubscription, event: Event) -> int | 
 
 
 def _resting(subscription: CompiledSubscription, state: EngineState, event: Event, now_ms: int) -> int | None:
-    until = state.cooldowns.get(_cooldown_key(subscription, event), 0)
-    return until - now_ms if until > now_ms else None
+    remaining = state.cooldowns.get(_cooldown_key(subscription, event), 0) - now_ms
+    # No rest is longer than the cooldown: one that is was begun while the clock was ahead, or under a longer cooldown.
+    return remaining if 0 < remaining <= subscription.cooldown_ms else None
 
 
 def _cooldown_key(subscription: CompiledSubscription, event: Event) -> CooldownKey:

@@ -65,12 +65,14 @@ class Reader:
             return self._conn
 
     async def _connect(self) -> aiosqlite.Connection:
+        conn = aiosqlite.connect(
+            reader_uri(self._path), uri=True, isolation_level=None, timeout=self._options.busy_seconds
+        )
         try:
-            conn = await aiosqlite.connect(
-                reader_uri(self._path), uri=True, isolation_level=None, timeout=self._options.busy_seconds
-            )
+            await conn
             for pragma in reader_pragmas(self._options):
                 await conn.execute_fetchall(f"PRAGMA {pragma}")
-        except aiosqlite.Error as error:
-            raise translate(error) from error
+        except BaseException as error:
+            conn.stop()  # also when cancelled: its thread would keep the process from ending
+            raise (translate(error) if isinstance(error, aiosqlite.Error) else error) from error
         return conn

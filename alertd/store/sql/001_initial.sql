@@ -46,7 +46,7 @@ CREATE TABLE delivery (
 );
 
 -- The outbox: what is pending or retrying, by destination and due time.
-CREATE INDEX delivery_due ON delivery (destination_id, next_at, state) WHERE state < 2;
+CREATE INDEX delivery_due ON delivery (destination_id, next_at, id, state) WHERE state < 2;
 -- Dead and cancelled deliveries, which operators look for and which are rare.
 CREATE INDEX delivery_failed ON delivery (state) WHERE state > 2;
 -- Replays of an event's deliveries.

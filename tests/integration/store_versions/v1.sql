@@ -115,7 +115,7 @@ CREATE TABLE token (
     provisioned INTEGER NOT NULL
 );
 INSERT INTO "token" VALUES(1,'ci',0,'default',X'3131313131313131313131313131313131313131313131313131313131313131',1800000000000,0);
-CREATE INDEX delivery_due ON delivery (destination_id, next_at, state) WHERE state < 2;
+CREATE INDEX delivery_due ON delivery (destination_id, next_at, id, state) WHERE state < 2;
 CREATE INDEX delivery_failed ON delivery (state) WHERE state > 2;
 CREATE INDEX delivery_replay ON delivery (event_id, replay_of) WHERE replay_of IS NOT NULL;
 CREATE UNIQUE INDEX token_name ON token (coalesce(workspace, ''), name);

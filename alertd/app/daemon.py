@@ -29,7 +29,7 @@ from alertd.intake.kafka.service import KafkaIntake
 from alertd.intake.kafka.session import Session
 from alertd.log import configure_logging
 from alertd.metrics import Metrics
-from alertd.model.ids import IdSource
+from alertd.model.ids import IdSource, milliseconds
 from alertd.pipeline import Pipeline, QueueBounds
 from alertd.runtime import LoopLag, Signals, Stage, StopLimits, StopRequest, calm_collector, run_services
 from alertd.store.sqlite.store import open_sqlite
@@ -168,6 +168,7 @@ class Daemon:
         )
         self.pipeline.positions.update(await store.positions())
         self.pipeline.cooldowns.update(await store.cooldowns(clock.now_ms()))
+        await self._mend_clock()
         await self.dispatcher.apply(self.rules.lanes(config, ruleset), self.rules.naming(ruleset))
         limiter = rate_limit(config, clock)
         self.intake = EventIntake(self.pipeline, clock, self.metrics, config.intake.bounds, may_send, limiter)
@@ -178,6 +179,13 @@ class Daemon:
         )
         self.metrics.reload_success.set(1)
         self.metrics.ruleset_channels.set(ruleset.channel_count)
+
+    async def _mend_clock(self) -> None:
+        """When the store knows of times to come, the clock was ahead: what it put off is brought back."""
+        ahead_ms = milliseconds(await self.store.newest_number()) - self.clock.now_ms()
+        if ahead_ms > 0:
+            moved = await self.store.bring_back(self.clock.now_ms())
+            _log.warning("clock.was_ahead", seconds=ahead_ms / 1000, deliveries_brought_back=moved)
 
     # -- running --------------------------------------------------------------------------------------------------
 

@@ -241,6 +241,18 @@ class MemoryStore(MemoryNames):
         """The greatest number ever given."""
         return self._newest
 
+    async def bring_back(self, now_ms: int) -> int:
+        """Bring back what a clock that was ahead put off."""
+        self._write()
+        moved = 0
+        for kept in (kept for waiting in self._waiting.values() for kept in waiting.values()):
+            delivery = kept.delivery
+            began = max(milliseconds(delivery.id), kept.attempts[-1].started_at_ms if kept.attempts else 0)
+            if began > now_ms:
+                delivery.next_at_ms = now_ms + max(0, delivery.next_at_ms - began)
+                moved += 1
+        return moved
+
     async def retain(self, before_ms: int, limit: int) -> int:
         """Delete old events that are done with."""
         self._write()

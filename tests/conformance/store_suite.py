@@ -553,6 +553,20 @@ class StoreSuite:
         assert await store.retain(FAR_MS, 10) == 1
         assert await store.newest_number() == again.id
 
+    async def test_a_clock_that_was_ahead_puts_nothing_off(self, store: Store, make: Maker, clock: StillClock) -> None:
+        """What was made or attempted after now is due as long from now as it then was; all else stays as it is."""
+        early = (await make.stored(store)).deliveries[0]
+        true_ms = clock.ms
+        clock.ms += 86_400_000
+        fresh, retried = (await make.stored(store)).deliveries[0], (await make.stored(store)).deliveries[0]
+        later = replace(make.attempt(retried.id, 1, RETRYING), started_at_ms=clock.ms, next_at_ms=clock.ms + 7000)
+        await store.record([later])
+        assert await store.bring_back(true_ms + 10) == 2
+        due = await store.due(early.destination_id, true_ms + 10, 10, ())
+        assert {d.id: d.next_at_ms for d in due.deliveries} == {early.id: early.next_at_ms, fresh.id: true_ms + 10}
+        assert due.next_at_ms == true_ms + 7010
+        assert await store.bring_back(clock.ms + 10_000) == 0
+
     async def test_retain_takes_everything_of_an_old_event(self, store: Store, make: Maker, clock: StillClock) -> None:
         """Event, key, deliveries, replays and attempts go; younger events stay; the id is free again."""
         old, made = await make.stored(store, "old"), await make.stored(store)

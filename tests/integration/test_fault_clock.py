@@ -111,7 +111,6 @@ async def test_cooldowns_of_a_clock_that_was_ahead(tmp_path: Path, receiver: Rec
         assert await daemon.cooled() == "cooldown"
 
 
-@pytest.mark.xfail(strict=True, reason="due times that lie beyond any backoff are not brought back after a restart")
 async def test_deliveries_of_a_clock_that_was_ahead(tmp_path: Path, receiver: Receiver) -> None:
     """A delivery that was due a day ahead of the true time is not held back for a day once the clock is right again."""
     gate = Gate(status(503))

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 SLICE: Final = 250
 """How many events one transaction deletes at most."""
 
+_BRING_BACK: Final = """
+UPDATE delivery SET next_at = :now + max(0, next_at - max(id >> 20, coalesce(started_at, 0)))
+WHERE state < 2 AND max(id >> 20, coalesce(started_at, 0)) > :now
+"""
 _NEWEST: Final = """
 SELECT max(coalesce((SELECT max(id) FROM event), 0), coalesce((SELECT max(id) FROM delivery), 0),
            coalesce((SELECT max(id) FROM rejected), 0),
@@ -67,6 +71,10 @@ class Maintenance(Part):
         """The greatest number ever given to an event, a delivery or a rejected record."""
         row = await self.core.reads.row(_NEWEST)
         return int(row[0]) if row else 0
+
+    async def bring_back(self, now_ms: int) -> int:
+        """Make deliveries that were made or attempted after `now_ms` due as long from now as they then were."""
+        return await self.core.writer.run(lambda conn: conn.execute(_BRING_BACK, {"now": now_ms}).rowcount)
 
     async def retain(self, before_ms: int, limit: int) -> int:
         """Delete up to `limit` old events whose deliveries are all final, in slices of `SLICE` a transaction.

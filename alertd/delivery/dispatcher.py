@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from alertd.delivery.expiry import Expiry
 from alertd.delivery.feeder import Feeder
 from alertd.delivery.lane import Lane
 from alertd.delivery.naming import Naming
@@ -22,7 +23,7 @@ from alertd.delivery.snapshot import SWITCHED_OFF, LaneSnapshot, snapshot_of
 from alertd.delivery.spec import LaneSpec
 from alertd.delivery.states import StateKeeper
 from alertd.delivery.surroundings import Surroundings
-from alertd.errors import ConflictError, NotFoundError, StoreUnavailableError
+from alertd.errors import ConflictError, NotFoundError
 from alertd.model.delivery import DeliveryState, Outcome
 from alertd.store.base import DestinationState
 
@@ -49,9 +50,6 @@ FLUSH_SECONDS: Final = 1.25
 
 STATE_SECONDS: Final = 5.0
 """How long `enable` and `disable` wait for the store."""
-
-GAVE_UP: Final = "gave_up"
-"""Why a delivery is dead that waited longer than `give_up_after_seconds` for a destination that took nothing."""
 
 _log = structlog.get_logger("alertd.delivery")
 
@@ -90,6 +88,7 @@ class Dispatcher:
         self._outcomes = OutcomeLog(store, self._fail)
         self._feeder = Feeder(store, clock, self._fail)
         self._states = StateKeeper(store, self._state_of, self._fail)
+        self._expiry = Expiry(store, clock)
         self._removals = Removals(store, self._background)
         self._around = Surroundings(
             clock=clock,
@@ -374,6 +373,10 @@ class Dispatcher:
 
     # ------------------------------------------------------------------ what waited too long
 
+    async def sweep(self) -> None:
+        """Make dead what waited longer than `give_up_after_seconds` for a destination that takes nothing."""
+        await self._expiry.sweep(list(self._lanes.values()))
+
     async def _sweep_forever(self) -> None:
         try:
             while True:
@@ -381,36 +384,6 @@ class Dispatcher:
                 await self.sweep()
         except Exception as error:  # noqa: BLE001 - the boundary of this task; the dispatcher dies of it
             self._fail(error)
-
-    async def sweep(self) -> None:
-        """Make dead what waited longer than `give_up_after_seconds` for a destination that takes nothing."""
-        for lane in list(self._lanes.values()):
-            if not lane.enabled or lane.rest.breaker.opened:
-                try:
-                    await self._expire(lane)
-                except StoreUnavailableError as error:
-                    _log.warning("store.unavailable", waiting="sweep", detail=str(error))
-                    return
-
-    async def _expire(self, lane: Lane) -> None:
-        if not lane.seal():
-            return
-        spec = lane.spec
-        before_ms = self._clock.now_ms() - round(spec.options.retry.give_up_after_seconds * 1000)
-        try:
-            lane.backlog.drop_older(before_ms)
-            count = await self._store.expire(spec.destination_id, before_ms, GAVE_UP, frozenset(lane.backlog.held))
-        finally:
-            lane.unseal()
-        if count:
-            lane.meters.ended(DeliveryState.DEAD, count)
-            _log.warning(
-                "deliveries.expired",
-                workspace=spec.workspace,
-                destination=spec.name,
-                deliveries=count,
-                reason=GAVE_UP,
-            )
 
 
 async def _close(destination: OpenDestination) -> None:

@@ -11,6 +11,7 @@ import asyncio
 from math import inf
 from typing import TYPE_CHECKING, Final
 
+from alertd.delivery.alarm import Alarm
 from alertd.delivery.backlog import Backlog
 from alertd.delivery.backoff import honoured_seconds
 from alertd.delivery.endpoint import Endpoint
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
 YIELD_ATTEMPTS: Final = 8
 """A worker gives way to others after so many attempts, even when its destination answers without waiting."""
 
-TIMER_MIN_SECONDS: Final = 0.001
-TIMER_MAX_SECONDS: Final = 60.0
-"""A timer is never shorter (no spinning) nor longer (the wall clock may step forward meanwhile)."""
-
 PAGE_GAP_MS: Final = 100
 """Retries that become due one by one are read in pages at least so far apart."""
 
@@ -47,11 +44,11 @@ class Lane:
     """One destination's queue and workers. Asleep until `start`; `disabled_reason` is empty while it is enabled."""
 
     __slots__ = (
+        "_alarm",
         "_around",
         "_endpoint",
         "_running",
         "_sealed",
-        "_timer",
         "_waiters",
         "backlog",
         "disabled_at_ms",
@@ -82,7 +79,7 @@ class Lane:
         self._endpoint = Endpoint(spec.open, around.close)
         self._running = False
         self._sealed = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(self.pump)
         self._waiters: list[asyncio.Future[None]] = []
         self._show()
 
@@ -110,7 +107,7 @@ class Lane:
     def stop(self) -> None:
         """Begin nothing new; attempts in flight go on."""
         self._running = False
-        self._disarm()
+        self._alarm.clear()
 
     def retire(self) -> None:
         """Stop, and leave to the store all that is not in flight: the destination was removed."""
@@ -202,7 +199,7 @@ class Lane:
         else:
             self.backlog.end_page(None, asked_ms, ())
             if self._working():
-                self._arm(1.0)
+                self._alarm.set(1.0)
 
     def stored(self, attempts: Sequence[Attempt]) -> None:
         """Take note that these attempts are stored."""
@@ -223,7 +220,7 @@ class Lane:
             return
         wait = self._rest_seconds()
         if wait > 0:
-            self._arm(wait)
+            self._alarm.set(wait)
             return
         self._see_to_pages()
         options = self.spec.options.queue
@@ -248,7 +245,7 @@ class Lane:
         if backlog.next_due_ms is not None:
             wait_ms = max(backlog.next_due_ms, backlog.read_at_ms + PAGE_GAP_MS) - self._around.clock.now_ms()
             if wait_ms > 0:
-                self._arm(wait_ms / 1000)
+                self._alarm.set(wait_ms / 1000)
             else:
                 backlog.became_due()
         if backlog.unseen and not self._sealed and backlog.wants_page():
@@ -275,7 +272,7 @@ class Lane:
         if self.rest.bound or self._around.outcomes.full:
             wait = self._rest_seconds()
             if wait > 0:
-                self._arm(wait)
+                self._alarm.set(wait)
                 return None
         if backlog.unseen:
             self._see_to_pages()
@@ -375,7 +372,7 @@ class Lane:
         self.pump()
 
     def _rest_while_disabled(self) -> None:
-        self._disarm()
+        self._alarm.clear()
         self.backlog.drop_queue()
         self._show()
         self._settle()
@@ -399,24 +396,3 @@ class Lane:
             for waiter in waiters:
                 if not waiter.done():
                     waiter.set_result(None)
-
-    def _arm(self, seconds: float) -> None:
-        """Have the lane pumped after a while, or sooner if that is planned already; infinite: somebody else will."""
-        if seconds == inf:
-            return
-        loop = asyncio.get_running_loop()
-        seconds = min(max(seconds, TIMER_MIN_SECONDS), TIMER_MAX_SECONDS)
-        if self._timer is not None:
-            if self._timer.when() <= loop.time() + seconds:
-                return
-            self._timer.cancel()
-        self._timer = loop.call_later(seconds, self._ring)
-
-    def _ring(self) -> None:
-        self._timer = None
-        self.pump()
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None

@@ -85,7 +85,7 @@ async def test_an_idle_lane_costs_no_task_and_no_timer(world: World) -> None:
     await world.all_final()
     await passes(1)
     lane = world.lane()
-    assert (lane.workers, lane._timer) == (set(), None)
+    assert (lane.workers, lane._alarm._timer) == (set(), None)
 
 
 async def test_a_thousand_retries_need_one_timer(world: World) -> None:
@@ -95,7 +95,7 @@ async def test_a_thousand_retries_need_one_timer(world: World) -> None:
     world.offer(1000)
     await until(lambda: len(hook.sent) == 1000)
     await until(lambda: not world.lane().backlog.held)
-    assert world.lane()._timer is not None
+    assert world.lane()._alarm._timer is not None
     assert not world.lane().workers
     await world.all_final()
     assert len(world.store.pages) < 70

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 0.02
 STALL_SECONDS = 60.0
+JAVA_OPTIONS = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-Xshare:auto")
+"""The tests' broker is tuned to start fast, this one to run long."""
 KAFKA_TO_WEBHOOK = "Kafka -> webhook"
 
 
@@ -116,6 +118,7 @@ class Bench:
         self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
         self.sink = Sink(self._stack.enter_context(module("sink", self.cores.others, self.folder)))
         self.broker = _brokers().make_broker(self.folder / "broker")
+        self.broker.java_options = JAVA_OPTIONS
         self.broker.start()
         self._stack.callback(self.broker.stop)
         return self

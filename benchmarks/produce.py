@@ -41,8 +41,8 @@ async def pace(producer: Any, options: dict[str, Any]) -> dict[str, Any]:
     """Send so many events a second."""
     steady = Pace(options["rate"], options["seconds"], options["warm_up"])
     waiting, late = [], []
-    async for position, body, lag_ns in steady.events(options["seed"], options["projects"]):
-        waiting.append(await producer.send(options["topic"], body, partition=position % PARTITIONS))
+    async for burst, body, lag_ns in steady.events(options["seed"], options["projects"]):
+        waiting.append(await producer.send(options["topic"], body, partition=burst % PARTITIONS))
         late.append(lag_ns)
     await asyncio.gather(*waiting)
     return {"sent": steady.count, "timed": steady.timed, "late_p99_ms": lateness(late)}

@@ -9,6 +9,10 @@ from alertd.cli.options import ConfigOption, fail, find_config
 if TYPE_CHECKING:
     from alertd.config.settings import Config
 
+RESOLVER_THREADS = 64
+"""How many names may be looked up at once (libuv takes 4 unless told): a name server that does not answer for one
+destination must not keep the others' names waiting."""
+
 
 def run(config: ConfigOption = None) -> None:
     """Run the daemon in the foreground, until SIGTERM or Ctrl-C.
@@ -26,6 +30,7 @@ def run(config: ConfigOption = None) -> None:
     except ConfigError as error:
         fail(broken(error))
 
+    os.environ.setdefault("UV_THREADPOOL_SIZE", str(RESOLVER_THREADS))
     import uvloop
 
     from alertd.app.daemon import Launch, serve

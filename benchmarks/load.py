@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import httptools
 import uvloop
+from typing_extensions import override
 
 from benchmarks.pace import Pace, lateness
 from benchmarks.workload import TOKEN, events
@@ -74,11 +75,13 @@ class Connection(asyncio.Protocol):
         self._wait = 0.0
         self._parser = httptools.HttpResponseParser(self)
 
+    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for work."""
         self._transport = transport  # type: ignore[assignment]
         self._load.idle.append(self)
 
+    @override
     def connection_lost(self, exc: Exception | None) -> None:
         """Say that the run is void, unless it is over."""
         self._load.error = self._load.error or f"a connection was closed: {exc}"
@@ -89,6 +92,7 @@ class Connection(asyncio.Protocol):
         self._sent = request
         self._transport.write(request)
 
+    @override
     def data_received(self, data: bytes) -> None:
         """Parse what came."""
         self._parser.feed_data(data)

@@ -88,4 +88,5 @@ def _templates(conn: sqlite3.Connection) -> int:
         verdicts = f"[[{via},{channel},0]]".encode()
         row = (number, TYPES[number % len(TYPES)], head, tail, verdicts, to, via, channel)
         conn.execute("INSERT INTO template VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-    return names["workspace", "default"]
+    workspace: int = names["workspace", "default"]
+    return workspace

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import httptools
 import uvloop
+from typing_extensions import override
 
 from benchmarks.workload import NEVER, SENT_DIGITS
 
@@ -117,10 +118,12 @@ class Receiver(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._write: Callable[[bytes], None]
 
+    @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way back."""
         self._write = transport.write  # type: ignore[attr-defined]
 
+    @override
     def data_received(self, data: bytes) -> None:
         """Parse what came."""
         self._parser.feed_data(data)

@@ -20,6 +20,7 @@ from benchmarks.seed import DAY_MS, seed
 from benchmarks.workload import Rules
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from benchmarks.bench import Bench
@@ -61,13 +62,13 @@ def history(bench: Bench) -> Result:
     """Work beside a long history, kept and being deleted: first the rates, then the latencies at half load."""
     result = Result()
     store = _seeded(bench, bench.size.history, pending=False)
-    subjects = [
+    subjects: list[Callable[[], Run]] = [
         lambda: _empty_run(bench),
         lambda: _history_run(bench, HISTORY, store, None),
         lambda: _history_run(bench, RETAINING, store, RETENTION_DAYS),
     ]
     rate = bench.half_load()
-    paces = [
+    paces: list[Callable[[], Run]] = [
         lambda: _paced_run(bench, f"{HISTORY}, paced", store, None, rate),
         lambda: _paced_run(bench, f"{RETAINING}, paced", store, RETENTION_DAYS, rate),
     ]

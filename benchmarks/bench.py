@@ -131,7 +131,8 @@ class Bench:
 
     def _wait_for_the_machine(self) -> None:
         """Let another bench finish first: two at once measure each other."""
-        lock = self._stack.enter_context(Path(tempfile.gettempdir(), "alertd-bench.lock").open("w"))
+        file = Path(tempfile.gettempdir(), "alertd-bench.lock")
+        lock = self._stack.enter_context(file.open("w"))  # noqa: SIM115 - it is held as long as the bench
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

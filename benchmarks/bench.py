@@ -132,7 +132,7 @@ class Bench:
     def _wait_for_the_machine(self) -> None:
         """Let another bench finish first: two at once measure each other."""
         file = Path(tempfile.gettempdir(), "alertd-bench.lock")
-        lock = self._stack.enter_context(file.open("w"))  # noqa: SIM115 - it is held as long as the bench
+        lock = self._stack.enter_context(file.open("w"))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

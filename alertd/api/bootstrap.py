@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from alertd.model.token import Role, Token, digest_of, new_secret
+from alertd.model.token import PREFIX, Role, Token, digest_of, new_secret
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,20 +14,33 @@ if TYPE_CHECKING:
     from alertd.model.ids import IdSource
     from alertd.store.base import TokenStore
 
-FILE_NAME = "admin.token"
+SECRET_MIN: Final = 40
+"""What is shorter was not made by us, and is replaced."""
+FILE_NAME: Final = "admin.token"
 """The file beside the database that holds the first token's secret (mode 0600)."""
 
 
-async def admin_token(store: TokenStore, file: Path, ids: IdSource, clock: Clock) -> str:
-    """Make the first token, write its secret to `file`, keep its hash, and return the secret.
+async def admin_token(store: TokenStore, file: Path, ids: IdSource, clock: Clock) -> str | None:
+    """Make the first token and return its secret; None when `file` already held one, which then serves this store too.
 
-    The file is written first: a crash in between leaves a file that the next start replaces, never a token that
-    nobody holds. Raises OSError when the file cannot be written.
+    Another store in the same folder may have made the file: it must not be locked out. The file is written before the
+    token is kept: a crash in between leaves a file that the next start takes over, never a token that nobody holds.
+    Raises OSError when the file cannot be read or written.
     """
-    secret = new_secret()
-    write_secret(file, secret)
+    known = _known_secret(file)
+    secret = known or new_secret()
+    if known is None:
+        write_secret(file, secret)
     await store.add_token(Token(ids.take(), "admin", Role.ADMIN, None, digest_of(secret), clock.now_ms()))
-    return secret
+    return None if known else secret
+
+
+def _known_secret(file: Path) -> str | None:
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace").strip()
+    except FileNotFoundError:
+        return None
+    return text if text.startswith(PREFIX) and len(text) >= SECRET_MIN else None
 
 
 def write_secret(file: Path, secret: str) -> None:

@@ -38,7 +38,7 @@ class Context:
     metrics: Metrics
     clock: Clock
     ids: IdSource
-    reload: Callable[[], Awaitable[None]]
+    reload: Callable[[], Awaitable[list[str]]]
     ready: Callable[[], Mapping[str, bool]]
     destinations: Callable[[], Mapping[tuple[str, str], Destination]]
     reload_tokens: Callable[[], Awaitable[None]]

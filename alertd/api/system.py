@@ -52,5 +52,6 @@ class System:
     async def reload(self, request: web.Request) -> web.Response:
         """Read the configuration again; a broken one changes nothing and is answered with all its errors."""
         require(request, Role.ADMIN)
-        await self._context.reload()
-        return json({"reloaded": True, "revision": self._context.pipeline.ruleset.revision})
+        restart = await self._context.reload()
+        revision = self._context.pipeline.ruleset.revision
+        return json({"reloaded": True, "revision": revision, "restart_needed": restart})

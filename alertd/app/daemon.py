@@ -115,7 +115,7 @@ class Daemon:
         self, launch: Launch, config: Config, stop: StopRequest, store: Store, clock: SystemClock, ids: IdSource
     ) -> None:
         self.launch = launch
-        self.config = config
+        self.config = self.started_with = config
         self.store = store
         self.clock = clock
         self.ids = ids
@@ -269,12 +269,15 @@ class Daemon:
         except Exception:  # noqa: BLE001 - the boundary of a task; logged once here
             _log.exception("config.reload_failed")
 
-    async def reload(self) -> None:
-        """Read the configuration again and swap the rules in one step. Raises ConfigError, having changed nothing."""
+    async def reload(self) -> list[str]:
+        """Read the configuration again and swap the rules in one step; return the settings that need a restart.
+
+        Raises ConfigError, having changed nothing.
+        """
         async with self._reloading:
             self.notifier.reloading()
             try:
-                await self._reload()
+                return await self._reload()
             except BaseException as error:
                 self.metrics.reload_success.set(0)
                 for problem in error.problems if isinstance(error, ConfigError) else ():
@@ -284,9 +287,9 @@ class Daemon:
             finally:
                 self.notifier.ready()
 
-    async def _reload(self) -> None:
+    async def _reload(self) -> list[str]:
         config = await asyncio.to_thread(load_config, self.launch.config_path, self.launch.environ)
-        restart = needs_restart(self.config, config)
+        restart = needs_restart(self.started_with, config)
         wanted = {workspace.name for workspace in config.workspaces}
         ruleset = await self.rules.compile(config, [w for w in self.pipeline.ruleset.workspaces if w not in wanted])
         if config.log != self.config.log:
@@ -303,6 +306,7 @@ class Daemon:
         if restart:
             _log.warning("config.restart_needed", settings=restart)
         _log.info("config.reloaded", revision=ruleset.revision, channels=ruleset.channel_count)
+        return restart
 
     # -- tokens and what others see -------------------------------------------------------------------------------
 

@@ -55,6 +55,8 @@ def line_of(kind: str, item: dict[str, Any]) -> str:
     if kind == "delivery":
         shown = [f"delivery  {item.get('type')}  {item.get('destination')}: {item.get('outcome')}"]
         shown += [str(item[name]) for name in ("status", "detail") if item.get(name)]
+        if item.get("state") in ("dead", "cancelled"):
+            shown.append(f"{item['state']}, not tried again")
         shown.append(f"({item.get('delivery_id') or item.get('delivery')})")
         return "  ".join(shown)
     return f"{kind}  " + " ".join(f"{name}={value}" for name, value in item.items())

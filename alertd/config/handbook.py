@@ -101,7 +101,7 @@ DESCRIPTIONS: Final[dict[str, str]] = {
     "workspaces.destinations.queue": "overrides delivery.queue, key by key",
     "workspaces.destinations.retry": "overrides delivery.retry, key by key",
     "workspaces.destinations.breaker": "overrides delivery.breaker, key by key",
-    "workspaces.destinations.enabled": "false: its deliveries wait",
+    "workspaces.destinations.enabled": "false: it gets no new deliveries (verdict destination_disabled); those that wait go on waiting",
     "workspaces.subscriptions": "join channels to destinations",
     "workspaces.subscriptions.title": "the name for people",
     "workspaces.subscriptions.channels": "names of channels, also of the system's: run:failed, run:cancelled, deploy:failed,"

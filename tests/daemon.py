@@ -289,11 +289,16 @@ class Daemon:
     async def wait_state(self, event_id: str, state: str) -> dict[str, Any]:
         """Wait until the one delivery of an event is in a state, and return it."""
 
+        found: list[dict[str, Any]] = []
+
         async def look() -> dict[str, Any] | None:
-            found = await self.deliveries(event_id)
+            found[:] = await self.deliveries(event_id)
             return found[0] if len(found) == 1 and found[0]["state"] == state else None
 
-        return await eventually(look, f"the delivery of {event_id} to be {state}")
+        try:
+            return await eventually(look, f"the delivery of {event_id} to be {state}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it is {found}") from None
 
     async def metrics(self) -> dict[str, float]:
         """Return all samples, written as Prometheus writes them: `name{label="value"}`."""

@@ -263,6 +263,8 @@ class Lane:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._around.fail(error)
+        elif self.backlog.queue:
+            self.pump()  # what came between the worker's last look and its end found no free worker
 
     def _next(self) -> Delivery | None:
         """Return the delivery to attempt now; None: the worker has nothing to do, and somebody will wake the lane."""

@@ -15,6 +15,7 @@ from alertd.model.ids import DELIVERY, format_id
 from tests.unit.delivery.world import AMBIGUOUS, GONE, OK, REJECTED, RETRY, Scripted, passes, until
 
 if TYPE_CHECKING:
+    from alertd.destinations.base import Message
     from tests.unit.delivery.world import World
 
 WHERE = {"workspace": "default", "destination": "d1"}
@@ -28,6 +29,22 @@ async def test_an_offered_delivery_starts_at_once(world: World) -> None:
     world.offer()
     await asyncio.sleep(0)
     assert len(hook.sent) == 1
+
+
+async def test_what_comes_as_the_last_worker_ends_is_not_left_behind(world: World) -> None:
+    """A delivery offered between a worker's last look at the queue and its end starts all the same."""
+
+    class Late(Scripted):
+        async def attempt(self, message: Message) -> Outcome:
+            if not self.messages:  # this call is run after the worker's last step, and before its end is noted
+                asyncio.get_running_loop().call_soon(world.offer)
+            return await super().attempt(message)
+
+    hook = Late()
+    await world.start(world.spec(hook, concurrency=1))
+    world.offer()
+    await until(lambda: len(hook.sent) == 2)
+    await world.all_final()
 
 
 async def test_the_message_says_what_users_named(world: World) -> None:

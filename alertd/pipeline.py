@@ -39,6 +39,8 @@ _log = structlog.get_logger("alertd.pipeline")
 
 BATCH_EVENTS: Final = 500
 """A batch takes no further submission once it holds so many events (one submission may itself hold more)."""
+GATHER_TURNS: Final = 3
+"""How many turns of the event loop a batch waits, so that requests that have already arrived are in it."""
 STORE_RETRY_SECONDS: Final = (0.1, 0.2, 0.5, 1.0)
 """Pauses before Kafka's submissions are tried again while the store cannot write; the last one repeats."""
 
@@ -187,6 +189,9 @@ class Pipeline:
                     return
                 self._wake.clear()
                 await self._wake.wait()
+            await self._gather()
+            if not self._queue:
+                continue  # revoked meanwhile
             self._under_way = self._take()
             self._idle.clear()
             try:
@@ -200,6 +205,11 @@ class Pipeline:
             self._metrics.intake_queued.set(self._queued_events)
             if self._failures:
                 await self._pause()
+
+    async def _gather(self) -> None:
+        """Let what has already arrived join the batch: a few turns of the event loop, no timer."""
+        for _ in range(GATHER_TURNS):
+            await asyncio.sleep(0)
 
     def _take(self) -> list[Submission]:
         taken = [self._queue.popleft()]

@@ -162,6 +162,18 @@ async def test_what_piles_up_becomes_one_batch() -> None:
         assert [len(batch.plans) for batch in bench.gate.batches] == [1, 20]
 
 
+async def test_what_is_revoked_before_its_batch_begins_is_gone() -> None:
+    """A partition revoked while its only submission gathers leaves nothing, and the pipeline goes on."""
+    async with running() as bench:
+        submission = bench.kafka(range(2))
+        bench.pipeline.offer(submission)
+        await asyncio.sleep(0)
+        await bench.pipeline.revoke([("topic", 0)])
+        assert submission.done.cancelled()
+        await bench.pipeline.submit(events({"type": "a", "id": "x"}), 10)
+        assert await bench.stored() == ["x"]
+
+
 async def test_a_repeated_id_does_nothing_twice() -> None:
     """An id is kept: in one body, in one batch, and in what is stored already; the answer calls it a duplicate."""
     async with running() as bench:

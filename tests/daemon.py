@@ -288,7 +288,6 @@ class Daemon:
 
     async def wait_state(self, event_id: str, state: str) -> dict[str, Any]:
         """Wait until the one delivery of an event is in a state, and return it."""
-
         found: list[dict[str, Any]] = []
 
         async def look() -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from alertd.model.fields import PositiveSeconds, Resource, Seconds, Slug, Title
 
@@ -21,6 +21,13 @@ class QueueOptions(Resource):
         None, description="attempts a second; null: unlimited"
     )
     spill_max: Positive | None = Field(None, description="deliveries waiting in the store; null: unlimited")
+
+    @field_validator("spill_max")
+    @classmethod
+    def _unlimited(cls, bound: int | None) -> int | None:
+        if bound is not None:
+            raise ValueError("null: a bound needs digests of what does not fit, which this version does not make")
+        return bound
 
 
 class RetryOptions(Resource):

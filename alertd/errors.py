@@ -4,7 +4,8 @@ AlertdError
 ├── ConfigError            a configuration that cannot be used; carries every problem found
 ├── DecodeError            bytes that are not an event; carries every place that is wrong
 │   ├── NotJsonError       not even JSON (HTTP answers 400, not 422)
-│   └── TooLargeError      beyond a size or count bound (HTTP answers 413)
+│   ├── TooLargeError      beyond a size or count bound (HTTP answers 413)
+│   └── InvalidError       a parameter or a resource that is not as it must be
 ├── PatternError           a channel pattern that cannot be compiled
 ├── IntakeFullError        the intake's queue is full: come back after `retry_after` seconds
 ├── StoreError
@@ -14,7 +15,8 @@ AlertdError
 │   ├── StoreCorruptError       the store failed its integrity check
 │   └── DuplicateEventsError    some idempotency keys of a commit are already stored; nothing was stored
 ├── NotFoundError          no such thing
-├── ConflictError          the thing is not in a state that allows this
+├── ConflictError          the thing is not in a state that allows this; may list what stands against it
+├── StaleError             the thing has changed since the caller read it
 └── ServiceFailedError     an essential service died
 
 Foreign exceptions are wrapped at the edge where they appear, with their cause.
@@ -96,6 +98,10 @@ class TooLargeError(DecodeError):
     """The body, an event or the number of events is beyond its bound."""
 
 
+class InvalidError(DecodeError):
+    """A parameter, or a resource that somebody defines, that is not as it must be."""
+
+
 class PatternError(AlertdError):
     """A channel pattern that cannot be compiled; `position` is the 0-based offset of the offending construct."""
 
@@ -148,7 +154,15 @@ class NotFoundError(AlertdError):
 
 
 class ConflictError(AlertdError):
-    """The thing is not in a state that allows this; the message says which state it is in."""
+    """The thing is not in a state that allows this; the message says which state it is in, `problems` who holds it there."""
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        self.problems = tuple(problems)
+        super().__init__(message)
+
+
+class StaleError(AlertdError):
+    """The thing has changed since the caller read it; nothing was done."""
 
 
 class ServiceFailedError(AlertdError):

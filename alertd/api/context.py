@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aiohttp import web
 
-from alertd.api.problems import InvalidError
 from alertd.api.views import Names
-from alertd.errors import NotFoundError, NotJsonError, Problem
+from alertd.errors import InvalidError, NotFoundError, NotJsonError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

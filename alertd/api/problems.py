@@ -18,6 +18,7 @@ from alertd.errors import (
     NotFoundError,
     NotJsonError,
     Problem,
+    StaleError,
     StoreUnavailableError,
     TooLargeError,
 )
@@ -43,11 +44,8 @@ _STATUS: Final[dict[type[AlertdError], HTTPStatus]] = {
     StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     NotFoundError: HTTPStatus.NOT_FOUND,
     ConflictError: HTTPStatus.CONFLICT,
+    StaleError: HTTPStatus.PRECONDITION_FAILED,
 }
-
-
-class InvalidError(DecodeError):
-    """A parameter or a body that is not as it must be: 422."""
 
 
 def problem(
@@ -82,7 +80,7 @@ def of_error(error: AlertdError) -> web.Response:
     """Turn one of our errors into its problem document."""
     errors: Sequence[Problem] = ()
     headers: dict[str, str] = {}
-    if isinstance(error, DecodeError):
+    if isinstance(error, DecodeError | ConflictError):
         errors = error.problems
     if isinstance(error, ConfigError):
         errors = [Problem("", str(p)) for p in error.problems]

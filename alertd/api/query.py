@@ -6,8 +6,7 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from alertd.api.problems import InvalidError
-from alertd.errors import Problem
+from alertd.errors import InvalidError, Problem
 from alertd.model import ids
 from alertd.model.delivery import DeliveryState
 from alertd.model.severity import BY_WORD

@@ -10,10 +10,9 @@ from aiohttp import web
 
 from alertd.api.auth import caller, require
 from alertd.api.context import body_of, json
-from alertd.api.problems import InvalidError
 from alertd.api.query import PAGE, Query, page_of
 from alertd.clock import rfc3339
-from alertd.errors import ConflictError, NotFoundError, Problem
+from alertd.errors import ConflictError, InvalidError, NotFoundError, Problem
 from alertd.model import ids
 from alertd.model.token import ROLES, Role, Token, digest_of, new_secret
 

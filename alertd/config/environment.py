@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from alertd.config.lines import Mark, Place, dotted, read_document
 from alertd.config.settings import Config
 from alertd.config.shape import is_model, is_text, plain
-from alertd.config.words import suggestion
 from alertd.errors import ConfigError, ConfigProblem
+from alertd.words import suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

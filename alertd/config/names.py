@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from alertd.config.shape import value_at
-from alertd.config.words import one_of, suggestion
 from alertd.model.workspace import DEFAULT
+from alertd.words import one_of, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

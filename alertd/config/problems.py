@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from alertd.config.lines import Mark, Place, dotted
 from alertd.config.shape import Shape, in_settings
 from alertd.errors import ConfigError, ConfigProblem
+from alertd.words import HIDDEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-HIDDEN = "a value that is not shown"
 SHOWN_MAX = 60
 """Characters of a wrong value that are shown."""
 _USER_OF_URL = re.compile(r"//[^/\s]*@")

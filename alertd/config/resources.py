@@ -8,13 +8,13 @@ from pydantic import ValidationError
 
 from alertd.config.names import check_unique, items, names_in, refuse_unknown, shown_names
 from alertd.config.validation import report_invalid
-from alertd.config.words import one_of, suggestion
 from alertd.destinations.registry import REGISTRY, parse_settings
 from alertd.engine.matcher import parse_matcher
 from alertd.errors import PatternError
 from alertd.matching.index import RulesetTooLargeError, compile_index
 from alertd.matching.pattern import compile_pattern
 from alertd.model.channel import SYSTEM_CHANNELS, ChannelKind
+from alertd.words import one_of, suggestion
 
 if TYPE_CHECKING:
     from alertd.config.lines import Place

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from alertd.config.shape import in_settings, value_at
-from alertd.config.words import expected_of, unknown_key, without_quotes_of
+from alertd.words import expected_of, unknown_key, without_quotes_of
 
 if TYPE_CHECKING:
     from pydantic import ValidationError

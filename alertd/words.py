@@ -1,4 +1,4 @@
-"""Plain words for what pydantic found wrong: what was found and what was expected."""
+"""Plain words for what pydantic found wrong with a document: what was found and what was expected."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, get_args
 
-from alertd.config.problems import HIDDEN
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pydantic_core import ErrorDetails
 
+HIDDEN = "a value that is not shown"
 _KINDS = {
     "string": "a text",
     "int": "a whole number",

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from alertd.store.resource import ResourceStore
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
@@ -252,7 +254,9 @@ class MaintenanceStore(Protocol):
         """Whether the store can write now."""
 
 
-class Store(PipelineStore, OutboxStore, HistoryStore, TokenStore, NameStore, MaintenanceStore, Protocol):
+class Store(
+    PipelineStore, OutboxStore, HistoryStore, TokenStore, NameStore, ResourceStore, MaintenanceStore, Protocol
+):
     """All of it, as the composition root holds it. Open with the adapter's own factory, close when all is done."""
 
     async def close(self) -> None:

@@ -23,7 +23,7 @@ from alertd.model.delivery import Delivery, DeliveryState
 from alertd.model.ids import first_of, made_event_number, milliseconds
 from alertd.model.verdict import encode
 from alertd.store.base import DestinationState, Due, Page
-from alertd.store.memory_names import MemoryNames
+from alertd.store.memory_resources import MemoryResources
 from alertd.store.memory_rows import END, MemoryDelivery, MemoryEvent, attempt_view, page_of, rejected_view
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _FIELDS = {"project": "", "environment": "", "severity": "info"}
 
 
-class MemoryStore(MemoryNames):
+class MemoryStore(MemoryResources):
     """Every protocol of `alertd.store.base`; `salt` is random unless given."""
 
     def __init__(self, clock: Clock, salt: int | None = None) -> None:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from alertd.store.memory import MemoryStore
+from tests.conformance.resource_suite import ResourceSuite
 from tests.conformance.store_suite import StoreSuite
 
 if TYPE_CHECKING:
     from tests.conformance.store_maker import StillClock
 
 
-class TestMemoryStore(StoreSuite):
+class TestMemoryStore(StoreSuite, ResourceSuite):
     """Every test of the suite."""
 
     @pytest.fixture

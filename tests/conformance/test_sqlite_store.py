@@ -9,6 +9,7 @@ import pytest
 from alertd.errors import DuplicateEventsError
 from alertd.store.base import Batch, Filter
 from alertd.store.sqlite.store import SqliteStore, open_sqlite
+from tests.conformance.resource_suite import ResourceSuite
 from tests.conformance.store_maker import NAMES, Maker, StillClock
 from tests.conformance.store_suite import StoreSuite
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class TestSqliteStore(StoreSuite):
+class TestSqliteStore(StoreSuite, ResourceSuite):
     """Every test of the suite, and lasting."""
 
     @pytest.fixture

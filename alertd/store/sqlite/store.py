@@ -20,6 +20,7 @@ from alertd.store.sqlite.opening import Opened, check, mark_closed, open_file
 from alertd.store.sqlite.outbox import Outbox
 from alertd.store.sqlite.part import Core
 from alertd.store.sqlite.reader import Reader
+from alertd.store.sqlite.resources import Resources
 from alertd.store.sqlite.tokens import Tokens
 from alertd.store.sqlite.writer import Writer
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 
-class SqliteStore(Commits, Outbox, History, Tokens, Names, Maintenance):
+class SqliteStore(Commits, Outbox, History, Tokens, Names, Resources, Maintenance):
     """Every protocol of `alertd.store.base` on one file that this process owns.
 
     Writes are durable when they return. Cancelling a caller does not cancel its write: it happens, or fails, unseen.

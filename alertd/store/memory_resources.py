@@ -1,0 +1,52 @@
+"""Resources and their log, in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alertd.model.ids import milliseconds
+from alertd.store.memory_names import MemoryNames
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from alertd.store.resource import AuditEntry, AuditFilter, ResourceKey, StoredResource
+
+
+class MemoryResources(MemoryNames):
+    """What the registry asks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._resources: dict[ResourceKey, StoredResource] = {}
+        self._audit: list[AuditEntry] = []
+
+    async def resources(self) -> list[StoredResource]:
+        """Every kept resource."""
+        return sorted(self._resources.values(), key=lambda r: (r.kind, r.workspace, r.created_at_ms, r.name))
+
+    async def change_resources(
+        self, kept: Sequence[StoredResource], removed: Sequence[ResourceKey], audit: Sequence[AuditEntry]
+    ) -> None:
+        """Remove, keep and log, in one step."""
+        self._write()
+        for key in removed:
+            self._resources.pop(key, None)
+        self._resources.update({resource.key: resource for resource in kept})
+        self._audit += audit
+
+    async def audit(self, which: AuditFilter) -> list[AuditEntry]:
+        """Up to `limit` entries, newest first."""
+        found = [entry for entry in reversed(self._audit) if _fits(entry, which)]
+        return found[: which.limit]
+
+
+def _fits(entry: AuditEntry, which: AuditFilter) -> bool:
+    at = milliseconds(entry.id)
+    return (
+        entry.workspace == which.workspace
+        and (which.below is None or entry.id < which.below)
+        and all(getattr(which, name) in (None, getattr(entry, name)) for name in ("actor", "action", "kind", "name"))
+        and (which.since_ms is None or at >= which.since_ms)
+        and (which.until_ms is None or at < which.until_ms)
+    )

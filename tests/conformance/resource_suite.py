@@ -1,0 +1,82 @@
+"""What every store promises of resources and their log, as tests; `ResourceSuite` is used as `StoreSuite` is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from alertd.errors import StoreUnavailableError
+from alertd.model.ids import first_of, milliseconds
+from alertd.store.resource import AuditEntry, AuditFilter, StoredResource
+from tests.conformance.store_maker import START_MS
+
+if TYPE_CHECKING:
+    from alertd.store.base import Store
+
+RUNS = StoredResource("channel", "default", "runs", 1, b'{"name":"runs"}', START_MS, START_MS)
+OTHER = replace(RUNS, name="a-later-one", created_at_ms=START_MS + 1)
+
+
+def entry(number: int, name: str = "runs", **fields: object) -> AuditEntry:
+    """Make an entry, `number` milliseconds after the start."""
+    given = {"actor": "ann", "action": "created", "kind": "channel", "workspace": "default", **fields}
+    return AuditEntry(id=first_of(START_MS + number), name=name, after=b"{}", **given)  # type: ignore[arg-type]
+
+
+class ResourceSuite:
+    """The promises."""
+
+    async def test_kept_resources_come_back_in_order(self, store: Store) -> None:
+        """Resources come back as they were kept, in the order in which they were made."""
+        await store.change_resources([OTHER, RUNS], [], [])
+        assert await store.resources() == [RUNS, OTHER]
+
+    async def test_change_replaces_and_keeps_its_birth(self, store: Store) -> None:
+        """A second document under the same key takes the first one's place."""
+        await store.change_resources([RUNS], [], [])
+        changed = replace(RUNS, version=2, document=b"{}", updated_at_ms=START_MS + 5)
+        await store.change_resources([changed], [], [])
+        assert await store.resources() == [changed]
+
+    async def test_names_are_apart_by_kind_and_workspace(self, store: Store) -> None:
+        """The same name may stand in two workspaces and for two kinds; removing takes just one."""
+        elsewhere, destination = replace(RUNS, workspace="lab"), replace(RUNS, kind="destination")
+        await store.change_resources([RUNS, elsewhere, destination], [], [])
+        await store.change_resources([], [RUNS.key], [])
+        assert await store.resources() == [elsewhere, destination]
+
+    async def test_removed_and_kept_in_one_change(self, store: Store) -> None:
+        """What is removed goes first, so that a key may be removed and made anew in one change."""
+        await store.change_resources([RUNS], [], [])
+        again = replace(RUNS, version=7)
+        await store.change_resources([again], [RUNS.key, OTHER.key], [])
+        assert await store.resources() == [again]
+
+    async def test_log_is_newest_first_and_filtered(self, store: Store) -> None:
+        """The log answers by each of its fields and by time, newest first, and page by page."""
+        entries = [entry(n, "runs" if n % 2 else "deploys") for n in range(6)]
+        entries += [entry(6, actor="bob"), entry(7, action="deleted"), entry(8, kind="token")]
+        await store.change_resources([], [], entries)
+        await store.change_resources([], [], [entry(9, workspace="lab")])
+
+        async def numbers(**which: object) -> list[int]:
+            found = await store.audit(AuditFilter("default", **which))  # type: ignore[arg-type]
+            return [milliseconds(e.id) - START_MS for e in found]
+
+        assert await numbers() == [8, 7, 6, 5, 4, 3, 2, 1, 0]
+        assert await numbers(limit=2) == [8, 7]
+        assert await numbers(below=entries[7].id, limit=2) == [6, 5]
+        assert await numbers(name="deploys") == [4, 2, 0]
+        assert await numbers(actor="bob") == [6]
+        assert await numbers(action="deleted") == [7]
+        assert await numbers(kind="token") == [8]
+        assert await numbers(since_ms=START_MS + 2, until_ms=START_MS + 4) == [3, 2]
+        assert await store.audit(AuditFilter("default", limit=1)) == [entries[8]]
+
+    async def test_closed_store_keeps_nothing(self, store: Store) -> None:
+        """After the end nothing is kept, and that is said."""
+        await store.close()
+        with pytest.raises(StoreUnavailableError):
+            await store.change_resources([RUNS], [], [])

@@ -36,9 +36,11 @@ _COMPARISONS = {
 }
 _FORMS = {
     r"^[a-z0-9_-]{1,64}$": "lower-case letters, digits, - and _, 1 to 64 characters",
+    r"^[!-~]{1,256}$": "an event's type: printable ASCII without spaces, 1 to 256 characters",
+    r"^[^@\s]+@[^@\s]+$": "an e-mail address",
     r"^[a-zA-Z0-9._-]{1,249}$": "letters, digits, ., _ and -, 1 to 249 characters",
 }
-_OWN_WORDS = {"value_error", "assertion_error"}
+_OWN_WORDS = {"value_error", "assertion_error", "needed"}
 _QUOTED = re.compile(r"""(?P<quote>['"`])(?P<text>[^'"`]+)(?P=quote)""")
 _SUGGESTIONS_MIN = 0.6
 SHOWN_KEYS = 24

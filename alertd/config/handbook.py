@@ -52,6 +52,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     "workspaces.projects.owner.email": "ann@example.com",
     "workspaces.projects.collaborators.name": "Bob",
     "workspaces.projects.collaborators.email": "bob@example.com",
+    "workspaces.event_types.name": "payment:failed",
     "workspaces.channels.name": "runs",
     "workspaces.channels.kind": ChannelKind.REGEX.value,
     "workspaces.channels.pattern": "run:.*",
@@ -63,6 +64,15 @@ EXAMPLES: Final[dict[str, Any]] = {
     "workspaces.subscriptions.name": "production-runs",
     "workspaces.subscriptions.channels": ["runs"],
     "workspaces.subscriptions.destinations": ["ops-hook"],
+    "workspaces.derived_types.name": "payments-failing",
+    "workspaces.derived_types.type": "payments_failing",
+    "workspaces.derived_types.types": ["payment:failed"],
+    "workspaces.derived_types.occurrences": [2, 5, 12],
+    "workspaces.metric_alerts.name": "cpu",
+    "workspaces.metric_alerts.types": ["app_metrics"],
+    "workspaces.metric_alerts.field": "data.cpu.percent",
+    "workspaces.metric_alerts.when": "above",
+    "workspaces.metric_alerts.limit": 90,
 }
 """Values for what has no default, or whose default says little."""
 DESCRIPTIONS: Final[dict[str, str]] = {
@@ -90,10 +100,11 @@ DESCRIPTIONS: Final[dict[str, str]] = {
     "workspaces.projects.collaborators": "who else is told",
     "workspaces.projects.collaborators.name": "the person's name",
     "workspaces.projects.collaborators.email": "the person's address",
-    "workspaces.channels": "named patterns over event types",
+    "workspaces.event_types": "what is known about types of events; others work all the same",
+    "workspaces.event_types.name": "the type: printable ASCII without spaces, 1 to 256 characters",
+    "workspaces.channels": "named choices of event types",
     "workspaces.channels.title": "the name for people",
-    "workspaces.channels.kind": "literal, glob or regex",
-    "workspaces.channels.pattern": "what matches the whole event type",
+    "workspaces.channels.kind": "literal, glob, regex, group or list",
     "workspaces.destinations": "where alerts are delivered to",
     "workspaces.destinations.title": "the name for people",
     "workspaces.destinations.type": ", ".join(REGISTRY),
@@ -114,6 +125,10 @@ DESCRIPTIONS: Final[dict[str, str]] = {
     "workspaces.subscriptions.cooldown_seconds": "least seconds between alerts of one project, environment and key;"
     " 0: every event",
     "workspaces.subscriptions.enabled": "false: nothing is sent",
+    "workspaces.derived_types": "events that alertd makes when others have occurred so and so many times",
+    "workspaces.derived_types.title": "the name for people",
+    "workspaces.metric_alerts": "rules on a numeric field of events, above or below a limit for a while",
+    "workspaces.metric_alerts.title": "the name for people",
 }
 """For settings whose models are resources too and say less than a file needs."""
 

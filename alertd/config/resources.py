@@ -12,8 +12,8 @@ from alertd.destinations.registry import REGISTRY, parse_settings
 from alertd.engine.matcher import parse_matcher
 from alertd.errors import PatternError
 from alertd.matching.index import RulesetTooLargeError, compile_index
-from alertd.matching.pattern import compile_pattern
-from alertd.model.channel import SYSTEM_CHANNELS, ChannelKind
+from alertd.matching.pattern import PatternKind, compile_pattern
+from alertd.model.channel import SYSTEM_CHANNELS
 from alertd.words import one_of, suggestion
 
 if TYPE_CHECKING:
@@ -26,9 +26,12 @@ COLLECTIONS = {
     "channels": "a channel",
     "destinations": "a destination",
     "subscriptions": "a subscription",
+    "event_types": "an event type",
+    "derived_types": "a derived type",
+    "metric_alerts": "a metric alert",
 }
 """The lists of a workspace, and what one item of each is called."""
-_KINDS = {kind.value: kind for kind in ChannelKind}
+_KINDS = {kind.value: kind for kind in PatternKind}
 _REASON_HIDDEN = "one that is valid (why it is not is not shown, as it was put in by a reference)"
 
 

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from alertd.config.problems import Problems
 
 
+_ABSENT = frozenset({"missing", "needed"})
+"""Errors whose place is a key that is not there."""
+
+
 def report_invalid(base: Place, invalid: ValidationError, value: Any, problems: Problems) -> None:
     """Note every error of a model whose input `value` stands at `base`."""
     for error in invalid.errors(include_url=False, include_input=False):
@@ -43,7 +47,7 @@ def _located(error: ErrorDetails, value: Any) -> Place:
     for index, part in enumerate(error["loc"]):
         inner = value_at(value, place)
         is_there = part in inner if isinstance(inner, dict) else isinstance(inner, list) and isinstance(part, int)
-        if is_there or (index == final and error["type"] == "missing"):
+        if is_there or (index == final and error["type"] in _ABSENT):
             place = (*place, part)
     return place
 
@@ -55,7 +59,7 @@ def _report(place: Place, error: ErrorDetails, value: Any, problems: Problems) -
         problems.add(place, found, expected, at_key=True)
         return
     expected = expected_of(error, shape.annotation(place))
-    if kind == "missing":
+    if kind in _ABSENT:
         problems.add(place, "nothing", expected, at_key=True)
         return
     if problems.hides(place):

@@ -173,7 +173,7 @@ def _compile_workspace(workspace: Workspace, ids: Mapping[NameKey, int]) -> Work
         for name in dict.fromkeys(subscription.channels):
             listeners.setdefault(name, []).append(compiled)
     patterns = [compile_pattern(PatternKind.LITERAL, name) for name in SYSTEM_CHANNELS]
-    patterns += [compile_pattern(PatternKind(channel.kind), channel.pattern) for channel in workspace.channels]
+    patterns += [compile_pattern(PatternKind(channel.kind), channel.pattern or "") for channel in workspace.channels]
     named: list[tuple[str, Channel | None]] = [(name, None) for name in SYSTEM_CHANNELS]
     named += [(channel.name, channel) for channel in workspace.channels]
     return WorkspaceRules(

@@ -8,6 +8,7 @@ This is not the index: to match many patterns at once see `alertd.matching.index
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import lru_cache
 
 import re2
@@ -15,10 +16,15 @@ import re2
 from alertd.errors import PatternError
 from alertd.matching.glob import glob_to_re2
 from alertd.matching.regex import explain, refuse_unsupported
-from alertd.model.channel import ChannelKind
 
-PatternKind = ChannelKind
-"""How a pattern is read; the very same enumeration that a channel carries."""
+
+class PatternKind(StrEnum):
+    """How a pattern is read: the kinds of channels that have one."""
+
+    LITERAL = "literal"
+    GLOB = "glob"
+    REGEX = "regex"
+
 
 SYSTEM_PREFIX = "alertd."
 """How types about alertd itself begin."""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints
 
-from alertd.model.fields import Resource, Seconds, Slug, Title
-from alertd.model.severity import BY_WORD, EXPECTED
+from alertd.model.fields import Ladder, PositiveSeconds, Reference, Resource, Seconds, SeverityWord, Slug, Title
+from alertd.model.severity import EXPECTED
 
 Trigger = Literal["new", "regression", "unmuted", "spike"]
-Reference = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 MatcherText = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 
 
 class Subscription(Resource):
-    """Channels x destinations. Empty `projects` and `environments` mean all; `cooldown_seconds` 0 means every event."""
+    """Channels x destinations. Empty `projects` and `environments` mean all; `cooldown_seconds` 0 means every event;
+    with `occurrences` only these of a (project, environment, key) are sent, counted until a quiet period.
+    """  # noqa: D205 - one thought, two lines
 
     name: Slug
     title: Title = ""
@@ -23,15 +24,12 @@ class Subscription(Resource):
     destinations: tuple[Reference, ...] = Field(min_length=1)
     projects: tuple[str, ...] = ()
     environments: tuple[str, ...] = ()
-    min_severity: str = Field("debug", description=EXPECTED)
+    min_severity: SeverityWord = Field("debug", description=EXPECTED)
     matchers: tuple[MatcherText, ...] = ()
     triggers: tuple[Trigger, ...] = ()
     cooldown_seconds: Seconds = 0
+    occurrences: Ladder = Field((), description="which occurrences are sent, such as [2, 5, 12]; empty: each")
+    reset_after_seconds: PositiveSeconds = Field(
+        3600, description="seconds without an occurrence after which counting starts again"
+    )
     enabled: bool = True
-
-    @field_validator("min_severity")
-    @classmethod
-    def _known_severity(cls, word: str) -> str:
-        if word not in BY_WORD:
-            raise ValueError(EXPECTED)
-        return BY_WORD[word].word

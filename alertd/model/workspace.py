@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
 
 from alertd.model.channel import Channel
+from alertd.model.derived_type import DerivedType
 from alertd.model.destination import Destination
-from alertd.model.fields import Resource, Slug, Title
+from alertd.model.event_type import EventType
+from alertd.model.fields import Count, Resource, Slug, Title
+from alertd.model.metric_alert import MetricAlert
 from alertd.model.subscription import Subscription
 
 DEFAULT = "default"
 """The workspace that always exists."""
 
+Catalogue = Literal["paas", "runs", "agents", "alertd"]
+
 
 class Person(Resource):
     """Somebody to be told."""
 
-    name: str
-    email: str
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
 
 
 class Project(Resource):
@@ -30,12 +37,27 @@ class Project(Resource):
     collaborators: tuple[Person, ...] = ()
 
 
-class Workspace(Resource):
-    """A tenant with its resources, as the configuration file holds them."""
+class WorkspaceSettings(Resource):
+    """A tenant itself, as the API shows and changes it."""
 
     name: Slug
     title: Title = ""
+    catalogues: tuple[Catalogue, ...] = Field(
+        ("paas", "runs", "agents", "alertd"), description="built-in event types that are known here"
+    )
+    schema_policy: Literal["flag", "refuse"] = Field(
+        "flag", description="what becomes of an event whose data violates its type's schema: flag or refuse"
+    )
+    learnt_types_max: Count = Field(10_000, description="types that are learnt from events; beyond it none are")
+
+
+class Workspace(WorkspaceSettings):
+    """A tenant with its resources, as the configuration file holds them."""
+
     projects: tuple[Project, ...] = ()
+    event_types: tuple[EventType, ...] = ()
     channels: tuple[Channel, ...] = Field(default=())
     destinations: tuple[Destination, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
+    derived_types: tuple[DerivedType, ...] = ()
+    metric_alerts: tuple[MetricAlert, ...] = ()

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic_core import PydanticUndefined
 
-from alertd.config.handbook import DESCRIPTIONS, describe, element, full_config
+from alertd.config.handbook import DESCRIPTIONS, EXAMPLES, describe, element, full_config
 from alertd.config.load import load_config
 from alertd.config.restart import NEED_RESTART
 from alertd.config.settings import Config
@@ -80,7 +80,7 @@ def test_every_setting_is_in_the_full_file(path: str) -> None:
     if path in ELSEWHERE:
         assert values == [{}]
     elif default is not PydanticUndefined and not is_model(inner) and path != "workspaces.destinations.settings":
-        assert values[0] == (list(default) if isinstance(default, tuple) else default)
+        assert values[0] == EXAMPLES.get(path, list(default) if isinstance(default, tuple) else default)
 
 
 @pytest.mark.parametrize("path", SETTINGS)
@@ -110,10 +110,10 @@ def test_what_is_absent_loads_when_it_is_taken_in(tmp_path: Path) -> None:
 
 
 def test_units_are_in_the_names() -> None:
-    """A setting that is a fraction says what it counts: seconds, days, or how often a second."""
+    """A setting that is a fraction says what it counts: seconds, days, or how often a second; or it is a plain ratio or value."""
     for path, (model, key) in SETTINGS.items():
         if plain(model.model_fields[key].annotation) is float:
-            assert key.endswith(("_seconds", "_days", "_per_second")) or key == "factor", path
+            assert key.endswith(("_seconds", "_days", "_per_second")) or key in {"factor", "limit"}, path
 
 
 def test_explanations_are_of_settings_that_there_are() -> None:

@@ -16,6 +16,7 @@ AlertdError
 │   └── DuplicateEventsError    some idempotency keys of a commit are already stored; nothing was stored
 ├── NotFoundError          no such thing
 ├── ConflictError          the thing is not in a state that allows this; may list what stands against it
+├── UnconditionalError     a change that must say which state of the thing it is based on, and did not
 ├── StaleError             the thing has changed since the caller read it
 └── ServiceFailedError     an essential service died
 
@@ -159,6 +160,10 @@ class ConflictError(AlertdError):
     def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
         self.problems = tuple(problems)
         super().__init__(message)
+
+
+class UnconditionalError(AlertdError):
+    """A change that must say which state of the thing it is based on, and did not; nothing was done."""
 
 
 class StaleError(AlertdError):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from alertd.model.destination import Destination
     from alertd.model.ids import IdSource
     from alertd.pipeline import Pipeline
+    from alertd.resources.registry import Registry
     from alertd.store.base import Store
 
 
@@ -41,6 +42,7 @@ class Context:
     ready: Callable[[], Mapping[str, bool]]
     destinations: Callable[[], Mapping[tuple[str, str], Destination]]
     reload_tokens: Callable[[], Awaitable[None]]
+    registry: Registry
 
     @property
     def names(self) -> Names:

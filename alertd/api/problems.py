@@ -21,6 +21,7 @@ from alertd.errors import (
     StaleError,
     StoreUnavailableError,
     TooLargeError,
+    UnconditionalError,
 )
 from alertd.sources.base import ForbiddenWorkspaceError, UnsupportedMediaTypeError
 
@@ -44,6 +45,7 @@ _STATUS: Final[dict[type[AlertdError], HTTPStatus]] = {
     StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     NotFoundError: HTTPStatus.NOT_FOUND,
     ConflictError: HTTPStatus.CONFLICT,
+    UnconditionalError: HTTPStatus.PRECONDITION_REQUIRED,
     StaleError: HTTPStatus.PRECONDITION_FAILED,
 }
 

@@ -15,8 +15,16 @@ from alertd.api.auth import SENDERS, Authenticator, ForbiddenError, caller
 from alertd.api.bootstrap import FILE_NAME, admin_token
 from alertd.api.context import Context
 from alertd.api.server import HttpServer, build
-from alertd.app.rules import Rules
-from alertd.app.translate import kafka_options, live_verdicts, provisioned_tokens, rate_limit
+from alertd.app.live import LiveRules
+from alertd.app.rules import KnownTypes, Rules
+from alertd.app.translate import (
+    kafka_options,
+    live_verdicts,
+    provisioned_tokens,
+    rate_limit,
+    refuse_dangling,
+    secrets_key,
+)
 from alertd.clock import SystemClock
 from alertd.config.load import load_config
 from alertd.config.restart import needs_restart
@@ -31,6 +39,10 @@ from alertd.log import configure_logging
 from alertd.metrics import Metrics
 from alertd.model.ids import IdSource, milliseconds
 from alertd.pipeline import Pipeline, QueueBounds
+from alertd.resources.registry import Registry
+from alertd.resources.secrecy import Secrecy
+from alertd.resources.snapshot import provisioned_entries
+from alertd.resources.vault import Vault
 from alertd.runtime import LoopLag, Signals, Stage, StopLimits, StopRequest, calm_collector, run_services
 from alertd.store.sqlite.store import open_sqlite
 from alertd.systemd import Notifier, Watchdog, watchdog_seconds
@@ -125,6 +137,9 @@ class Daemon:
         self.notifier = Notifier.from_environment(launch.environ, clock)
         self.authenticator = Authenticator()
         self.rules = Rules(store, clock, launch.write_line)
+        self.live = LiveRules(self.rules, lambda: self.config)
+        secrecy = Secrecy(KnownTypes(), Vault(secrets_key(config)))
+        self.registry = Registry(store, clock, ids, KnownTypes(), secrecy, self.live)
         self._first_token: str | None = None
         self._file = config.store.path
         self._inode = _inode(self._file)
@@ -139,13 +154,17 @@ class Daemon:
         stack.push_async_callback(store.close)
         self = cls(launch, config, stop, store, clock, IdSource(clock, await store.newest_number()))
         stack.push_async_callback(self.rules.close)
+        stack.push_async_callback(self.registry.close)
         await self._load_tokens(bootstrap=True)
         await self._wire()
         return self
 
     async def _wire(self) -> None:
         config, store, clock = self.config, self.store, self.clock
-        ruleset = await self.rules.compile(config)
+        compiled = await self.live.prepare(
+            await self.registry.load(provisioned_entries(config.workspaces, config.origin))
+        )
+        ruleset = compiled.ruleset
         self.dispatcher = Dispatcher(
             store,
             clock,
@@ -169,7 +188,8 @@ class Daemon:
         self.pipeline.positions.update(await store.positions())
         self.pipeline.cooldowns.update(await store.cooldowns(clock.now_ms()))
         await self._mend_clock()
-        await self.dispatcher.apply(self.rules.lanes(config, ruleset), self.rules.naming(ruleset))
+        self.live.connect(self.dispatcher, self.pipeline)
+        await self.live.apply(compiled)
         limiter = rate_limit(config, clock)
         self.intake = EventIntake(self.pipeline, clock, self.metrics, config.intake.bounds, may_send, limiter)
         app = build(self._context(), self.intake.post, config.intake.http.max_body_bytes + BODY_SLACK)
@@ -290,15 +310,15 @@ class Daemon:
     async def _reload(self) -> list[str]:
         config = await asyncio.to_thread(load_config, self.launch.config_path, self.launch.environ)
         restart = needs_restart(self.started_with, config)
-        wanted = {workspace.name for workspace in config.workspaces}
-        ruleset = await self.rules.compile(config, [w for w in self.pipeline.ruleset.workspaces if w not in wanted])
-        if config.log != self.config.log:
-            configure_logging(config.log.format, config.log.level)
-        self.config = config
-        self._set_links()
-        # Lanes first: an event must never be planned for a destination that has none, or it would pass for a removed one.
-        await self.dispatcher.apply(self.rules.lanes(config, ruleset), self.rules.naming(ruleset))
-        await self.pipeline.swap(ruleset)
+        async with self.registry.rebased(provisioned_entries(config.workspaces, config.origin)) as snapshot:
+            refuse_dangling(snapshot, self.registry.snapshot, str(self.launch.config_path))
+            compiled = await self.live.prepare(snapshot)
+            if config.log != self.config.log:
+                configure_logging(config.log.format, config.log.level)
+            self.config = config
+            self._set_links()
+            await self.live.apply(compiled)
+        ruleset = compiled.ruleset
         await self._load_tokens()
         self.intake.reconfigure(config.intake.bounds, rate_limit(config, self.clock))
         self.housekeeping.retention_days = config.store.retention_days
@@ -346,6 +366,7 @@ class Daemon:
             ready=lambda: {"store": not self.pipeline.failing, "intake": self.pipeline.has_room()},
             destinations=lambda: self.rules.destinations,
             reload_tokens=self._load_tokens,
+            registry=self.registry,
         )
 
 

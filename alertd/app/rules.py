@@ -11,17 +11,35 @@ from alertd.delivery.naming import Naming
 from alertd.destinations.base import World
 from alertd.destinations.egress import AiohttpSender
 from alertd.destinations.guard import EgressPolicy
-from alertd.destinations.registry import REGISTRY, parse_settings
+from alertd.destinations.registry import REGISTRY, TYPE_NAMES, parse_settings
 from alertd.engine.ruleset import Ruleset, compile_ruleset, name_keys
+from alertd.errors import NotFoundError
 from alertd.model.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+
+    from pydantic import BaseModel
 
     from alertd.clock import Clock
     from alertd.config.settings import Config
     from alertd.model.destination import Destination
     from alertd.store.base import NameStore
+
+
+class KnownTypes:
+    """The destination types, as those who judge resources see them."""
+
+    def names(self) -> Iterable[str]:
+        """Every type."""
+        return REGISTRY.keys()
+
+    def settings_model(self, name: str) -> type[BaseModel]:
+        """Return a type's settings. Raises NotFoundError."""
+        known = REGISTRY.get(name)
+        if known is None:
+            raise NotFoundError(f"no destination type {name!r}; there are {TYPE_NAMES}")
+        return known.settings_model
 
 
 @dataclass(slots=True)
@@ -50,9 +68,9 @@ class Rules:
         for sender in self._senders:
             await sender.close()
 
-    async def compile(self, config: Config, gone: Sequence[str] = ()) -> Ruleset:
+    async def compile(self, workspaces: Sequence[Workspace], gone: Sequence[str] = ()) -> Ruleset:
         """Compile off the event loop; workspaces that are `gone` stay known, empty, for events under way."""
-        workspaces = [*config.workspaces, *(Workspace(name=name) for name in gone)]
+        workspaces = [*workspaces, *(Workspace(name=name) for name in gone)]
         ids = await self._store.intern(name_keys(workspaces))
         names = await self._store.names()
         revision = int(await self._store.get_meta("revision") or 0) + 1
@@ -60,10 +78,10 @@ class Rules:
         await self._store.set_meta("revision", str(revision))
         return ruleset
 
-    def lanes(self, config: Config, ruleset: Ruleset) -> list[LaneSpec]:
-        """List the lanes of a configuration."""
+    def lanes(self, config: Config, workspaces: Sequence[Workspace], ruleset: Ruleset) -> list[LaneSpec]:
+        """List the lanes of all destinations, with the defaults of a configuration."""
         self._take_policy(config)
-        self.destinations = {(w.name, d.name): d for w in config.workspaces for d in w.destinations}
+        self.destinations = {(w.name, d.name): d for w in workspaces for d in w.destinations}
         specs = []
         opened: dict[int, _Opened] = {}
         for (workspace, name), destination in self.destinations.items():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from alertd.errors import ConfigError, ConfigProblem
 from alertd.intake.kafka.options import KafkaOptions, Security, Topic
 from alertd.intake.rate import RateLimit
 from alertd.model import ids
 from alertd.model.token import ROLES, Token, digest_of
 from alertd.model.verdict import VerdictCode
+from alertd.resources.vault import FILE_NAME, key_from_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from alertd.config.settings import Config
     from alertd.engine.plan import Plan
     from alertd.engine.ruleset import NameKey
+    from alertd.resources.snapshot import Snapshot
 
 
 def provisioned_tokens(config: Config) -> list[Token]:
@@ -64,6 +67,35 @@ def kafka_options(config: Config, instance_id: str | None) -> KafkaOptions:
         stall_seconds=kafka.stall_seconds,
         offset_reset=kafka.offset_reset,
     )
+
+
+def secrets_key(config: Config) -> str:
+    """Return the key that seals the API's secrets: the configuration's, else that of the file beside the database.
+
+    Raises OSError when the file cannot be read or made.
+    """
+    given = config.store.secrets_key
+    if given is not None:
+        return given.get_secret_value()
+    return key_from_file(config.store.path.with_name(FILE_NAME))
+
+
+def refuse_dangling(snapshot: Snapshot, before: Snapshot, file: str) -> None:
+    """Refuse a configuration that takes away what resources of the API refer to. Raises ConfigError with all of them."""
+    known = {(entry.key, name) for entry, _, name in before.dangling()}
+    problems = [
+        ConfigProblem(
+            file,
+            None,
+            f"{entry.workspace}: {entry.kind} {entry.name}: {field}",
+            f"{name!r}, which the configuration no longer holds",
+            "it to be kept until the API's resource does not refer to it any more",
+        )
+        for entry, field, name in snapshot.dangling()
+        if (entry.key, name) not in known
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def rate_limit(config: Config, clock: Clock) -> RateLimit | None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 NEED_RESTART: Final = (
     "server.listen",
     "store.url",
+    "store.secrets_key",
     "shutdown.drain_seconds",
     "intake.http.max_body_bytes",
     "intake.queue",

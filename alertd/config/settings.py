@@ -6,6 +6,7 @@ here reads as what was expected. Descriptions are printed into `config/alertd.fu
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -26,6 +27,7 @@ Origin = tuple[str, str, str]
 """Workspace, collection (`workspaces`, `projects`, `channels`, `destinations`, `subscriptions`, `tokens`) and name."""
 
 SQLITE = "sqlite:///"
+KEY_BYTES = 32
 
 
 class Server(Resource):
@@ -71,10 +73,28 @@ class Store(Resource):
         30, description="days that finished history is kept; null: for ever"
     )
 
+    secrets_key: SecretStr | None = Field(
+        None,
+        description="seals secrets of resources made over the API: 32 bytes in URL-safe base64, best as credential:NAME;"
+        " null: the file secrets.key beside the database, made at the first start",
+    )
+
     @property
     def path(self) -> Path:
         """The SQLite file; a relative one is relative to the working directory."""
         return Path(self.url.removeprefix(SQLITE))
+
+    @field_validator("secrets_key")
+    @classmethod
+    def _is_key(cls, key: SecretStr | None) -> SecretStr | None:
+        try:
+            if key is not None and len(urlsafe_b64decode(key.get_secret_value())) == KEY_BYTES:
+                return key
+        except ValueError:
+            pass
+        if key is None:
+            return None
+        raise ValueError("32 bytes in URL-safe base64 (44 characters)")
 
     @field_validator("url")
     @classmethod

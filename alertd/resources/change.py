@@ -1,0 +1,198 @@
+"""Changes: what one call of an operator does to a snapshot, decided without doing it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from alertd.errors import ConflictError, InvalidError, NotFoundError, Problem, StaleError, UnconditionalError
+from alertd.model.workspace import DEFAULT
+from alertd.resources.documents import document_of, merge_patch
+from alertd.resources.judge import read
+from alertd.resources.kinds import BY_WORD, KINDS, WORKSPACE, referred
+from alertd.resources.snapshot import Entry, without
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from alertd.resources.documents import Document
+    from alertd.resources.judge import DestinationTypes
+    from alertd.resources.kinds import Kind
+    from alertd.resources.secrecy import Secrecy
+    from alertd.resources.snapshot import Snapshot
+    from alertd.store.resource import ResourceKey
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """One line of the log to be: what was done to what; the documents are redacted."""
+
+    action: str
+    key: ResourceKey
+    before: Document | None
+    after: Document | None
+
+
+@dataclass(slots=True)
+class Change:
+    """What a call does: entries kept and keys removed, what the log will say, the entry that it is answered with."""
+
+    kept: list[Entry] = field(default_factory=list)
+    removed: list[ResourceKey] = field(default_factory=list)
+    noted: list[Noted] = field(default_factory=list)
+    entry: Entry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Precondition:
+    """What `If-Match` said; `needed` says whether saying nothing is an error."""
+
+    tags: str | None = None
+    needed: bool = False
+
+    def check(self, entry: Entry) -> None:
+        """Raises UnconditionalError, StaleError."""
+        if self.tags is None:
+            if self.needed:
+                raise UnconditionalError("say which state this changes: If-Match with the ETag of a GET")
+        elif self.tags.strip() != "*" and entry.etag not in [tag.strip() for tag in self.tags.split(",")]:
+            raise StaleError(f"the {_noun(entry.kind)} {entry.name!r} has changed: its ETag is now {entry.etag}")
+
+
+class Changes:
+    """Decides about changes. Pure but for the secrets, which the vault holds."""
+
+    def __init__(self, types: DestinationTypes, secrecy: Secrecy) -> None:
+        self._types = types
+        self._secrecy = secrecy
+
+    def create(self, snapshot: Snapshot, kind: Kind, workspace: str, document: Document) -> Change:
+        """Make a resource. Raises ConflictError when the name is taken, InvalidError."""
+        name = document.get("name")
+        if isinstance(name, str):
+            home = name if kind is WORKSPACE else workspace
+            known = snapshot.get((kind.word, home, name))
+            if known is not None:
+                at = f" ({known.origin})" if known.origin else ""
+                raise ConflictError(f"there is a {kind.noun} {name!r} already{at}")
+            _refuse_built_in(kind, name)
+        if kind is not WORKSPACE and snapshot.get((WORKSPACE.word, workspace, workspace)) is None:
+            raise NotFoundError(f"there is no workspace {workspace!r}")
+        document = self._secrecy.restored(kind, document, None)
+        model = read(kind, workspace, document, snapshot, self._types)
+        entry = Entry(kind.word, model.name if kind is WORKSPACE else workspace, model.name, model, 1)  # type: ignore[attr-defined]
+        return Change([entry], [], [Noted("created", entry.key, None, self._shown(entry))], entry)
+
+    def replace(self, snapshot: Snapshot, key: ResourceKey, document: Document, given: Precondition) -> Change:
+        """Put another document in the place of one."""
+        kind, before = BY_WORD[key[0]], find(snapshot, key)
+        refuse_provisioned(before)
+        given.check(before)
+        return self._update(snapshot, kind, before, {"name": key[2], **document})
+
+    def patch(self, snapshot: Snapshot, key: ResourceKey, patch: Document, given: Precondition) -> Change:
+        """Apply a merge patch."""
+        kind, before = BY_WORD[key[0]], find(snapshot, key)
+        refuse_provisioned(before)
+        given.check(before)
+        return self._update(snapshot, kind, before, merge_patch(document_of(before.model), patch))
+
+    def _update(self, snapshot: Snapshot, kind: Kind, before: Entry, document: Document) -> Change:
+        if document.get("name") != before.name:
+            raise InvalidError([Problem("/name", f"cannot be changed: this is the {kind.noun} {before.name!r}")])
+        document = self._secrecy.restored(kind, document, document_of(before.model))
+        model = read(kind, before.workspace, document, snapshot, self._types)
+        entry = replace(before, model=model, version=before.version + 1)
+        return Change([entry], [], [Noted("updated", entry.key, self._shown(before), self._shown(entry))], entry)
+
+    def remove(self, snapshot: Snapshot, key: ResourceKey, given: Precondition, *, cascade: bool) -> Change:
+        """Remove a resource. Raises ConflictError that lists those who use it, unless `cascade` takes it out of them."""
+        before = find(snapshot, key)
+        refuse_provisioned(before)
+        given.check(before)
+        if key[0] == WORKSPACE.word:
+            return self._remove_workspace(snapshot, before, cascade=cascade)
+        users = [entry for entry, _ in snapshot.users(key)]
+        fixed = [entry for entry in users if entry.origin is not None]
+        if users and (fixed or not cascade):
+            raise _in_use(before, fixed if cascade else users)
+        change = Change(removed=[key], noted=[Noted("deleted", key, self._shown(before), None)])
+        for user in dict.fromkeys(entry.key for entry in users):
+            self._release(snapshot, user, key, change)
+        return change
+
+    def _release(self, snapshot: Snapshot, user: ResourceKey, key: ResourceKey, change: Change) -> None:
+        """Take a name out of one that uses it; what needs it and has no other goes too, with all that uses that."""
+        entry, kind = find(snapshot, user), BY_WORD[user[0]]
+        fields = [name for name, noun in kind.references if noun == key[0]]
+        gone = {key[2]}
+        model = without(entry.model, [(name, set(referred(entry.model, name)) - gone) for name in fields])
+        if any(kind.model.model_fields[name].is_required() and not referred(model, name) for name in fields):
+            deeper = self.remove(snapshot, user, Precondition(), cascade=True)
+            change.removed += deeper.removed
+            change.noted += deeper.noted
+            change.kept += deeper.kept
+            return
+        after = replace(entry, model=model, version=entry.version + 1)
+        change.kept.append(after)
+        change.noted.append(Noted("updated", user, self._shown(entry), self._shown(after)))
+
+    def _remove_workspace(self, snapshot: Snapshot, before: Entry, *, cascade: bool) -> Change:
+        if before.name == DEFAULT:
+            raise ConflictError("the workspace 'default' always exists")
+        inside = [entry for kind in KINDS for entry in snapshot.entries(kind.word, before.name)]
+        if inside and not cascade:
+            raise _in_use(before, inside)
+        return Change(
+            removed=[entry.key for entry in (*inside, before)],
+            noted=[Noted("deleted", entry.key, self._shown(entry), None) for entry in (*inside, before)],
+        )
+
+    def _shown(self, entry: Entry) -> Document:
+        return self._secrecy.redacted(BY_WORD[entry.kind], document_of(entry.model))
+
+
+def find(snapshot: Snapshot, key: ResourceKey) -> Entry:
+    """Return an entry. Raises NotFoundError, ConflictError for what is built in."""
+    entry = snapshot.get(key)
+    if entry is None:
+        _refuse_built_in(BY_WORD[key[0]], key[2])
+        where = "" if key[0] == WORKSPACE.word else f" in the workspace {key[1]!r}"
+        raise NotFoundError(f"there is no {_noun(key[0])} {key[2]!r}{where}")
+    return entry
+
+
+def refuse_provisioned(entry: Entry) -> None:
+    """Raise ConflictError when an entry belongs to the configuration."""
+    if entry.origin is not None:
+        raise ConflictError(f"the {_noun(entry.kind)} {entry.name!r} is provisioned by {entry.origin}: change it there")
+
+
+def _refuse_built_in(kind: Kind, name: str) -> None:
+    if name in kind.built_in:
+        raise ConflictError(f"the {kind.noun} {name!r} is built in and cannot be changed")
+
+
+def _in_use(entry: Entry, users: Sequence[Entry]) -> ConflictError:
+    seen = list({user.key: user for user in users}.values())
+    problems = [
+        Problem(
+            f"/{BY_WORD[user.kind].path}/{user.name}",
+            f"uses it{f', and is provisioned by {user.origin}' if user.origin else ''}",
+        )
+        for user in seen
+    ]
+    named = ", ".join(f"{_noun(user.kind)} {user.name}" for user in seen[:10])
+    more = f" and {len(seen) - 10} more" if len(seen) > 10 else ""  # noqa: PLR2004 - as many as are named
+    return ConflictError(f"the {_noun(entry.kind)} {entry.name!r} is in use by {named}{more}", problems)
+
+
+def _noun(word: str) -> str:
+    return BY_WORD[word].noun
+
+
+def as_json(document: Any) -> bytes:
+    """Write a document for the store."""
+    return orjson.dumps(document)

@@ -1,0 +1,202 @@
+"""The judge: says whether a document is a resource, and every place where it is not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from typing_extensions import override
+
+from alertd.engine.matcher import parse_matcher
+from alertd.errors import InvalidError, NotFoundError, PatternError, Problem
+from alertd.matching.pattern import PatternKind, compile_pattern
+from alertd.words import expected_of, one_of, suggestion, unknown_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from pydantic_core import ErrorDetails
+
+    from alertd.model.fields import Resource
+    from alertd.resources.kinds import Kind
+    from alertd.resources.snapshot import Snapshot
+
+Place = tuple[str | int, ...]
+
+
+class DestinationTypes(Protocol):
+    """What the judge must know of destination types."""
+
+    def names(self) -> Iterable[str]:
+        """Every type."""
+
+    def settings_model(self, name: str) -> type[BaseModel]:
+        """Return a type's settings. Raises NotFoundError."""
+
+
+class Findings:
+    """Problems of one document, at most one for each place, none quoting what was put in as a secret."""
+
+    def __init__(self) -> None:
+        self._found: dict[Place, str] = {}
+
+    def add(self, place: Place, detail: str) -> None:
+        """Note a problem, unless there is one here or around."""
+        if not any(place[:length] in self._found for length in range(len(place) + 1)):
+            self._found[place] = detail
+
+    def has(self, place: Place) -> bool:
+        """Whether there is a problem at a place or around it."""
+        return any(place[:length] in self._found for length in range(len(place) + 1))
+
+    def take(self, error: ValidationError, document: Any, model: type[BaseModel], at: Place = ()) -> None:
+        """Note what a model found wrong."""
+        for each in error.errors(include_url=False, include_input=False):
+            place = _place_in(document, each)
+            self.add((*at, *place), _sentence(each, model, place))
+
+    def check(self) -> None:
+        """Raise InvalidError when there is any problem."""
+        if self._found:
+            raise InvalidError(self.problems())
+
+    def problems(self) -> list[Problem]:
+        """Every problem, in the order in which they were noted."""
+        return [Problem(pointer(place), detail) for place, detail in self._found.items()]
+
+    @override
+    def __str__(self) -> str:
+        """Read as the problems one after the other."""
+        return "; ".join(map(str, self.problems()))
+
+
+def read(
+    kind: Kind, workspace: str, document: Mapping[str, Any], snapshot: Snapshot, types: DestinationTypes
+) -> Resource:
+    """Turn a document into its resource. Raises InvalidError with every place that is wrong."""
+    findings = Findings()
+    model = read_model(kind.model, document, findings)
+    for check in _CHECKS.get(kind.word, ()):
+        check(document, findings, types)
+    for name, referred in kind.references:
+        _check_references(document.get(name), name, referred, snapshot.names(referred, workspace), findings)
+    findings.check()
+    if model is None:
+        raise AssertionError("an invalid document without a problem")
+    return model
+
+
+def read_model(model: type[Resource], document: Mapping[str, Any], findings: Findings) -> Resource | None:
+    """Read a document as a model, as strictly as JSON is typed; None when that fails, which is then noted."""
+    try:
+        return model.model_validate_json(orjson.dumps(document), strict=True)
+    except ValidationError as error:
+        findings.take(error, document, model)
+    except orjson.JSONEncodeError:
+        findings.add((), "holds text that is not valid Unicode")
+    return None
+
+
+def _check_pattern(document: Mapping[str, Any], findings: Findings, types: DestinationTypes) -> None:
+    kind, pattern = document.get("kind"), document.get("pattern")
+    known = {each.value: each for each in PatternKind}
+    if isinstance(kind, str) and kind in known and isinstance(pattern, str) and not findings.has(("pattern",)):
+        try:
+            compile_pattern(known[kind], pattern)
+        except PatternError as error:
+            at = "" if error.position is None else f" (at position {error.position})"
+            findings.add(("pattern",), f"is no valid {kind}: {error.reason}{at}")
+
+
+def _check_settings(document: Mapping[str, Any], findings: Findings, types: DestinationTypes) -> None:
+    name, settings = document.get("type"), document.get("settings", {})
+    if not isinstance(name, str) or findings.has(("type",)):
+        return
+    try:
+        model = types.settings_model(name)
+    except NotFoundError:
+        names = sorted(types.names())
+        findings.add(("type",), f"unknown destination type; expected {one_of(names)}{suggestion(name, names)}")
+        return
+    if isinstance(settings, dict):
+        try:
+            model.model_validate(settings)
+        except ValidationError as error:
+            findings.take(error, settings, model, ("settings",))
+
+
+def _check_matchers(document: Mapping[str, Any], findings: Findings, types: DestinationTypes) -> None:
+    for place, text in _texts(document.get("matchers"), "matchers"):
+        if not findings.has(place):
+            try:
+                parse_matcher(text)
+            except ValueError as error:
+                findings.add(place, str(error))
+
+
+_CHECKS = {
+    "channel": (_check_pattern,),
+    "destination": (_check_settings,),
+    "subscription": (_check_matchers,),
+}
+
+
+def _check_references(names: Any, field: str, noun: str, known: Iterable[str], findings: Findings) -> None:
+    there = frozenset(known)
+    for place, name in _texts(names, field):
+        if name not in there and not findings.has(place):
+            findings.add(place, f"unknown {noun.replace('_', ' ')} {name[:80]!r}{suggestion(name, there)}")
+
+
+def _texts(value: Any, field: str) -> Iterator[tuple[Place, str]]:
+    for index, text in enumerate(value if isinstance(value, list) else ()):
+        if isinstance(text, str):
+            yield (field, index), text
+
+
+def pointer(place: Place) -> str:
+    """Write a place as an RFC 6901 pointer."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')[:128]}" for part in place)
+
+
+def _place_in(document: Any, error: ErrorDetails) -> Place:
+    """Take out of an error's location what names the branch of a union, not a place in the document."""
+    place: Place = ()
+    value, final = document, len(error["loc"]) - 1
+    for index, part in enumerate(error["loc"]):
+        is_there = part in value if isinstance(value, dict) else isinstance(value, list) and isinstance(part, int)
+        if is_there or (index == final and error["type"] == "missing"):
+            place = (*place, part)
+            value = _inner(value, part)
+    return place
+
+
+def _inner(value: Any, part: str | int) -> Any:
+    if isinstance(value, dict):
+        return value.get(str(part))
+    return value[part] if isinstance(value, list) and isinstance(part, int) and part < len(value) else None
+
+
+def _sentence(error: ErrorDetails, model: type[BaseModel], place: Place) -> str:
+    if error["type"] == "extra_forbidden":
+        found, expected = unknown_key(str(place[-1])[:80], _fields(model, place[:-1]))
+        return f"{found}; expected {expected}"
+    if error["type"] == "missing":
+        return "is required"
+    return f"expected {expected_of(error, _annotation(model, place))}"
+
+
+def _fields(model: Any, place: Place) -> list[str]:
+    inner = _annotation(model, place) if place else model
+    return list(inner.model_fields) if isinstance(inner, type) and issubclass(inner, BaseModel) else []
+
+
+def _annotation(model: Any, place: Place) -> Any:
+    inner: Any = model
+    for part in place:
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return None
+        found = inner.model_fields.get(str(part))
+        inner = None if found is None else found.annotation
+    return inner

@@ -1,0 +1,72 @@
+"""The kinds of resources: their words, their models and what they refer to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from alertd.model.channel import SYSTEM_CHANNELS, Channel
+from alertd.model.derived_type import DerivedType
+from alertd.model.destination import Destination
+from alertd.model.event_type import EventType
+from alertd.model.metric_alert import MetricAlert
+from alertd.model.subscription import Subscription
+from alertd.model.workspace import Project, WorkspaceSettings
+
+if TYPE_CHECKING:
+    from alertd.model.fields import Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind.
+
+    Shapes: `word` names one of them (`channel`), `field` the workspace's field in YAML (`channels`), `path` the
+    collection of the API; `references` pairs a field that holds names with the kind that they name; `built_in` are
+    names that exist everywhere and cannot be changed.
+    """
+
+    word: str
+    path: str
+    model: type[Resource]
+    references: tuple[tuple[str, str], ...] = ()
+    built_in: tuple[str, ...] = ()
+
+    @property
+    def field(self) -> str:
+        """The workspace's field that holds them."""
+        return self.path.replace("-", "_")
+
+    @property
+    def noun(self) -> str:
+        """The word for people."""
+        return self.word.replace("_", " ")
+
+
+CHANNEL: Final = Kind("channel", "channels", Channel, built_in=SYSTEM_CHANNELS)
+DESTINATION: Final = Kind("destination", "destinations", Destination)
+SUBSCRIPTION: Final = Kind(
+    "subscription", "subscriptions", Subscription, (("channels", "channel"), ("destinations", "destination"))
+)
+PROJECT: Final = Kind("project", "projects", Project)
+EVENT_TYPE: Final = Kind("event_type", "event-types", EventType)
+DERIVED_TYPE: Final = Kind("derived_type", "derived-types", DerivedType, (("channel", "channel"),))
+METRIC_ALERT: Final = Kind(
+    "metric_alert",
+    "metric-alerts",
+    MetricAlert,
+    (("channel", "channel"), ("subscriptions", "subscription"), ("destinations", "destination")),
+)
+KINDS: Final = (PROJECT, EVENT_TYPE, CHANNEL, DESTINATION, SUBSCRIPTION, DERIVED_TYPE, METRIC_ALERT)
+"""Every kind that lives in a workspace."""
+WORKSPACE: Final = Kind("workspace", "workspaces", WorkspaceSettings)
+"""The workspaces themselves; each is its own workspace."""
+BY_WORD: Final = {kind.word: kind for kind in (*KINDS, WORKSPACE)}
+
+
+def referred(model: Resource, field: str) -> tuple[str, ...]:
+    """Return the names that a field of references holds: none, one, or a list."""
+    value = getattr(model, field)
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value)

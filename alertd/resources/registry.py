@@ -1,0 +1,244 @@
+"""The registry: the one place where resources change. A change is judged, compiled, stored with its line in the log, made
+live, and only then answered; what waits while one is under way is done together.
+"""  # noqa: D205 - one thought, two lines
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import orjson
+import structlog
+
+from alertd.errors import AlertdError, StoreError
+from alertd.resources.change import Change, Changes, Precondition, as_json
+from alertd.resources.documents import document_of
+from alertd.resources.judge import Findings, read_model
+from alertd.resources.kinds import BY_WORD
+from alertd.resources.snapshot import Entry, Snapshot
+from alertd.store.resource import AuditEntry, StoredResource
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+    from alertd.clock import Clock
+    from alertd.model.ids import IdSource
+    from alertd.resources.change import Noted
+    from alertd.resources.documents import Document
+    from alertd.resources.judge import DestinationTypes
+    from alertd.resources.kinds import Kind
+    from alertd.resources.secrecy import Secrecy
+    from alertd.store.resource import ResourceKey, ResourceStore
+
+    Decide = Callable[[Snapshot], Change]
+
+BATCH_MAX: Final = 500
+"""How many changes are made live together at most."""
+
+_log = structlog.get_logger("alertd.resources")
+
+
+class Live(Protocol):
+    """What makes a snapshot decide: compiled first, which may fail, then swapped in, which may not."""
+
+    async def prepare(self, snapshot: Snapshot) -> Any:
+        """Compile. Raises AlertdError when it cannot be used; nothing has changed then."""
+
+    async def apply(self, prepared: Any) -> None:
+        """Let what was prepared decide from the next event on."""
+
+
+class _Asked:
+    """One call that waits."""
+
+    def __init__(self, decide: Decide, actor: str) -> None:
+        self.decide = decide
+        self.actor = actor
+        self.done: asyncio.Future[Entry | None] = asyncio.get_running_loop().create_future()
+
+
+class Registry:
+    """Holds the snapshot that is live and changes it."""
+
+    def __init__(
+        self, store: ResourceStore, clock: Clock, ids: IdSource, types: DestinationTypes, secrecy: Secrecy, live: Live
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._secrecy = secrecy
+        self._live = live
+        self._changes = Changes(types, secrecy)
+        self._lock = asyncio.Lock()
+        self._waiting: deque[_Asked] = deque()
+        self._worker: asyncio.Task[None] | None = None
+        self.snapshot = Snapshot({}, {})
+
+    # -- what operators do ----------------------------------------------------------------------------------------
+
+    async def create(self, kind: Kind, workspace: str, document: Document, actor: str) -> Entry:
+        """Make a resource. Raises ConflictError, InvalidError, StoreUnavailableError."""
+        return await self._ask(lambda s: self._changes.create(s, kind, workspace, document), actor)
+
+    async def replace(self, key: ResourceKey, document: Document, given: Precondition, actor: str) -> Entry:
+        """Replace a resource. Raises as `create`, and NotFoundError, StaleError, UnconditionalError."""
+        return await self._ask(lambda s: self._changes.replace(s, key, document, given), actor)
+
+    async def patch(self, key: ResourceKey, patch: Document, given: Precondition, actor: str) -> Entry:
+        """Patch a resource. Raises as `replace`."""
+        return await self._ask(lambda s: self._changes.patch(s, key, patch, given), actor)
+
+    async def remove(self, key: ResourceKey, given: Precondition, actor: str, *, cascade: bool = False) -> None:
+        """Remove a resource. Raises NotFoundError, StaleError, ConflictError when it is in use or provisioned."""
+        asked = self._queue(lambda s: self._changes.remove(s, key, given, cascade=cascade), actor)
+        await asked.done
+
+    async def note(self, actor: str, noted: Noted) -> None:
+        """Write a line into the log about something that is no resource of this registry."""
+        await self._store.change_resources([], [], [self._line(actor, noted)])
+
+    def shown(self, entry: Entry) -> Document:
+        """Return a resource's document without its secrets."""
+        return self._secrecy.redacted(BY_WORD[entry.kind], document_of(entry.model))
+
+    # -- the daemon's own -----------------------------------------------------------------------------------------
+
+    async def load(self, provisioned: Mapping[ResourceKey, Entry]) -> Snapshot:
+        """Read what is stored, lay the configuration over it and return it. Raises StoreError for what is unreadable."""
+        owned = [self._entry(stored) for stored in await self._store.resources()]
+        self.snapshot = Snapshot(provisioned, {entry.key: entry for entry in owned})
+        for entry, field, name in self.snapshot.dangling():
+            _log.warning(
+                "resource.dangling",
+                kind=entry.kind,
+                workspace=entry.workspace,
+                name=entry.name,
+                field=field,
+                missing=name,
+            )
+        for entry in self.snapshot.hidden():
+            _log.warning("resource.hidden", kind=entry.kind, workspace=entry.workspace, name=entry.name)
+        return self.snapshot
+
+    @asynccontextmanager
+    async def rebased(self, provisioned: Mapping[ResourceKey, Entry]) -> AsyncIterator[Snapshot]:
+        """Hold all changes while another configuration is laid over what the API made; it is live when the block ends."""
+        async with self._lock:
+            snapshot = Snapshot(provisioned, self.snapshot.owned)
+            yield snapshot
+            self.snapshot = snapshot
+
+    async def close(self) -> None:
+        """Finish what was asked."""
+        if self._worker is not None:
+            await asyncio.wait([self._worker])
+
+    # -- the worker -----------------------------------------------------------------------------------------------
+
+    async def _ask(self, decide: Decide, actor: str) -> Entry:
+        entry = await self._queue(decide, actor).done
+        if entry is None:
+            raise AssertionError("a change that is answered with nothing")
+        return entry
+
+    def _queue(self, decide: Decide, actor: str) -> _Asked:
+        asked = _Asked(decide, actor)
+        self._waiting.append(asked)
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.get_running_loop().create_task(self._work())
+        return asked
+
+    async def _work(self) -> None:
+        while self._waiting:
+            async with self._lock:
+                taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_MAX))]
+                try:
+                    await self._make(taken)
+                except Exception as error:  # noqa: BLE001 - the boundary of a task: whoever waits is told
+                    _log.exception("resource.failed")
+                    _fail(taken, error)
+
+    async def _make(self, taken: Sequence[_Asked]) -> None:
+        """Make changes together; when together they cannot be compiled, each on its own."""
+        snapshot, done = self.snapshot, []
+        for asked in taken:
+            try:
+                change = asked.decide(snapshot)
+            except AlertdError as error:
+                _fail([asked], error)
+                continue
+            self._stamp(change)
+            snapshot = snapshot.changed(change.kept, change.removed)
+            done.append((asked, change))
+        if not done:
+            return
+        try:
+            prepared = await self._live.prepare(snapshot)
+        except AlertdError as error:
+            if len(done) == 1:
+                _fail([asked for asked, _ in done], error)
+                return
+            for asked, _ in done:
+                await self._make([asked])
+            return
+        await self._keep(snapshot, done, prepared)
+
+    async def _keep(self, snapshot: Snapshot, done: Sequence[tuple[_Asked, Change]], prepared: Any) -> None:
+        removed = [key for _, change in done for key in change.removed]
+        keys = dict.fromkeys(entry.key for _, change in done for entry in change.kept)
+        kept = [self._stored(snapshot.owned[key]) for key in keys if key in snapshot.owned]
+        lines = [self._line(asked.actor, noted) for asked, change in done for noted in change.noted]
+        try:
+            await self._store.change_resources(kept, removed, lines)
+        except StoreError as error:
+            _fail([asked for asked, _ in done], error)
+            return
+        self.snapshot = snapshot
+        await self._live.apply(prepared)
+        for asked, change in done:
+            if not asked.done.done():
+                asked.done.set_result(change.entry)
+        for asked, change in done:
+            for noted in change.noted:
+                _log.info(f"{noted.key[0]}.{noted.action}", workspace=noted.key[1], name=noted.key[2], by=asked.actor)
+
+    # -- in and out of the store ----------------------------------------------------------------------------------
+
+    def _stamp(self, change: Change) -> None:
+        now = self._clock.now_ms()
+        stamped = {e.key: replace(e, created_at_ms=e.created_at_ms or now, updated_at_ms=now) for e in change.kept}
+        change.kept = list(stamped.values())
+        if change.entry is not None:
+            change.entry = stamped[change.entry.key]
+
+    def _line(self, actor: str, noted: Noted) -> AuditEntry:
+        kind, workspace, name = noted.key
+        before, after = (None if d is None else as_json(d) for d in (noted.before, noted.after))
+        return AuditEntry(self._ids.take(), workspace, actor, noted.action, kind, name, before, after)
+
+    def _stored(self, entry: Entry) -> StoredResource:
+        kind = BY_WORD[entry.kind]
+        document = self._secrecy.sealed(kind, document_of(entry.model))
+        created, updated = entry.created_at_ms or 0, entry.updated_at_ms or 0
+        return StoredResource(*entry.key, entry.version, as_json(document), created, updated)
+
+    def _entry(self, stored: StoredResource) -> Entry:
+        kind, findings = BY_WORD.get(stored.kind), Findings()
+        if kind is None:
+            raise StoreError(f"the store holds a {stored.kind}, which this alertd does not know")
+        document = self._secrecy.opened(kind, orjson.loads(stored.document))
+        model = read_model(kind.model, document, findings)
+        if model is None:
+            raise StoreError(
+                f"the stored {kind.noun} {stored.name!r} of {stored.workspace!r} is not readable: {findings}"
+            )
+        return Entry(*stored.key, model, stored.version, None, stored.created_at_ms, stored.updated_at_ms)
+
+
+def _fail(waiting: Sequence[_Asked], error: Exception) -> None:
+    for asked in waiting:
+        if not asked.done.done():
+            asked.done.set_exception(error)

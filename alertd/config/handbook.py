@@ -170,7 +170,12 @@ def _field(setting: str, name: str, field: FieldInfo) -> Iterator[str]:
         lines = [f"{name}:", *_indent(_mapping(setting, annotation))]
         yield from (_absent(lines) if field.default is None and not _inside_absent(setting) else lines)
     else:
-        yield f"{name}: {_written(EXAMPLES.get(setting, field.get_default(call_default_factory=True)))}"
+        yield f"{name}: {_written(EXAMPLES.get(setting, _shown(field)))}"
+
+
+def _shown(field: FieldInfo) -> Any:
+    """Give what stands for a setting's value: the model's own example, else the default."""
+    return field.examples[0] if field.examples else field.get_default(call_default_factory=True)
 
 
 def _mapping(setting: str, model: Any) -> Iterator[str]:
@@ -202,7 +207,7 @@ def _comment(setting: str, field: FieldInfo) -> Iterator[str]:
     notes = [describe(setting, field)]
     if field.is_required():
         notes.append("required")
-    elif setting in EXAMPLES:
+    elif setting in EXAMPLES or field.examples:
         notes.append("example")
     text = f"{'; '.join(notes)}{' (restart)' if setting in NEED_RESTART else ''}"
     yield from (f"# {line}" for line in textwrap.wrap(text, WIDTH))

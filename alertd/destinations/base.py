@@ -8,7 +8,9 @@ pure), and leave the sending to the guarded sender that they are given.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+from alertd.destinations.passing_memory import PassingMemory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -19,12 +21,37 @@ if TYPE_CHECKING:
     from alertd.model.delivery import Outcome
 
 
+@dataclass(frozen=True, slots=True)
+class DigestEntry:
+    """One alert of a digest: its event's JSON, the address of its page (empty: none), and why it alerted."""
+
+    event: bytes
+    url: str = ""
+    trigger: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """Several alerts in one delivery.
+
+    Shapes: `entries` are the first ones, oldest first; `count` counts all of them, those in `entries` too; `reason` says
+    in a sentence why they come together (empty: nothing to say).
+    """
+
+    entries: tuple[DigestEntry, ...]
+    count: int
+    reason: str = ""
+
+
 @dataclass(slots=True)
 class Message:
     """One delivery as a destination type sees it.
 
     Shapes: `delivery_id` and `alert_id` are the outside forms; `attempt` counts from 1; `event` is the event's JSON;
-    `event_type` its type; `time` its RFC 3339 time (empty: read it from `event`); names are those that users gave.
+    `event_type` its type; `time` its RFC 3339 time (empty: read it from `event`); names are those that users gave;
+    `issue` is the JSON of the issue that the event belongs to (None: none); with `digest` set, it is what is to be told,
+    and `event` only what caused it; `acknowledge_url` is the signed link that acknowledges the alert (empty: none);
+    `maybe_duplicate`: an earlier attempt may have arrived although nobody answered.
     """
 
     delivery_id: str
@@ -39,6 +66,10 @@ class Message:
     url: str
     test: bool = False
     time: str = ""
+    issue: bytes | None = None
+    digest: Digest | None = None
+    acknowledge_url: str = ""
+    maybe_duplicate: bool = False
 
 
 @dataclass(slots=True)
@@ -79,6 +110,23 @@ class Sender(Protocol):
         """Close all connections."""
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be sent, for people: secrets are replaced. `target` says how and where to (`POST https://…`)."""
+
+    target: str
+    headers: Mapping[str, str]
+    body: str
+
+
+@runtime_checkable
+class Previewing(Protocol):
+    """What an open destination also offers when it can show what it would send."""
+
+    def preview(self, message: Message) -> Preview:
+        """Render a message without sending it; no secret is in the answer."""
+
+
 class OpenDestination(Protocol):
     """One configured destination, ready to be attempted."""
 
@@ -89,20 +137,46 @@ class OpenDestination(Protocol):
         """Let go of what it holds."""
 
 
+class Memory(Protocol):
+    """What one destination remembers of what its provider said: short texts by key, kept over restarts.
+
+    It is for convenience (which message to edit), never for what must not be lost: entries may be forgotten, the ones
+    not used for longest first.
+    """
+
+    async def get(self, key: str) -> str | None:
+        """Return what was set, or None."""
+
+    async def set(self, key: str, value: str) -> None:
+        """Remember, in place of what was there."""
+
+
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a destination may use of the world. `write_line` prints one line to standard output."""
+    """What a destination may use of the world.
+
+    Shapes: `write_line` prints one line to standard output; `memory` is this destination's own, nobody else's.
+    """
 
     clock: Clock
     sender: Sender
     write_line: Callable[[str], None]
+    memory: Memory = field(default_factory=PassingMemory)
 
 
 class DestinationType(Protocol):
-    """A destination type."""
+    """A destination type.
+
+    `about` tells a person what it is and where its settings come from, in Markdown; `settings_model` has a description
+    for each setting, and its secrets are SecretStr.
+    """
 
     name: ClassVar[str]
+    about: ClassVar[str]
     settings_model: ClassVar[type[BaseModel]]
+
+    def rate_per_second(self, settings: Any) -> float | None:
+        """Give the pace that the provider asks for, used where nobody configured one; None: no pace."""
 
     def open(self, settings: Any, timeout_seconds: float, world: World) -> OpenDestination:
         """Open one destination with validated settings."""

@@ -46,7 +46,12 @@ class ConsoleType:
     """The type `console`."""
 
     name: ClassVar[str] = "console"
+    about: ClassVar[str] = "One line on standard output for each delivery."
     settings_model: ClassVar[type[BaseModel]] = ConsoleSettings
+
+    def rate_per_second(self, settings: ConsoleSettings) -> float | None:
+        """No pace."""
+        return None
 
     def open(self, settings: ConsoleSettings, timeout_seconds: float, world: World) -> ConsoleDestination:
         """Open one."""

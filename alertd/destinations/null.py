@@ -33,7 +33,12 @@ class NullType:
     """The type `null`."""
 
     name: ClassVar[str] = "null"
+    about: ClassVar[str] = "Takes everything and sends nothing: for benchmarks and for muting in a test bed."
     settings_model: ClassVar[type[BaseModel]] = NullSettings
+
+    def rate_per_second(self, settings: NullSettings) -> float | None:
+        """No pace."""
+        return None
 
     def open(self, settings: NullSettings, timeout_seconds: float, world: World) -> NullDestination:
         """Open one."""

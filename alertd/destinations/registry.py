@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
     from alertd.destinations.base import DestinationType
 
-_TYPES: Final[tuple[DestinationType, ...]] = (WebhookType(), ConsoleType(), NullType())
+_TYPES: Final[tuple[DestinationType, ...]] = (
+    WebhookType(),
+    ConsoleType(),
+    NullType(),
+)
 
 REGISTRY: Final[Mapping[str, DestinationType]] = MappingProxyType({each.name: each for each in _TYPES})
 

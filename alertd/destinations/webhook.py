@@ -138,7 +138,12 @@ class WebhookType:
     """The type `webhook`."""
 
     name: ClassVar[str] = "webhook"
+    about: ClassVar[str] = "Any HTTP endpoint, in the form and with the signature of Standard Webhooks."
     settings_model: ClassVar[type[BaseModel]] = WebhookSettings
+
+    def rate_per_second(self, settings: WebhookSettings) -> float | None:
+        """No pace."""
+        return None
 
     def open(self, settings: WebhookSettings, timeout_seconds: float, world: World) -> WebhookDestination:
         """Open one."""

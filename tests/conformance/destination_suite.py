@@ -5,26 +5,34 @@ class TestSlack(DestinationSuite):
     settings = {"url": "https://hooks.slack.com/services/T0/B0/xyzzy"}
     secrets = ("xyzzy",)
     answers = (*HTTP_FAILURES, (HttpAnswer(200, {}, b"ok"), OutcomeKind.DELIVERED))
+
+    def check_request(self, request: HttpRequest) -> None:
+        assert len(json.loads(request.body)["text"]) <= 4000
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as profile
 from pydantic import ValidationError
 
-from alertd.destinations.base import HttpAnswer, HttpRequest, Message, SendError, World
+from alertd.destinations.base import HttpAnswer, HttpRequest, Previewing, SendError, World
+from alertd.destinations.redaction import secrets_of
 from alertd.model.delivery import ANSWER_MAX, Outcome, OutcomeKind
+from tests.conformance.messages import HOSTILE, hostile_messages, make_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pydantic import BaseModel
 
-    from alertd.destinations.base import DestinationType, OpenDestination
+    from alertd.destinations.base import DestinationType, Message, OpenDestination
+
+__all__ = ["DEADLINE", "HTTP_FAILURES", "NOW", "DestinationSuite", "FixedClock", "ScriptedSender", "make_message"]
 
 DEADLINE: Final = 5.0
 NOW: Final = 1_778_112_000
@@ -83,24 +91,6 @@ class ScriptedSender:
         """Hold nothing."""
 
 
-def make_message(**changes: Any) -> Message:
-    """Make a message like those that lanes make."""
-    event = {"type": "run:failed", "time": "2026-05-07T00:00:00Z", "severity": "error", "message": "Run 17 failed"}
-    usual: dict[str, Any] = {
-        "delivery_id": "dlv_0001",
-        "alert_id": "alt_0001",
-        "attempt": 1,
-        "workspace": "default",
-        "subscription": "production-runs",
-        "channel": "runs",
-        "trigger": None,
-        "event_type": "run:failed",
-        "event": json.dumps(event).encode(),
-        "url": "http://127.0.0.1:8080/alerts/alt_0001",
-    }
-    return Message(**(usual | changes))
-
-
 class DestinationSuite:
     """The contract of `DestinationType` and `OpenDestination`, as tests."""
 
@@ -113,6 +103,9 @@ class DestinationSuite:
     """What the sender comes back with, and what the type must make of it. Empty: the type does not speak HTTP."""
 
     lines: list[str]
+
+    def check_request(self, request: HttpRequest) -> None:
+        """Assert what the provider demands of a request: its limits, its form, no mention. Override it."""
 
     def valid(self) -> BaseModel:
         """Validate the settings."""
@@ -206,6 +199,67 @@ class DestinationSuite:
         assert isinstance(
             await self.attempt(ScriptedSender([HttpAnswer(200, {}, b"")]), make_message(**changes)), Outcome
         )
+
+    @pytest.mark.parametrize("message", HOSTILE.values(), ids=HOSTILE.keys())
+    async def test_known_hostility_stays_within_limits(self, message: Message) -> None:
+        """Whatever is known to be hostile leaves as one request that the provider takes."""
+        await self.check(message)
+
+    @given(message=hostile_messages())
+    @profile(suppress_health_check=list(HealthCheck), deadline=None, max_examples=50)
+    async def test_any_text_stays_within_limits(self, message: Message) -> None:
+        """So does any text of any length in any place."""
+        await self.check(message)
+
+    async def check(self, message: Message) -> None:
+        """Attempt a message and check each request that it made; bodies must be UTF-8, headers printable ASCII."""
+        sender = ScriptedSender([self.accepting()])
+        await self.attempt(sender, message)
+        for request in sender.requests:
+            request.body.decode("utf-8")
+            assert all(value.isascii() and value.isprintable() for value in request.headers.values())
+            self.check_request(request)
+
+    def accepting(self) -> Scripted:
+        """Give the answer that means delivered."""
+        delivered = [answer for answer, kind in self.answers if kind is OutcomeKind.DELIVERED]
+        return delivered[0] if delivered else HttpAnswer(204, {}, b"")
+
+    def test_every_setting_is_described_and_secrets_are_marked(self) -> None:
+        """Forms and documents are made of the settings' schema; every secret in it is marked as one."""
+        schema = self.kind.settings_model.model_json_schema()
+        for name, each in schema.get("properties", {}).items():
+            assert each.get("description"), name
+        marked = list(secrets_of(self.valid()))
+        hidden = [value for value in marked for secret in self.secrets if secret in value]
+        assert not self.secrets or hidden
+        assert self.kind.about
+
+    def test_pace_is_positive(self) -> None:
+        """A type's pace is attempts a second, or none."""
+        pace = self.kind.rate_per_second(self.valid())
+        assert pace is None or pace > 0
+
+    async def test_preview_shows_the_request_without_secrets(self) -> None:
+        """Where a type can show what it would send, no secret is in it, and nothing was sent."""
+        sender = ScriptedSender()
+        opened = self.open(sender)
+        if isinstance(opened, Previewing):
+            shown = opened.preview(make_message())
+            self.assert_silent(repr(shown))
+            assert shown.target
+            assert shown.body
+        assert not sender.requests
+        await opened.close()
+
+    async def test_secrets_that_a_provider_repeats_are_taken_out(self) -> None:
+        """A provider that repeats the request in its answer does not make a secret visible."""
+        if not isinstance(self.open(ScriptedSender()), Previewing):
+            return
+        echo = " ".join(secrets_of(self.valid())).encode()
+        for status in (200, 400, 404, 500):
+            answer = HttpAnswer(status, {"X-Echo": echo.decode()}, echo)
+            self.assert_silent(repr(await self.attempt(ScriptedSender([answer]), make_message())))
 
     async def test_close_twice(self) -> None:
         """Closing twice is fine."""

@@ -1,0 +1,216 @@
+"""From a `Message` to its `Content`: reads the event and the issue tolerantly, decides what is said. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from alertd.destinations.clean import block, line
+from alertd.destinations.content import Content, Line, Link, State, Suspect
+from alertd.model.severity import BY_WORD, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from alertd.destinations.base import DigestEntry, Message
+
+LINES_MAX: Final = 20
+"""Alerts of a digest that are listed; the rest is counted."""
+SUSPECTS_MAX: Final = 5
+FIELDS_MAX: Final = 64
+URL_MAX: Final = 2000
+"""Characters; a longer address is left out: cut it would lead nowhere."""
+DEDUP_KEY_MAX: Final = 255
+
+HEADLINES: Final = {"new": "New issue", "regression": "Regression", "unmuted": "Unmuted", "spike": "Spike"}
+"""What is said for each trigger."""
+
+_URL: Final = re.compile(r"https?://[!-~]+", re.ASCII)
+_QUOTES: Final = re.compile(r"[\"<>\\^`{|}]")
+_KEY: Final = re.compile(r"[!-~]{1,255}", re.ASCII)
+_LAST_WORD: Final = re.compile(r"[a-z]+\Z")
+
+
+def content_of(message: Message) -> Content:
+    """Say what a message says."""
+    return _digest(message) if message.digest is not None else _alert(message)
+
+
+def _alert(message: Message) -> Content:
+    event, issue = _object(message.event), _object(message.issue)
+    type_ = line(message.event_type or event.get("type"))
+    title, rest = _title(event, issue, type_)
+    state = _state(type_, issue)
+    dedup_key, thread_key = _keys(message, event, issue, type_)
+    return Content(
+        headline=_headline(message.trigger, state, title, type_),
+        title=title,
+        severity=_severity(event, issue),
+        state=state,
+        summary=rest,
+        event_type=type_,
+        short_id=line(issue.get("short_id"), 64),
+        project=line(event.get("project") or issue.get("project"), 100),
+        environment=line(event.get("environment"), 100),
+        at=line(message.time or event.get("time"), 64),
+        first_seen=line(issue.get("first_seen"), 64),
+        last_seen=line(issue.get("last_seen"), 64),
+        event_count=_count(issue.get("event_count")),
+        user_count=_count(issue.get("user_count")),
+        source=line(event.get("source"), 200),
+        fields=_fields(event),
+        links=tuple(_links(message, event, issue)),
+        suspects=_suspects(issue),
+        trigger=line(message.trigger, 32),
+        subscription=line(message.subscription, 100),
+        workspace=line(message.workspace, 100),
+        delivery_id=line(message.delivery_id, 64),
+        dedup_key=dedup_key,
+        thread_key=thread_key,
+        test=message.test,
+        maybe_duplicate=message.maybe_duplicate,
+    )
+
+
+def _digest(message: Message) -> Content:
+    assert message.digest is not None  # noqa: S101 - content_of looked
+    lines = tuple(_line(entry) for entry in message.digest.entries[:LINES_MAX])
+    count = max(message.digest.count, len(message.digest.entries))
+    problems = [each for each in lines if each.state is State.PROBLEM]
+    noun = "alert" if count == 1 else "alerts"
+    return Content(
+        headline="Digest",
+        title=f"{count:,} {noun}",
+        severity=max((each.severity for each in problems or lines), default=Severity.INFO),
+        state=State.PROBLEM if problems or not lines else State.RESOLVED,
+        summary=block(message.digest.reason, 1000),
+        event_type=line(message.event_type),
+        at=line(message.time, 64),
+        links=tuple(_links(message, {}, {})),
+        lines=lines,
+        rest=count - len(lines),
+        subscription=line(message.subscription, 100),
+        workspace=line(message.workspace, 100),
+        delivery_id=line(message.delivery_id, 64),
+        dedup_key=_bounded_key(f"digest/{message.delivery_id}"),
+        test=message.test,
+        maybe_duplicate=message.maybe_duplicate,
+    )
+
+
+def _line(entry: DigestEntry) -> Line:
+    event = _object(entry.event)
+    type_ = line(event.get("type"))
+    title, _ = _title(event, {}, type_)
+    state = _state(type_, {})
+    where = "/".join(filter(None, (line(event.get("project"), 100), line(event.get("environment"), 100))))
+    at = line(event.get("time"), 64)
+    headline = _headline(entry.trigger, state, title, type_)
+    return Line(headline, title, _severity(event, {}), state, where, at, safe_url(entry.url))
+
+
+def _title(event: dict[str, Any], issue: dict[str, Any], type_: str) -> tuple[str, str]:
+    """Give the title and the text below it."""
+    message = block(event.get("message"))
+    first, _, others = message.partition("\n")
+    if title := line(issue.get("title")):
+        return title, "" if line(message) == title else message
+    title = line(first)
+    whole = title == line(first, len(first) + 1)
+    return title or type_ or "Event", others.strip() if whole else message
+
+
+def _headline(trigger: str | None, state: State, title: str, type_: str) -> str:
+    if state is State.RESOLVED:
+        return "Resolved"
+    return HEADLINES.get(trigger or "") or (type_ if type_ and type_ != title else "Alert")
+
+
+def _state(type_: str, issue: dict[str, Any]) -> State:
+    word = _LAST_WORD.search(type_)
+    ended = (word is not None and word.group() == "resolved") or issue.get("state") == "resolved"
+    return State.RESOLVED if ended else State.PROBLEM
+
+
+def _severity(event: dict[str, Any], issue: dict[str, Any]) -> Severity:
+    for word in (event.get("severity"), issue.get("level")):
+        if isinstance(word, str) and word in BY_WORD:
+            return BY_WORD[word]
+    return Severity.INFO
+
+
+def _keys(message: Message, event: dict[str, Any], issue: dict[str, Any], type_: str) -> tuple[str, str]:
+    """Give the dedup key and the thread key."""
+    number = line(issue.get("id"), 200)
+    if number:
+        return (key := _bounded_key(f"{message.workspace}/issue/{number}")), key
+    own = event.get("key")
+    place = (message.workspace, event.get("project"), event.get("environment"), own or type_)
+    key = _bounded_key("/".join(line(part) for part in place))
+    return key, key if isinstance(own, str) and own not in {"", type_} else ""
+
+
+def _bounded_key(text: str) -> str:
+    if _KEY.fullmatch(text):
+        return text
+    return "sha256/" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _links(message: Message, event: dict[str, Any], issue: dict[str, Any]) -> Iterator[Link]:
+    for label, url in (
+        ("Issue", issue.get("url")),
+        ("Alert", message.url),
+        ("Source", event.get("url")),
+        ("Acknowledge", message.acknowledge_url),
+    ):
+        if safe := safe_url(url):
+            yield Link(label, safe)
+
+
+def safe_url(url: Any) -> str:
+    """Give an address that may stand in any markup's link: http(s), printable ASCII without quotes; else nothing."""
+    if not isinstance(url, str) or len(url) > URL_MAX or not _URL.fullmatch(url):
+        return ""
+    return _QUOTES.sub(lambda found: f"%{ord(found.group()):02X}", url)
+
+
+def _fields(event: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    labels = event.get("labels")
+    found = list(labels.items())[:FIELDS_MAX] if isinstance(labels, dict) else []
+    pairs = ((line(name, 128), line(value)) for name, value in found)
+    return tuple((name, value) for name, value in pairs if name and value)
+
+
+def _suspects(issue: dict[str, Any]) -> tuple[Suspect, ...]:
+    commits = issue.get("suspect_commits")
+    found = (each for each in commits if isinstance(each, dict)) if isinstance(commits, list) else ()
+    return tuple(filter(None, map(_suspect, found)))[:SUSPECTS_MAX]
+
+
+def _suspect(commit: dict[str, Any]) -> Suspect | None:
+    id_ = line(commit.get("id") or commit.get("sha"), 64)
+    if not id_:
+        return None
+    author = commit.get("author")
+    named = author.get("name") or author.get("email") if isinstance(author, dict) else author
+    reasons = commit.get("reasons") or commit.get("reason")
+    why = ", ".join(line(each, 200) for each in reasons[:5]) if isinstance(reasons, list) else line(reasons)
+    title = block(commit.get("title") or commit.get("message")).partition("\n")[0]
+    return Suspect(id_, line(title, 200), line(named, 100), safe_url(commit.get("url")), line(why))
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _object(data: bytes | None) -> dict[str, Any]:
+    if not data:
+        return {}
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,96 @@
+"""What types that speak HTTP have in common: render, send, classify. A type says the first and the last.
+
+`HttpDestination` keeps two promises for all of them: a failure to get an answer becomes the right outcome, and no secret
+of the settings is in any outcome or preview, not even one that the provider repeats.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from alertd.destinations.base import SendError
+from alertd.destinations.redaction import Redactor, secrets_of
+from alertd.destinations.settings_fields import RepeatingSettings
+from alertd.model.delivery import Outcome, OutcomeKind
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from alertd.destinations.base import HttpAnswer, HttpRequest, Message, Preview, World
+
+S = TypeVar("S", bound="BaseModel")
+
+
+class HttpDestination(ABC, Generic[S]):
+    """One configured destination that is reached by one request per delivery."""
+
+    def __init__(self, type_name: str, settings: S, timeout_seconds: float, world: World) -> None:
+        self.type_name = type_name
+        self.settings = settings
+        self.world = world
+        self._timeout_seconds = timeout_seconds
+        self._redactor = Redactor(secrets_of(settings))
+
+    @abstractmethod
+    def render(self, message: Message, now_seconds: int) -> HttpRequest:
+        """Make the request. Pure; never raises, whatever the message says."""
+
+    @abstractmethod
+    def classify(self, answer: HttpAnswer, now_seconds: int) -> Outcome:
+        """Say what an answer means for the delivery. Pure."""
+
+    async def attempt(self, message: Message) -> Outcome:
+        """Send once and say what came of it."""
+        now = self.world.clock.wall_seconds()
+        answer = await self.exchange(self.render(message, now))
+        return answer if isinstance(answer, Outcome) else self.judge(answer, now)
+
+    async def exchange(self, request: HttpRequest) -> HttpAnswer | Outcome:
+        """Send one request; return the answer, or the outcome when none came."""
+        try:
+            return await self.world.sender.send(request, self._timeout_seconds)
+        except SendError as error:
+            return self._outcome_of_error(error)
+
+    def judge(self, answer: HttpAnswer, now_seconds: int) -> Outcome:
+        """Classify, and take out secrets that the provider repeated."""
+        outcome = self.classify(answer, now_seconds)
+        if not (outcome.detail or outcome.answer):
+            return outcome
+        return replace(outcome, detail=self._redactor.text(outcome.detail), answer=self._redactor.data(outcome.answer))
+
+    def preview(self, message: Message) -> Preview:
+        """Show what would be sent, without secrets."""
+        return self._redactor.preview(self.render(message, self.world.clock.wall_seconds()))
+
+    async def close(self) -> None:
+        """Hold nothing: the sender is shared."""
+
+    def _outcome_of_error(self, error: SendError) -> Outcome:
+        reason = self._redactor.text(f"{self.type_name}: {error}")
+        if error.refused:
+            return Outcome(OutcomeKind.REJECTED, detail=reason)
+        if not error.ambiguous:
+            return Outcome(OutcomeKind.RETRY_LATER, detail=reason)
+        if isinstance(self.settings, RepeatingSettings) and self.settings.on_ambiguous == "dead":
+            return Outcome(OutcomeKind.REJECTED, detail=f"{reason}; it may have arrived (on_ambiguous: dead)")
+        return Outcome(OutcomeKind.AMBIGUOUS, detail=reason)
+
+
+class HttpType:
+    """Base of types whose destinations are `HttpDestination`s."""
+
+    name: ClassVar[str]
+    about: ClassVar[str]
+    settings_model: ClassVar[type[BaseModel]]
+    destination: ClassVar[type[HttpDestination[Any]]]
+
+    def open(self, settings: Any, timeout_seconds: float, world: World) -> HttpDestination[Any]:
+        """Open one."""
+        return self.destination(self.name, settings, timeout_seconds, world)
+
+    def rate_per_second(self, settings: Any) -> float | None:
+        """No pace: the provider asks for none."""
+        return None

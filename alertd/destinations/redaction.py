@@ -1,0 +1,111 @@
+"""Secrets taken out of what people may see: rendered requests, answers, reasons. Pure.
+
+A secret is looked for as it is, and as URLs, JSON and base64 would write it. An address that is a secret as a whole (an
+incoming webhook's) keeps its host, which is what a person needs to know; its path is looked for as well, as providers
+repeat it in their answers.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
+
+from pydantic import BaseModel, SecretBytes, SecretStr
+
+from alertd.destinations.base import Preview
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from alertd.destinations.base import HttpRequest
+
+REDACTED: Final = "[redacted]"
+BODY_MAX: Final = 65_536
+"""Characters of a body that a preview shows."""
+
+_ALWAYS: Final = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token"})
+"""Headers whose values are secrets whatever they say."""
+_PART_MIN: Final = 8
+"""Characters from which on a part of a secret address is a secret by itself."""
+
+
+class Redactor:
+    """Takes a set of secrets out of texts."""
+
+    __slots__ = ("_pairs",)
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        found = {form: shown for secret in secrets if secret for form, shown in _forms(secret)}
+        self._pairs = sorted(found.items(), key=lambda pair: -len(pair[0]))
+
+    def text(self, text: str) -> str:
+        """Take them out of a text."""
+        for form, shown in self._pairs:
+            if form in text:
+                text = text.replace(form, shown)
+        return text
+
+    def data(self, data: bytes) -> bytes:
+        """Take them out of bytes, whatever these are."""
+        text = data.decode("utf-8", "surrogateescape")
+        redacted = self.text(text)
+        return data if redacted == text else redacted.encode("utf-8", "surrogateescape")
+
+    def preview(self, request: HttpRequest) -> Preview:
+        """Show a request to people."""
+        headers = {
+            name: REDACTED if name.lower() in _ALWAYS else self.text(value) for name, value in request.headers.items()
+        }
+        body = self.text(request.body.decode("utf-8", "replace"))
+        return Preview(f"{request.method} {self.text(request.url)}", headers, body[:BODY_MAX])
+
+
+def secrets_of(value: Any) -> Iterator[str]:
+    """List the secrets in settings, at any depth."""
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, SecretBytes):
+        yield value.get_secret_value().decode("utf-8", "replace")
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from secrets_of(getattr(value, name))
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from secrets_of(each)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for each in value:
+            yield from secrets_of(each)
+
+
+def _forms(secret: str) -> Iterator[tuple[str, str]]:
+    """Give the forms that a secret takes, each with what is shown instead."""
+    if not secret.startswith(("http://", "https://")):
+        for form in _spellings(secret):
+            yield form, REDACTED
+        return
+    parts = urlsplit(secret)
+    for form in _spellings(secret):
+        yield form, f"{parts.scheme}://{parts.netloc}/{REDACTED}"
+    target = secret.split(parts.netloc, 1)[-1]
+    pieces = [*parts.path.split("/"), *(value for _, value in parse_qsl(parts.query, keep_blank_values=True))]
+    for piece in (target, parts.path, *pieces):
+        if len(piece) >= _PART_MIN:
+            for form in _spellings(piece):
+                yield form, REDACTED
+
+
+def _spellings(secret: str) -> set[str]:
+    raw = secret.encode("utf-8", "surrogatepass")
+    return {
+        secret,
+        quote(raw, safe=""),
+        quote(raw),
+        quote_plus(raw),
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        base64.b64encode(raw).decode(),
+        base64.urlsafe_b64encode(raw).decode(),
+    }

@@ -1,0 +1,55 @@
+"""Field types and settings that several destination types share."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from alertd.destinations.guard import parse_url
+from alertd.model.fields import Resource
+
+SECRET_MAX: Final = 4096
+"""Characters of a secret that travels in a header or an address."""
+_TOKEN: Final = re.compile(r"[!-~]+", re.ASCII)
+
+
+def check_url(url: str) -> str:
+    """Take an address that the sender can use. Raises ValueError, which never repeats it."""
+    parse_url(url)
+    return url
+
+
+def _check_secret_url(url: SecretStr) -> SecretStr:
+    check_url(url.get_secret_value())
+    return url
+
+
+def _check_token(token: SecretStr) -> SecretStr:
+    text = token.get_secret_value()
+    if not text:
+        raise ValueError("the secret is empty")
+    if len(text) > SECRET_MAX:
+        raise ValueError(f"the secret has more than {SECRET_MAX} characters")
+    if not _TOKEN.fullmatch(text):
+        raise ValueError("the secret has a space, a line break or something else that is not printable ASCII")
+    return token
+
+
+Url = Annotated[str, AfterValidator(check_url)]
+"""An address that may be shown."""
+SecretUrl = Annotated[SecretStr, AfterValidator(_check_secret_url)]
+"""An address that is a secret as a whole, as those of incoming webhooks are."""
+SecretToken = Annotated[SecretStr, AfterValidator(_check_token)]
+"""A secret that can stand in a header: printable ASCII without spaces."""
+
+
+class RepeatingSettings(Resource):
+    """What every type has whose provider cannot recognise a repeat."""
+
+    on_ambiguous: Literal["retry", "dead"] = Field(
+        "retry",
+        description="when nobody can tell whether a message arrived; retry: send it again, it may be there twice;"
+        " dead: send it no more, it may be missing",
+    )

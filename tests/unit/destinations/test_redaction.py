@@ -1,0 +1,93 @@
+"""Secrets taken out of what people see."""
+
+from __future__ import annotations
+
+import base64
+import json
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, SecretBytes, SecretStr
+
+from alertd.destinations.base import HttpRequest
+from alertd.destinations.redaction import BODY_MAX, REDACTED, Redactor, secrets_of
+
+HOOK = "https://hooks.example.com:8443/services/T000/B000/abcdefgh1234?sig=s3cr3t-sig"
+
+
+@given(st.text(min_size=4), st.text(), st.text())
+def test_a_secret_is_found_in_any_spelling(secret: str, before: str, after: str) -> None:
+    """As it is, and as URLs, JSON and base64 write it."""
+    raw = secret.encode("utf-8", "surrogatepass")
+    for form in (secret, quote(raw, safe=""), json.dumps(secret)[1:-1], base64.b64encode(raw).decode()):
+        assert Redactor([secret]).text(f"§{form}§") == f"§{REDACTED}§"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"POST {HOOK} failed", f"POST https://hooks.example.com:8443/{REDACTED} failed"),
+        ("no /services/T000/B000/abcdefgh1234 here", f"no {REDACTED} here"),
+        ("unknown token abcdefgh1234", f"unknown token {REDACTED}"),
+        ("bad signature s3cr3t-sig", f"bad signature {REDACTED}"),
+        ("T000 is a team", "T000 is a team"),
+        ("hooks.example.com is down", "hooks.example.com is down"),
+    ],
+)
+def test_of_a_secret_address_the_host_is_shown(text: str, expected: str) -> None:
+    """Its path and the longer parts of it are secrets wherever they stand; host and short parts are not."""
+    assert Redactor([HOOK]).text(text) == expected
+
+
+def test_nothing_is_taken_out_without_secrets() -> None:
+    """An empty secret is none; bytes that are no text stay as they are."""
+    redactor = Redactor(["", "hunter2"])
+    assert redactor.text("abc") == "abc"
+    assert redactor.data(b"\xff\x00abc") == b"\xff\x00abc"
+    assert redactor.data(b"\xffhunter2") == b"\xff" + REDACTED.encode()
+
+
+def test_a_longer_secret_goes_first() -> None:
+    """A secret that contains another one leaves nothing of itself."""
+    assert Redactor(["abc", "abcdef"]).text("abcdef") == REDACTED
+
+
+def test_a_request_is_shown_without_secrets() -> None:
+    """Address, headers and body are shown; headers that authorise are never."""
+    headers = {"Authorization": "Basic dTpw", "x-team": "ops hunter2", "content-type": "text/plain"}
+    request = HttpRequest(HOOK, b"body with hunter2 " + b"x" * BODY_MAX, headers)
+    shown = Redactor([HOOK, "hunter2"]).preview(request)
+    assert shown.target == f"POST https://hooks.example.com:8443/{REDACTED}"
+    assert shown.headers == {
+        "Authorization": REDACTED,
+        "x-team": f"ops {REDACTED}",
+        "content-type": "text/plain",
+    }
+    assert shown.body.startswith(f"body with {REDACTED} ")
+    assert len(shown.body) == BODY_MAX
+
+
+class Inner(BaseModel):
+    """Settings inside settings."""
+
+    key: SecretBytes
+
+
+class Settings(BaseModel):
+    """Settings with secrets in all places."""
+
+    name: str
+    one: SecretStr
+    many: tuple[SecretStr, ...]
+    named: dict[str, SecretStr]
+    inner: Inner | None = None
+
+
+def test_secrets_are_found_at_any_depth() -> None:
+    """Every secret of the settings, and nothing else."""
+    made = Settings.model_validate(
+        {"name": "n", "one": "1", "many": ["2", "3"], "named": {"a": "4"}, "inner": {"key": "5"}}
+    )
+    assert sorted(secrets_of(made)) == ["1", "2", "3", "4", "5"]

@@ -52,7 +52,7 @@ class Context:
     def workspace(self, request: web.Request) -> str:
         """Return the workspace of a path. Raises NotFoundError."""
         name = request.match_info["workspace"]
-        if name not in self.pipeline.ruleset.workspaces:
+        if self.registry.snapshot.get(("workspace", name, name)) is None:
             raise NotFoundError(f"there is no workspace {name!r}")
         return name
 

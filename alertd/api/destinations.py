@@ -2,101 +2,98 @@
 
 from __future__ import annotations
 
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
+from typing_extensions import override
 
-from alertd.api.auth import require
+from alertd.api.auth import caller
 from alertd.api.context import json
-from alertd.api.query import PAGE, Query, page_of
+from alertd.api.operation import Operation, ref, route
+from alertd.api.resources import BELOW, Collection
 from alertd.clock import rfc3339
 from alertd.destinations.base import Message
-from alertd.errors import NotFoundError
 from alertd.model import ids
 from alertd.model.token import Role
+from alertd.resources.change import Noted, find
+from alertd.resources.kinds import DESTINATION
 
 if TYPE_CHECKING:
     from aiohttp import web
 
     from alertd.api.context import Context
-    from alertd.model.destination import Destination
+    from alertd.resources.snapshot import Entry
 
-_FILTERS = ("name", "type", "state")
+STATUS = (
+    "state",
+    "disabled_reason",
+    "disabled_at",
+    "queue_depth",
+    "queue_capacity",
+    "in_flight",
+    "breaker_state",
+    "paused_until",
+    "last_success_at",
+    "last_failure_at",
+    "last_error",
+)
+"""What a destination shows of its lane."""
 TEST_TYPE = "alertd.test"
 """The type of the event in a test message."""
 
 
-class Destinations:
-    """`/api/v1/workspaces/{workspace}/destinations`."""
+class Destinations(Collection):
+    """`/api/v1/workspaces/{workspace}/destinations`: the collection, and what can be done with one."""
+
+    more = STATUS
+    choices = ("state",)
 
     def __init__(self, context: Context) -> None:
-        self._context = context
+        super().__init__(context, DESTINATION)
 
+    @override
     def register(self, app: web.Application) -> None:
         """Add the routes."""
-        below = "/api/v1/workspaces/{workspace}/destinations"
-        app.router.add_get(below, self.list)
-        app.router.add_get(f"{below}/{{name}}", self.show)
-        app.router.add_post(f"{below}/{{name}}/test", self.test)
-        app.router.add_post(f"{below}/{{name}}/enable", self.enable)
-        app.router.add_post(f"{below}/{{name}}/disable", self.disable)
+        super().register(app)
+        below, shape = f"{BELOW}/destinations/{{name}}", ref("Destination")
+        for name, handler, summary, answer in (
+            ("test", self.test, "Send a test message through the real path", ref("TestResult")),
+            ("enable", self.enable, "Let it take deliveries again", shape),
+            ("disable", self.disable, "Let it take nothing until it is enabled", shape),
+        ):
+            documented = Operation(summary, "destinations", Role.OPERATOR, answers={200: answer}, errors=(409,))
+            route(app, "POST", f"{below}/{name}", handler, documented)
 
-    def _enter(self, request: web.Request, least: Role) -> str:
-        require(request, least, request.match_info["workspace"])
-        return self._context.workspace(request)
+    def _find(self, request: web.Request, workspace: str) -> Entry:
+        return find(self.context.registry.snapshot, (DESTINATION.word, workspace, request.match_info["name"]))
 
-    def _find(self, request: web.Request, workspace: str) -> Destination:
-        name = request.match_info["name"]
-        found = self._context.destinations().get((workspace, name))
-        if found is None:
-            raise NotFoundError(f"there is no destination {name!r} in the workspace {workspace!r}")
-        return found
-
-    async def list(self, request: web.Request) -> web.Response:
-        """List the workspace's destinations, in the order in which they were first seen."""
-        workspace, query = self._enter(request, Role.VIEWER), Query(request, (*_FILTERS, *PAGE))
-        wanted = {name: query.text(name) for name in _FILTERS}
-        own = [
-            (self._context.number("destination", workspace, destination.name), self._view(workspace, destination))
-            for (where, _), destination in self._context.destinations().items()
-            if where == workspace
-        ]
-        own.sort(key=itemgetter(0))
-        found = [(n, view) for n, view in own if all(wanted[name] in (None, view[name]) for name in _FILTERS)]
-        return json(page_of(query, found))
-
-    async def show(self, request: web.Request) -> web.Response:
-        """Show one destination."""
-        workspace = self._enter(request, Role.VIEWER)
-        return json(self._view(workspace, self._find(request, workspace)))
-
-    def _view(self, workspace: str, destination: Destination) -> dict[str, Any]:
-        number = self._context.number("destination", workspace, destination.name)
-        now = self._context.dispatcher.snapshot(number)
+    @override
+    def status(self, entry: Entry) -> dict[str, Any]:
+        """Show its lane: state, queue, last success and failure."""
+        now = self.context.dispatcher.snapshot(self._number(entry))
         return {
-            "name": destination.name,
-            "title": destination.title,
-            "type": destination.type,
             "state": now.state,
             "disabled_reason": now.disabled_reason or None,
             "disabled_at": _time(now.disabled_at_ms),
             "queue_depth": now.depth,
             "queue_capacity": now.capacity,
             "in_flight": len(now.in_flight),
-            "breaker": now.breaker,
+            "breaker_state": now.breaker,
             "paused_until": _time(now.paused_until_ms),
             "last_success_at": _time(now.last_success_at_ms),
             "last_failure_at": _time(now.last_failure_at_ms),
             "last_error": now.last_error or None,
         }
 
+    def _number(self, entry: Entry) -> int:
+        return self.context.number(DESTINATION.word, entry.workspace, entry.name)
+
     async def test(self, request: web.Request) -> web.Response:
         """Send a test message through the real path and answer what came of it."""
-        workspace = self._enter(request, Role.OPERATOR)
+        workspace = self.enter(request, Role.OPERATOR)
         destination = self._find(request, workspace)
-        number = self._context.number("destination", workspace, destination.name)
-        outcome, seconds = await self._context.dispatcher.test(number, self._message(workspace, destination.name))
+        number = self._number(destination)
+        outcome, seconds = await self.context.dispatcher.test(number, self._message(workspace, destination.name))
         return json(
             {
                 "destination": destination.name,
@@ -109,7 +106,7 @@ class Destinations:
         )
 
     def _message(self, workspace: str, name: str) -> Message:
-        context = self._context
+        context = self.context
         number = context.ids.take(2)
         now = rfc3339(context.clock.now_ms())
         alert_id = ids.format_id(ids.ALERT, number)
@@ -139,18 +136,19 @@ class Destinations:
 
     async def enable(self, request: web.Request) -> web.Response:
         """Let a destination take deliveries again; what waits for it goes out."""
-        workspace = self._enter(request, Role.OPERATOR)
+        workspace = self.enter(request, Role.OPERATOR)
         destination = self._find(request, workspace)
-        await self._context.dispatcher.enable(self._context.number("destination", workspace, destination.name))
-        return json(self._view(workspace, destination))
+        await self.context.dispatcher.enable(self._number(destination))
+        await self.context.registry.note(caller(request).name, Noted("enabled", destination.key, None, None))
+        return self.answer(destination)
 
     async def disable(self, request: web.Request) -> web.Response:
         """Let a destination take nothing until it is enabled; what waits for it goes on waiting."""
-        workspace = self._enter(request, Role.OPERATOR)
+        workspace = self.enter(request, Role.OPERATOR)
         destination = self._find(request, workspace)
-        number = self._context.number("destination", workspace, destination.name)
-        await self._context.dispatcher.disable(number, "disabled by an operator")
-        return json(self._view(workspace, destination))
+        await self.context.dispatcher.disable(self._number(destination), "disabled by an operator")
+        await self.context.registry.note(caller(request).name, Noted("disabled", destination.key, None, None))
+        return self.answer(destination)
 
 
 def _time(ms: int | None) -> str | None:

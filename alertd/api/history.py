@@ -161,4 +161,5 @@ class History:
         which = Filter(workspace=workspace, below=query.cursor(), limit=query.limit())
         query.check()
         page = await self._store.rejected(which)
-        return json(page_view([rejected_view(row) for row in page.items], page.next_below, write_cursor))
+        items = [rejected_view(row, self._context.names) for row in page.items]
+        return json(page_view(items, page.next_below, write_cursor))

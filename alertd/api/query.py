@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +23,7 @@ LIMIT: Final = 50
 LIMIT_MAX: Final = 200
 """Greatest size of a page."""
 CURSOR: Final = "cur"
+NAME_CURSOR: Final = "after_"
 PAGE: Final = ("limit", "cursor")
 """What every list takes."""
 FIELDS: Final = ("type", "project", "environment", "severity", "destination", "subscription", "state")
@@ -84,6 +86,20 @@ class Query:
             return None
         return text
 
+    def name_cursor(self) -> str:
+        """Return the name to continue behind, in a list that is ordered by name; empty at its beginning."""
+        text = self._given.get("cursor")
+        if text is None:
+            return ""
+        coded = text.removeprefix(NAME_CURSOR)
+        try:
+            name = base64.urlsafe_b64decode(coded + "=" * (-len(coded) % 4)).decode()
+        except ValueError:
+            name = ""
+        if not name or coded == text:
+            self._refuse("cursor", "is no cursor of this list: give next_cursor back as it was")
+        return name
+
     def time(self, name: str) -> int | None:
         """Milliseconds of an RFC 3339 time. A `+` of its offset that arrived as a space is taken for what it was."""
         text = self._given.get(name)
@@ -128,6 +144,11 @@ def history_filter(query: Query, workspace: str) -> Filter:
     )
     query.check()
     return found
+
+
+def write_name_cursor(name: str) -> str:
+    """Write the cursor behind a name."""
+    return NAME_CURSOR + base64.urlsafe_b64encode(name.encode()).decode().rstrip("=")
 
 
 def write_cursor(number: int) -> str:

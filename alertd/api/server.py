@@ -10,13 +10,19 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from typing_extensions import override
 
+from alertd.api.audit import Audit
+from alertd.api.channels import Channels
 from alertd.api.destinations import Destinations
 from alertd.api.edge import make_edge
 from alertd.api.front import Front
 from alertd.api.history import History
+from alertd.api.operation import OPERATIONS
+from alertd.api.resources import Collection
 from alertd.api.stream import Stream
 from alertd.api.system import System
 from alertd.api.tokens import Tokens
+from alertd.api.workspaces import Workspaces
+from alertd.resources.kinds import DERIVED_TYPE, EVENT_TYPE, METRIC_ALERT, PROJECT, SUBSCRIPTION
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,9 +42,12 @@ def build(
 ) -> web.Application:
     """Put every route on one application; `max_body` in bytes bounds what a request may bring."""
     app = web.Application(middlewares=[make_edge(context.authenticator, context.metrics)], client_max_size=max_body)
+    app[OPERATIONS] = {}
     app.router.add_post("/api/v1/events", post_events)
-    for resource in (Front, System, Stream, Tokens, Destinations, History):
+    for resource in (Front, System, Stream, Tokens, Workspaces, Channels, Destinations, History, Audit):
         resource(context).register(app)
+    for kind in (PROJECT, EVENT_TYPE, SUBSCRIPTION, DERIVED_TYPE, METRIC_ALERT):
+        Collection(context, kind).register(app)
     return app
 
 

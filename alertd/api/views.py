@@ -134,11 +134,11 @@ def attempt_view(row: Row) -> Row:
     }
 
 
-def rejected_view(row: Row) -> Row:
+def rejected_view(row: Row, names: Names) -> Row:
     """One rejected record; `bytes` as text, with what is not UTF-8 replaced."""
     return {
         "id": ids.format_id(ids.REJECTED, row["id"]),
-        "workspace": row["workspace"],
+        "workspace": names.workspace(row["workspace_id"]),
         "topic": row["topic"],
         "partition": row["partition"],
         "offset": row["offset"],

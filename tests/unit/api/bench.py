@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from aiohttp.test_utils import TestClient, TestServer
+from cryptography.fernet import Fernet
 
 from alertd.api.auth import Authenticator
 from alertd.api.context import Context
 from alertd.api.server import build
 from alertd.app.daemon import may_send
+from alertd.app.rules import KnownTypes
 from alertd.clock import SystemClock
 from alertd.config.settings import Config
 from alertd.delivery.dispatcher import Dispatcher, LaneSpec
@@ -25,6 +27,10 @@ from alertd.model.ids import IdSource
 from alertd.model.token import Role, Token, digest_of
 from alertd.model.workspace import Workspace
 from alertd.pipeline import Pipeline
+from alertd.resources.registry import Registry
+from alertd.resources.secrecy import Secrecy
+from alertd.resources.snapshot import provisioned_entries
+from alertd.resources.vault import Vault
 from alertd.store.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -33,6 +39,8 @@ if TYPE_CHECKING:
     from alertd.destinations.base import Message
     from alertd.engine.plan import Plan
     from alertd.model.delivery import Outcome
+    from alertd.model.destination import Destination
+    from alertd.resources.snapshot import Snapshot
 
 DEADLINE = 20
 HOME = "/api/v1/workspaces/default"
@@ -85,16 +93,18 @@ class Bench:
         self.ids = IdSource(self.clock)
         self.authenticator = Authenticator()
         self.workspaces = [workspace("default"), workspace("other")]
-        self.places = {(w.name, d.name): d for w in self.workspaces for d in w.destinations}
-        self.doors = {place: Scripted() for place in self.places}
+        self.places: dict[tuple[str, str], Destination] = {}
+        self.doors = {(w.name, d.name): Scripted() for w in self.workspaces for d in w.destinations}
         self.provisioned: list[Token] = []
         self.reloads = 0
         self.reload_error: Exception | None = None
 
     async def start(self) -> None:
         """Build the parts."""
-        keys = await self.store.intern(name_keys(self.workspaces))
-        self.ruleset = compile_ruleset(self.workspaces, keys, 1)
+        secrecy = Secrecy(KnownTypes(), Vault(Fernet.generate_key()))
+        self.registry = Registry(self.store, self.clock, self.ids, KnownTypes(), secrecy, self)
+        given = provisioned_entries(self.workspaces, lambda workspace, collection, name: f"alertd.yml:{len(name)}")
+        self.ruleset = (await self.prepare(await self.registry.load(given)))[1]
         self.dispatcher = Dispatcher(self.store, self.clock, self.metrics, self.hub, drain_seconds=1)
         self.pipeline = Pipeline(
             self.store,
@@ -107,13 +117,7 @@ class Bench:
             on_committed=self._publish,
         )
         config = Config()
-        options = {place: config.delivery.for_destination(d) for place, d in self.places.items()}
-        specs = [
-            LaneSpec(self.ruleset.ids["destination", *place], *place, options[place], True, self.doors[place])
-            for place in self.places
-        ]
-        names = {number: key[2] for number, key in self.ruleset.names.items()}
-        await self.dispatcher.apply(specs, Naming(names, lambda alert: f"http://here/{alert}"))
+        await self.apply((self.registry.snapshot.workspaces(), self.ruleset))
         for number, (role, where) in enumerate([*((r, "default") for r in ROLES), ("admin", "other")], 1):
             name = role if where == "default" else f"{where}-{role}"
             self.provisioned.append(
@@ -135,8 +139,34 @@ class Bench:
             ready=lambda: {"store": not self.pipeline.failing, "intake": True},
             destinations=lambda: self.places,
             reload_tokens=self.reload_tokens,
+            registry=self.registry,
         )
         self.app = build(self.context, intake.post, config.intake.http.max_body_bytes + 1024)
+
+    async def prepare(self, snapshot: Snapshot) -> Any:
+        """Compile, as the registry asks."""
+        workspaces = snapshot.workspaces()
+        keys = await self.store.intern(name_keys(workspaces))
+        return workspaces, compile_ruleset(workspaces, keys, 1, await self.store.names())
+
+    async def apply(self, prepared: Any) -> None:
+        """Make live, every destination with a scripted door."""
+        workspaces, self.ruleset = prepared
+        self.places = {(w.name, d.name): d for w in workspaces for d in w.destinations}
+        options = Config().delivery
+        specs = [
+            LaneSpec(
+                self.ruleset.ids["destination", *place],
+                *place,
+                options.for_destination(destination),
+                destination.enabled,
+                self.doors.setdefault(place, Scripted()),
+            )
+            for place, destination in self.places.items()
+        ]
+        names = {number: key[2] for number, key in self.ruleset.names.items()}
+        await self.dispatcher.apply(specs, Naming(names, lambda alert: f"http://here/{alert}"))
+        await self.pipeline.swap(self.ruleset)
 
     async def reload_tokens(self) -> None:
         """Read the tokens again."""

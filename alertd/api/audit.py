@@ -1,0 +1,79 @@
+"""The audit log over HTTP: who changed what, when, and how it was before and after."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from alertd.api.auth import require
+from alertd.api.context import json
+from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
+from alertd.api.query import Query, write_cursor
+from alertd.api.resources import BELOW
+from alertd.clock import rfc3339
+from alertd.model import ids
+from alertd.model.token import Role
+from alertd.store.resource import AuditEntry, AuditFilter
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from alertd.api.context import Context
+
+_TEXTS = ("actor", "action", "kind", "name")
+
+
+class Audit:
+    """`/api/v1/workspaces/{workspace}/audit`."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def register(self, app: web.Application) -> None:
+        """Add the route."""
+        query = (*(Parameter(name, f"only entries with this {name}") for name in _TEXTS), *TIMES, *PAGE)
+        documented = Operation(
+            "List changes, newest first", "audit", query=query, answers={200: page_of(ref("AuditEntry"))}
+        )
+        route(app, "GET", f"{BELOW}/audit", self.list, documented)
+
+    async def list(self, request: web.Request) -> web.Response:
+        """List changes, newest first."""
+        require(request, Role.VIEWER, request.match_info["workspace"])
+        workspace = self._context.workspace(request)
+        query = Query(request, (*_TEXTS, "since", "until", "limit", "cursor"))
+        limit = query.limit()
+        which = AuditFilter(
+            workspace,
+            query.cursor(),
+            limit + 1,
+            **{name: query.text(name) for name in _TEXTS},
+            since_ms=query.time("since"),
+            until_ms=query.time("until"),
+        )
+        query.check()
+        found = await self._context.store.audit(which)
+        more = len(found) > limit
+        items = [_view(entry) for entry in found[:limit]]
+        return json({"items": items, "next_cursor": write_cursor(found[limit - 1].id) if more else None})
+
+
+TIMES = (
+    Parameter("since", "from this RFC 3339 time on", {"type": "string", "format": "date-time"}),
+    Parameter("until", "before this RFC 3339 time", {"type": "string", "format": "date-time"}),
+)
+"""What lists of what happened take."""
+
+
+def _view(entry: AuditEntry) -> dict[str, Any]:
+    return {
+        "id": ids.format_id("aud", entry.id),
+        "at": rfc3339(ids.milliseconds(entry.id)),
+        "actor": entry.actor,
+        "action": entry.action,
+        "kind": entry.kind,
+        "name": entry.name,
+        "before": None if entry.before is None else orjson.loads(entry.before),
+        "after": None if entry.after is None else orjson.loads(entry.after),
+    }

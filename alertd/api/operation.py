@@ -1,0 +1,95 @@
+"""What a route does, as its documentation says it: the OpenAPI document and the tests of roles are made of this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+
+from alertd.model.token import Role
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiohttp.typedefs import Handler
+
+Schema = dict[str, Any]
+"""A JSON Schema, or a reference to a component: `{"$ref": "#/components/schemas/Channel"}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of the query."""
+
+    name: str
+    description: str
+    schema: Schema = field(default_factory=lambda: {"type": "string"})
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method on one path.
+
+    Shapes: `least` is the least role (None: open to everybody; INTAKE: whoever may send events); `everywhere` says that
+    only a token for all workspaces will do; `answers` maps statuses of success to schemas (None: no body); `errors` are
+    the further statuses that are problem documents; `headers` says that ETag and If-Match belong to it.
+    """
+
+    summary: str
+    tag: str
+    least: Role | None = Role.VIEWER
+    everywhere: bool = False
+    query: tuple[Parameter, ...] = ()
+    body: Schema | None = None
+    body_types: tuple[str, ...] = ("application/json",)
+    answers: Mapping[int, Schema | None] = field(default_factory=lambda: {200: {"type": "object"}})
+    answer_type: str = "application/json"
+    errors: tuple[int, ...] = ()
+    conditional: bool = False
+    example: Any = None
+    """An example of the body."""
+
+    def for_all(self) -> Operation:
+        """Return the same for tokens of all workspaces alone."""
+        return replace(self, everywhere=True)
+
+
+OPERATIONS: Final = web.AppKey("operations", dict[tuple[str, str], Operation])
+"""Every documented route of an application, by method and path."""
+
+
+def route(app: web.Application, method: str, path: str, handler: Handler, operation: Operation) -> None:
+    """Add a route together with its documentation."""
+    if method == "GET":
+        app.router.add_get(path, handler)
+    else:
+        app.router.add_route(method, path, handler)
+    app[OPERATIONS][method, path] = operation
+
+
+def ref(name: str) -> Schema:
+    """Refer to a component."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def page_of(item: Schema) -> Schema:
+    """Describe a page of a list."""
+    return {
+        "type": "object",
+        "required": ["items", "next_cursor"],
+        "properties": {
+            "items": {"type": "array", "items": item},
+            "next_cursor": {
+                "type": ["string", "null"],
+                "description": "where the next page begins; null: there is none",
+            },
+        },
+    }
+
+
+PAGE: Final = (
+    Parameter("limit", "how many items at most", {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}),
+    Parameter("cursor", "where to go on: the next_cursor of the page before"),
+)
+"""What every list takes."""

@@ -1,0 +1,220 @@
+"""Resources over HTTP, every kind in the same manner: list, create, read, replace, patch, delete."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from aiohttp import web
+
+from alertd.api.auth import caller, require
+from alertd.api.context import body_of, json
+from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
+from alertd.api.query import Query, write_name_cursor
+from alertd.clock import rfc3339
+from alertd.model.token import Role
+from alertd.resources.change import Precondition, find
+from alertd.sources.base import UnsupportedMediaTypeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from alertd.api.context import Context
+    from alertd.model.fields import Resource
+    from alertd.resources.kinds import Kind
+    from alertd.resources.snapshot import Entry
+
+BELOW: Final = "/api/v1/workspaces/{workspace}"
+STATUS: Final = ("provisioned", "origin", "created_at", "updated_at")
+"""What every resource shows besides its fields; given back, it is not looked at."""
+PATCH_TYPES: Final = ("application/merge-patch+json", "application/json")
+_FOLLOW: Final = frozenset({"queue", "retry", "breaker"})
+"""Fields that follow the defaults of `delivery` where they say nothing, and so are shown as they were given."""
+_NO_FILTER: Final = frozenset({"title", "description", "settings", "data_schema", "owner", "collaborators"}) | _FOLLOW
+
+
+class Collection:
+    """One kind below a workspace. Subclasses name in `more` what `status` adds to what is shown."""
+
+    more: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    """Of what is shown besides the fields, what a list can be filtered by."""
+
+    def __init__(self, context: Context, kind: Kind) -> None:
+        self.context = context
+        self.kind = kind
+        own = (name for name in kind.model.model_fields if name not in _NO_FILTER)
+        self.filters = (*own, "provisioned", *self.choices)
+
+    def register(self, app: web.Application) -> None:
+        """Add the routes."""
+        path, one = f"{BELOW}/{self.kind.path}", f"{BELOW}/{self.kind.path}/{{name}}"
+        documented = operations(self.kind, self.filters)
+        route(app, "GET", path, self.list, documented["list"])
+        route(app, "POST", path, self.create, documented["create"])
+        route(app, "GET", one, self.show, documented["show"])
+        route(app, "PUT", one, self.replace, documented["replace"])
+        route(app, "PATCH", one, self.patch, documented["patch"])
+        route(app, "DELETE", one, self.remove, documented["remove"])
+
+    def status(self, entry: Entry) -> dict[str, Any]:
+        """Say what an entry shows besides its fields."""
+        return {}
+
+    def built_in(self, workspace: str) -> Iterable[dict[str, Any]]:
+        """Give what exists without having been made."""
+        return ()
+
+    # -- handlers -------------------------------------------------------------------------------------------------
+
+    async def list(self, request: web.Request) -> web.Response:
+        """List, ordered by name."""
+        workspace = self.enter(request, Role.VIEWER)
+        query = Query(request, (*self.filters, "limit", "cursor"))
+        wanted = {name: text for name in self.filters if (text := query.text(name)) is not None}
+        limit, behind = query.limit(), query.name_cursor()
+        query.check()
+        views = [*self.built_in(workspace), *map(self.view, self.entries(request, workspace))]
+        found = sorted(
+            (v for v in views if _fits(v, wanted) and v["name"] > behind), key=lambda view: str(view["name"])
+        )
+        more = len(found) > limit
+        return json(
+            {"items": found[:limit], "next_cursor": write_name_cursor(found[limit - 1]["name"]) if more else None}
+        )
+
+    async def show(self, request: web.Request) -> web.Response:
+        """Show one."""
+        workspace, name = self.enter(request, Role.VIEWER), request.match_info["name"]
+        Query(request, ()).check()
+        for view in self.built_in(workspace):
+            if view["name"] == name:
+                return json(view)
+        entry = find(self.context.registry.snapshot, (self.kind.word, workspace, name))
+        if request.headers.get("If-None-Match") == entry.etag:
+            return web.Response(status=304, headers={"ETag": entry.etag})
+        return self.answer(entry)
+
+    async def create(self, request: web.Request) -> web.Response:
+        """Make one."""
+        workspace = self.enter(request, Role.ADMIN)
+        Query(request, ()).check()
+        document = self._own_fields(await body_of(request))
+        entry = await self.context.registry.create(self.kind, workspace, document, caller(request).name)
+        return self.answer(entry, 201)
+
+    async def replace(self, request: web.Request) -> web.Response:
+        """Put another in its place."""
+        key, document = self._key(request), self._own_fields(await body_of(request))
+        entry = await self.context.registry.replace(key, document, _given(request), caller(request).name)
+        return self.answer(entry)
+
+    async def patch(self, request: web.Request) -> web.Response:
+        """Change some of its fields."""
+        key = self._key(request)
+        if request.headers.get("Content-Type") and request.content_type not in PATCH_TYPES:
+            raise UnsupportedMediaTypeError(
+                f"content type {request.content_type[:64]!r} is not read here, send {PATCH_TYPES[0]}"
+            )
+        patch = self._own_fields(await body_of(request))
+        entry = await self.context.registry.patch(key, patch, _given(request), caller(request).name)
+        return self.answer(entry)
+
+    async def remove(self, request: web.Request) -> web.Response:
+        """Delete it."""
+        key = self._key(request, "cascade")
+        query = Query(request, ("cascade",))
+        cascade = query.flag("cascade") or False
+        query.check()
+        given = Precondition(request.headers.get("If-Match"))
+        await self.context.registry.remove(key, given, caller(request).name, cascade=cascade)
+        return web.Response(status=204)
+
+    # -- parts ----------------------------------------------------------------------------------------------------
+
+    def enter(self, request: web.Request, least: Role) -> str:
+        """Return the workspace of the path. Raises ForbiddenError, NotFoundError."""
+        require(request, least, request.match_info["workspace"])
+        return self.context.workspace(request)
+
+    def entries(self, request: web.Request, workspace: str) -> Sequence[Entry]:
+        """List what is there."""
+        return self.context.registry.snapshot.entries(self.kind.word, workspace)
+
+    def _key(self, request: web.Request, *known: str) -> tuple[str, str, str]:
+        workspace = self.enter(request, Role.ADMIN)
+        Query(request, known).check()
+        return (self.kind.word, workspace, request.match_info["name"])
+
+    def _own_fields(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Leave out what is only shown, so that what was read can be given back."""
+        return {key: value for key, value in document.items() if key not in STATUS and key not in self.more}
+
+    def view(self, entry: Entry) -> dict[str, Any]:
+        """Write an entry as it is shown: every field, its origin, its status."""
+        return {**_fields(entry.model), **self.context.registry.shown(entry), **_origin(entry), **self.status(entry)}
+
+    def answer(self, entry: Entry, status: int = 200) -> web.Response:
+        """Answer with one, and its tag."""
+        answer = json(self.view(entry), status)
+        answer.headers["ETag"] = entry.etag
+        return answer
+
+
+def operations(kind: Kind, filters: tuple[str, ...]) -> dict[str, Operation]:
+    """Document a kind's routes."""
+    noun, tag, shape = kind.noun, kind.path, ref(kind.model.__name__)
+    choices = tuple(Parameter(name, f"only those whose {name} is this, or holds it") for name in filters)
+    cascade = Parameter("cascade", "true: take it out of those who use it", {"type": "boolean", "default": False})
+    a = "an" if noun[0] in "aeiou" else "a"
+    return {
+        "list": Operation(f"List {noun}s", tag, query=(*choices, *PAGE), answers={200: page_of(shape)}),
+        "create": Operation(f"Make {a} {noun}", tag, Role.ADMIN, body=shape, answers={201: shape}, errors=(409,)),
+        "show": Operation(f"Show {a} {noun}", tag, answers={200: shape, 304: None}),
+        "replace": Operation(
+            f"Replace {a} {noun}", tag, Role.ADMIN, body=shape, answers={200: shape}, errors=(409,), conditional=True
+        ),
+        "patch": Operation(
+            f"Change some fields of {a} {noun} (RFC 7396)",
+            tag,
+            Role.ADMIN,
+            body={"type": "object"},
+            body_types=PATCH_TYPES,
+            answers={200: shape},
+            errors=(409, 415),
+            conditional=True,
+        ),
+        "remove": Operation(
+            f"Delete {a} {noun}", tag, Role.ADMIN, query=(cascade,), answers={204: None}, errors=(409, 412)
+        ),
+    }
+
+
+def _given(request: web.Request) -> Precondition:
+    return Precondition(request.headers.get("If-Match"), needed=True)
+
+
+def _fields(model: Resource) -> dict[str, Any]:
+    """Give every field with its default, but for those that follow other defaults."""
+    return model.model_dump(mode="json", exclude=set(_FOLLOW))
+
+
+def _origin(entry: Entry) -> dict[str, Any]:
+    made, changed = entry.created_at_ms, entry.updated_at_ms
+    return {
+        "provisioned": entry.origin is not None,
+        "origin": entry.origin,
+        "created_at": None if made is None else rfc3339(made),
+        "updated_at": None if changed is None else rfc3339(changed),
+    }
+
+
+def _fits(view: dict[str, Any], wanted: dict[str, str]) -> bool:
+    return all(_holds(view.get(name), text) for name, text in wanted.items())
+
+
+def _holds(value: Any, text: str) -> bool:
+    if isinstance(value, bool):
+        return str(value).lower() == text
+    if isinstance(value, list):
+        return text in map(str, value)
+    return value is not None and str(value) == text

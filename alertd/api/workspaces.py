@@ -1,0 +1,59 @@
+"""Workspaces over HTTP. Who may see all of them makes and deletes them; a workspace's own admins change it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from typing_extensions import override
+
+from alertd.api.auth import caller, require
+from alertd.api.operation import route
+from alertd.api.resources import Collection, operations
+from alertd.resources.kinds import WORKSPACE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aiohttp import web
+
+    from alertd.api.context import Context
+    from alertd.model.token import Role
+    from alertd.resources.snapshot import Entry
+
+PATH: Final = "/api/v1/workspaces"
+ONE: Final = f"{PATH}/{{name}}"
+
+
+class Workspaces(Collection):
+    """`/api/v1/workspaces`."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context, WORKSPACE)
+
+    @override
+    def register(self, app: web.Application) -> None:
+        """Add the routes."""
+        documented = operations(self.kind, self.filters)
+        route(app, "GET", PATH, self.list, documented["list"])
+        route(app, "POST", PATH, self.create, documented["create"].for_all())
+        route(app, "GET", ONE, self.show, documented["show"])
+        route(app, "PUT", ONE, self.replace, documented["replace"])
+        route(app, "PATCH", ONE, self.patch, documented["patch"])
+        route(app, "DELETE", ONE, self.remove, documented["remove"].for_all())
+
+    @override
+    def enter(self, request: web.Request, least: Role) -> str:
+        """Return the workspace of the path, or nothing where there is none. Raises ForbiddenError."""
+        name = request.match_info.get("name", "")
+        own = name if request.method in {"GET", "PUT", "PATCH"} and name else None
+        if request.method == "GET" and not name:
+            own = caller(request).workspace  # a list shows what the caller may see
+        require(request, least, own)
+        return name
+
+    @override
+    def entries(self, request: web.Request, workspace: str) -> Sequence[Entry]:
+        """List those that the caller may see."""
+        snapshot, own = self.context.registry.snapshot, caller(request).workspace
+        names = [own] if own is not None else snapshot.workspace_names()
+        return [entry for name in names if (entry := snapshot.get((WORKSPACE.word, name, name))) is not None]

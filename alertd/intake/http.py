@@ -10,7 +10,7 @@ from aiohttp import web
 
 from alertd.errors import DecodeError, IntakeFullError, TooLargeError
 from alertd.model.workspace import DEFAULT
-from alertd.sources.base import Context
+from alertd.sources.base import Context, ForbiddenWorkspaceError
 from alertd.sources.compression import decompress
 from alertd.sources.detect import decode_http
 
@@ -76,9 +76,13 @@ class EventIntake:
         return web.Response(status=202, body=answer(accepted), content_type="application/json")
 
     def _context(self, token: Token) -> Context:
+        """Say where events go that name no workspace. Raises ForbiddenWorkspaceError when that one is no more."""
+        workspace, known = token.workspace or DEFAULT, self._pipeline.ruleset.workspaces.keys()
+        if workspace not in known:
+            raise ForbiddenWorkspaceError(f"the token belongs to the workspace {workspace!r}, which there is no longer")
         return Context(
-            workspace=token.workspace or DEFAULT,
-            workspaces=self._pipeline.ruleset.workspaces.keys(),
+            workspace=workspace,
+            workspaces=known,
             now_ms=self._clock.now_ms(),
             bounds=self._bounds,
             confined=token.workspace is not None,

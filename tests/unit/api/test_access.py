@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alertd.model.token import Role, Token, digest_of
 from tests.unit.api.bench import DEADLINE, HOME, Caller, running
 
 OPEN = ("/", "/metrics", "/-/healthy", "/-/ready")
@@ -226,3 +227,16 @@ async def _fuzz(requests: list[tuple[str, list[str], bytes]]) -> None:
                     assert answer.status < 500, (method, url)
                     if who is None and url.path.startswith("/api/"):
                         assert answer.status == 401
+
+
+async def test_a_token_of_a_workspace_that_is_no_more_may_not_send() -> None:
+    """A token may outlive its workspace: its events are refused, and others' go on being accepted."""
+    async with running() as call:
+        token = Token(call.bench.ids.take(), "late", Role.ADMIN, "gone", digest_of("secret-late"), 1)
+        await call.bench.store.add_token(token)
+        await call.bench.reload_tokens()
+        for event in ({"type": "t"}, {"type": "t", "workspace": "gone"}, {"type": "t", "workspace": "default"}):
+            status, problem = await call("POST", "/api/v1/events", "late", json=event)
+            assert status == 403
+            assert "'gone'" in problem["detail"]
+        await call.sent({"type": "t"})

@@ -50,7 +50,7 @@ _DIGEST_HEX: Final = 32
 _PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F))).replace("%", "")
 
 _is_extension = re.compile(r"[a-z0-9]+").fullmatch
-_control = re.compile(r"[\x00-\x1f\x7f-\x9f]").search
+_unsayable = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]").search
 
 
 def decode_structured(body: bytes, context: Context) -> Event:
@@ -207,7 +207,7 @@ def _native(given: Mapping[str, Any], pointer: str, problems: Problems) -> dict[
 def _text(given: Mapping[str, Any], name: str, pointer: str, problems: Problems) -> str | None:
     """Return an attribute that is a string and not empty, else None and a problem unless it may be absent."""
     text = given.get(name)
-    if isinstance(text, str) and text and not _control(text):
+    if isinstance(text, str) and text and not _unsayable(text):
         return text
     if text is not None:
         detail = f"expected a string that is not empty, without control characters, found {found(text)}"
@@ -239,7 +239,7 @@ def _extension(value: Any) -> str | None:
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
-    return value if isinstance(value, str) and not _control(value) else None
+    return value if isinstance(value, str) and not _unsayable(value) else None
 
 
 def _data(value: Mapping[str, Any], pointer: str, problems: Problems) -> dict[str, Any]:

@@ -306,3 +306,12 @@ def test_source_at_its_bound() -> None:
     """A source is accepted at its bound and refused, by name, one beyond it."""
     assert structured(MINIMAL | {"source": "s" * 1024})["source"] == "s" * 1024
     assert set(refused(MINIMAL | {"source": "s" * 1025})) == {"/source"}
+
+
+def test_a_content_type_of_bytes_that_are_no_text() -> None:
+    """HTTP hands such bytes over as lone surrogates, which no JSON can hold: they are refused at their attribute."""
+    content_type = b"application/octet-stream; name=\xff".decode("utf-8", "surrogateescape")
+    with pytest.raises(DecodeError) as caught:
+        binary(b"1", content_type)
+    assert [problem.pointer for problem in caught.value.problems] == ["/datacontenttype"]
+    caught.value.problems[0].detail.encode()

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from alertd.sources.sentry_fields import SEVERITIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +22,8 @@ class SentryDefaults:
     """
 
     project: str = ""
-    types: Mapping[str, str] = field(default=_NONE)
-    severities: Mapping[str, str] = field(default=_NONE)
+    types: Mapping[str, str] = field(default_factory=dict)
+    severities: Mapping[str, str] = field(default_factory=dict)
     issue_key: Callable[[str, Mapping[str, Any]], str] | None = None
 
     def type_of(self, default: str) -> str:

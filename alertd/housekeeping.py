@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
-from alertd.errors import StoreUnavailableError
+from alertd.errors import StoreError
 from alertd.runtime import wait_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, MutableMapping
+    from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 
     from alertd.clock import Clock
     from alertd.engine.plan import CooldownKey
@@ -43,7 +43,7 @@ class HousekeepingStore(Protocol):
 
 
 class Housekeeping:
-    """The service. `retention_days` None keeps all history; it may change while it runs."""
+    """The service. `retention_days` None keeps all history; it may change while it runs. `chores` are done every round."""
 
     name = "housekeeping"
 
@@ -55,6 +55,7 @@ class Housekeeping:
         cooldowns: MutableMapping[CooldownKey, int],
         place: Callable[[int], tuple[str, str] | None],
         retention_days: float | None,
+        chores: Sequence[Callable[[], Awaitable[None]]] = (),
     ) -> None:
         self._store = store
         self._clock = clock
@@ -62,6 +63,7 @@ class Housekeeping:
         self._cooldowns = cooldowns
         self._place = place
         self.retention_days = retention_days
+        self._chores = chores
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -70,11 +72,13 @@ class Housekeeping:
         while not self._stopping.is_set():
             try:
                 await self._count()
+                for chore in self._chores:
+                    await chore()
                 if self._clock.monotonic() >= next_retain:
                     next_retain = self._clock.monotonic() + RETAIN_SECONDS
-                    await self.retain()
                     await self.forget()
-            except StoreUnavailableError as error:
+                    await self.retain()
+            except StoreError as error:  # whoever needs the store for its work says when that is over
                 _log.warning("housekeeping.put_off", error=str(error))
             await wait_event(self._stopping, COUNT_SECONDS)
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hmac
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from alertd.api.wrong_tokens import WrongTokens
 from alertd.errors import AlertdError
 from alertd.model.token import Role, Token, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from alertd.clock import Clock
 
 TOKEN: Final = web.RequestKey("token", Token)
 """Under this key a request carries its caller."""
@@ -28,31 +32,50 @@ class ForbiddenError(AlertdError):
 
 
 class Authenticator:
-    """All valid tokens, by the hash of their secret."""
+    """All valid tokens, by the hash of their secret; notes when each was last used."""
 
-    def __init__(self, tokens: Iterable[Token] = ()) -> None:
+    def __init__(self, clock: Clock, tokens: Iterable[Token] = ()) -> None:
+        self._clock = clock
+        self._tokens: tuple[Token, ...] = ()
         self._by_digest: dict[bytes, Token] = {}
+        self._last_used: dict[int, int] = {}
+        self._wrong = WrongTokens(clock)
         self.replace(tokens)
 
     def replace(self, tokens: Iterable[Token]) -> None:
         """Know exactly these tokens from now on."""
-        self._by_digest = {token.digest: token for token in tokens}
+        self._tokens = tuple(sorted(tokens, key=lambda token: token.id))
+        own = {token.digest: token for token in self._tokens}
+        old = {token.old_digest: token for token in self._tokens if token.old_digest is not None}
+        self._by_digest = old | own
 
-    def tokens(self) -> list[Token]:
-        """All valid tokens, oldest first."""
-        return sorted(self._by_digest.values(), key=lambda token: token.id)
+    def tokens(self) -> Sequence[Token]:
+        """All known tokens, oldest first, those included that have expired."""
+        return self._tokens
 
-    def identify(self, header: str | None) -> Token:
-        """Return the token of an `Authorization` header. Raises UnauthorizedError.
+    def last_used_ms(self, token: Token) -> int | None:
+        """When a token was last used, as far as is known."""
+        return None if token.provisioned else self._last_used.get(token.id, token.last_used_ms)
 
-        The secret is hashed before it is looked up and compared, so that the time taken tells nothing about it.
+    def take_used(self) -> dict[int, int]:
+        """Hand over which tokens were used since the last call, and when, to be kept."""
+        used, self._last_used = self._last_used, {}
+        self.replace([replace(t, last_used_ms=used.get(t.id, t.last_used_ms)) for t in self._tokens])
+        return used
+
+    def identify(self, header: str | None, address: str = "") -> Token:
+        """Return the token of an `Authorization` header that came from an address.
+
+        Raises UnauthorizedError, and TooManyWrongTokensError when more than `WRONG_MAX` wrong ones came from there within
+        a minute. The secret is hashed before it is looked up and compared, so that the time taken tells nothing about it.
         """
         scheme, _, secret = (header or "").partition(" ")
         if scheme.lower() != "bearer" or not secret:
             raise UnauthorizedError("a bearer token is required: Authorization: Bearer TOKEN")
         token = self._find(secret.strip())
         if token is None:
-            raise UnauthorizedError("the token is unknown or was revoked")
+            self._wrong.count(address)
+            raise UnauthorizedError("the token is unknown, was revoked, or has expired")
         return token
 
     def _find(self, secret: str) -> Token | None:
@@ -61,7 +84,15 @@ class Authenticator:
         except UnicodeEncodeError:  # bytes that are no text
             return None
         token = self._by_digest.get(digest)
-        return token if token is not None and hmac.compare_digest(token.digest, digest) else None
+        if token is None:
+            return None
+        now_ms = self._clock.now_ms()
+        known = token.digest if hmac.compare_digest(token.digest, digest) else token.old_digest
+        if known is None or not hmac.compare_digest(known, digest) or not token.lives(digest, now_ms):
+            return None
+        if not token.provisioned:
+            self._last_used[token.id] = now_ms
+        return token
 
 
 def caller(request: web.Request) -> Token:

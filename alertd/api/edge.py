@@ -10,6 +10,7 @@ from aiohttp import web
 
 from alertd.api.auth import TOKEN, ForbiddenError, UnauthorizedError
 from alertd.api.problems import of_error, problem, status_of
+from alertd.api.wrong_tokens import TooManyWrongTokensError
 from alertd.errors import AlertdError, NotFoundError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def make_edge(authenticator: Authenticator, metrics: Metrics) -> Middleware:
     async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             if request.path not in OPEN_PATHS:
-                request[TOKEN] = authenticator.identify(request.headers.get("Authorization"))
+                request[TOKEN] = authenticator.identify(request.headers.get("Authorization"), request.remote or "")
             _refuse_bytes(request.path)
             return await handler(request)
         except AlertdError as error:
@@ -83,7 +84,7 @@ def _of_http(request: web.Request, error: web.HTTPException) -> web.Response:
 
 
 def _note(request: web.Request, error: AlertdError, metrics: Metrics) -> None:
-    reason = _REASONS.get(status_of(error))
+    reason = _REASONS[401] if isinstance(error, TooManyWrongTokensError) else _REASONS.get(status_of(error))
     if reason is not None and request.path in INTAKE_PATHS:
         metrics.intake_refused.labels(reason).inc()
     if isinstance(error, ForbiddenError | UnauthorizedError):

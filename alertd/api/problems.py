@@ -9,6 +9,7 @@ import orjson
 from aiohttp import web
 
 from alertd.api.auth import ForbiddenError, UnauthorizedError
+from alertd.api.wrong_tokens import TooManyWrongTokensError
 from alertd.errors import (
     AlertdError,
     ConfigError,
@@ -34,6 +35,7 @@ STORE_RETRY_AFTER: Final = 5
 
 _STATUS: Final[dict[type[AlertdError], HTTPStatus]] = {
     UnauthorizedError: HTTPStatus.UNAUTHORIZED,
+    TooManyWrongTokensError: HTTPStatus.TOO_MANY_REQUESTS,
     ForbiddenError: HTTPStatus.FORBIDDEN,
     ForbiddenWorkspaceError: HTTPStatus.FORBIDDEN,
     NotJsonError: HTTPStatus.BAD_REQUEST,
@@ -86,7 +88,7 @@ def of_error(error: AlertdError) -> web.Response:
         errors = error.problems
     if isinstance(error, ConfigError):
         errors = [Problem("", str(p)) for p in error.problems]
-    if isinstance(error, IntakeFullError):
+    if isinstance(error, IntakeFullError | TooManyWrongTokensError):
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, StoreUnavailableError):
         headers["Retry-After"] = str(STORE_RETRY_AFTER)

@@ -1,26 +1,42 @@
-"""Tokens: made (the secret shown once), listed, revoked."""
+"""Tokens over HTTP: made (the secret shown once), listed, changed, rotated with an overlap, revoked."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any, Final
+import hashlib
+from dataclasses import replace
+from datetime import UTC
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import structlog
 from aiohttp import web
+from pydantic import Field
 
 from alertd.api.auth import caller, require
 from alertd.api.context import body_of, json
-from alertd.api.query import PAGE, Query, page_of
+from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
+from alertd.api.query import Query
+from alertd.api.query import page_of as cut
+from alertd.api.resources import BELOW, PATCH_TYPES
 from alertd.clock import rfc3339
-from alertd.errors import ConflictError, InvalidError, NotFoundError, Problem
+from alertd.errors import ConflictError, InvalidError, NotFoundError, Problem, StaleError, UnconditionalError
 from alertd.model import ids
-from alertd.model.token import ROLES, Role, Token, digest_of, new_secret
+from alertd.model.fields import Resource, Seconds
+from alertd.model.token import ROLES, Role, Token, TokenSettings, digest_of, new_secret
+from alertd.resources.change import Noted
+from alertd.resources.documents import merge_patch
+from alertd.resources.judge import Findings, read_model
 
 if TYPE_CHECKING:
     from alertd.api.context import Context
 
-_NAME: Final = re.compile(r"[a-z0-9_-]{1,64}")
-_log = structlog.get_logger("alertd.api")
+M = TypeVar("M", bound=Resource)
+_SHOWN: Final = ("id", "workspace", "created_at", "last_used_at", "provisioned", "value")
+"""What a token shows besides its settings; given back, it is not looked at."""
+
+
+class Rotation(Resource):
+    """How a token is rotated."""
+
+    overlap_seconds: Seconds = Field(3600, le=2_592_000, description="seconds that the secret before goes on working")
 
 
 class Tokens:
@@ -31,11 +47,27 @@ class Tokens:
 
     def register(self, app: web.Application) -> None:
         """Add the routes."""
-        below = "/api/v1/workspaces/{workspace}/tokens"
-        app.router.add_get(below, self.list)
-        app.router.add_post(below, self.create)
-        app.router.add_get(f"{below}/{{name}}", self.show)
-        app.router.add_delete(f"{below}/{{name}}", self.revoke)
+        path, one, shape = f"{BELOW}/tokens", f"{BELOW}/tokens/{{name}}", ref("Token")
+        filters = (Parameter("name", "only this one"), Parameter("role", "only those with this role"))
+        admin: dict[str, Any] = {"tag": "tokens", "least": Role.ADMIN}
+        changed: dict[str, Any] = {**admin, "answers": {200: shape}, "errors": (409,), "conditional": True}
+        made: dict[str, Any] = {**admin, "answers": {201: shape}, "errors": (409,)}
+        body = ref("TokenSettings")
+        every = Operation(
+            "List tokens, without their secrets", **admin, query=(*filters, *PAGE), answers={200: page_of(shape)}
+        )
+        route(app, "GET", path, self.list, every)
+        route(app, "POST", path, self.create, Operation("Make a token; its secret is answered once", body=body, **made))
+        route(app, "GET", one, self.show, Operation("Show a token", **admin, answers={200: shape}))
+        route(app, "PUT", one, self.replace, Operation("Replace a token's role and expiry", body=body, **changed))
+        patch = Operation("Change a token's role or expiry", body={"type": "object"}, body_types=PATCH_TYPES, **changed)
+        route(app, "PATCH", one, self.patch, patch)
+        rotate = Operation(
+            "Give a token another secret; the one before works on for a while", body=ref("Rotation"), **made
+        )
+        route(app, "POST", f"{one}/rotate", self.rotate, rotate)
+        revoke = Operation("Revoke a token at once", **admin, answers={204: None}, errors=(409, 412))
+        route(app, "DELETE", one, self.revoke, revoke)
 
     def _enter(self, request: web.Request) -> str:
         require(request, Role.ADMIN, request.match_info["workspace"])
@@ -51,62 +83,130 @@ class Tokens:
                 return token
         raise NotFoundError(f"there is no token {wanted!r} in the workspace {workspace!r}")
 
+    def _own(self, request: web.Request, *, conditional: bool = False) -> Token:
+        """Find a token that the API may change. Raises as the conditions of resources do."""
+        token = self._find(request, self._enter(request))
+        if token.provisioned:
+            raise ConflictError(f"the token {token.name!r} is provisioned by the configuration file: change it there")
+        tags = request.headers.get("If-Match")
+        if tags is None and conditional:
+            raise UnconditionalError("say which state this changes: If-Match with the ETag of a GET")
+        if tags is not None and tags.strip() != "*" and _etag(token) not in [tag.strip() for tag in tags.split(",")]:
+            raise StaleError(f"the token {token.name!r} has changed: its ETag is now {_etag(token)}")
+        return token
+
     async def list(self, request: web.Request) -> web.Response:
         """List the workspace's tokens, without their secrets, oldest first."""
-        tokens, query = self._of(self._enter(request)), Query(request, ("name", "role", *PAGE))
+        tokens, query = self._of(self._enter(request)), Query(request, ("name", "role", "limit", "cursor"))
         name, role = query.text("name"), query.word("role", tuple(ROLES))
         found = [t for t in tokens if name in (None, t.name) and role in (None, t.role.word)]
-        return json(page_of(query, [(token.id, _view(token)) for token in found]))
+        return json(cut(query, [(token.id, self._view(token)) for token in found]))
 
     async def show(self, request: web.Request) -> web.Response:
         """Show one token, without its secret."""
-        return json(_view(self._find(request, self._enter(request))))
+        return self._answer(self._find(request, self._enter(request)))
 
     async def create(self, request: web.Request) -> web.Response:
         """Make a token; the answer alone holds its secret, as `value`."""
         workspace = self._enter(request)
-        name, role = _read(await body_of(request))
-        if any(token.name == name for token in self._of(workspace)):
-            raise ConflictError(f"there is a token {name!r} in the workspace {workspace!r} already")
+        settings = _settings(await body_of(request))
+        if any(token.name == settings.name for token in self._of(workspace)):
+            raise ConflictError(f"there is a token {settings.name!r} in the workspace {workspace!r} already")
         secret, context = new_secret(), self._context
-        token = Token(context.ids.take(), name, role, workspace, digest_of(secret), context.clock.now_ms())
+        fresh = Token(
+            context.ids.take(), settings.name, Role.INTAKE, workspace, digest_of(secret), context.clock.now_ms()
+        )
+        token = _with(fresh, settings)
         await context.store.add_token(token)
-        await context.reload_tokens()
-        _log.info("token.created", name=name, role=role.word, workspace=workspace, by=caller(request).name)
-        return json({**_view(token), "value": secret}, status=201)
+        await self._note(request, "created", None, token)
+        return self._answer(token, 201, secret)
+
+    async def replace(self, request: web.Request) -> web.Response:
+        """Give a token another role and expiry."""
+        token = self._own(request, conditional=True)
+        return await self._change(request, token, {"name": token.name, **await body_of(request)})
+
+    async def patch(self, request: web.Request) -> web.Response:
+        """Change a token's role or expiry."""
+        token = self._own(request, conditional=True)
+        before = {key: value for key, value in self._view(token).items() if key not in _SHOWN}
+        return await self._change(request, token, merge_patch(before, await body_of(request)))
+
+    async def _change(self, request: web.Request, token: Token, document: dict[str, Any]) -> web.Response:
+        settings = _settings(document)
+        if settings.name != token.name:
+            raise InvalidError([Problem("/name", f"cannot be changed: this is the token {token.name!r}")])
+        after = _with(token, settings)
+        await self._context.store.change_token(after)
+        await self._note(request, "updated", token, after)
+        return self._answer(after)
+
+    async def rotate(self, request: web.Request) -> web.Response:
+        """Make another secret; the one before works until the overlap is over."""
+        token = self._own(request)
+        given = await body_of(request) if request.can_read_body else {}
+        rotation = _read(Rotation, given)
+        until = self._context.clock.now_ms() + round(rotation.overlap_seconds * 1000)
+        secret = new_secret()
+        after = replace(token, digest=digest_of(secret), old_digest=token.digest, old_until_ms=until)
+        await self._context.store.change_token(after)
+        await self._note(request, "rotated", token, after)
+        return self._answer(after, 201, secret)
 
     async def revoke(self, request: web.Request) -> web.Response:
         """Revoke a token at once."""
-        workspace = self._enter(request)
-        token = self._find(request, workspace)
-        if token.provisioned:
-            raise ConflictError(f"the token {token.name!r} is provisioned by the configuration file: remove it there")
+        token = self._own(request)
         await self._context.store.remove_token(token.id)
-        await self._context.reload_tokens()
-        _log.info("token.revoked", name=token.name, workspace=workspace, by=caller(request).name)
+        await self._note(request, "deleted", token, None)
         return web.Response(status=204)
 
+    async def _note(self, request: web.Request, action: str, before: Token | None, after: Token | None) -> None:
+        context, token = self._context, after or before
+        await context.reload_tokens()
+        if token is not None:
+            key = ("token", str(token.workspace), token.name)
+            shown = [None if each is None else self._view(each) for each in (before, after)]
+            await context.registry.note(caller(request).name, Noted(action, key, *shown))
 
-def _read(body: dict[str, Any]) -> tuple[str, Role]:
-    problems = [
-        Problem(f"/{key}", "is not known; known are name and role") for key in body if key not in ("name", "role")
-    ]
-    name, role = body.get("name"), body.get("role")
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        problems.append(Problem("/name", "must be 1 to 64 lower-case letters, digits, - and _"))
-    if not isinstance(role, str) or role not in ROLES:
-        problems.append(Problem("/role", f"must be one of {', '.join(ROLES)}"))
-    if problems:
-        raise InvalidError(problems)
-    return str(name), ROLES[str(role)]
+    def _view(self, token: Token) -> dict[str, Any]:
+        used = self._context.authenticator.last_used_ms(token)
+        return {
+            "id": ids.format_id(ids.TOKEN, token.id),
+            "name": token.name,
+            "role": token.role.word,
+            "workspace": token.workspace,
+            "created_at": None if token.provisioned else rfc3339(token.created_at_ms),
+            "expires_at": None if token.expires_at_ms is None else rfc3339(token.expires_at_ms),
+            "last_used_at": None if used is None else rfc3339(used),
+            "provisioned": token.provisioned,
+        }
+
+    def _answer(self, token: Token, status: int = 200, secret: str | None = None) -> web.Response:
+        view = self._view(token)
+        answer = json(view if secret is None else {**view, "value": secret}, status)
+        answer.headers["ETag"] = _etag(token)
+        return answer
 
 
-def _view(token: Token) -> dict[str, Any]:
-    return {
-        "id": ids.format_id(ids.TOKEN, token.id),
-        "name": token.name,
-        "role": token.role.word,
-        "workspace": token.workspace,
-        "created_at": None if token.provisioned else rfc3339(token.created_at_ms),
-        "provisioned": token.provisioned,
-    }
+def _etag(token: Token) -> str:
+    state = repr((token.role, token.expires_at_ms, token.digest, token.old_until_ms))
+    return f'"t{hashlib.sha256(state.encode()).hexdigest()[:16]}"'
+
+
+def _settings(document: dict[str, Any]) -> TokenSettings:
+    return _read(TokenSettings, {key: value for key, value in document.items() if key not in _SHOWN})
+
+
+def _read(model: type[M], document: dict[str, Any]) -> M:
+    findings = Findings()
+    found = read_model(model, document, findings)
+    findings.check()
+    if found is None:
+        raise AssertionError("an invalid document without a problem")
+    return found
+
+
+def _with(token: Token, settings: TokenSettings) -> Token:
+    end = settings.expires_at
+    expires = None if end is None else round(end.astimezone(UTC).timestamp() * 1000)
+    return replace(token, role=ROLES[settings.role], expires_at_ms=expires)

@@ -135,7 +135,7 @@ class Daemon:
         self.hub = Hub()
         self.stop = stop
         self.notifier = Notifier.from_environment(launch.environ, clock)
-        self.authenticator = Authenticator()
+        self.authenticator = Authenticator(clock)
         self.rules = Rules(store, clock, launch.write_line)
         self.live = LiveRules(self.rules, lambda: self.config)
         secrecy = Secrecy(KnownTypes(), Vault(secrets_key(config)))
@@ -195,7 +195,13 @@ class Daemon:
         app = build(self._context(), self.intake.post, config.intake.http.max_body_bytes + BODY_SLACK)
         self.server = HttpServer(app, config.server.host, config.server.port)
         self.housekeeping = Housekeeping(
-            store, clock, self.metrics, self.pipeline.cooldowns, self._place, config.store.retention_days
+            store,
+            clock,
+            self.metrics,
+            self.pipeline.cooldowns,
+            self._place,
+            config.store.retention_days,
+            [self._keep_used],
         )
         self.metrics.reload_success.set(1)
         self.metrics.ruleset_channels.set(ruleset.channel_count)
@@ -338,6 +344,12 @@ class Daemon:
             self._first_token = await admin_token(self.store, file, self.ids, self.clock)
             kept = await self.store.tokens()
         self.authenticator.replace([*kept, *provisioned])
+
+    async def _keep_used(self) -> None:
+        """Keep when tokens were last used; what cannot be written now is told next time."""
+        used = self.authenticator.take_used()
+        if used:
+            await self.store.touch_tokens(used)
 
     def _set_disabled(self, disabled: frozenset[int]) -> None:
         self.pipeline.disabled = disabled

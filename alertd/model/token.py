@@ -6,7 +6,11 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, Literal
+
+from pydantic import AwareDatetime, Field
+
+from alertd.model.fields import Resource, Slug
 
 PREFIX: Final = "alertd_"
 
@@ -30,7 +34,10 @@ ROLES: Final = {role.word: role for role in Role}
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A token as it is kept: `digest` is the SHA-256 of the secret; `workspace` None means all of them (bootstrap)."""
+    """A token as it is kept: `digest` is the SHA-256 of the secret; `workspace` None means all of them (bootstrap).
+
+    After a rotation the secret before it (`old_digest`) goes on working until `old_until_ms`.
+    """
 
     id: int
     name: str
@@ -39,6 +46,24 @@ class Token:
     digest: bytes
     created_at_ms: int
     provisioned: bool = False
+    expires_at_ms: int | None = None
+    last_used_ms: int | None = None
+    old_digest: bytes | None = None
+    old_until_ms: int | None = None
+
+    def lives(self, digest: bytes, now_ms: int) -> bool:
+        """Whether a secret with this digest, one of the token's two, is still good."""
+        if self.expires_at_ms is not None and self.expires_at_ms <= now_ms:
+            return False
+        return digest == self.digest or (self.old_until_ms is not None and now_ms < self.old_until_ms)
+
+
+class TokenSettings(Resource):
+    """What is said of a token when it is made or changed; its secret is alertd's own choice."""
+
+    name: Slug = Field(description="lower-case letters, digits, - and _, 1 to 64 characters")
+    role: Literal["intake", "viewer", "operator", "admin"] = Field(description="what it may do")
+    expires_at: AwareDatetime | None = Field(None, description="RFC 3339; null: never")
 
 
 def new_secret() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from alertd.resources.kinds import Kind
     from alertd.resources.snapshot import Snapshot
 
+M = TypeVar("M", bound=BaseModel)
 Place = tuple[str | int, ...]
 
 
@@ -87,7 +88,7 @@ def read(
     return model
 
 
-def read_model(model: type[Resource], document: Mapping[str, Any], findings: Findings) -> Resource | None:
+def read_model(model: type[M], document: Mapping[str, Any], findings: Findings) -> M | None:
     """Read a document as a model, as strictly as JSON is typed; None when that fails, which is then noted."""
     try:
         return model.model_validate_json(orjson.dumps(document), strict=True)

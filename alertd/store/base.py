@@ -28,7 +28,10 @@ Partition = tuple[str, int]
 
 @dataclass(slots=True)
 class RejectedRecord:
-    """A Kafka record that could not be read; `bytes` is its value up to a bound, `size` its true length."""
+    """A Kafka record that could not be read; `bytes` is its value up to a bound, `size` its true length.
+
+    `headers` are the record's own as JSON, `[[name, value in base64 or null], …]`, up to a bound; empty: none.
+    """
 
     id: int
     workspace: str
@@ -38,6 +41,7 @@ class RejectedRecord:
     reason: str
     bytes: bytes
     size: int
+    headers: str = ""
 
 
 @dataclass(slots=True)
@@ -93,6 +97,18 @@ class DestinationState:
     paused_until_ms: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ReplayRule:
+    """How many deliveries are replayed at once: to one destination (None: each to its own), and what counts as done.
+
+    An origin is left out when its event already has a replay, with a number from `since` on, that is neither dead nor
+    cancelled: to the given destination, or, where each goes to its own, to the origin's for the same subscription.
+    """
+
+    destination_id: int | None = None
+    since: int = 0
+
+
 class OutboxStore(Protocol):
     """What delivery needs."""
 
@@ -117,10 +133,17 @@ class OutboxStore(Protocol):
     async def expire(self, destination_id: int, created_before_ms: int, reason: str, held: Collection[int]) -> int:
         """Make dead all pending and retrying deliveries made before a time, but `held`; return how many."""
 
-    async def replay(self, delivery_id: int, new_id: int, now_ms: int) -> Delivery:
+    async def replay(self, delivery_id: int, new_id: int, now_ms: int, destination_id: int | None = None) -> Delivery:
         """Store a new delivery `new_id` that repeats a final one and names it as its origin.
 
-        Raises NotFoundError, and ConflictError when the delivery is not final.
+        It goes to the same destination unless another is given. Raises NotFoundError, and ConflictError when the
+        delivery is not final.
+        """
+
+    async def replay_many(self, origins: Sequence[tuple[int, int]], now_ms: int, rule: ReplayRule) -> list[Delivery]:
+        """Store replays of (origin, new id) pairs, in one transaction; return those that were made.
+
+        Left out are origins that are gone or not final, and those of which the rule finds a replay.
         """
 
     async def destination_states(self) -> dict[int, DestinationState]:
@@ -137,18 +160,23 @@ class OutboxStore(Protocol):
 class Page:
     """Items, newest first, and the number to continue below (None: this was the last page).
 
-    A page may hold fewer items than asked for and still say where to go on, when little fits among very many rows.
+    `complete` False: the look stopped at its bound before the page was full; everything down to `next_below` was looked
+    at, and the search goes on there.
     """
 
     items: list[dict[str, Any]]
     next_below: int | None
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which rows of the history. None: any. `below` continues a page; `since_ms` (in) and `until_ms` (out) bound the time.
 
-    For events, `destination`, `subscription` and `state` choose those that have such a delivery.
+    `text` is looked for in an event's JSON, for deliveries in their error too; letters of ASCII in any case.
+    `in_flight` holds the deliveries that are being attempted: the state `in_flight` means these, and no other state does.
+    For events, `subscription` and `channel` choose those that such a subscription was sent, `destination` and `state`
+    those with such a delivery; `acknowledged` is theirs alone.
     """
 
     workspace: str | None = None
@@ -164,6 +192,18 @@ class Filter:
     alert_number: int | None = None
     since_ms: int | None = None
     until_ms: int | None = None
+    channel: str | None = None
+    acknowledged: bool | None = None
+    text: str | None = None
+    in_flight: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """Who took note of an alert, and when."""
+
+    actor: str
+    at_ms: int
 
 
 class HistoryStore(Protocol):
@@ -173,7 +213,7 @@ class HistoryStore(Protocol):
     delivery: `id, event_number, event_type, payload, workspace_id, destination_id, subscription_id, channel_id, state (DeliveryState),
     attempts, next_at_ms, started_at_ms, duration_us, outcome, status, detail, answer, replay_of`
     attempt: `number, started_at_ms, duration_us, outcome (OutcomeKind), status, detail, answer`
-    rejected: `id, workspace_id, topic, partition, offset, reason, bytes, size`
+    rejected: `id, workspace_id, workspace, topic, partition, offset, reason, bytes, size, headers`
     """  # noqa: D400 - the table belongs together
 
     async def events(self, which: Filter, *, matched: bool | None = None) -> Page:
@@ -188,14 +228,35 @@ class HistoryStore(Protocol):
     async def deliveries(self, which: Filter) -> Page:
         """Deliveries, newest first."""
 
+    async def delivery_ids(self, which: Filter) -> tuple[list[int], int | None]:
+        """What `deliveries` would show, as ids alone, and where to continue below (None: this was the last page)."""
+
+    async def deliveries_of(self, numbers: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+        """All deliveries of some events, in the order in which they were made; events without any are left out."""
+
     async def delivery(self, delivery_id: int) -> dict[str, Any] | None:
         """One delivery."""
 
     async def attempts(self, delivery_id: int) -> list[dict[str, Any]]:
         """All attempts of a delivery, first to last."""
 
+    async def attempts_of(self, delivery_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+        """All attempts of some deliveries; deliveries without any are left out."""
+
+    async def acknowledge(self, number: int, acknowledgement: Acknowledgement) -> None:
+        """Keep that somebody took note of an alert; the first one stays. Raises NotFoundError when there is no such event."""
+
+    async def acknowledgements(self, numbers: Sequence[int]) -> dict[int, Acknowledgement]:
+        """Those of some events that were acknowledged."""
+
     async def rejected(self, which: Filter) -> Page:
         """Rejected records, newest first (only `workspace`, `below` and `limit` are looked at)."""
+
+    async def rejected_record(self, record_id: int) -> dict[str, Any] | None:
+        """One rejected record."""
+
+    async def forget_rejected(self, record_id: int) -> None:
+        """Forget a rejected record that could be read after all; one that is gone already is fine."""
 
 
 class TokenStore(Protocol):
@@ -207,8 +268,14 @@ class TokenStore(Protocol):
     async def add_token(self, token: Token) -> None:
         """Keep a token. Raises ConflictError when the name is taken in its workspace."""
 
+    async def change_token(self, token: Token) -> None:
+        """Keep another state of a token: its role, expiry and secrets. Raises NotFoundError."""
+
     async def remove_token(self, token_id: int) -> None:
         """Forget a token. Raises NotFoundError."""
+
+    async def touch_tokens(self, used: Mapping[int, int]) -> None:
+        """Keep when tokens were last used, in milliseconds by token id; one that is gone is left out."""
 
 
 class NameStore(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from alertd.errors import ConflictError, NotFoundError, StoreUnavailableError
@@ -34,6 +35,21 @@ class MemoryNames:
         if token.id in self._tokens or (token.workspace or "", token.name) in taken or token.digest in digests:
             raise ConflictError(f"a token {token.name!r}, or one with its secret, is kept already")
         self._tokens[token.id] = token
+
+    async def change_token(self, token: Token) -> None:
+        """Keep another state of a token."""
+        self._write()
+        before = self._tokens.get(token.id)
+        if before is None:
+            raise NotFoundError(f"there is no token {token.name!r}")
+        self._tokens[token.id] = dataclasses.replace(token, last_used_ms=before.last_used_ms)
+
+    async def touch_tokens(self, used: Mapping[int, int]) -> None:
+        """Keep when tokens were last used."""
+        self._write()
+        for token_id, ms in used.items():
+            if token_id in self._tokens:
+                self._tokens[token_id] = dataclasses.replace(self._tokens[token_id], last_used_ms=ms)
 
     async def remove_token(self, token_id: int) -> None:
         """Forget a token."""

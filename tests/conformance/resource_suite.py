@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from alertd.errors import StoreUnavailableError
+from alertd.errors import NotFoundError, StoreUnavailableError
 from alertd.model.ids import first_of, milliseconds
+from alertd.model.token import Role, Token
 from alertd.store.resource import AuditEntry, AuditFilter, StoredResource
 from tests.conformance.store_maker import START_MS
 
@@ -80,3 +81,16 @@ class ResourceSuite:
         await store.close()
         with pytest.raises(StoreUnavailableError):
             await store.change_resources([RUNS], [], [])
+
+    async def test_a_token_changes_and_is_touched(self, store: Store) -> None:
+        """A token's role, end and secrets change as one; when it was last used is kept apart from that."""
+        token = Token(7, "ci", Role.VIEWER, "default", b"a" * 32, START_MS)
+        await store.add_token(token)
+        await store.touch_tokens({7: START_MS + 9, 8: START_MS})
+        changed = replace(
+            token, role=Role.ADMIN, digest=b"b" * 32, old_digest=token.digest, old_until_ms=5, expires_at_ms=6
+        )
+        await store.change_token(changed)
+        assert await store.tokens() == [replace(changed, last_used_ms=START_MS + 9)]
+        with pytest.raises(NotFoundError):
+            await store.change_token(replace(token, id=8))

@@ -185,7 +185,7 @@ async def impatient(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     monkeypatch.setattr(http_intake, "BODY_SECONDS", 0.3)
     metrics, token = Metrics(), Token(1, "t", Role.ADMIN, None, digest_of("secret"), 0)
     intake = http_intake.EventIntake(_NeverFull(), SystemClock(), metrics, Bounds(), lambda _: token)  # type: ignore[arg-type]
-    app = web.Application(middlewares=[make_edge(Authenticator([token]), metrics)])
+    app = web.Application(middlewares=[make_edge(Authenticator(SystemClock(), [token]), metrics)])
     app.router.add_post("/api/v1/events", intake.post)
     server = http_server.HttpServer(app, "127.0.0.1", 0)
     await server.start()

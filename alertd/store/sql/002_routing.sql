@@ -25,3 +25,9 @@ CREATE TABLE audit (
     after     BLOB
 );
 CREATE INDEX audit_workspace ON audit (workspace, id);
+
+-- Tokens end, are rotated (the secret before works on for a while), and tell when they were last used.
+ALTER TABLE token ADD COLUMN expires_at INTEGER;
+ALTER TABLE token ADD COLUMN last_used_at INTEGER;
+ALTER TABLE token ADD COLUMN old_digest BLOB;
+ALTER TABLE token ADD COLUMN old_until INTEGER;

@@ -91,7 +91,7 @@ class Bench:
         self.metrics = Metrics()
         self.hub = Hub()
         self.ids = IdSource(self.clock)
-        self.authenticator = Authenticator()
+        self.authenticator = Authenticator(self.clock)
         self.workspaces = [workspace("default"), workspace("other")]
         self.places: dict[tuple[str, str], Destination] = {}
         self.doors = {(w.name, d.name): Scripted() for w in self.workspaces for d in w.destinations}

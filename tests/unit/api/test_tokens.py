@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alertd.clock import rfc3339
 from tests.unit.api.bench import HOME, running
 
 TOKENS = f"{HOME}/tokens"
@@ -24,11 +25,14 @@ async def test_a_token_is_shown_once_and_works_at_once() -> None:
         assert (await call("GET", f"{HOME}/events", None, headers=headers))[0] == 200
         shown = made | {}
         del shown["value"]
-        assert (await call("GET", f"{TOKENS}/ci"))[1] == shown
+        _, again = await call("GET", f"{TOKENS}/ci")
+        assert again.pop("last_used_at") >= shown["created_at"]
+        assert shown.pop("last_used_at") is None
+        assert again == shown
         assert shown["created_at"].endswith("Z")
-        assert set(shown) == {"id", "name", "role", "workspace", "created_at", "provisioned"}
+        assert set(shown) == {"id", "name", "role", "workspace", "created_at", "expires_at", "provisioned"}
         _, page, _ = await call.full("GET", TOKENS)
-        assert shown in page["items"]
+        assert shown["id"] in [item["id"] for item in page["items"]]
         assert made["value"] not in str(page)
 
 
@@ -131,3 +135,82 @@ def test_no_body_is_answered_with_5xx(bodies: list[bytes]) -> None:
                     assert (await call("POST", path, data=body))[0] < 500
 
     asyncio.run(fuzz())
+
+
+async def test_a_token_ends() -> None:
+    """A token works until its end, which may be changed; from then on it is refused like an unknown one."""
+    async with running() as call:
+        later = rfc3339(call.bench.clock.now_ms() + 60_000)
+        _, made = await call("POST", TOKENS, "admin", json={"name": "ci", "role": "viewer", "expires_at": later})
+        assert made["expires_at"] == later
+        headers = {"Authorization": f"Bearer {made['value']}"}
+        assert (await call("GET", f"{HOME}/events", None, headers=headers))[0] == 200
+        past = {"expires_at": "2020-01-01T00:00:00Z"}
+        assert (await call("PATCH", f"{TOKENS}/ci", "admin", json=past))[0] == 428
+        assert (await call("PATCH", f"{TOKENS}/ci", "admin", json=past, headers={"If-Match": "*"}))[0] == 200
+        assert (await call("GET", f"{HOME}/events", None, headers=headers))[0] == 401
+        for wrong in ("tomorrow", "2030-01-01", "2030-01-01T00:00:00", 5):
+            status, problem = await call("POST", TOKENS, json={"name": "x", "role": "viewer", "expires_at": wrong})
+            assert (status, problem["errors"][0]["pointer"]) == (422, "/expires_at")
+
+
+async def test_a_role_changes_at_once() -> None:
+    """PUT gives another role, which counts for the next request; a stale tag is 412; the name stays."""
+    async with running() as call:
+        _, made, headers = await call.full("POST", TOKENS, "admin", json={"name": "ci", "role": "viewer"})
+        own = {"Authorization": f"Bearer {made['value']}"}
+        body, tag = {"role": "admin"}, {"If-Match": headers["ETag"]}
+        assert (await call("POST", TOKENS, None, headers=own, json={"name": "x", "role": "viewer"}))[0] == 403
+        assert (await call("PUT", f"{TOKENS}/ci", "admin", json={**body, "name": "other"}, headers=tag))[0] == 422
+        assert (await call("PUT", f"{TOKENS}/ci", "admin", json=body, headers=tag))[1]["role"] == "admin"
+        assert (await call("POST", TOKENS, None, headers=own, json={"name": "x", "role": "viewer"}))[0] == 201
+        assert (await call("PUT", f"{TOKENS}/ci", "admin", json=body, headers=tag))[0] == 412
+        assert (await call("PUT", f"{TOKENS}/admin", "admin", json=body, headers={"If-Match": "*"}))[0] == 409
+
+
+async def test_rotation_overlaps() -> None:
+    """After a rotation both secrets work until the overlap is over; with none the old one ends at once."""
+    async with running() as call:
+        _, made = await call("POST", TOKENS, "admin", json={"name": "ci", "role": "viewer"})
+
+        async def works(value: str) -> bool:
+            headers = {"Authorization": f"Bearer {value}"}
+            return bool((await call("GET", f"{HOME}/events", None, headers=headers))[0] == 200)
+
+        status, second = await call("POST", f"{TOKENS}/ci/rotate", "admin")
+        assert (status, second["id"]) == (201, made["id"])
+        assert (await works(made["value"]), await works(second["value"])) == (True, True)
+        _, third = await call("POST", f"{TOKENS}/ci/rotate", "admin", json={"overlap_seconds": 0})
+        assert [await works(each["value"]) for each in (made, second, third)] == [False, False, True]
+        for wrong in (-1, 2_592_001, "1", None):
+            assert (await call("POST", f"{TOKENS}/ci/rotate", json={"overlap_seconds": wrong}))[0] == 422
+
+
+async def test_guessing_is_slowed_down() -> None:
+    """Of more than 20 wrong tokens a minute from one address the further ones are 429 with Retry-After; a missing token
+    stays 401, and a right one is let in all the while.
+    """  # noqa: D205 - one thought, two lines
+    async with running() as call:
+        for _ in range(30):
+            assert (await call("GET", f"{HOME}/events", None))[0] == 401
+        statuses = [(await call("GET", f"{HOME}/events", f"wrong-{n}"))[0] for n in range(22)]
+        assert statuses == [401] * 20 + [429] * 2
+        status, _, headers = await call.full("GET", "/api/v1/nowhere", "wrong")
+        assert status == 429
+        assert 1 <= int(headers["Retry-After"]) <= 60
+        assert (await call("GET", f"{HOME}/events", "viewer"))[0] == 200
+        assert (await call("GET", f"{HOME}/events", None))[0] == 401
+
+
+async def test_changes_of_tokens_are_logged_without_secrets() -> None:
+    """Making, changing, rotating and revoking are in the audit log, no secret and no hash among them."""
+    async with running() as call:
+        _, made = await call("POST", TOKENS, "admin", json={"name": "ci", "role": "viewer"})
+        await call("PATCH", f"{TOKENS}/ci", "admin", json={"role": "operator"}, headers={"If-Match": "*"})
+        _, second = await call("POST", f"{TOKENS}/ci/rotate", "admin")
+        await call("DELETE", f"{TOKENS}/ci", "admin")
+        _, log = await call("GET", f"{HOME}/audit?kind=token")
+        assert [entry["action"] for entry in log["items"]] == ["deleted", "rotated", "updated", "created"]
+        assert (log["items"][2]["before"]["role"], log["items"][2]["after"]["role"]) == ("viewer", "operator")
+        assert made["value"] not in str(log)
+        assert second["value"] not in str(log)

@@ -1,0 +1,125 @@
+"""The shapes of what is no resource: events, alerts, deliveries, tokens and the rest, as JSON Schemas."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from alertd.api.operation import Schema, ref
+from alertd.model.event import LABEL_NAME_MAX, LABEL_VALUE_MAX, LABELS_MAX, NAME_MAX
+from alertd.model.severity import WORDS
+from alertd.model.token import ROLES
+
+
+def _object(required: tuple[str, ...], **properties: Schema) -> Schema:
+    return {"type": "object", "required": list(required), "properties": properties}
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+TEXT: Final[Schema] = {"type": "string"}
+NUMBER: Final[Schema] = {"type": "number"}
+COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
+FLAG: Final[Schema] = {"type": "boolean"}
+TIME: Final[Schema] = {"type": "string", "format": "date-time"}
+TEXT_OR_NULL: Final = _or_null(TEXT)
+TIME_OR_NULL: Final = _or_null(TIME)
+_NAME: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": NAME_MAX, "pattern": "^[!-~]+$"}
+
+EVENT: Final[Schema] = {
+    **_object(
+        ("type",),
+        type={**_NAME, "description": "what happened, such as run:failed"},
+        id={**_NAME, "description": "the idempotency key; absent: one is made"},
+        workspace={**TEXT, "description": "absent: the token's"},
+        project=TEXT,
+        environment=TEXT,
+        source=TEXT,
+        severity={"type": "string", "enum": [*WORDS, "fatal"], "default": "info"},
+        time={**TIME, "description": "when; absent: now"},
+        key={**TEXT, "description": "what cooldowns and counts are kept for; absent: the type"},
+        message=TEXT,
+        url=TEXT,
+        labels={
+            "type": "object",
+            "maxProperties": LABELS_MAX,
+            "propertyNames": {"maxLength": LABEL_NAME_MAX},
+            "additionalProperties": {"type": "string", "maxLength": LABEL_VALUE_MAX},
+        },
+        data={"type": "object"},
+    ),
+    "additionalProperties": False,
+}
+
+SHAPES: Final[dict[str, Schema]] = {
+    "Problem": {
+        **_object(
+            ("type", "title", "status", "detail"),
+            type=TEXT,
+            title=TEXT,
+            status={"type": "integer"},
+            detail=TEXT,
+            errors={
+                "type": "array",
+                "description": "every bad place",
+                "items": _object(("pointer", "detail"), pointer=TEXT, detail=TEXT),
+            },
+        ),
+        "description": "RFC 9457",
+    },
+    "Event": EVENT,
+    "Accepted": _object(
+        ("accepted", "duplicates", "ids"), accepted=COUNT, duplicates=COUNT, ids={"type": "array", "items": TEXT}
+    ),
+    "AuditEntry": _object(
+        ("id", "at", "actor", "action", "kind", "name", "before", "after"),
+        id=TEXT,
+        at=TIME,
+        actor=TEXT,
+        action=TEXT,
+        kind=TEXT,
+        name=TEXT,
+        before={"type": ["object", "null"]},
+        after={"type": ["object", "null"]},
+    ),
+    "TestResult": _object(
+        ("destination", "outcome", "status", "error", "answer", "duration_seconds"),
+        destination=TEXT,
+        outcome={"type": "string", "enum": ["delivered", "retry_later", "rejected", "gone", "ambiguous"]},
+        status=_or_null({"type": "integer"}),
+        error=TEXT_OR_NULL,
+        answer=TEXT,
+        duration_seconds=NUMBER,
+    ),
+    "Token": _object(
+        ("id", "name", "role", "workspace", "created_at", "provisioned"),
+        id=TEXT,
+        name=TEXT,
+        role={"type": "string", "enum": list(ROLES)},
+        workspace=TEXT_OR_NULL,
+        created_at=TIME_OR_NULL,
+        expires_at=TIME_OR_NULL,
+        last_used_at=TIME_OR_NULL,
+        provisioned=FLAG,
+        value={**TEXT, "description": "the secret, shown once when it is made"},
+    ),
+}
+"""Components that are no resources."""
+
+
+def with_status(schema: Schema, status: dict[str, Schema]) -> Schema:
+    """Add what is only shown to a resource's schema."""
+    shown: dict[str, Any] = {name: {**each, "readOnly": True} for name, each in status.items()}
+    return {**schema, "properties": {**schema["properties"], **shown}}
+
+
+RESOURCE_STATUS: Final[dict[str, Schema]] = {
+    "provisioned": {**FLAG, "description": "whether the configuration holds it, which makes it read-only here"},
+    "origin": {**TEXT_OR_NULL, "description": "where the configuration holds it, as alertd.yml:42"},
+    "created_at": TIME_OR_NULL,
+    "updated_at": TIME_OR_NULL,
+}
+"""What every resource shows besides its fields."""
+
+__all__ = ["EVENT", "RESOURCE_STATUS", "SHAPES", "ref", "with_status"]

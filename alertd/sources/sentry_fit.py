@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
+
+from alertd.sources.document import depth_of
 from alertd.sources.native import build, decode_object
 from alertd.sources.problems import Problems
 from alertd.sources.sentry_fields import cut
@@ -24,6 +27,9 @@ LEAST_FRAMES: Final = 5
 """So many frames stay when it still is."""
 SHORT: Final = 512
 """What long texts are cut to, in characters."""
+DEPTH_MAX: Final = 9
+"""In how many levels the deepest event of Sentry is nested: event, data, exception, values, value, stacktrace, frames,
+frame, lines."""
 
 _ASIDE: Final = ("contexts", "request", "sdk")
 _VALUES: Final = "exception.values"
@@ -32,23 +38,22 @@ _KEPT: Final = ("event_id", "title", "level", "release", "transaction", "fingerp
 
 
 def fit(native: dict[str, Any], trimmed: set[str], context: Context) -> Event:
-    """Make the event of a native object whose `data` may be cut down; `trimmed` is what was already.
+    """Make the event of a native object, none of whose fields is null; `trimmed` is what was cut of it already.
 
     Raises `DecodeError` where even the least does not fit, `TooLargeError` where only the size is to blame.
     """
-    data = native.get("data")
-    if data is not None and trimmed:
-        data["trimmed"] = sorted(trimmed)
-    event = build(native, context)
+    if trimmed:
+        native["data"]["trimmed"] = sorted(trimmed)
+    event = _built(native, context)
     if event is not None:
         return event
-    for shrink in _STEPS if data is not None else ():
+    for shrink in _STEPS:
         places = shrink(native)
         if not places:
             continue
         trimmed |= places
         native["data"]["trimmed"] = sorted(trimmed)
-        event = build(native, context)
+        event = _built(native, context)
         if event is not None:
             return event
     problems = Problems()
@@ -56,6 +61,18 @@ def fit(native: dict[str, Any], trimmed: set[str], context: Context) -> Event:
     if event is None:
         raise problems.error()
     return event
+
+
+def _built(native: dict[str, Any], context: Context) -> Event | None:
+    """Make the event, None where it does not fit. Its `data` is ours and of a known depth, so it is not walked for that."""
+    if depth_of(context) < DEPTH_MAX:
+        return build(native, context)
+    event = build({name: value for name, value in native.items() if name != "data"}, context)
+    if event is None:
+        return None
+    event.body["data"] = native["data"]
+    event.payload = orjson.dumps(event.body)
+    return event if len(event.payload) <= context.bounds.max_event_bytes else None
 
 
 def _context(native: dict[str, Any]) -> set[str]:

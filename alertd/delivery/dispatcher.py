@@ -51,6 +51,7 @@ FLUSH_SECONDS: Final = 1.25
 STATE_SECONDS: Final = 5.0
 """How long `enable` and `disable` wait for the store."""
 
+_NOTHING: Final = DestinationState()
 _log = structlog.get_logger("alertd.delivery")
 
 
@@ -126,12 +127,13 @@ class Dispatcher:
             await self._removals.finished(wanted)
             self._around.naming = naming
             for destination_id in [known for known in self._lanes if known not in wanted]:
-                self._removals.remove(destination_id, self._lanes.pop(destination_id))
+                self._remove(destination_id)
             for spec in wanted.values():
                 self._take(spec, states.get(spec.destination_id))
-            for destination_id in work:
-                if destination_id not in wanted:
-                    self._removals.remove(destination_id)
+            for destination_id in set(work) - wanted.keys():
+                self._removals.remove(destination_id)
+            for destination_id in {known for known, state in states.items() if state != _NOTHING} - wanted.keys():
+                self._states.changed(destination_id)
             self._start_with(work if not self._loaded else ())
             self._loaded = True
             self._tell_disabled()
@@ -151,6 +153,12 @@ class Dispatcher:
             lane.restore(state)
         if self._running:
             lane.start()
+
+    def _remove(self, destination_id: int) -> None:
+        """See a lane out; what the store keeps about it goes as well, so that it begins anew if it ever comes back."""
+        if self._state_of(destination_id) != _NOTHING:
+            self._states.changed(destination_id)
+        self._removals.remove(destination_id, self._lanes.pop(destination_id))
 
     def _start_with(self, work: Iterable[int]) -> None:
         for destination_id in work:
@@ -283,10 +291,10 @@ class Dispatcher:
             self._disabled = disabled
             self._on_disabled(disabled)
 
-    def _state_of(self, destination_id: int) -> DestinationState | None:
+    def _state_of(self, destination_id: int) -> DestinationState:
         lane = self._lanes.get(destination_id)
         if lane is None:
-            return None
+            return _NOTHING
         paused = lane.rest.paused_until(self._clock.now_ms())
         return DestinationState(lane.disabled_reason, lane.disabled_at_ms, paused)
 

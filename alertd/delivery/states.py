@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class StateKeeper:
-    """Writes changed states; `read` gives a destination's state as it is now, None when it is no more.
+    """Writes changed states; `read` gives a destination's state as it is now, an empty one when it is no more.
 
     `on_failure` is told when the store fails for good (anything but StoreUnavailableError).
     """
@@ -27,7 +27,7 @@ class StateKeeper:
     def __init__(
         self,
         store: OutboxStore,
-        read: Callable[[int], DestinationState | None],
+        read: Callable[[int], DestinationState],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._store = store
@@ -71,6 +71,4 @@ class StateKeeper:
             self._writer = None
 
     async def _store_one(self, destination_id: int) -> None:
-        state = self._read(destination_id)
-        if state is not None:
-            await self._store.set_destination_state(destination_id, state)
+        await self._store.set_destination_state(destination_id, self._read(destination_id))

@@ -167,6 +167,23 @@ async def test_a_destination_that_comes_back_begins_anew(world: World) -> None:
     assert {world.store.state(each) for each in after} == {DeliveryState.DELIVERED}
 
 
+@pytest.mark.parametrize("while_running", [True, False])
+async def test_what_disabled_a_destination_goes_with_it(world: World, *, while_running: bool) -> None:
+    """One that comes back begins anew after a restart, too: whoever removed it meant what it was, 410 and pause included."""
+    kept = DestinationState("gone: 410", world.clock.now_ms(), world.clock.now_ms() + 600_000)
+    world.store.states = {1: kept, 2: kept}
+    await world.start(*(world.spec(Scripted(), number) for number in ((1, 2) if while_running else (2,))))
+    await world.dispatcher.apply([world.spec(Scripted(), 2)], NAMING)
+    await until(lambda: world.store.states[1] == DestinationState())
+    await world.dispatcher.apply([world.spec(Scripted(), 1), world.spec(Scripted(), 2)], NAMING)
+    assert world.dispatcher.disabled == {2}
+    await world.stop()
+    again = World(store=world.store)
+    await again.start(again.spec(Scripted(), 1), again.spec(Scripted(), 2))
+    assert again.dispatcher.disabled == {2}
+    await again.stop()
+
+
 async def test_what_is_committed_for_a_destination_just_removed_is_cancelled(world: World) -> None:
     """A batch that was planned with the old rules leaves nothing behind."""
     await world.start(world.spec(Scripted()))

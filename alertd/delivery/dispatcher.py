@@ -295,8 +295,7 @@ class Dispatcher:
         lane = self._lanes.get(destination_id)
         if lane is None:
             return _NOTHING
-        paused = lane.rest.paused_until(self._clock.now_ms())
-        return DestinationState(lane.disabled_reason, lane.disabled_at_ms, paused)
+        return DestinationState(lane.disabled_reason, lane.disabled_at_ms, lane.rest.paused_until(self._clock.now_ms()))
 
     # ------------------------------------------------------------------ the service
 

@@ -29,44 +29,33 @@ from typing_extensions import override
 
 from alertd.destinations.base import HttpAnswer, SendError
 from alertd.destinations.deadlines import Deadlines
-from alertd.destinations.faults import EgressRefusedError, send_error
+from alertd.destinations.faults import UNSENDABLE, EgressRefusedError, send_error
 from alertd.destinations.guard import parse_url
+from alertd.destinations.header_names import check_names
+from alertd.destinations.http_bounds import (
+    CONNECT_SECONDS,
+    DNS_CACHE_SECONDS,
+    HEADERS_MAX,
+    KEEPALIVE_SECONDS,
+    LINE_BYTES_MAX,
+    URLS_MAX,
+    USER_AGENT,
+)
+from alertd.destinations.resolver import permitted, system_lookup
 from alertd.model.delivery import ANSWER_MAX
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable, Callable
 
     from aiohttp.abc import AbstractStreamWriter, ResolveResult
     from yarl import URL
 
     from alertd.destinations.base import HttpRequest
     from alertd.destinations.guard import EgressPolicy
-
-    Lookup = Callable[[str, int], Awaitable[list[str]]]
-
-CONNECT_SECONDS: Final = 5.0
-"""Most that resolving, connecting and the TLS handshake may take together (less when the whole time-out is less)."""
-
-KEEPALIVE_SECONDS: Final = 4.0
-"""How long an idle connection is kept: node, uvicorn and Apache close theirs after 5 s, others later."""
-
-DNS_CACHE_SECONDS: Final = 10
-"""How long a name's checked addresses are used again for new connections."""
-
-LINE_BYTES_MAX: Final = 8190
-"""Bytes in an answer's status line, and in one of its headers."""
-
-HEADERS_MAX: Final = 128
-"""Headers in an answer."""
+    from alertd.destinations.resolver import Lookup
 
 READ_BUFFER_BYTES: Final = 16 * 1024
 """Bytes of an answer that may wait unread before the connection is told to pause."""
-
-URLS_MAX: Final = 10_000
-"""URLs whose parsed and checked form is remembered."""
-
-USER_AGENT: Final = "alertd"
 
 _BODY_HEADERS: Final = CIMultiDict({"Content-Type": "application/octet-stream"})
 """What aiohttp takes as the content type where the request names none."""
@@ -90,7 +79,7 @@ class AiohttpSender:
     ) -> None:
         self._policy = policy
         self._ssl_context = ssl_context
-        self._lookup = lookup or _system_lookup
+        self._lookup = lookup or system_lookup
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
         self._urls: dict[str, URL | str] = {}
@@ -101,6 +90,7 @@ class AiohttpSender:
         url = self._urls.get(request.url) or self._check(request.url)
         if isinstance(url, str):
             raise SendError(f"egress refused: {url}", refused=True)
+        _check_names(request)
         limits = self._limits.get(timeout_seconds) or self._limit(timeout_seconds)
         body = _Body(request.body)
         deadline = limits.deadlines.begin()
@@ -204,10 +194,6 @@ class _GuardedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        reasons = {address: self._policy.check_address(host, address) for address in await self._lookup(host, port)}
-        good = [address for address, reason in reasons.items() if reason is None]
-        if not good:
-            raise _refusal(reasons)
         return [
             {
                 "hostname": host,
@@ -217,7 +203,7 @@ class _GuardedResolver(AbstractResolver):
                 "proto": 0,
                 "flags": 0,
             }
-            for address in good
+            for address in permitted(self._policy, host, await self._lookup(host, port))
         ]
 
     @override
@@ -225,18 +211,11 @@ class _GuardedResolver(AbstractResolver):
         """Hold nothing."""
 
 
-def _refusal(reasons: dict[str, str | None]) -> OSError:
-    first = next(iter(reasons.values()), None)
-    return EgressRefusedError(first) if first else OSError("the name has no addresses")
-
-
-async def _system_lookup(host: str, port: int) -> list[str]:
-    loop = asyncio.get_running_loop()
+def _check_names(request: HttpRequest) -> None:
     try:
-        infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
-    except UnicodeError as error:
-        raise OSError("not a name that DNS can hold") from error
-    return [str(info[4][0]) for info in infos]
+        check_names((request.method, *request.headers))
+    except ValueError as error:
+        raise SendError(UNSENDABLE, refused=True) from error
 
 
 class _Body(Payload):

@@ -1,37 +1,67 @@
-"""Why no answer came, in words that a person can act on. Pure: aiohttp's errors in, one SendError out."""
+"""Why no answer came, in words that a person can act on. Pure: errors in, one SendError out."""
 
 from __future__ import annotations
 
 import os
 import socket
+import ssl
 
 import aiohttp
 
 from alertd.destinations.base import SendError
+
+UNSENDABLE = "the request has a URL or a header that HTTP cannot carry"
+NO_ANSWER = "the connection was closed without an answer"
+LOST = "the connection was lost"
 
 
 class EgressRefusedError(OSError):
     """The guard refuses an address. An OSError, so that the connector treats it as a failed connection."""
 
 
+def refused(error: EgressRefusedError) -> SendError:
+    """Say what the guard refuses."""
+    return SendError(f"egress refused: {error}", refused=True)
+
+
+def unresolved(host: str, error: OSError) -> SendError:
+    """Say that a name has no addresses."""
+    return SendError(f"name does not resolve: {host}{_detail(error)}")
+
+
+def unconnected(error: Exception) -> SendError:
+    """Say why no connection was made."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return SendError(f"certificate verify failed: {_certificate(error)}")
+    if isinstance(error, ssl.SSLError):
+        return SendError(f"TLS handshake failed{_detail(error)}")
+    return SendError(os_reason(error) if isinstance(error, OSError) else LOST)
+
+
+def no_http(reason: object) -> str:
+    """Say that what came is no HTTP."""
+    return f"the answer is not HTTP: {_short(str(reason))}"
+
+
+def os_reason(error: OSError) -> str:
+    """Say what the system said."""
+    if isinstance(error, ssl.SSLError):
+        return f"the TLS connection broke{_detail(error)}"
+    if error.errno is None or isinstance(error, socket.gaierror):
+        return _short(str(error)).lower() or LOST
+    return os.strerror(error.errno).lower()
+
+
 def send_error(error: Exception, timeout: aiohttp.ClientTimeout, *, written: bool) -> SendError:
-    """Say what went wrong. `written`: the whole request was handed to the network, so it may have been processed."""
-    refused = _refusal(error)
-    if refused is not None:
-        return SendError(refused, refused=True)
-    if isinstance(error, TimeoutError):
-        return _timed_out(error, timeout, written=written)
-    return SendError(_connecting(error) or _answering(error), ambiguous=written)
-
-
-def _refusal(error: Exception) -> str | None:
-    """Say what no later attempt would change: the guard's refusal, or a request that HTTP cannot carry."""
+    """Say what went wrong in aiohttp. `written`: the whole request was handed over, so it may have been processed."""
     cause = _os_error(error)
     if isinstance(cause, EgressRefusedError):
-        return f"egress refused: {cause}"
+        return refused(cause)
     if isinstance(error, (aiohttp.InvalidURL, ValueError)) and not isinstance(error, OSError):
-        return "the request has a URL or a header that HTTP cannot carry"
-    return None
+        return SendError(UNSENDABLE, refused=True)
+    if isinstance(error, TimeoutError):
+        return _timed_out(error, timeout, written=written)
+    return _connecting(error) or SendError(_answering(error), ambiguous=written)
 
 
 def _timed_out(error: Exception, timeout: aiohttp.ClientTimeout, *, written: bool) -> SendError:
@@ -41,17 +71,15 @@ def _timed_out(error: Exception, timeout: aiohttp.ClientTimeout, *, written: boo
     return SendError(f"timed out after {timeout.total:g} s", ambiguous=written)
 
 
-def _connecting(error: Exception) -> str | None:
+def _connecting(error: Exception) -> SendError | None:
     """Say why no connection was made, or None when there was one."""
     match error:
         case aiohttp.ClientConnectorCertificateError():
-            return f"certificate verify failed: {_certificate(error.certificate_error)}"
+            return unconnected(error.certificate_error)
         case aiohttp.ClientConnectorDNSError():
-            return f"name does not resolve: {error.host}{_detail(error.os_error)}"
-        case aiohttp.ClientConnectorSSLError():
-            return f"TLS handshake failed{_detail(error.os_error)}"
+            return unresolved(error.host, error.os_error)
         case aiohttp.ClientConnectorError():
-            return _os_reason(error.os_error)
+            return unconnected(error.os_error)
         case _:
             return None
 
@@ -59,24 +87,18 @@ def _connecting(error: Exception) -> str | None:
 def _answering(error: Exception) -> str:
     match error:
         case aiohttp.ClientResponseError():
-            return f"the answer is not HTTP: {_short(error.message)}"
+            return no_http(error.message)
         case aiohttp.ServerDisconnectedError():
-            return "the connection was closed without an answer"
+            return NO_ANSWER
         case OSError():
-            return _os_reason(error)
+            return os_reason(error)
         case _:
-            return "the connection was lost"
+            return LOST
 
 
 def _os_error(error: Exception) -> BaseException:
     certificate = isinstance(error, aiohttp.ClientConnectorCertificateError)  # the one that has no os_error
     return error.os_error if isinstance(error, aiohttp.ClientConnectorError) and not certificate else error
-
-
-def _os_reason(error: OSError) -> str:
-    if error.errno is None or isinstance(error, socket.gaierror):
-        return _short(str(error)).lower() or "the connection was lost"
-    return os.strerror(error.errno).lower()
 
 
 def _detail(error: OSError) -> str:

@@ -332,8 +332,8 @@ class SenderSuite:
         interim = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
         assert (await self.answer(answering(interim * 20 + OK))).body == b"ok"
 
-    async def test_endless_interim_answers_time_out(self) -> None:
-        """A stream of 1xx answers without end is cut off by the time-out."""
+    async def test_endless_interim_answers_end(self) -> None:
+        """A stream of 1xx answers without end is cut off, at the latest by the time-out."""
 
         async def handler(peer: Peer) -> None:
             await peer.request()
@@ -342,7 +342,8 @@ class SenderSuite:
                 await turns(1)
 
         error = await self.error(handler, HASTE)
-        assert (str(error), error.ambiguous) == (f"timed out after {HASTE:g} s", True)
+        assert error.ambiguous
+        assert str(error).startswith((f"timed out after {HASTE:g} s", "the answer is not HTTP"))
 
     async def test_first_kilobyte_of_10_mb_is_kept(self) -> None:
         """Of a 10 MB answer the first kilobyte is kept, and the connection is closed rather than read to its end."""

@@ -1,4 +1,4 @@
-"""The sender that ships, held to the contract of senders on both event loops."""
+"""Both senders, held to the contract of senders on both event loops."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import uvloop
 from typing_extensions import override
 
 from alertd.destinations.egress import AiohttpSender
+from alertd.destinations.http1.sender import FastSender
 from tests.conformance.sender_suite import SenderSuite
 
 if TYPE_CHECKING:
@@ -18,6 +19,17 @@ if TYPE_CHECKING:
 
     from alertd.destinations.guard import EgressPolicy
     from tests.conformance.sender_suite import Lookup
+
+
+class TestFastSender(SenderSuite):
+    """The fast sender, on the standard loop."""
+
+    @override
+    def make(
+        self, policy: EgressPolicy, *, ssl_context: ssl.SSLContext | None = None, lookup: Lookup | None = None
+    ) -> FastSender:
+        """Make one."""
+        return FastSender(policy, ssl_context=ssl_context, lookup=lookup)
 
 
 class TestAiohttpSender(SenderSuite):
@@ -39,13 +51,13 @@ def _on_uvloop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., 
     return run
 
 
-TestAiohttpSenderOnUvloop = type(
-    "TestAiohttpSenderOnUvloop",
-    (TestAiohttpSender,),
-    {"__doc__": "The same on the loop that the daemon uses.", "__module__": __name__}
-    | {
-        name: _on_uvloop(test)
-        for name, test in inspect.getmembers(TestAiohttpSender, inspect.iscoroutinefunction)
-        if name.startswith("test_")
-    },
-)
+def _suite_on_uvloop(suite: type[SenderSuite]) -> type[SenderSuite]:
+    """Make the same suite on the loop that the daemon uses."""
+    tests = inspect.getmembers(suite, inspect.iscoroutinefunction)
+    moved = {name: _on_uvloop(test) for name, test in tests if name.startswith("test_")}
+    name = f"{suite.__name__}OnUvloop"
+    return type(name, (suite,), {"__doc__": "The same on the daemon's loop.", "__module__": __name__} | moved)
+
+
+TestFastSenderOnUvloop = _suite_on_uvloop(TestFastSender)
+TestAiohttpSenderOnUvloop = _suite_on_uvloop(TestAiohttpSender)

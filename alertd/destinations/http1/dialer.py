@@ -1,0 +1,105 @@
+"""Makes connections: resolves, asks the guard about each address, connects to those and to no other, and shakes hands."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+
+from aiohappyeyeballs import start_connection
+
+from alertd.destinations.faults import EgressRefusedError, refused, unconnected, unresolved
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from yarl import URL
+
+    from alertd.destinations.guard import EgressPolicy
+    from alertd.destinations.http1.connection import Connection
+    from alertd.destinations.resolver import Resolver
+
+    Info = tuple[int, int, int, str, tuple[str, int]]
+
+NEXT_ADDRESS_SECONDS: Final = 0.25
+"""How long an address of several may take before the next one is tried beside it (RFC 8305)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whom a connection is to. `host` is a name, or an address without brackets."""
+
+    tls: bool
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, url: URL) -> Origin:
+        """Read it from a checked URL."""
+        return cls(url.scheme == "https", url.raw_host or "", url.port or 0)
+
+
+class Dialer:
+    """Connects. `ssl_context` is for TLS (None: the system's certificates, read when first needed)."""
+
+    def __init__(self, policy: EgressPolicy, resolver: Resolver, ssl_context: ssl.SSLContext | None) -> None:
+        self._policy = policy
+        self._resolver = resolver
+        self._ssl_context = ssl_context
+
+    async def dial(self, origin: Origin, make: Callable[[socket.socket], Connection]) -> Connection:
+        """Return an open connection. Raises SendError: nothing was sent."""
+        try:
+            infos = await self._infos(origin)
+            sock = await start_connection(infos, happy_eyeballs_delay=NEXT_ADDRESS_SECONDS)
+            return await self._shake_hands(origin, sock, make(sock))
+        except EgressRefusedError as error:
+            raise refused(error) from error
+        except (OSError, RuntimeError) as error:  # uvloop raises RuntimeError, too
+            raise unconnected(error) from error
+
+    async def _infos(self, origin: Origin) -> list[Info]:
+        """List the addresses to try, each of which the guard permits."""
+        if _literal(origin.host):
+            if reason := self._policy.check_address("", origin.host):
+                raise EgressRefusedError(reason)
+            return [_info(origin.host, origin.port)]
+        try:
+            addresses = await self._resolver.addresses(origin.host, origin.port)
+        except EgressRefusedError:
+            raise
+        except OSError as error:
+            raise unresolved(origin.host, error) from error
+        return [_info(address, origin.port) for address in addresses]
+
+    async def _shake_hands(self, origin: Origin, sock: socket.socket, connection: Connection) -> Connection:
+        loop = asyncio.get_running_loop()
+        context, name = (self._context(), origin.host.rstrip(".")) if origin.tls else (None, None)
+        try:
+            await loop.create_connection(lambda: connection, sock=sock, ssl=context, server_hostname=name)
+        except BaseException:
+            sock.close()  # nobody else does when the loop had not taken it yet
+            raise
+        return connection
+
+    def _context(self) -> ssl.SSLContext:
+        if self._ssl_context is None:
+            self._ssl_context = ssl.create_default_context()
+            self._ssl_context.set_alpn_protocols(["http/1.1"])
+        return self._ssl_context
+
+
+def _literal(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _info(address: str, port: int) -> Info:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port))

@@ -1,0 +1,94 @@
+"""Looks after all open connections: ends those whose time is over, at most `TICK_SECONDS` late, by one timer.
+
+Each connection says in `expires` when it must be looked at: the deadline of the exchange under way, or the end of its
+rest. Nothing is set or cleared for a request; the timer finds what is over when the first of them can be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from math import inf
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TICK_SECONDS: Final = 0.02
+"""Least time between two looks."""
+
+PARTING_SECONDS: Final = 1.0
+"""Most that connections may take to close when all of them are told to."""
+
+
+class Watched(Protocol):
+    """What is looked after."""
+
+    expires: float
+
+    def expire(self) -> None:
+        """End what takes too long, now."""
+
+    def end(self, reason: str) -> None:
+        """Close, whatever is under way."""
+
+
+class Patrol:
+    """The connections of one sender, on the running loop."""
+
+    __slots__ = ("_connections", "_empty", "_loop", "_next", "_timer", "now")
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._connections: set[Watched] = set()
+        self._next = inf
+        self._timer: asyncio.TimerHandle | None = None
+        self._empty = asyncio.Event()
+        self.now: Callable[[], float] = self._loop.time
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def add(self, connection: Watched) -> None:
+        """Look after one more."""
+        self._connections.add(connection)
+        self.expect(connection.expires)
+
+    def discard(self, connection: Watched) -> None:
+        """Forget one that is closed."""
+        self._connections.discard(connection)
+        if not self._connections:
+            self._empty.set()
+
+    def expect(self, at: float) -> None:
+        """See to it that there is a look at this time."""
+        if at >= self._next:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._next = at
+        self._timer = self._loop.call_at(at, self._look)
+
+    async def end(self, reason: str) -> None:
+        """Close all connections and wait for their end."""
+        self._empty.clear()
+        for connection in tuple(self._connections):
+            connection.end(reason)
+        if self._connections:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), PARTING_SECONDS)
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._next = None, inf
+
+    def _look(self) -> None:
+        now = self.now()
+        first = inf
+        self._timer, self._next = None, inf
+        for connection in tuple(self._connections):
+            if connection.expires <= now:
+                connection.expire()
+            elif connection.expires < first:
+                first = connection.expires
+        if first < inf:
+            self.expect(max(first, now + TICK_SECONDS))

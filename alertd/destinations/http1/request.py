@@ -1,0 +1,67 @@
+"""The bytes of a request. Pure.
+
+What does not change from one request to the next (the URL's target, the headers' names, the sender's own headers) is put
+into one format string when it is first seen, checked once, and used again.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from alertd.destinations.header_names import check_names
+from alertd.destinations.http_bounds import USER_AGENT
+
+if TYPE_CHECKING:
+    from yarl import URL
+
+    from alertd.destinations.base import HttpRequest
+
+FORMS_MAX: Final = 64
+"""Forms that are remembered for one URL."""
+
+OWN: Final = {
+    "accept": "Accept: */*",
+    "accept-encoding": "Accept-Encoding: identity",
+    "user-agent": f"User-Agent: {USER_AGENT}",
+    "content-type": "Content-Type: application/octet-stream",
+}
+"""Headers of the sender's own, where the request names none."""
+
+_FORBIDDEN: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+class Writer:
+    """Writes requests to one URL."""
+
+    __slots__ = ("_forms", "_host", "_target")
+
+    def __init__(self, url: URL) -> None:
+        self._target = url.raw_path_qs
+        self._host = url.host_port_subcomponent
+        self._forms: dict[tuple[str, ...], str] = {}
+
+    def write(self, request: HttpRequest) -> bytes:
+        """Write the whole request. Raises ValueError, without repeating it, when HTTP cannot carry it."""
+        headers, body = request.headers, request.body
+        names = (request.method, *headers)
+        form = self._forms.get(names) or self._form(names)
+        values = "".join(headers.values())
+        if not values.isprintable() and _FORBIDDEN.search(values):
+            raise ValueError("a header's value has a control character")
+        return (form % (*headers.values(), len(body))).encode() + body
+
+    def _form(self, names: tuple[str, ...]) -> str:
+        check_names(names)
+        method, *own = names
+        if method == "CONNECT":
+            raise ValueError("CONNECT asks for a tunnel")
+        given = {name.lower() for name in own}
+        lines = [f"{method} {self._target} HTTP/1.1", f"Host: {self._host}"]
+        lines += [line for name, line in OWN.items() if name not in given]
+        fixed = "\r\n".join(lines).replace("%", "%%")
+        form = fixed + "".join(f"\r\n{name.replace('%', '%%')}: %s" for name in own) + "\r\nContent-Length: %d\r\n\r\n"
+        if len(self._forms) >= FORMS_MAX:
+            self._forms.clear()
+        self._forms[names] = form
+        return form

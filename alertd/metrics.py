@@ -31,8 +31,8 @@ class Metrics:
         own = self.registry
         self.events = Counter(
             "alertd_events",
-            "Events that arrived, by source (http, kafka) and result: accepted, duplicate (an id seen before; nothing "
-            "was done twice), rejected (could not be read).",
+            "Events that arrived, by source (http, kafka, sentry, sentry_sdk) and result: accepted, duplicate (an id seen "
+            "before; nothing was done twice), rejected (could not be read).",
             ["source", "result"],
             registry=own,
         )
@@ -47,9 +47,17 @@ class Metrics:
         )
         self.intake_refused = Counter(
             "alertd_intake_refused",
-            "Requests refused whole, by reason: full (429), store (503), unauthorized (401), forbidden (403), "
-            "too_large (413), malformed (400, 415, 422), rate (429 of intake.http.rate_per_second).",
+            "Requests refused whole, by reason: full (429), store (503), unauthorized (401), signature (401: a webhook "
+            "whose signature is wrong or missing), forbidden (403), too_large (413), malformed (400, 415, 422), rate (429 "
+            "of intake.http.rate_per_second).",
             ["reason"],
+            registry=own,
+        )
+        self.sentry_skipped = Counter(
+            "alertd_sentry_skipped_items",
+            "Items of Sentry SDKs' envelopes that were answered as a success and are not kept, by item type (other: one "
+            "that nobody knows).",
+            ["item"],
             registry=own,
         )
         self.commit_seconds = Histogram(

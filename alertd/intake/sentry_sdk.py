@@ -1,0 +1,212 @@
+"""The intake of Sentry's SDKs: `POST /sentry/api/{project}/envelope/` and `/store/`, 200 once the events are committed.
+
+The DSN is `http://KEY@host:port/sentry/PROJECT`; the key alone lets in. Answers are in Sentry's manner, `{"id": …}` or
+`{"detail": …}`, and browsers may read them. An SDK never sends again what was refused: 429 tells it for how long to keep
+everything to itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, Protocol
+
+import orjson
+import structlog
+from aiohttp import web
+
+from alertd.errors import AlertdError, DecodeError, IntakeFullError, StoreUnavailableError, TooLargeError
+from alertd.intake.sentry_body import Bodies
+from alertd.sources.base import Context, UnsupportedMediaTypeError
+from alertd.sources.sentry_auth import HEADER as AUTH
+from alertd.sources.sentry_auth import QUERY, SdkKeyError, key_of
+from alertd.sources.sentry_defaults import STANDARD
+from alertd.sources.sentry_envelope import Envelope
+from alertd.sources.sentry_limits import HEADER as LIMITS
+from alertd.sources.sentry_limits import SentryLimit, format_limits
+from alertd.sources.sentry_sdk import decode_envelope, decode_store
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from alertd.clock import Clock
+    from alertd.intake.http import Limiter
+    from alertd.intake.sentry_webhook import Pipeline
+    from alertd.metrics import Metrics
+    from alertd.model.event import Bounds
+    from alertd.sources.sentry_defaults import SentryDefaults
+    from alertd.sources.sentry_sdk import Received
+
+ENVELOPE_PATH: Final = "/sentry/api/{project}/envelope"
+STORE_PATH: Final = "/sentry/api/{project}/store"
+SOURCE: Final = "sentry_sdk"
+"""The source of these events in metrics."""
+MAX_BODY_BYTES: Final = 20 * 1024 * 1024
+"""The default of how large an envelope may be, compressed and not."""
+STORE_RETRY_AFTER: Final = 5
+"""For how long an SDK is told to keep quiet while the store cannot write, in seconds."""
+
+_CORS: Final = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": f"{LIMITS}, Retry-After",
+}
+_PREFLIGHT: Final = _CORS | {
+    "Access-Control-Allow-Methods": "POST",
+    "Access-Control-Allow-Headers": f"{AUTH}, Authorization, Content-Encoding, Content-Type, Origin, X-Requested-With",
+    "Access-Control-Max-Age": "3600",
+}
+_STATUS: Final[tuple[tuple[type[AlertdError], HTTPStatus, str], ...]] = (
+    (SdkKeyError, HTTPStatus.FORBIDDEN, "forbidden"),
+    (TooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large"),
+    (UnsupportedMediaTypeError, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "malformed"),
+    (DecodeError, HTTPStatus.BAD_REQUEST, "malformed"),
+    (IntakeFullError, HTTPStatus.TOO_MANY_REQUESTS, "full"),
+    (StoreUnavailableError, HTTPStatus.SERVICE_UNAVAILABLE, "store"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SdkProject:
+    """Where the events of an SDK go; a limiter is that of the key and takes events."""
+
+    workspace: str
+    defaults: SentryDefaults = STANDARD
+    max_body_bytes: int = MAX_BODY_BYTES
+    limiter: Limiter | None = None
+
+
+class SdkKeys(Protocol):
+    """Knows the SDK keys of all projects."""
+
+    def find(self, project: str, key: str) -> SdkProject | None:
+        """Return where a key leads; `project` is its number or name. None when the key is unknown, revoked or another's."""
+
+
+class SentrySdkIntake:
+    """The routes of Sentry's SDKs."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        clock: Clock,
+        metrics: Metrics,
+        bounds: Bounds,
+        keys: SdkKeys,
+        bodies: Bodies | None = None,
+    ) -> None:
+        self._pipeline = pipeline
+        self._clock = clock
+        self._rejected = metrics.events.labels(SOURCE, "rejected")
+        self._refused = metrics.intake_refused
+        self._skipped = metrics.sentry_skipped
+        self._bounds = bounds
+        self._keys = keys
+        self._bodies = bodies or Bodies()
+        self._log = structlog.get_logger("alertd.intake").bind(source=SOURCE)
+
+    def register(self, app: web.Application) -> None:
+        """Add the routes."""
+        for path, post in ((ENVELOPE_PATH, self.post_envelope), (STORE_PATH, self.post_store)):
+            for each in (path, f"{path}/"):
+                app.router.add_post(each, post)
+                app.router.add_options(each, self.preflight)
+
+    def reconfigure(self, bounds: Bounds) -> None:
+        """Use other bounds from the next request on."""
+        self._bounds = bounds
+
+    async def preflight(self, request: web.Request) -> web.Response:
+        """Let pages of any origin send."""
+        return web.Response(status=204, headers=_PREFLIGHT)
+
+    async def post_envelope(self, request: web.Request) -> web.Response:
+        """Take one envelope."""
+        return await self._answered(request, self._take_envelope)
+
+    async def post_store(self, request: web.Request) -> web.Response:
+        """Take one bare event."""
+        return await self._answered(request, self._take_store)
+
+    async def _answered(self, request: web.Request, take: Callable[[web.Request], Awaitable[Received]]) -> web.Response:
+        try:
+            if not self._pipeline.has_room():
+                raise IntakeFullError
+            received = await take(request)
+        except AlertdError as error:
+            return self._refusal(request, error)
+        for kind, count in received.skipped.items():
+            self._skipped.labels(kind).inc(count)
+        said = {} if received.event_id is None else {"id": received.event_id}
+        return web.Response(body=orjson.dumps(said), content_type="application/json", headers=_CORS)
+
+    async def _take_envelope(self, request: web.Request) -> Received:
+        key = _key(request, None)
+        limit = self._find(request, key).max_body_bytes if key else MAX_BODY_BYTES
+        async with self._bodies.received(request, limit) as raw:
+            size = len(raw)
+            body = await self._bodies.inflated(request.headers.get("Content-Encoding"), raw, limit)
+            envelope = Envelope(body, self._context("", limit))
+            project = self._find(request, _key(request, envelope.dsn))
+            received = decode_envelope(envelope, self._context(project.workspace, limit), project.defaults)
+        await self._submit(received, size, project)
+        return received
+
+    async def _take_store(self, request: web.Request) -> Received:
+        project = self._find(request, _key(request, None))
+        limit = project.max_body_bytes
+        async with self._bodies.received(request, limit) as raw:
+            size = len(raw)
+            body = await self._bodies.inflated(request.headers.get("Content-Encoding"), raw, limit)
+            received = decode_store(body, self._context(project.workspace, limit), project.defaults)
+        await self._submit(received, size, project)
+        return received
+
+    async def _submit(self, received: Received, size: int, project: SdkProject) -> None:
+        if not received.events:
+            return
+        wait = project.limiter.take(len(received.events)) if project.limiter else 0
+        if wait > 0:
+            raise IntakeFullError(max(1, round(wait + 0.5)))
+        await self._pipeline.submit(received.events, size, SOURCE)
+
+    def _find(self, request: web.Request, key: str | None) -> SdkProject:
+        if key is None:
+            raise SdkKeyError(f"a key is required: {AUTH}: Sentry sentry_key=KEY")
+        project = self._keys.find(request.match_info["project"], key)
+        if project is None:
+            raise SdkKeyError("the key is unknown or was revoked, or belongs to another project")
+        return project
+
+    def _context(self, workspace: str, limit: int) -> Context:
+        return Context(
+            workspace=workspace, now_ms=self._clock.now_ms(), bounds=replace(self._bounds, max_body_bytes=limit)
+        )
+
+    def _refusal(self, request: web.Request, error: AlertdError) -> web.Response:
+        """Answer one of our errors in Sentry's manner. Raises what is none of those that an SDK can cause."""
+        found = next(((status, reason) for kind, status, reason in _STATUS if isinstance(error, kind)), None)
+        if found is None:
+            raise error
+        status, reason = found
+        self._refused.labels(reason).inc()
+        if isinstance(error, DecodeError):
+            self._rejected.inc()
+        self._log.info("request.refused", reason=reason, detail=str(error))
+        headers = dict(_CORS)
+        wait = _wait(error)
+        if wait:
+            headers["Retry-After"] = str(wait)
+            headers[LIMITS] = format_limits([SentryLimit(wait, reason=reason)])
+        body = orjson.dumps({"detail": str(error).encode("utf-8", "replace").decode()})
+        return web.Response(status=status, body=body, content_type="application/json", headers=headers)
+
+
+def _key(request: web.Request, dsn: str | None) -> str | None:
+    headers = request.headers
+    return key_of(headers.get(AUTH), headers.get("Authorization"), request.query.get(QUERY), dsn)
+
+
+def _wait(error: AlertdError) -> int:
+    if isinstance(error, IntakeFullError):
+        return error.retry_after
+    return STORE_RETRY_AFTER if isinstance(error, StoreUnavailableError) else 0

@@ -1,0 +1,141 @@
+"""Webhooks of Sentry: `POST /api/v1/webhooks/sentry/{token}`, 202 once the events are committed.
+
+The token in the path names an intake endpoint. Where that has a secret, the signature of the raw body is checked before
+anything else is made of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Protocol
+
+import structlog
+from aiohttp import web
+
+from alertd.errors import DecodeError, IntakeFullError
+from alertd.intake.http import answer
+from alertd.intake.sentry_body import Bodies
+from alertd.sources.base import Context
+from alertd.sources.sentry_defaults import STANDARD
+from alertd.sources.sentry_signature import HEADER as SIGNATURE
+from alertd.sources.sentry_signature import is_signed
+from alertd.sources.sentry_webhook import HEADER as RESOURCE
+from alertd.sources.sentry_webhook import RESOURCES, decode_webhook
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from alertd.clock import Clock
+    from alertd.metrics import Metrics
+    from alertd.model.event import Bounds, Event
+    from alertd.sources.sentry_defaults import SentryDefaults
+    from alertd.submission import Accepted
+
+PATH: Final = "/api/v1/webhooks/sentry/{token}"
+SOURCE: Final = "sentry"
+"""The source of these events in metrics, and of the endpoints that are asked for."""
+MAX_BODY_BYTES: Final = 5 * 1024 * 1024
+"""The default of an endpoint's `max_body_bytes`."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookEndpoint:
+    """An intake endpoint as its webhooks need it; without a secret no signature is asked for."""
+
+    name: str
+    workspace: str
+    secret: SecretStr | None = None
+    defaults: SentryDefaults = STANDARD
+    max_body_bytes: int = MAX_BODY_BYTES
+
+
+class Endpoints(Protocol):
+    """Knows the intake endpoints."""
+
+    def find(self, source: str, token: str) -> WebhookEndpoint | None:
+        """Return the endpoint for this source with this token, None when there is none; in constant time per endpoint."""
+
+
+class Pipeline(Protocol):
+    """Takes what was decoded."""
+
+    def has_room(self) -> bool:
+        """Whether anything more may be queued."""
+
+    async def submit(self, events: list[Event], size: int, source: str) -> list[Accepted]:
+        """Store events and return what became of each, in order."""
+
+
+class SentryWebhooks:
+    """The route of Sentry's webhooks."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        clock: Clock,
+        metrics: Metrics,
+        bounds: Bounds,
+        endpoints: Endpoints,
+        bodies: Bodies | None = None,
+    ) -> None:
+        self._pipeline = pipeline
+        self._clock = clock
+        self._rejected = metrics.events.labels(SOURCE, "rejected")
+        self._refused = metrics.intake_refused
+        self._bounds = bounds
+        self._endpoints = endpoints
+        self._bodies = bodies or Bodies()
+        self._log = structlog.get_logger("alertd.intake").bind(source=SOURCE)
+
+    def register(self, app: web.Application) -> None:
+        """Add the route."""
+        app.router.add_post(PATH, self.post)
+
+    def reconfigure(self, bounds: Bounds) -> None:
+        """Use other bounds from the next request on."""
+        self._bounds = bounds
+
+    async def post(self, request: web.Request) -> web.Response:
+        """Take one webhook. Errors are raised as what they are; the edge turns them into answers."""
+        endpoint = self._endpoints.find(SOURCE, request.match_info["token"])
+        if endpoint is None:
+            raise self._unauthorized("unauthorized", "there is no such intake endpoint", None)
+        if not self._pipeline.has_room():
+            raise IntakeFullError
+        async with self._bodies.received(request, endpoint.max_body_bytes) as raw:
+            self._verify(endpoint, raw, request.headers.get(SIGNATURE))
+            size = len(raw)
+            try:
+                events = await self._decode(endpoint, raw, request)
+            except DecodeError:
+                self._rejected.inc()
+                raise
+        accepted = await self._pipeline.submit(events, size, SOURCE) if events else []
+        return web.Response(status=202, body=answer(accepted), content_type="application/json")
+
+    def _verify(self, endpoint: WebhookEndpoint, raw: bytes, signature: str | None) -> None:
+        if endpoint.secret is None or is_signed(endpoint.secret.get_secret_value(), raw, signature):
+            return
+        detail = f"the signature in {SIGNATURE} is {'wrong' if signature else 'missing'}"
+        raise self._unauthorized("signature", detail, endpoint)
+
+    def _unauthorized(self, reason: str, detail: str, endpoint: WebhookEndpoint | None) -> web.HTTPUnauthorized:
+        self._refused.labels(reason).inc()
+        known = {"workspace": endpoint.workspace, "endpoint": endpoint.name} if endpoint else {}
+        self._log.warning("webhook.refused", reason=reason, detail=detail, **known)
+        return web.HTTPUnauthorized(text=detail)
+
+    async def _decode(self, endpoint: WebhookEndpoint, raw: bytes, request: web.Request) -> list[Event]:
+        limit = endpoint.max_body_bytes
+        body = await self._bodies.inflated(request.headers.get("Content-Encoding"), raw, limit)
+        context = Context(
+            workspace=endpoint.workspace,
+            now_ms=self._clock.now_ms(),
+            bounds=replace(self._bounds, max_body_bytes=limit),
+        )
+        resource = request.headers.get(RESOURCE)
+        events = decode_webhook(body, resource, context, endpoint.defaults)
+        if not events:
+            word = (resource or "").strip().lower()
+            self._log.info("webhook.ignored", resource=word if word in RESOURCES else "other", endpoint=endpoint.name)
+        return events

@@ -11,6 +11,7 @@ from alertd.api.auth import caller
 from alertd.api.context import json
 from alertd.api.operation import Operation, ref, route
 from alertd.api.resources import BELOW, Collection
+from alertd.api.shapes import DESTINATION_STATUS
 from alertd.clock import rfc3339
 from alertd.destinations.base import Message
 from alertd.model import ids
@@ -24,20 +25,6 @@ if TYPE_CHECKING:
     from alertd.api.context import Context
     from alertd.resources.snapshot import Entry
 
-STATUS = (
-    "state",
-    "disabled_reason",
-    "disabled_at",
-    "queue_depth",
-    "queue_capacity",
-    "in_flight",
-    "breaker_state",
-    "paused_until",
-    "last_success_at",
-    "last_failure_at",
-    "last_error",
-)
-"""What a destination shows of its lane."""
 TEST_TYPE = "alertd.test"
 """The type of the event in a test message."""
 
@@ -45,7 +32,7 @@ TEST_TYPE = "alertd.test"
 class Destinations(Collection):
     """`/api/v1/workspaces/{workspace}/destinations`: the collection, and what can be done with one."""
 
-    more = STATUS
+    more = tuple(DESTINATION_STATUS)
     choices = ("state",)
 
     def __init__(self, context: Context) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from alertd.api.operation import Operation, route
+
 if TYPE_CHECKING:
     from alertd.api.context import Context
 
@@ -21,11 +23,12 @@ _PLACES: Final = (
         "/api/v1/workspaces/default/events",
         "what arrived and what became of it; also alerts, deliveries (a token)",
     ),
+    ("GET", "/api/docs", "every call, with its parameters and answers"),
     ("GET", "/metrics", "metrics for Prometheus"),
     ("GET", "/-/healthy", "whether it runs"),
     ("GET", "/-/ready", "whether it accepts events now"),
 )
-_LINKED: Final = frozenset({"/metrics", "/-/healthy", "/-/ready"})
+_LINKED: Final = frozenset({"/api/docs", "/metrics", "/-/healthy", "/-/ready"})
 _MORE: Final = "Documentation: README.md of the project, and: alertd --help"
 _HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
@@ -42,7 +45,7 @@ class Front:
 
     def register(self, app: web.Application) -> None:
         """Add the route."""
-        app.router.add_get("/", self.show)
+        route(app, "GET", "/", self.show, Operation("What this is", "system", None, answer_type="text/html"))
 
     async def show(self, request: web.Request) -> web.Response:
         """Say what this is."""

@@ -42,6 +42,7 @@ class Operation:
     everywhere: bool = False
     query: tuple[Parameter, ...] = ()
     body: Schema | None = None
+    body_needed: bool = True
     body_types: tuple[str, ...] = ("application/json",)
     answers: Mapping[int, Schema | None] = field(default_factory=lambda: {200: {"type": "object"}})
     answer_type: str = "application/json"

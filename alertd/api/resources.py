@@ -29,7 +29,9 @@ STATUS: Final = ("provisioned", "origin", "created_at", "updated_at")
 PATCH_TYPES: Final = ("application/merge-patch+json", "application/json")
 _FOLLOW: Final = frozenset({"queue", "retry", "breaker"})
 """Fields that follow the defaults of `delivery` where they say nothing, and so are shown as they were given."""
-_NO_FILTER: Final = frozenset({"title", "description", "settings", "data_schema", "owner", "collaborators"}) | _FOLLOW
+_NO_FILTER: Final = (
+    frozenset({"title", "description", "limit", "settings", "data_schema", "owner", "collaborators"}) | _FOLLOW
+)
 
 
 class Collection:

@@ -13,15 +13,18 @@ from typing_extensions import override
 from alertd.api.audit import Audit
 from alertd.api.channels import Channels
 from alertd.api.destinations import Destinations
+from alertd.api.docs import Docs
 from alertd.api.edge import make_edge
 from alertd.api.front import Front
 from alertd.api.history import History
-from alertd.api.operation import OPERATIONS
+from alertd.api.operation import OPERATIONS, Operation, ref, route
 from alertd.api.resources import Collection
+from alertd.api.shapes import DESTINATION_STATUS, FLAG
 from alertd.api.stream import Stream
 from alertd.api.system import System
 from alertd.api.tokens import Tokens
 from alertd.api.workspaces import Workspaces
+from alertd.model.token import Role
 from alertd.resources.kinds import DERIVED_TYPE, EVENT_TYPE, METRIC_ALERT, PROJECT, SUBSCRIPTION
 
 if TYPE_CHECKING:
@@ -36,6 +39,29 @@ LINGER_SECONDS: Final = 2
 REQUESTS_SECONDS: Final = 5
 """How long requests in the air may take to finish when the server stops."""
 
+SEND: Final = Operation(
+    "Send events: one, or many as an array, as lines, or as CloudEvents",
+    "events",
+    Role.INTAKE,
+    body={"anyOf": [ref("Event"), {"type": "array", "items": ref("Event")}]},
+    body_types=(
+        "application/json",
+        "application/x-ndjson",
+        "application/cloudevents+json",
+        "application/cloudevents-batch+json",
+    ),
+    answers={202: ref("Accepted")},
+    errors=(408, 415, 429),
+    example={
+        "type": "run:failed",
+        "severity": "error",
+        "project": "shop",
+        "message": "Run 17 failed",
+        "data": {"run_id": 17},
+    },
+)
+"""The intake, as its documentation says it."""
+
 
 def build(
     context: Context, post_events: Callable[[web.Request], Awaitable[web.StreamResponse]], max_body: int
@@ -43,11 +69,12 @@ def build(
     """Put every route on one application; `max_body` in bytes bounds what a request may bring."""
     app = web.Application(middlewares=[make_edge(context.authenticator, context.metrics)], client_max_size=max_body)
     app[OPERATIONS] = {}
-    app.router.add_post("/api/v1/events", post_events)
+    route(app, "POST", "/api/v1/events", post_events, SEND)
     for resource in (Front, System, Stream, Tokens, Workspaces, Channels, Destinations, History, Audit):
         resource(context).register(app)
     for kind in (PROJECT, EVENT_TYPE, SUBSCRIPTION, DERIVED_TYPE, METRIC_ALERT):
         Collection(context, kind).register(app)
+    Docs(app, {"Destination": DESTINATION_STATUS, "Channel": {"built_in": FLAG}})
     return app
 
 

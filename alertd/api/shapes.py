@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from alertd.api.operation import Schema, ref
 from alertd.model.event import LABEL_NAME_MAX, LABEL_VALUE_MAX, LABELS_MAX, NAME_MAX
 from alertd.model.severity import WORDS
 from alertd.model.token import ROLES
+
+if TYPE_CHECKING:
+    from alertd.api.operation import Schema
 
 
 def _object(required: tuple[str, ...], **properties: Schema) -> Schema:
@@ -92,6 +94,16 @@ SHAPES: Final[dict[str, Schema]] = {
         answer=TEXT,
         duration_seconds=NUMBER,
     ),
+    "Rotation": _object(
+        (),
+        overlap_seconds={
+            "type": "number",
+            "minimum": 0,
+            "maximum": 2_592_000,
+            "default": 3600,
+            "description": "seconds that the secret before goes on working",
+        },
+    ),
     "Token": _object(
         ("id", "name", "role", "workspace", "created_at", "provisioned"),
         id=TEXT,
@@ -114,6 +126,20 @@ def with_status(schema: Schema, status: dict[str, Schema]) -> Schema:
     return {**schema, "properties": {**schema["properties"], **shown}}
 
 
+DESTINATION_STATUS: Final[dict[str, Schema]] = {
+    "state": {**TEXT, "description": "what its lane does now"},
+    "disabled_reason": TEXT_OR_NULL,
+    "disabled_at": TIME_OR_NULL,
+    "queue_depth": COUNT,
+    "queue_capacity": COUNT,
+    "in_flight": COUNT,
+    "breaker_state": TEXT,
+    "paused_until": TIME_OR_NULL,
+    "last_success_at": TIME_OR_NULL,
+    "last_failure_at": TIME_OR_NULL,
+    "last_error": TEXT_OR_NULL,
+}
+"""What a destination shows of its lane."""
 RESOURCE_STATUS: Final[dict[str, Schema]] = {
     "provisioned": {**FLAG, "description": "whether the configuration holds it, which makes it read-only here"},
     "origin": {**TEXT_OR_NULL, "description": "where the configuration holds it, as alertd.yml:42"},
@@ -121,5 +147,3 @@ RESOURCE_STATUS: Final[dict[str, Schema]] = {
     "updated_at": TIME_OR_NULL,
 }
 """What every resource shows besides its fields."""
-
-__all__ = ["EVENT", "RESOURCE_STATUS", "SHAPES", "ref", "with_status"]

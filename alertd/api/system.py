@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -11,10 +11,19 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from alertd.api.auth import require
 from alertd.api.context import json
 from alertd.api.exposition import Exposition
+from alertd.api.operation import Operation, route
+from alertd.api.shapes import FLAG, TEXT
 from alertd.model.token import Role
 
 if TYPE_CHECKING:
     from alertd.api.context import Context
+
+READY: Final = {
+    "type": "object",
+    "required": ["ready", "store", "intake"],
+    "properties": {"ready": FLAG, "store": FLAG, "intake": FLAG},
+}
+"""The shape of `/-/ready`."""
 
 
 class System:
@@ -26,10 +35,13 @@ class System:
 
     def register(self, app: web.Application) -> None:
         """Add the routes."""
-        app.router.add_get("/metrics", self.metrics)
-        app.router.add_get("/-/healthy", self.healthy)
-        app.router.add_get("/-/ready", self.is_ready)
-        app.router.add_post("/-/reload", self.reload)
+        text: dict[str, Any] = {"tag": "system", "least": None, "answer_type": "text/plain"}
+        route(app, "GET", "/metrics", self.metrics, Operation("Metrics for Prometheus", answers={200: TEXT}, **text))
+        route(app, "GET", "/-/healthy", self.healthy, Operation("Whether it runs", answers={200: TEXT}, **text))
+        ready = Operation("Whether events are accepted now", "system", None, answers={200: READY, 503: READY})
+        route(app, "GET", "/-/ready", self.is_ready, ready)
+        reload = Operation("Read the configuration again", "system", Role.ADMIN, everywhere=True)
+        route(app, "POST", "/-/reload", self.reload, reload)
 
     async def metrics(self, request: web.Request) -> web.Response:
         """Answer with all metrics in Prometheus' text format."""

@@ -1,0 +1,162 @@
+"""The OpenAPI 3.1 document, made of what the routes say of themselves and of the models of resources."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from pydantic.json_schema import models_json_schema
+
+from alertd.api.operation import OPERATIONS, Operation, Schema, ref
+from alertd.api.shapes import RESOURCE_STATUS, SHAPES, with_status
+from alertd.model.token import Role, TokenSettings
+from alertd.resources.kinds import KINDS, WORKSPACE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from aiohttp import web
+    from pydantic import BaseModel
+
+_IN_PATH: Final = re.compile(r"\{(\w+)[^}]*\}")
+_COMPONENTS: Final = "#/components/schemas/{model}"
+_DESCRIPTIONS: Final = {
+    200: "done",
+    201: "made",
+    202: "stored",
+    204: "done; there is nothing to say",
+    304: "it has not changed",
+    400: "the body is not JSON",
+    401: "no token, or none that is known",
+    403: "the token's role or workspace does not allow it",
+    404: "there is no such thing",
+    408: "the body did not arrive in time",
+    409: "its state, or who uses it, does not allow it",
+    412: "it has changed since it was read",
+    413: "the body is too large",
+    415: "the content type is not read here",
+    422: "something in it is wrong; every bad place is named",
+    428: "If-Match is missing",
+    429: "too much, or too many wrong tokens, from here: come back after Retry-After",
+    503: "the store cannot write now: come back after Retry-After",
+}
+
+
+def document(app: web.Application, version: str, status: Mapping[str, Mapping[str, Schema]]) -> dict[str, Any]:
+    """Write the document of an application; `status` gives what models show besides their fields, by their names."""
+    paths: dict[str, dict[str, Any]] = {}
+    for (method, path), operation in app[OPERATIONS].items():
+        paths.setdefault(path, {})[method.lower()] = _operation(method, path, operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "alertd",
+            "version": version,
+            "summary": "A durable event-to-notification daemon.",
+            "description": _ABOUT,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": _schemas(status),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+_ABOUT: Final = (
+    "Every call but those to the open paths brings a token: `Authorization: Bearer TOKEN`. Errors are RFC 9457 problem"
+    " documents. Lists are pages: give `next_cursor` back as `cursor`. Changes say which state they are based on: `If-Match`"
+    " with the `ETag` of a GET. Each operation names the least role that may do it as `x-alertd-role`."
+)
+
+
+def _schemas(status: Mapping[str, Mapping[str, Schema]]) -> dict[str, Schema]:
+    models: list[type[BaseModel]] = [kind.model for kind in (*KINDS, WORKSPACE)]
+    inputs: list[tuple[type[BaseModel], Literal["validation"]]] = [(m, "validation") for m in (*models, TokenSettings)]
+    _, found = models_json_schema(inputs, ref_template=_COMPONENTS)
+    schemas: dict[str, Schema] = {**found["$defs"], **SHAPES}
+    for model in models:
+        own = {**RESOURCE_STATUS, **status.get(model.__name__, {})}
+        schemas[model.__name__] = with_status(schemas[model.__name__], own)
+    return dict(sorted(schemas.items()))
+
+
+def _operation(method: str, path: str, operation: Operation) -> dict[str, Any]:
+    written: dict[str, Any] = {
+        "operationId": _identity(method, path),
+        "summary": operation.summary,
+        "tags": [operation.tag],
+        "parameters": list(_parameters(method, path, operation)),
+        "responses": dict(_responses(method, path, operation)),
+        "security": [] if operation.least is None else [{"token": []}],
+    }
+    if operation.least is not None:
+        role = "any that may send" if operation.least is Role.INTAKE else operation.least.word
+        written["x-alertd-role"] = f"{role}, of all workspaces" if operation.everywhere else role
+    if operation.body is not None:
+        content: dict[str, Any] = {"schema": operation.body}
+        if operation.example is not None:
+            content["example"] = operation.example
+        written["requestBody"] = {
+            "required": operation.body_needed,
+            "content": dict.fromkeys(operation.body_types, content),
+        }
+    return written
+
+
+def _identity(method: str, path: str) -> str:
+    parts = [part for part in re.split(r"[^a-z0-9]+", path.removeprefix("/api/v1")) if part]
+    return "_".join([method.lower(), *parts])
+
+
+def _parameters(method: str, path: str, operation: Operation) -> Iterator[dict[str, Any]]:
+    for name in _IN_PATH.findall(path):
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+    for parameter in operation.query:
+        yield {
+            "name": parameter.name,
+            "in": "query",
+            "description": parameter.description,
+            "schema": parameter.schema,
+        }
+    if operation.conditional or (method == "DELETE" and 412 in operation.errors):  # noqa: PLR2004 - a status
+        yield {
+            "name": "If-Match",
+            "in": "header",
+            "required": operation.conditional,
+            "description": "the ETag of the state that this is based on, or *",
+            "schema": {"type": "string"},
+        }
+
+
+def _responses(method: str, path: str, operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
+    for status, schema in operation.answers.items():
+        answer: dict[str, Any] = {"description": _DESCRIPTIONS[status]}
+        if schema is not None:
+            answer["content"] = {operation.answer_type: {"schema": schema}}
+        yield str(status), answer
+    for status in sorted(_errors(method, path, operation)):
+        yield (
+            str(status),
+            {
+                "description": _DESCRIPTIONS[status],
+                "content": {"application/problem+json": {"schema": ref("Problem")}},
+            },
+        )
+
+
+def _errors(method: str, path: str, operation: Operation) -> set[int]:
+    """Which statuses an operation may answer besides success, from its shape and its own list."""
+    found = set(operation.errors)
+    if operation.least is not None:
+        found |= {401, 403, 422, 429}
+    if _IN_PATH.search(path):
+        found.add(404)
+    if operation.conditional:
+        found |= {412, 428}
+    if method != "GET":
+        found.add(503)
+    if operation.body is not None:
+        found |= {400, 413}
+    return found - set(operation.answers)

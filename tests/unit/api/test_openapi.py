@@ -1,0 +1,109 @@
+"""The OpenAPI document: valid, complete, and true of roles."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from alertd.api.operation import OPERATIONS, Operation
+from alertd.model.token import Role
+from tests.unit.api.bench import Bench, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HISTORY = ("/events", "/alerts", "/deliveries", "/rejected")
+
+
+async def operations() -> dict[tuple[str, str], Operation]:
+    """Every documented operation."""
+    bench = Bench()
+    await bench.start()
+    return bench.app[OPERATIONS]
+
+
+async def test_the_document_is_valid() -> None:
+    """It is OpenAPI 3.1, served without a token, and every operation has a name of its own."""
+    async with running() as call:
+        status, document = await call("GET", "/api/openapi.json", None)
+        assert status == 200
+        OpenAPIV31SpecValidator(document).validate()
+        every = [each["operationId"] for methods in document["paths"].values() for each in methods.values()]
+        assert len(set(every)) == len(every)
+
+
+async def test_every_route_is_documented() -> None:
+    """No route is missing from the document, and nothing is in it that is no route."""
+    bench = Bench()
+    await bench.start()
+    routes = {
+        (route.method, route.resource.canonical)
+        for route in bench.app.router.routes()
+        if route.resource is not None and route.method != "HEAD"
+    }
+    known = set(bench.app[OPERATIONS])
+    assert {each for each in routes - known if not any(part in each[1] for part in HISTORY)} == set()
+    assert known <= routes
+
+
+async def test_the_page_asks_nobody_else() -> None:
+    """The page of the documentation names every path and refers to no other server."""
+    async with running() as call:
+        _, document = await call("GET", "/api/openapi.json", None)
+        status, page, headers = await call.full("GET", "/api/docs", None)
+        assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+        assert all(f"<code>{path}</code>" in page for path in document["paths"])
+        assert not re.findall(r"""(?:src|href)=["'](?:https?:)?//|<script|@import|url\(""", page)
+        assert "default-src 'none'" in headers["Content-Security-Policy"]
+
+
+def _filled(path: str) -> str:
+    path = path.replace("/workspaces/{name}", "/workspaces/default")
+    return re.sub(r"\{(\w+)[^}]*\}", lambda found: "default" if found[1] == "workspace" else "nothing", path)
+
+
+def _too_low(operation: Operation) -> Iterator[str]:
+    """Name tokens that may not do it, and one of another workspace that would be high enough."""
+    yield from (who for who in ("intake", "viewer", "operator", "admin") if not _may(operation, Role[who.upper()]))
+
+
+def _may(operation: Operation, role: Role) -> bool:
+    if operation.least is None:
+        return True
+    if operation.least is Role.INTAKE:
+        return role is not Role.VIEWER
+    return role >= operation.least and not operation.everywhere
+
+
+@pytest.mark.parametrize("who", ["intake", "viewer", "operator", "admin"])
+async def test_every_route_refuses_each_lower_role(who: str) -> None:
+    """What the document says of roles is what happens: a lower role is 403, a sufficient one is not."""
+    async with running() as call:
+        wrong = []
+        for (method, path), operation in (await operations()).items():
+            if operation.answer_type == "text/event-stream" and who in set(_too_low(operation)) ^ {"viewer"}:
+                continue  # an endless answer, when it is let in
+            body: dict[str, Any] = {} if method == "GET" else {"json": {}}
+            status, _ = await call(method, _filled(path), who, headers={"If-Match": '"x"'}, **body)
+            refused = who in _too_low(operation)
+            if (status == 403) != refused:
+                wrong.append((method, path, who, status))
+        assert wrong == []
+
+
+async def test_every_route_refuses_strangers() -> None:
+    """Without a token every route but the open ones is 401; another workspace's admin gets 403."""
+    async with running() as call:
+        wrong = []
+        for (method, path), operation in (await operations()).items():
+            status, _ = await call(method, _filled(path), None)
+            if (status == 401) != (operation.least is not None):
+                wrong.append((method, path, "nobody", status))
+            if "{workspace}" in path:
+                status, _ = await call(method, _filled(path), "other-admin", headers={"If-Match": '"x"'})
+                if status != 403:
+                    wrong.append((method, path, "other-admin", status))
+        assert wrong == []

@@ -37,7 +37,7 @@ unit: $(DEV_READY)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS)
 
 torture: $(DEV_READY) ## Kill the daemon N times under load and count what arrives (N=20)
-	ALERTD_TORTURE_KILLS=$(N) $(BIN)/python -m pytest -s tests/integration/test_daemon_torture.py $(PYTEST_ARGS)
+	$(BIN)/python -m tests.torture $(N)
 
 bench: $(DEV_READY) ## Measure, print a table, write JSON (see benchmarks/README.md)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)

@@ -1,0 +1,32 @@
+"""What `make` runs is what its help says."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def recipe(*words: str) -> list[list[str]]:
+    """The commands that make would run, each as its words."""
+    told = subprocess.run(  # noqa: S603 - make, and words of our own
+        ["make", "--dry-run", *words],  # noqa: S607 - the developer's own make
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return [shlex.split(line, comments=True) for line in told.stdout.splitlines()]
+
+
+def test_torture_plays_as_many_rounds_as_it_is_told() -> None:
+    """`N` is the number of kills, 20 if nothing is said."""
+    for words, rounds in ((["torture", "N=7"], "7"), (["torture"], "20")):
+        assert recipe(*words)[-1][1:] == ["-m", "tests.torture", rounds]
+
+
+def test_no_command_sets_a_variable_that_the_daemon_refuses() -> None:
+    """`ALERTD_…` in the environment is a setting, and an unknown one keeps every daemon below from starting."""
+    assert "ALERTD_" not in (ROOT / "Makefile").read_text()

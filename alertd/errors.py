@@ -115,11 +115,19 @@ class PatternError(AlertdError):
 
 
 class IntakeFullError(AlertdError):
-    """The intake's queue is full; `retry_after` is in whole seconds."""
+    """More comes than is taken now: the intake's queue is full; `retry_after` is in whole seconds."""
+
+    said = "the intake is full"
 
     def __init__(self, retry_after: int = 1) -> None:
         self.retry_after = retry_after
-        super().__init__(f"the intake is full, retry after {retry_after} s")
+        super().__init__(f"{self.said}, retry after {retry_after} s")
+
+
+class TooFastError(IntakeFullError):
+    """More comes than `intake.http.rate_per_second` allows, though there is room."""
+
+    said = "more events come than intake.http.rate_per_second allows"
 
 
 class StoreError(AlertdError):

@@ -11,7 +11,7 @@ from aiohttp import web
 from alertd.api.auth import TOKEN, ForbiddenError, UnauthorizedError
 from alertd.api.problems import of_error, problem, status_of
 from alertd.api.wrong_tokens import TooManyWrongTokensError
-from alertd.errors import AlertdError, NotFoundError
+from alertd.errors import AlertdError, NotFoundError, TooFastError
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
@@ -35,6 +35,8 @@ _REASONS: Final = {
     429: "full",
     503: "store",
 }
+_REASONS_BY_KIND: Final = {TooManyWrongTokensError: "unauthorized", TooFastError: "rate"}
+"""Where the status alone does not tell."""
 _log = structlog.get_logger("alertd.api")
 
 
@@ -84,7 +86,8 @@ def _of_http(request: web.Request, error: web.HTTPException) -> web.Response:
 
 
 def _note(request: web.Request, error: AlertdError, metrics: Metrics) -> None:
-    reason = _REASONS[401] if isinstance(error, TooManyWrongTokensError) else _REASONS.get(status_of(error))
+    named = (reason for kind, reason in _REASONS_BY_KIND.items() if isinstance(error, kind))
+    reason = next(named, _REASONS.get(status_of(error)))
     if reason is not None and request.path in INTAKE_PATHS:
         metrics.intake_refused.labels(reason).inc()
     if isinstance(error, ForbiddenError | UnauthorizedError):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from math import ceil
 from typing import TYPE_CHECKING, Final, Protocol
 
 import orjson
 from aiohttp import web
 
-from alertd.errors import DecodeError, IntakeFullError, TooLargeError
+from alertd.errors import DecodeError, IntakeFullError, TooFastError, TooLargeError
 from alertd.model.workspace import DEFAULT
 from alertd.sources.base import Context, ForbiddenWorkspaceError
 from alertd.sources.compression import decompress
@@ -91,7 +92,7 @@ class EventIntake:
     def _limit(self, count: int) -> None:
         wait = self._limiter.take(count) if self._limiter else 0
         if wait > 0:
-            raise IntakeFullError(max(1, round(wait + 0.5)))
+            raise TooFastError(max(1, ceil(wait)))
 
     async def _body(self, request: web.Request) -> bytes:
         length = request.content_length

@@ -1,0 +1,123 @@
+"""Traffic: how often one issue happens, as far as the detector of spikes remembers it.
+
+It is the detector's whole memory of an issue: some numbers, and one array once an hour has been seen. What they mean
+is decided in `alertd.engine.issues.spike`; here is only what they are, how they are copied and how they are stored.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from dataclasses import dataclass
+from typing import Final
+
+HOURS: Final = 24
+"""Slots of a day's rhythm, hours of UTC."""
+UNKNOWN: Final = -1.0
+"""In a slot: nothing learnt yet."""
+
+_LAYOUT: Final = struct.Struct("<d13fB")
+_SPIKING: Final = 1
+_HOUR_SPIKED: Final = 2
+
+
+@dataclass(slots=True)
+class Traffic:
+    """The memory of one issue. Times are minutes since 1970, spans minutes, rates events a minute.
+
+    `at`: the newest moment weighed. `evidence`: for a spike (while spiking: for its end). `pending_*`: since evidence
+    was last zero. `fresh_*`: trusted, not yet in the baseline. `base_*`: the baseline, a fading count and span.
+    `expected`: the rate that counts as usual now; `threshold`: the evidence that makes a spike. `cap`: the most
+    evidence that the time slot `slot` may bring it to. `spike_*`: count and span of the spike under way, or of the
+    last. `hour_*`: of the hour under way, which `hour_spiked` if a spike touched it. `rates`: by hour of the day, the
+    usual rate and behind it the rate seen in a spike; None before the first hour.
+    """
+
+    at: float
+    evidence: float = 0.0
+    pending_count: float = 0.0
+    pending_span: float = 0.0
+    fresh_count: float = 0.0
+    fresh_span: float = 0.0
+    base_count: float = 0.0
+    base_span: float = 0.0
+    expected: float = 0.0
+    threshold: float = 0.0
+    spike_count: float = 0.0
+    spike_span: float = 0.0
+    hour_count: float = 0.0
+    hour_span: float = 0.0
+    spiking: bool = False
+    hour_spiked: bool = False
+    slot: int = -1
+    cap: float = 0.0
+    rates: array[float] | None = None
+
+    def copy(self) -> Traffic:
+        """Return an equal one that shares nothing."""
+        return Traffic(
+            self.at,
+            self.evidence,
+            self.pending_count,
+            self.pending_span,
+            self.fresh_count,
+            self.fresh_span,
+            self.base_count,
+            self.base_span,
+            self.expected,
+            self.threshold,
+            self.spike_count,
+            self.spike_span,
+            self.hour_count,
+            self.hour_span,
+            self.spiking,
+            self.hour_spiked,
+            self.slot,
+            self.cap,
+            None if self.rates is None else self.rates[:],
+        )
+
+    @property
+    def factor(self) -> float:
+        """How many times its usual rate the spike under way has; 1 while there is none."""
+        if not self.spiking or not self.expected or not self.spike_span:
+            return 1.0
+        return self.spike_count / self.spike_span / self.expected
+
+
+def make_rates() -> array[float]:
+    """Make the rates of a day of which nothing is known."""
+    return array("f", [UNKNOWN] * (2 * HOURS))
+
+
+def encode_traffic(traffic: Traffic) -> bytes:
+    """Write it in its stored form: 61 bytes, and 192 more once an hour has been seen."""
+    head = _LAYOUT.pack(
+        traffic.at,
+        traffic.evidence,
+        traffic.pending_count,
+        traffic.pending_span,
+        traffic.fresh_count,
+        traffic.fresh_span,
+        traffic.base_count,
+        traffic.base_span,
+        traffic.expected,
+        traffic.threshold,
+        traffic.spike_count,
+        traffic.spike_span,
+        traffic.hour_count,
+        traffic.hour_span,
+        traffic.spiking * _SPIKING | traffic.hour_spiked * _HOUR_SPIKED,
+    )
+    return head if traffic.rates is None else head + traffic.rates.tobytes()
+
+
+def decode_traffic(stored: bytes) -> Traffic:
+    """Read it back. The slot is not kept: after a restart a new one begins."""
+    numbers = _LAYOUT.unpack_from(stored)
+    traffic = Traffic(*numbers[:-1])
+    traffic.spiking = bool(numbers[-1] & _SPIKING)
+    traffic.hour_spiked = bool(numbers[-1] & _HOUR_SPIKED)
+    if len(stored) > _LAYOUT.size:
+        traffic.rates = array("f", stored[_LAYOUT.size :])
+    return traffic

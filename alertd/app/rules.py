@@ -11,6 +11,7 @@ from alertd.delivery.naming import Naming
 from alertd.destinations.base import World
 from alertd.destinations.egress import AiohttpSender
 from alertd.destinations.guard import EgressPolicy
+from alertd.destinations.http1.sender import FastSender
 from alertd.destinations.registry import REGISTRY, TYPE_NAMES, parse_settings
 from alertd.engine.ruleset import Ruleset, compile_ruleset, name_keys
 from alertd.errors import NotFoundError
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from alertd.clock import Clock
-    from alertd.config.settings import Config
+    from alertd.config.settings import Config, Egress
+    from alertd.destinations.base import Sender
     from alertd.model.destination import Destination
     from alertd.store.base import NameStore
 
@@ -57,8 +59,8 @@ class Rules:
         self._store = store
         self._clock = clock
         self._write_line = write_line
-        self._senders: list[AiohttpSender] = []
-        self._allow: tuple[str, ...] | None = None
+        self._senders: list[Sender] = []
+        self._egress: Egress | None = None
         self._opened: dict[int, _Opened] = {}
         self.destinations: dict[tuple[str, str], Destination] = {}
         self.alerts_url = ""
@@ -80,7 +82,7 @@ class Rules:
 
     def lanes(self, config: Config, workspaces: Sequence[Workspace], ruleset: Ruleset) -> list[LaneSpec]:
         """List the lanes of all destinations, with the defaults of a configuration."""
-        self._take_policy(config)
+        self._take_egress(config.egress)
         self.destinations = {(w.name, d.name): d for w in workspaces for d in w.destinations}
         specs = []
         opened: dict[int, _Opened] = {}
@@ -101,11 +103,12 @@ class Rules:
         names = {number: key[2] for number, key in ruleset.names.items()}
         return Naming(names, lambda alert_id: self.alerts_url + alert_id)
 
-    def _take_policy(self, config: Config) -> None:
-        """Send through another sender when `egress.allow` changed; attempts in flight end on the old one."""
-        if config.egress.allow != self._allow:
-            self._allow = config.egress.allow
-            self._senders.append(AiohttpSender(EgressPolicy(config.egress.allow)))
+    def _take_egress(self, egress: Egress) -> None:
+        """Send through another sender when `egress` changed; attempts in flight end on the old one."""
+        if egress != self._egress:
+            self._egress = egress
+            make = FastSender if egress.sender == "fast" else AiohttpSender
+            self._senders.append(make(EgressPolicy(egress.allow)))
             self._opened.clear()
 
     def _open(self, destination: Destination, timeout_seconds: float) -> Any:

@@ -147,12 +147,16 @@ class Intake(Resource):
 
 
 class Egress(Resource):
-    """Where deliveries may go."""
+    """Where deliveries may go, and what sends them."""
 
     allow: tuple[Annotated[str, AfterValidator(allowed_peer)], ...] = Field(
         (),
         description="exceptions to the guard, which refuses private, loopback, link-local and metadata addresses:"
         " networks (10.20.0.0/16), addresses or host names",
+    )
+    sender: Literal["fast", "aiohttp"] = Field(
+        "fast",
+        description="what sends HTTP requests: fast (alertd's own HTTP/1.1), or aiohttp (that client, slower by far)",
     )
 
 

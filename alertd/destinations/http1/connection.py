@@ -29,12 +29,13 @@ if TYPE_CHECKING:
 ANSWER_BYTES_MAX: Final = 64 * 1024
 """Bytes of an answer that are read while its end does not come: interim answers, headers, chunks and all."""
 
-FRESH_SECONDS: Final = 0.002
+FRESH_SECONDS: Final = 0.1
 """A connection that rested for longer is looked at before it is used: the loop may not know yet that it was closed."""
 
 LIFETIME_SECONDS: Final = 300.0
 """How long a connection is used: a name that moved to another address is followed by then."""
 
+_PEEK: Final = int(socket.MSG_PEEK | socket.MSG_DONTWAIT)
 _OK: Final = 200
 _UPGRADED: Final = 101
 _INFORMATIONAL: Final = 100
@@ -310,7 +311,7 @@ class Connection(asyncio.Protocol):
     def _silent(self) -> bool:
         """Ask the system whether the connection was closed, or has something to say that nobody asked for."""
         try:
-            self._socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            self._socket.recv(1, _PEEK)
         except BlockingIOError:
             return True
         except OSError:

@@ -73,7 +73,8 @@ _ABOUT: Final = (
 
 def _schemas(status: Mapping[str, Mapping[str, Schema]]) -> dict[str, Schema]:
     models: list[type[BaseModel]] = [kind.model for kind in (*KINDS, WORKSPACE)]
-    inputs: list[tuple[type[BaseModel], Literal["validation"]]] = [(m, "validation") for m in (*models, TokenSettings)]
+    described: list[type[BaseModel]] = [*models, TokenSettings]
+    inputs: list[tuple[type[BaseModel], Literal["validation"]]] = [(model, "validation") for model in described]
     _, found = models_json_schema(inputs, ref_template=_COMPONENTS)
     schemas: dict[str, Schema] = {**found["$defs"], **SHAPES}
     for model in models:

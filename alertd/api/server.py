@@ -14,7 +14,8 @@ from alertd.api.audit import Audit
 from alertd.api.channels import Channels
 from alertd.api.destinations import Destinations
 from alertd.api.docs import Docs
-from alertd.api.edge import make_edge
+from alertd.api.edge import make_edge, make_gate
+from alertd.api.expect import GATE, behind
 from alertd.api.front import Front
 from alertd.api.history import History
 from alertd.api.operation import OPERATIONS, Operation, ref, route
@@ -23,6 +24,7 @@ from alertd.api.shapes import DESTINATION_STATUS, FLAG
 from alertd.api.stream import Stream
 from alertd.api.system import System
 from alertd.api.tokens import Tokens
+from alertd.api.transfer import Transfer
 from alertd.api.workspaces import Workspaces
 from alertd.model.token import Role
 from alertd.resources.kinds import DERIVED_TYPE, EVENT_TYPE, METRIC_ALERT, PROJECT, SUBSCRIPTION
@@ -69,8 +71,9 @@ def build(
     """Put every route on one application; `max_body` in bytes bounds what a request may bring."""
     app = web.Application(middlewares=[make_edge(context.authenticator, context.metrics)], client_max_size=max_body)
     app[OPERATIONS] = {}
+    app[GATE] = make_gate(context.authenticator, context.metrics)
     route(app, "POST", "/api/v1/events", post_events, SEND)
-    for resource in (Front, System, Stream, Tokens, Workspaces, Channels, Destinations, History, Audit):
+    for resource in (Front, System, Stream, Tokens, Workspaces, Channels, Destinations, History, Audit, Transfer):
         resource(context).register(app)
     for kind in (PROJECT, EVENT_TYPE, SUBSCRIPTION, DERIVED_TYPE, METRIC_ALERT):
         Collection(context, kind).register(app)
@@ -98,6 +101,7 @@ class HttpServer:
     def __init__(self, app: web.Application, host: str, port: int) -> None:
         logger = logging.getLogger("alertd.http")
         logger.addFilter(_own_faults)
+        self._gate = app[GATE]
         self._runner = web.AppRunner(
             app,
             logger=logger,
@@ -114,6 +118,10 @@ class HttpServer:
     async def start(self) -> None:
         """Listen. Raises OSError when the address cannot be had."""
         await self._runner.setup()
+        server = self._runner.server
+        if server is None:
+            raise AssertionError("a runner that was set up has a server")
+        server.request_handler = behind(self._gate, server.request_handler)
         site = web.TCPSite(self._runner, self._host, self.port, reuse_address=True)
         await site.start()
         self.port = self._runner.addresses[0][1]

@@ -85,6 +85,21 @@ SHAPES: Final[dict[str, Schema]] = {
         before={"type": ["object", "null"]},
         after={"type": ["object", "null"]},
     ),
+    "Difference": _object(
+        ("changes",),
+        changes={
+            "type": "array",
+            "items": _object(
+                ("change", "kind", "name", "fields", "before", "after"),
+                change={"type": "string", "enum": ["created", "updated", "deleted"]},
+                kind=TEXT,
+                name=TEXT,
+                fields={"type": "array", "items": TEXT},
+                before={"type": ["object", "null"]},
+                after={"type": ["object", "null"]},
+            ),
+        },
+    ),
     "TestResult": _object(
         ("destination", "outcome", "status", "error", "answer", "duration_seconds"),
         destination=TEXT,

@@ -144,6 +144,16 @@ class Client:
         self._used = time.monotonic()
         return answer
 
+    def text(self, method: str, path: str, kind: str, seconds: float = ANSWER_SECONDS) -> str:
+        """Make one call whose answer is a text of this kind, and return it."""
+        answer = self._request(method, path, None, {}, seconds)
+        raw = answer.read()
+        if answer.status >= 300:  # noqa: PLR2004 - as in `_once`
+            raise refusal_of(answer.status, raw, answer.headers)
+        if answer.headers.get_content_type() != kind:
+            raise NotAlertdError
+        return raw.decode()
+
     def stream(self, path: str) -> Iterator[tuple[str, Any]]:
         """Listen to server-sent events: (event, data) pairs, and ("ready", None) first, until the daemon ends them."""
         answer = self._request("GET", path, None, {"Accept": "text/event-stream"}, SILENCE_SECONDS)

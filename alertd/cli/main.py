@@ -2,7 +2,7 @@
 
 import typer
 
-from alertd.cli import destination, files, run, send, tail, token
+from alertd.cli import destination, files, run, send, tail, token, transfer
 
 app = typer.Typer(
     name="alertd",
@@ -22,6 +22,8 @@ app.command()(send.send)
 app.command()(tail.tail)
 app.add_typer(token.app, name="token")
 app.add_typer(destination.app, name="destination")
+app.command()(transfer.export)
+app.command()(transfer.diff)
 app.command()(files.backup)
 app.command()(files.migrate)
 app.command()(files.version)

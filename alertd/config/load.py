@@ -14,10 +14,11 @@ from alertd.config.names import items
 from alertd.config.problems import Problems, show
 from alertd.config.references import References, UnresolvedError
 from alertd.config.resources import COLLECTIONS
-from alertd.config.settings import Config
-from alertd.config.shape import Shape, in_settings
+from alertd.config.settings import Config, Store
+from alertd.config.shape import Shape, in_settings, value_at
+from alertd.config.stored import STORED, StoredSecrets
 from alertd.config.validation import refuse_numbers_from_booleans, report_invalid
-from alertd.errors import ConfigError, ConfigProblem
+from alertd.errors import ConfigError, ConfigProblem, StoreError
 from alertd.model.workspace import DEFAULT
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def load_config(path: Path | str | None, environ: Mapping[str, str]) -> Config:
     override(root, environ, problems)
     _name_null_types(root, document)
     folder = Path() if path is None else Path(path).parent
-    _Resolver(References(environ, folder), problems).resolve(root, ())
+    _Resolver(root, References(environ, folder), problems).resolve(root, ())
     return _config(root, problems)
 
 
@@ -102,9 +103,11 @@ def _name_null_types(root: dict[str, Any], document: Document) -> None:
 class _Resolver:
     """Puts into a document, in place, what its texts refer to, and looks at every single value on the way."""
 
-    def __init__(self, references: References, problems: Problems) -> None:
+    def __init__(self, root: dict[str, Any], references: References, problems: Problems) -> None:
+        self._root = root
         self._references = references
         self._problems = problems
+        self._secrets: StoredSecrets | None = None
 
     def resolve(self, value: Any, place: Place) -> Any:
         """Give what a value stands for; lists and mappings are changed in place."""
@@ -116,23 +119,44 @@ class _Resolver:
                 value[:] = [self.resolve(inner, (*place, index)) for index, inner in enumerate(value)]
             case bool():
                 refuse_numbers_from_booleans(place, value, self._problems)
-            case str() if "$" in value or value.startswith(("file:", "credential:")):
+            case str() if "$" in value or value.startswith(("file:", "credential:", STORED)):
                 return self._text(value, place)
         return value
 
     def _text(self, text: str, place: Place) -> str:
+        secret = in_settings(place) or self._problems.shape.is_secret(place)
         try:
-            resolved = self._references.resolve(
-                text,
-                variables=not self._problems.is_from_environment(place),
-                files=in_settings(place) or self._problems.shape.is_secret(place),
-            )
+            if secret and text.startswith(STORED):
+                resolved = self._stored(text.removeprefix(STORED), place)
+            else:
+                variables = not self._problems.is_from_environment(place)
+                resolved = self._references.resolve(text, variables=variables, files=secret)
         except UnresolvedError as error:
             self._problems.add(place, error.found, error.expected)
             return ""
         if resolved != text:
             self._problems.referenced[place] = resolved
         return resolved
+
+    def _stored(self, name: str, place: Place) -> str:
+        """Look a secret up in the store that the document itself names."""
+        workspace = value_at(self._root, (*place[:2], "name"))
+        try:
+            if self._secrets is None:
+                self._secrets = _stored_secrets(self._root, self._references)
+            found = self._secrets.find(str(workspace), name)
+        except (StoreError, ValueError, UnresolvedError) as error:
+            raise UnresolvedError(f"the reference {STORED}{name}", f"the store to hold it: {error}") from None
+        if found is None:
+            raise UnresolvedError(f"the reference {STORED}{name}", "the secret itself: this store does not hold it")
+        return found
+
+
+def _stored_secrets(root: dict[str, Any], references: References) -> StoredSecrets:
+    url, key = value_at(root, ("store", "url")), value_at(root, ("store", "secrets_key"))
+    url = references.resolve(url, variables=True, files=False) if isinstance(url, str) else None
+    key = references.resolve(key, variables=True, files=True) if isinstance(key, str) else None
+    return StoredSecrets((Store(url=url) if url else Store()).path, key)
 
 
 def _origins(root: dict[str, Any], problems: Problems) -> Iterator[tuple[Origin, str]]:

@@ -7,6 +7,7 @@
 | `$$` | one `$` |
 | `file:PATH`, the whole value | what the file holds, without one final newline; relative to the configuration file |
 | `credential:NAME`, the whole value | the same for `$CREDENTIALS_DIRECTORY/NAME`, as systemd passes credentials |
+| `stored:PLACE`, the whole value | a secret that the store holds, as `alertd export` writes it (alertd.config.stored) |
 
 Files are for secrets and settings of destinations; elsewhere `file:` is a text like any other.
 """

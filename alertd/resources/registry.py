@@ -15,7 +15,9 @@ import structlog
 
 from alertd.errors import AlertdError, StoreError
 from alertd.resources.change import Change, Changes, Precondition, as_json
+from alertd.resources.difference import difference
 from alertd.resources.documents import document_of
+from alertd.resources.export import export
 from alertd.resources.judge import Findings, read_model
 from alertd.resources.kinds import BY_WORD
 from alertd.resources.snapshot import Entry, Snapshot
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from alertd.clock import Clock
     from alertd.model.ids import IdSource
+    from alertd.model.workspace import Workspace
     from alertd.resources.change import Noted
     from alertd.resources.documents import Document
     from alertd.resources.judge import DestinationTypes
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
 
     Decide = Callable[[Snapshot], Change]
 
+SECRET: Final = "secret"  # noqa: S105 - a kind
+"""The kind of a kept secret: one of the configuration that an export refers to, by the name of its place."""
 BATCH_MAX: Final = 500
 """How many changes are made live together at most."""
 
@@ -104,11 +109,29 @@ class Registry:
         """Return a resource's document without its secrets."""
         return self._secrecy.redacted(BY_WORD[entry.kind], document_of(entry.model))
 
+    async def export(self, workspace: str) -> str:
+        """Write a workspace as YAML that the configuration takes back.
+
+        Its secrets stay in the store, those of the configuration too: sealed copies of them are kept for it.
+        """
+        snapshot, now = self.snapshot, self._clock.now_ms()
+        text, secrets = export(snapshot, workspace, self._secrecy)
+        kept = [
+            StoredResource(SECRET, workspace, name, 1, as_json({"value": self._secrecy.seal(secret)}), now, now)
+            for name, secret in secrets.items()
+        ]
+        await self._store.change_resources(kept, [], [])
+        return text
+
+    def difference(self, workspace: Workspace) -> list[dict[str, Any]]:
+        """Say what would change if the configuration held this workspace, without secrets."""
+        return difference(self.snapshot, workspace, self._secrecy)
+
     # -- the daemon's own -----------------------------------------------------------------------------------------
 
     async def load(self, provisioned: Mapping[ResourceKey, Entry]) -> Snapshot:
         """Read what is stored, lay the configuration over it and return it. Raises StoreError for what is unreadable."""
-        owned = [self._entry(stored) for stored in await self._store.resources()]
+        owned = [self._entry(stored) for stored in await self._store.resources() if stored.kind != SECRET]
         self.snapshot = Snapshot(provisioned, {entry.key: entry for entry in owned})
         for entry, field, name in self.snapshot.dangling():
             _log.warning(

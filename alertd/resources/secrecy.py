@@ -40,9 +40,13 @@ class Secrecy:
             kind, document, lambda place, text: self._vault.open(text) if text.startswith(PREFIX) else text
         )
 
-    def named(self, kind: Kind, document: Document, name: Callable[[tuple[str, ...]], str]) -> Document:
-        """Return a document with a name for every secret, made of its place."""
-        return self._map(kind, document, lambda place, text: name(place))
+    def named(self, kind: Kind, document: Document, name: Callable[[tuple[str, ...], str], str]) -> Document:
+        """Return a document with a name for every secret, made of its place and the secret itself."""
+        return self._map(kind, document, name)
+
+    def seal(self, secret: str) -> str:
+        """Seal one secret on its own."""
+        return self._vault.seal(secret)
 
     def restored(self, kind: Kind, document: Document, before: Document | None) -> Document:
         """Put back the secrets that a caller gave back as `***`. Raises InvalidError for one that was not there."""

@@ -23,6 +23,8 @@ CONTRACT = {"run", "check", "send", "tail", "backup", "migrate", "version"} | {
     "token list",
     "token revoke",
     "destination test",
+    "diff",
+    "export",
 }
 COMMAND = re.compile(r"(?:^|`)(?:[\w./-]*/)?alertd ([a-z][^`\n|]*)", re.MULTILINE)
 

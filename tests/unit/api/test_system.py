@@ -101,7 +101,7 @@ async def test_wrong_methods_are_405_with_what_is_allowed() -> None:
 async def test_unknown_paths_are_404_problems() -> None:
     """With a token, what is not there is a 404 that names the path."""
     async with running() as call:
-        for path in ("/nope", "/api/", "/api/openapi.json", f"{HOME}/chanels", f"{HOME}/events/"):
+        for path in ("/nope", "/api/", "/api/openapi.yml", f"{HOME}/chanels", f"{HOME}/events/"):
             status, answer, headers = await call.full("GET", path)
             assert status == 404, path
             assert headers["Content-Type"].startswith("application/problem+json")

@@ -1,0 +1,89 @@
+"""Export: a workspace as the YAML that the configuration takes back.
+
+The text depends only on what the resources are and on their order, not on where they come from: fields in the order of
+their models, nothing that only repeats a default. A secret stands as `stored:` and its place, and stays in the store.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+
+from alertd.resources.documents import document_of
+from alertd.resources.kinds import KINDS, WORKSPACE, Kind
+
+if TYPE_CHECKING:
+    from alertd.resources.documents import Document
+    from alertd.resources.secrecy import Secrecy
+    from alertd.resources.snapshot import Entry, Snapshot
+
+STORED: Final = "stored:"
+
+
+def export(snapshot: Snapshot, workspace: str, secrecy: Secrecy) -> tuple[str, dict[str, str]]:
+    """Write a workspace as YAML; the second value maps the places of its secrets to the secrets themselves."""
+    secrets: dict[str, str] = {}
+    head = snapshot.get((WORKSPACE.word, workspace, workspace))
+    written: Document = {"name": workspace} if head is None else _dollars(_lean(head))
+    for kind in KINDS:
+        entries = snapshot.entries(kind.word, workspace)
+        documents = [_without_secrets(kind, entry, secrecy, secrets) for entry in entries]
+        if documents:
+            written[kind.field] = documents
+    return dump({"workspaces": [written]}), secrets
+
+
+def dump(document: Any) -> str:
+    """Write a document as YAML, its keys in their order."""
+    text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120, default_flow_style=False)
+    return text
+
+
+class _Stored(str):
+    """A reference to a secret in the store, told apart from a text that only looks like one."""
+
+    __slots__ = ()
+
+
+def _without_secrets(kind: Kind, entry: Entry, secrecy: Secrecy, secrets: dict[str, str]) -> Document:
+    def name(place: tuple[str, ...], text: str) -> str:
+        inside = place[1:] if place[:1] == ("settings",) else place
+        found = "/".join((kind.path, entry.name, *inside))
+        secrets[found] = text
+        return _Stored(STORED + found)
+
+    written: Document = _dollars(secrecy.named(kind, _lean(entry), name))
+    return written
+
+
+def _lean(entry: Entry) -> Document:
+    """Write a resource without what only repeats a default, in the order of its model; references stay texts."""
+    model, fields = entry.model, type(entry.model).model_fields
+    document = document_of(model)
+    lean: Document = {}
+    for name, field in fields.items():
+        if name not in document:
+            continue
+        default = field.get_default(call_default_factory=True)
+        if field.is_required() or name in _FOLLOWING or getattr(model, name) != default:
+            lean[name] = document[name]
+    return lean
+
+
+_FOLLOWING: Final = frozenset({"queue", "retry", "breaker"})
+"""What is said there overrides `delivery`, even when it is what the model has as its default."""
+
+
+def _dollars(value: Any) -> Any:
+    """Write each `$` so that it stands for itself when the file is read."""
+    match value:
+        case _Stored():
+            return str(value)
+        case str():
+            return value.replace("$", "$$")
+        case list():
+            return [_dollars(each) for each in value]
+        case dict():
+            return {key: _dollars(each) for key, each in value.items()}
+    return value

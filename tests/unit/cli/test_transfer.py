@@ -1,0 +1,129 @@
+"""`alertd export` and `alertd diff`: a workspace goes out as a file and comes back the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import yaml
+
+from alertd.config.load import load_config
+from alertd.resources.kinds import CHANNEL, DESTINATION, SUBSCRIPTION
+from tests.unit.cli.stage import typed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.cli.stage import Stage
+
+HOOK = {
+    "name": "secret-hook",
+    "type": "webhook",
+    "settings": {"url": "https://hooks.example.com/$x", "secret": "s3cr3t", "headers": {"X-Team": "ops"}},
+    "queue": {"concurrency": 8},
+}
+
+
+def fill(stage: Stage) -> None:
+    """Make a channel, a destination with secrets and a subscription over the API."""
+    registry = stage.bench.registry  # type: ignore[union-attr]
+    stage.on_loop(registry.create(CHANNEL, "default", {"name": "runs", "kind": "glob", "pattern": "run:*"}, "ann"))
+    stage.on_loop(registry.create(DESTINATION, "default", HOOK, "ann"))
+    tell = {"name": "tell", "channels": ["runs"], "destinations": ["secret-hook"], "cooldown_seconds": 5}
+    stage.on_loop(registry.create(SUBSCRIPTION, "default", tell, "ann"))
+
+
+def test_export_is_a_configuration(stage: Stage, folder: Path) -> None:
+    """The file holds every resource, no secret and no default, and is written where it is asked to be."""
+    fill(stage)
+    assert stage.typed("export", "--output", "out.yml").exit_code == 0
+    text = (folder / "out.yml").read_text()
+    assert stage.typed("export").stdout == text
+    assert "s3cr3t" not in text
+    workspace = yaml.safe_load(text)["workspaces"][0]
+    assert workspace["name"] == "default"
+    assert [d["name"] for d in workspace["destinations"]] == ["hook", "page", "secret-hook"]
+    made = workspace["destinations"][-1]
+    assert made == {
+        **HOOK,
+        "settings": {
+            "url": "https://hooks.example.com/$$x",
+            "secret": "stored:destinations/secret-hook/secret",
+            "headers": {"X-Team": "stored:destinations/secret-hook/headers/X-Team"},
+        },
+    }
+    assert workspace["subscriptions"][-1] == {
+        "name": "tell", "channels": ["runs"], "destinations": ["secret-hook"], "cooldown_seconds": 5.0,
+    }  # fmt: skip
+
+
+def test_elsewhere_each_secret_is_listed(stage: Stage, folder: Path) -> None:
+    """Where the store is not, check names each secret that has to be supplied, with its line."""
+    fill(stage)
+    stage.typed("export", "--output", "out.yml")
+    result = typed("check", "out.yml")
+    assert result.exit_code == 1
+    assert "stored:destinations/secret-hook/secret" in result.stderr
+    assert "stored:destinations/secret-hook/headers/X-Team" in result.stderr
+    assert result.stderr.count("out.yml:") == 2
+
+
+def test_diff_shows_what_a_file_would_change(stage: Stage, folder: Path) -> None:
+    """Made, changed and deleted, field by field; secrets are compared and not shown; nothing is changed."""
+    fill(stage)
+    document = {
+        "workspaces": [
+            {
+                "name": "default",
+                "channels": [
+                    {"name": "all", "kind": "glob", "pattern": "*"},
+                    {"name": "new", "kind": "glob", "pattern": "n"},
+                ],
+                "destinations": [
+                    {"name": "hook", "type": "null"},
+                    {"name": "page", "type": "null"},
+                    {
+                        **HOOK,
+                        "settings": {**HOOK["settings"], "url": "https://hooks.example.com/$$x", "secret": "other"},
+                    },  # type: ignore[dict-item]
+                ],
+                "subscriptions": [
+                    {"name": "everything", "channels": ["all"], "destinations": ["hook"], "min_severity": "error"},
+                    {"name": "serious", "channels": ["all"], "destinations": ["page"], "min_severity": "warning"},
+                ],
+            }
+        ]
+    }
+    (folder / "next.yml").write_text(yaml.safe_dump(document))
+    result = stage.typed("diff", "next.yml")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert [line for line in lines if line[0] in "+~-"] == [
+        "+ channel new",
+        "~ destination secret-hook",
+        "~ subscription everything",
+        "- subscription elsewhere",
+    ] or sorted(line for line in lines if line[0] in "+~-") == sorted(
+        ["+ channel new", "~ destination secret-hook", "~ subscription everything", "- subscription elsewhere"]
+    )
+    assert '    min_severity: "debug" -> "error"' in lines
+    assert lines[-1] == "1 created, 2 updated, 1 deleted"
+    assert "s3cr3t" not in result.output
+    assert "other" not in result.output
+
+
+def test_diff_of_what_is_there_is_nothing(stage: Stage, folder: Path) -> None:
+    """A file that says the same, defaults spelt out or left out, would change nothing."""
+    plain = {
+        "name": "default",
+        "channels": [{"name": "all", "kind": "glob", "pattern": "*", "environments": []}],
+        "destinations": [{"name": "hook", "type": "null", "enabled": True}, {"name": "page", "type": "null"}],
+        "subscriptions": [
+            {"name": "everything", "channels": ["all"], "destinations": ["hook"], "min_severity": "debug"},
+            {"name": "serious", "channels": ["all"], "destinations": ["page"], "min_severity": "warning"},
+            {"name": "elsewhere", "channels": ["all"], "destinations": ["page"], "environments": ["mars"]},
+        ],
+    }
+    (folder / "same.yml").write_text(yaml.safe_dump({"workspaces": [plain]}))
+    assert load_config("same.yml", {}).workspaces[0].name == "default"
+    result = stage.typed("diff", "same.yml")
+    assert (result.exit_code, result.stdout) == (0, "nothing would change\n")

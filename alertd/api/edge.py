@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
 
     from alertd.api.auth import Authenticator
+    from alertd.api.expect import Gate
     from alertd.metrics import Metrics
 
 OPEN_PATHS: Final = frozenset({"/", "/metrics", "/-/healthy", "/-/ready", "/api/openapi.json", "/api/docs"})
@@ -40,14 +41,27 @@ _REASONS_BY_KIND: Final = {TooManyWrongTokensError: "unauthorized", TooFastError
 _log = structlog.get_logger("alertd.api")
 
 
+def make_gate(authenticator: Authenticator, metrics: Metrics) -> Gate:
+    """Make what asks a request who it is before anything else looks at it."""
+
+    def gate(request: web.Request) -> web.Response | None:
+        try:
+            _identify(request, authenticator)
+        except AlertdError as error:
+            _note(request, error, metrics)
+            return of_error(error)
+        return None
+
+    return gate
+
+
 def make_edge(authenticator: Authenticator, metrics: Metrics) -> Middleware:
     """Make the one middleware."""
 
     @web.middleware
     async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
-            if request.path not in OPEN_PATHS:
-                request[TOKEN] = authenticator.identify(request.headers.get("Authorization"), request.remote or "")
+            _identify(request, authenticator)
             _refuse_bytes(request.path)
             return await handler(request)
         except AlertdError as error:
@@ -64,6 +78,12 @@ def make_edge(authenticator: Authenticator, metrics: Metrics) -> Middleware:
             return problem(500, "something went wrong here; the log says what")
 
     return edge
+
+
+def _identify(request: web.Request, authenticator: Authenticator) -> None:
+    """Find out whose request it is, where that matters. Raises UnauthorizedError and its like."""
+    if request.path not in OPEN_PATHS:
+        request[TOKEN] = authenticator.identify(request.headers.get("Authorization"), request.remote or "")
 
 
 def _refuse_bytes(path: str) -> None:

@@ -8,54 +8,38 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from aiohttp import web
 
-from alertd.api.auth import TOKEN, ForbiddenError, UnauthorizedError
-from alertd.api.problems import of_error, problem, status_of
-from alertd.api.wrong_tokens import TooManyWrongTokensError
-from alertd.errors import AlertdError, NotFoundError, TooFastError
+from alertd.api.auth import TOKEN
+from alertd.api.problems import of_error, problem
+from alertd.errors import AlertdError, NotFoundError
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
 
     from alertd.api.auth import Authenticator
     from alertd.api.expect import Gate
-    from alertd.metrics import Metrics
+    from alertd.api.refusals import Refusals
 
 OPEN_PATHS: Final = frozenset({"/", "/metrics", "/-/healthy", "/-/ready", "/api/openapi.json", "/api/docs"})
 """Paths that answer without a token."""
 
-INTAKE_PATHS: Final = frozenset({"/api/v1/events"})
-"""Paths whose refusals are counted as the intake's."""
-
-_REASONS: Final = {
-    400: "malformed",
-    401: "unauthorized",
-    403: "forbidden",
-    413: "too_large",
-    415: "malformed",
-    422: "malformed",
-    429: "full",
-    503: "store",
-}
-_REASONS_BY_KIND: Final = {TooManyWrongTokensError: "unauthorized", TooFastError: "rate"}
-"""Where the status alone does not tell."""
 _log = structlog.get_logger("alertd.api")
 
 
-def make_gate(authenticator: Authenticator, metrics: Metrics) -> Gate:
+def make_gate(authenticator: Authenticator, refusals: Refusals) -> Gate:
     """Make what asks a request who it is before anything else looks at it."""
 
     def gate(request: web.Request) -> web.Response | None:
         try:
             _identify(request, authenticator)
         except AlertdError as error:
-            _note(request, error, metrics)
+            refusals.note(request, error)
             return of_error(error)
         return None
 
     return gate
 
 
-def make_edge(authenticator: Authenticator, metrics: Metrics) -> Middleware:
+def make_edge(authenticator: Authenticator, refusals: Refusals) -> Middleware:
     """Make the one middleware."""
 
     @web.middleware
@@ -65,7 +49,7 @@ def make_edge(authenticator: Authenticator, metrics: Metrics) -> Middleware:
             _refuse_bytes(request.path)
             return await handler(request)
         except AlertdError as error:
-            _note(request, error, metrics)
+            refusals.note(request, error)
             return of_error(error)
         except web.HTTPException as error:
             if error.status < 400:  # noqa: PLR2004 - redirects pass
@@ -103,12 +87,3 @@ def _of_http(request: web.Request, error: web.HTTPException) -> web.Response:
         detail = f"{request.path} does not take {request.method}, only {allow.replace(',', ', ')}"
         return problem(error.status, detail, headers={"Allow": allow})
     return problem(error.status, error.text or error.reason)
-
-
-def _note(request: web.Request, error: AlertdError, metrics: Metrics) -> None:
-    named = (reason for kind, reason in _REASONS_BY_KIND.items() if isinstance(error, kind))
-    reason = next(named, _REASONS.get(status_of(error)))
-    if reason is not None and request.path in INTAKE_PATHS:
-        metrics.intake_refused.labels(reason).inc()
-    if isinstance(error, ForbiddenError | UnauthorizedError):
-        _log.info("request.refused", reason=reason, path=request.path, detail=str(error))

@@ -19,6 +19,7 @@ from alertd.api.expect import GATE, behind
 from alertd.api.front import Front
 from alertd.api.history import History
 from alertd.api.operation import OPERATIONS, Operation, ref, route
+from alertd.api.refusals import Refusals
 from alertd.api.resources import Collection
 from alertd.api.shapes import DESTINATION_STATUS, FLAG
 from alertd.api.stream import Stream
@@ -69,9 +70,10 @@ def build(
     context: Context, post_events: Callable[[web.Request], Awaitable[web.StreamResponse]], max_body: int
 ) -> web.Application:
     """Put every route on one application; `max_body` in bytes bounds what a request may bring."""
-    app = web.Application(middlewares=[make_edge(context.authenticator, context.metrics)], client_max_size=max_body)
+    refusals = Refusals(context.metrics)
+    app = web.Application(middlewares=[make_edge(context.authenticator, refusals)], client_max_size=max_body)
     app[OPERATIONS] = {}
-    app[GATE] = make_gate(context.authenticator, context.metrics)
+    app[GATE] = make_gate(context.authenticator, refusals)
     route(app, "POST", "/api/v1/events", post_events, SEND)
     for resource in (Front, System, Stream, Tokens, Workspaces, Channels, Destinations, History, Audit, Transfer):
         resource(context).register(app)

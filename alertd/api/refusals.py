@@ -51,7 +51,7 @@ class Refusals:
         if reason is not None and request.path in INTAKE_PATHS:
             self._metrics.intake_refused.labels(reason).inc()
         for kind, muffler in self._mufflers.items():
-            if isinstance(error, kind) and muffler.lets_through(kind, asyncio.get_running_loop().time()):
+            if isinstance(error, kind) and muffler.lets_through(reason, asyncio.get_running_loop().time()):
                 left_out = muffler.clear()
                 rest = {"left_out": left_out} if left_out else {}
                 _log.info("request.refused", reason=reason, path=request.path, detail=str(error), **rest)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import selfcheck
 from benchmarks.bench import Bench, Size
 from benchmarks.report import machine, print_lines, print_runs
-from benchmarks.rows import footprint, isolation, latency, lookups, restart, singles, stores, throughput
+from benchmarks.rows import footprint, isolation, latency, lookups, restart, sender, singles, stores, throughput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from benchmarks.figures import Result
 
 ROWS: dict[str, Callable[[Bench], Result]] = {
+    "sender": sender.run,
     "http_singles": singles.run,
     "matching": lookups.run,
     "latency": latency.run,

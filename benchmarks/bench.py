@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from benchmarks.certificate import make_certificate
 from benchmarks.daemon import FINAL, Daemon
 from benchmarks.figures import Run
 from benchmarks.process import ROOT, Cores, Process, cpu_seconds, module
@@ -61,10 +62,11 @@ class Sink:
     """The receiver, seen from here."""
 
     def __init__(self, process: Process) -> None:
-        posts, control, tarpit = map(int, process.line().split())
+        posts, control, tarpit, secure = map(int, process.line().split())
         self.process = process
         self.address = f"127.0.0.1:{posts}"
         self.tarpit = f"127.0.0.1:{tarpit}"
+        self.secure = f"127.0.0.1:{secure}"
         self._file = socket.create_connection(("127.0.0.1", control)).makefile("rw")
 
     def tell(self, command: str = "stats") -> dict[str, Any]:
@@ -109,6 +111,7 @@ class Bench:
         self._rates: list[float] = []
         self._scratch = scratch
         self.folder: Path
+        self.authority: Path
         self.sink: Sink
         self.broker: Any
 
@@ -118,7 +121,9 @@ class Bench:
         os.sched_setaffinity(0, self.cores.others)
         self.folder = Path(tempfile.mkdtemp(prefix="alertd-bench-", dir=self._scratch))
         self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
-        self.sink = Sink(self._stack.enter_context(module("sink", self.cores.others, self.folder)))
+        self.authority, own = make_certificate(self.folder)
+        options = {"certificate": str(own)}
+        self.sink = Sink(self._stack.enter_context(module("sink", self.cores.others, self.folder, options)))
         self.broker = _brokers().make_broker(self.folder / "broker")
         self.broker.java_options = JAVA_OPTIONS
         self.broker.start()
@@ -225,7 +230,14 @@ class Bench:
         store = {"url": f"sqlite:///{file}"}
         if "retention_days" in more:
             store["retention_days"] = more.pop("retention_days")
-        return configuration(rules, sink=self.sink.address, tarpit=self.sink.tarpit, store=store, kafka=kafka, **more)
+        return configuration(
+            rules,
+            sink=self.sink.secure if rules.tls else self.sink.address,
+            tarpit=self.sink.tarpit,
+            store=store,
+            kafka=kafka,
+            **more,
+        )
 
     def daemon(self, rules: Rules, topic: str | None = None, **more: Any) -> Daemon:
         """Prepare a daemon in a folder of its own."""

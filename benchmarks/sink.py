@@ -1,6 +1,7 @@
-"""The receiver: answers every POST with 204 and limits nothing. `python -m benchmarks.sink`, started by the harness.
+"""The receiver: answers every POST with 204 and limits nothing. `python -m benchmarks.sink FILE`, started by the harness.
 
-One line on standard output says its ports: posts, control, tarpit. The tarpit accepts connections, reads, and never
+FILE is JSON: certificate, a PEM file with its key. One line on standard output says its ports: posts, control, tarpit,
+posts over TLS. The tarpit accepts connections, reads, and never
 answers. A line on a control connection is a command, and a line of JSON comes back: `reset KEY`, `mark`, `stats`,
 `quantiles`.
 KEY says which ids are remembered to count duplicates: `webhook` (the header webhook-id), `event` (the id in the body)
@@ -11,8 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
+import sys
 import time
 from array import array
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httptools
@@ -149,16 +153,19 @@ class Tarpit(asyncio.Protocol):
     """A connection on which nothing is ever said."""
 
 
-async def main() -> None:
+async def main(certificate: str) -> None:
     """Listen until killed."""
     loop, desk = asyncio.get_running_loop(), Desk()
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate)
     posts = await loop.create_server(lambda: Receiver(desk), "127.0.0.1", 0, backlog=4096)
     tarpit = await loop.create_server(Tarpit, "127.0.0.1", 0, backlog=4096)
+    secure = await loop.create_server(lambda: Receiver(desk), "127.0.0.1", 0, backlog=4096, ssl=tls)
     control = await asyncio.start_server(desk.serve, "127.0.0.1", 0)
-    ports = [server.sockets[0].getsockname()[1] for server in (posts, control, tarpit)]
+    ports = [server.sockets[0].getsockname()[1] for server in (posts, control, tarpit, secure)]
     print(*ports, flush=True)
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    uvloop.run(main())
+    uvloop.run(main(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))["certificate"]))

@@ -76,6 +76,7 @@ class Rules:
     destinations: int = DESTINATIONS
     type: str = "webhook"
     dead: int = 0
+    tls: bool = False
 
     def workspace(self, sink: str, tarpit: str) -> dict[str, Any]:
         """Write the workspace of a configuration."""
@@ -90,7 +91,7 @@ class Rules:
         if self.type == "null":
             return {"name": f"d{number}", "type": "null"}
         place = tarpit if number < self.dead else sink
-        settings = {"url": f"http://{place}/d{number}", "secret": SECRET}
+        settings = {"url": f"http{'s' * self.tls}://{place}/d{number}", "secret": SECRET}
         queue = {"concurrency": CONCURRENCY}
         return {"name": f"d{number}", "type": "webhook", "settings": settings, "queue": queue}
 

@@ -27,6 +27,8 @@ LEAST_FRAMES: Final = 5
 """So many frames stay when it still is."""
 SHORT: Final = 512
 """What long texts are cut to, in characters."""
+ALL: Final = "data"
+"""What `trimmed` says of an event of which nothing but the least is left."""
 DEPTH_MAX: Final = 9
 """In how many levels the deepest event of Sentry is nested: event, data, exception, values, value, stacktrace, frames,
 frame, lines."""
@@ -52,7 +54,7 @@ def fit(native: dict[str, Any], trimmed: set[str], context: Context) -> Event:
         if not places:
             continue
         trimmed |= places
-        native["data"]["trimmed"] = sorted(trimmed)
+        native["data"]["trimmed"] = [ALL] if ALL in places else sorted(trimmed)
         event = _built(native, context)
         if event is not None:
             return event
@@ -136,13 +138,12 @@ def _no_frames(native: dict[str, Any]) -> set[str]:
 def _least(native: dict[str, Any]) -> set[str]:
     """Leave out all but what names the event, on short lines."""
     data = native["data"]
-    found = {name for name in data if name not in {*_KEPT, "exception", "trimmed"}}
     native["data"] = kept = {name: data[name] for name in _KEPT if name in data}
     exception = data.get("exception")
     if exception:
         kept["exception"] = {name: cut(exception[name], SHORT // 4) for name in ("type", "value") if name in exception}
     native.pop("message", None)
-    return found | {"exception", "message"}
+    return {ALL}
 
 
 _STEPS: Final[tuple[Callable[[dict[str, Any]], set[str]], ...]] = (

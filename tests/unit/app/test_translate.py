@@ -1,0 +1,49 @@
+"""What the configuration says reaches the part that it is for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from alertd.app.translate import kafka_options
+from alertd.config.kafka import KafkaIntake, KafkaSecurity, KafkaTopic
+from alertd.config.settings import Config, Intake
+
+SECURITY = {
+    "protocol": "SASL_SSL",
+    "mechanism": "SCRAM-SHA-512",
+    "username": "u",
+    "password": "p",
+    "ca_file": "ca",
+    "cert_file": "cert",
+    "key_file": "key",
+    "key_password": "kp",
+}
+KAFKA: dict[str, Any] = {
+    "bootstrap_servers": ["a:1", "b:2"],
+    "group_id": "g",
+    "session_timeout_seconds": 11,
+    "heartbeat_seconds": 2,
+    "rebalance_timeout_seconds": 31,
+    "request_timeout_seconds": 61,
+    "max_poll_records": 7,
+    "max_poll_seconds": 301,
+    "stall_seconds": 59,
+    "offset_reset": "stop",
+}
+APART = {"security", "topics", "static_membership", "instance_id"}
+
+
+def test_every_setting_of_kafka_reaches_the_consumer() -> None:
+    """Each under its own name; a setting that is added and not passed on fails here."""
+    assert KAFKA.keys() == KafkaIntake.model_fields.keys() - APART
+    assert SECURITY.keys() == KafkaSecurity.model_fields.keys()
+    topic = {"name": "t", "format": "auto", "workspace": "w"}
+    assert topic.keys() == KafkaTopic.model_fields.keys()
+    given = KafkaIntake.model_validate({**KAFKA, "security": SECURITY, "topics": [topic]})
+    made = kafka_options(Config(intake=Intake(kafka=given)), "me")
+    for name in KAFKA:
+        assert getattr(made, name) == getattr(given, name), name
+    for name, value in SECURITY.items():
+        assert getattr(made.security, name) == value, name
+    assert made.instance_id == "me"
+    assert (made.topics["t"].format, made.topics["t"].workspace) == ("auto", "w")

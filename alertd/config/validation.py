@@ -65,6 +65,6 @@ def _report(place: Place, error: ErrorDetails, value: Any, problems: Problems) -
     if problems.hides(place):
         expected = without_quotes_of(expected, value)
     if in_settings(place) and kind == "value_error":
-        problems.add(place, f"a value that is refused: {expected}", "another value")
+        problems.add(place, "a value that is refused", f"another: {expected}")
         return
     problems.add(place, problems.show(place, value), expected)

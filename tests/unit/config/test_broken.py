@@ -200,7 +200,7 @@ RESOURCES = {
         4,
         "workspaces[0].destinations[0].settings.url",
         "refused",
-        "another value",
+        "another: the URL must begin with http:// or https://",
     ),
     "console has no settings": (
         WORKSPACE.replace("type: console", "type: console, settings: {color: red}"),

@@ -13,6 +13,7 @@ import re
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Literal, TextIO, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
@@ -21,7 +22,7 @@ import structlog
 from typing_extensions import override
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from structlog.typing import EventDict, Processor, WrappedLogger
 
@@ -29,6 +30,7 @@ LogFormat: TypeAlias = Literal["auto", "json", "pretty"]
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error", "critical"]
 
 MASK: Final = "***"
+_taps: Final[list[Callable[[str], None]]] = []
 
 # Libraries that say at a lower level what is of no use to an operator.
 _FLOORS: Final = {"asyncio": logging.INFO, "aiohttp.access": logging.WARNING, "aiokafka": logging.WARNING}
@@ -60,6 +62,16 @@ def configure_logging(log_format: LogFormat = "auto", level: LogLevel = "info", 
         cache_logger_on_first_use=False,
     )
     _route_standard_logging(flood, number)
+
+
+@contextmanager
+def tapped(tap: Callable[[str], None]) -> Iterator[None]:
+    """Let a function hear every line that is written, while the block runs. It must neither log nor fail."""
+    _taps.append(tap)
+    try:
+        yield
+    finally:
+        _taps.remove(tap)
 
 
 def redact_url(url: str) -> str:
@@ -161,6 +173,8 @@ class _Line:
     def msg(self, line: str) -> None:
         try:
             with self._lock:
+                if _taps:
+                    _taps[-1](line)
                 self._stream.write(line + "\n")
                 self._stream.flush()
         except (OSError, ValueError):

@@ -15,7 +15,9 @@ from alertd.api.auth import SENDERS, Authenticator, ForbiddenError, caller
 from alertd.api.bootstrap import FILE_NAME, admin_token
 from alertd.api.context import Context
 from alertd.api.server import HttpServer, build
+from alertd.app.about import About, beat_of, open_last_words
 from alertd.app.live import LiveRules
+from alertd.app.reloader import Reloader
 from alertd.app.rules import KnownTypes, Rules
 from alertd.app.translate import (
     kafka_options,
@@ -35,7 +37,7 @@ from alertd.housekeeping import Housekeeping
 from alertd.intake.http import EventIntake
 from alertd.intake.kafka.service import KafkaIntake
 from alertd.intake.kafka.session import Session
-from alertd.log import configure_logging
+from alertd.log import configure_logging, tapped
 from alertd.metrics import Metrics
 from alertd.model.ids import IdSource, milliseconds
 from alertd.pipeline import Pipeline, QueueBounds
@@ -48,11 +50,12 @@ from alertd.store.sqlite.store import open_sqlite
 from alertd.systemd import Notifier, Watchdog, watchdog_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from aiohttp import web
 
+    from alertd.about.last_words import Crash, LastWords
     from alertd.config.settings import Config
     from alertd.engine.plan import Plan
     from alertd.model.token import Token
@@ -87,31 +90,12 @@ async def serve(launch: Launch, config: Config) -> None:
         stop, hangups = StopRequest(), asyncio.Event()
         stack.enter_context(Signals(stop, hangups.set))
         daemon = await Daemon.build(launch, config, stop, stack)
-        await daemon.run(hangups)
-
-
-class Reloader:
-    """The service that reads the configuration again after a hang-up; several in a row are one."""
-
-    name = "reloader"
-
-    def __init__(self, hangups: asyncio.Event, reload: Callable[[], Awaitable[None]]) -> None:
-        self._hangups = hangups
-        self._reload = reload
-        self._stopping = False
-
-    async def run(self) -> None:
-        """Wait for hang-ups until stopped."""
-        while not self._stopping:
-            await self._hangups.wait()
-            self._hangups.clear()
-            if not self._stopping:
-                await self._reload()
-
-    def stop(self) -> None:
-        """End after the reload at hand."""
-        self._stopping = True
-        self._hangups.set()
+        try:
+            await daemon.run(hangups)
+        except BaseException as error:
+            daemon.words.failed(error)
+            raise
+        daemon.words.ended()
 
 
 class Daemon:
@@ -122,6 +106,9 @@ class Daemon:
     intake: EventIntake
     server: HttpServer
     housekeeping: Housekeeping
+    about: About
+    words: LastWords
+    crash: Crash | None
 
     def __init__(
         self, launch: Launch, config: Config, stop: StopRequest, store: Store, clock: SystemClock, ids: IdSource
@@ -153,6 +140,9 @@ class Daemon:
         store = await open_sqlite(config.store.path, clock)
         stack.push_async_callback(store.close)
         self = cls(launch, config, stop, store, clock, IdSource(clock, await store.newest_number()))
+        self.words, self.crash = open_last_words(config.store.path)
+        stack.callback(self.words.close)
+        stack.enter_context(tapped(self.words.add))
         stack.push_async_callback(self.rules.close)
         stack.push_async_callback(self.registry.close)
         await self._load_tokens(bootstrap=True)
@@ -185,8 +175,7 @@ class Daemon:
             bounds=QueueBounds(config.intake.queue.max_events, config.intake.queue.max_bytes),
             on_committed=self._publish,
         )
-        self.pipeline.positions.update(await store.positions())
-        self.pipeline.cooldowns.update(await store.cooldowns(clock.now_ms()))
+        await self.pipeline.load()
         await self._mend_clock()
         self.live.connect(self.dispatcher, self.pipeline)
         await self.live.apply(compiled)
@@ -198,11 +187,13 @@ class Daemon:
             store,
             clock,
             self.metrics,
-            self.pipeline.cooldowns,
+            self.pipeline.memory,
             self._place,
             config.store.retention_days,
             [self._keep_used],
         )
+        beat = beat_of(config)
+        self.about = About(self.pipeline, self.dispatcher, self.registry, store, clock, lambda: self.rules.sender, beat)
         self.metrics.reload_success.set(1)
         self.metrics.ruleset_channels.set(ruleset.channel_count)
 
@@ -231,7 +222,8 @@ class Daemon:
         await run_services(stages, self.stop, limits=StopLimits(drain_seconds=drain), on_stopping=self._tell_stopping)
 
     def _side(self) -> list[Service]:
-        side: list[Service] = [LoopLag(self.metrics.loop_lag_seconds.set, self.clock), self.housekeeping]
+        lag = LoopLag(self.metrics.loop_lag_seconds.set, self.clock)
+        side: list[Service] = [lag, self.housekeeping, *self.about.services]
         seconds = watchdog_seconds(self.launch.environ)
         if seconds is not None:
             side.append(Watchdog(self.notifier, self._alive, seconds))
@@ -268,6 +260,7 @@ class Daemon:
     def _tell_ready(self) -> None:
         url = self.base_url
         _log.info("daemon.ready", url=url, store=str(self.config.store.path), revision=self.pipeline.ruleset.revision)
+        self.about.started(version("alertd"), url, self.crash)
         self.launch.on_ready(url, self._first_token)
         self.notifier.ready(f"listening on {url}")
 
@@ -309,6 +302,7 @@ class Daemon:
                 for problem in error.problems if isinstance(error, ConfigError) else ():
                     where = {"file": problem.file, "line": problem.line, "path": problem.path}
                     _log.error("config.refused", **where, problem=str(problem))
+                self.about.reload_failed(error)
                 raise
             finally:
                 self.notifier.ready()
@@ -327,6 +321,7 @@ class Daemon:
         ruleset = compiled.ruleset
         await self._load_tokens()
         self.intake.reconfigure(config.intake.bounds, rate_limit(config, self.clock))
+        self.about.heartbeat.beat = beat_of(config)
         self.housekeeping.retention_days = config.store.retention_days
         self.metrics.reload_success.set(1)
         if restart:

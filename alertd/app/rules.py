@@ -70,6 +70,11 @@ class Rules:
         for sender in self._senders:
             await sender.close()
 
+    @property
+    def sender(self) -> Sender:
+        """The sender that is in use now."""
+        return self._senders[-1]
+
     async def compile(self, workspaces: Sequence[Workspace], gone: Sequence[str] = ()) -> Ruleset:
         """Compile off the event loop; workspaces that are `gone` stay known, empty, for events under way."""
         workspaces = [*workspaces, *(Workspace(name=name) for name in gone)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from alertd.errors import ConfigError, ConfigProblem
+from alertd.clock import rfc3339
 from alertd.intake.kafka.options import KafkaOptions, Security, Topic
 from alertd.intake.rate import RateLimit
 from alertd.model import ids
@@ -117,4 +118,5 @@ def live_verdicts(plan: Plan, names: Mapping[int, NameKey]) -> Iterator[dict[str
             "subscription": names[verdict.subscription_id][2],
             "verdict": word,
             "reason": None if verdict.code is VerdictCode.SENT else word,
+            "at": rfc3339(ids.milliseconds(plan.number)),
         }

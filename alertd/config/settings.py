@@ -17,9 +17,10 @@ from typing_extensions import override
 
 from alertd.config.kafka import KafkaIntake
 from alertd.config.network import allowed_peer, split_address, valid_address
+from alertd.destinations.guard import parse_url
 from alertd.model.destination import DeliveryOptions
 from alertd.model.event import Bounds
-from alertd.model.fields import Resource, Seconds, Slug
+from alertd.model.fields import PositiveSeconds, Resource, Seconds, Slug
 from alertd.model.workspace import DEFAULT, Workspace
 
 Count = Annotated[int, Field(gt=0)]
@@ -27,6 +28,13 @@ Origin = tuple[str, str, str]
 """Workspace, collection (`workspaces`, `projects`, `channels`, `destinations`, `subscriptions`, `tokens`) and name."""
 
 SQLITE = "sqlite:///"
+
+
+def _http_target(url: SecretStr) -> SecretStr:
+    parse_url(url.get_secret_value())
+    return url
+
+
 KEY_BYTES = 32
 
 
@@ -160,6 +168,17 @@ class Egress(Resource):
     )
 
 
+class HeartbeatOptions(Resource):
+    """A request that a dead man's switch waits for: it stays out when events are no longer stored."""
+
+    url: Annotated[SecretStr, AfterValidator(_http_target)] | None = Field(
+        None, description="where it goes (http:// or https://, under `egress`); null: no heartbeat"
+    )
+    method: Literal["GET", "POST"] = Field("GET", description="GET or POST (an empty body)")
+    interval_seconds: PositiveSeconds = Field(60, description="seconds between two of them")
+    timeout_seconds: PositiveSeconds = Field(10, description="seconds that one may take")
+
+
 class ProvisionedToken(Resource):
     """A token of the API that the configuration holds."""
 
@@ -198,6 +217,7 @@ class Config(Resource):
     delivery: DeliveryOptions = Field(DeliveryOptions(), description="defaults for every destination")
     egress: Egress = Field(Egress(), description="where deliveries may go")
     log: Log = Field(Log(), description="what the daemon says on standard output")
+    heartbeat: HeartbeatOptions = Field(HeartbeatOptions(), description="tells a dead man's switch that all is well")
     tokens: tuple[ProvisionedToken, ...] = Field((), description="tokens of the API; or: alertd token create")
     workspaces: tuple[Workspace, ...] = Field(
         (Workspace(name=DEFAULT),), description="resources as code, read-only in the API; `default` is always there"

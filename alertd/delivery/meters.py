@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 class Meters:
     """What one lane counts. Children of counters are made when first needed: an idle lane is cheap.
 
-    `took` observes how long an attempt took, in seconds.
+    `took` observes how long an attempt took, in seconds; `deaths` is how many deliveries have died since the start.
     """
 
-    __slots__ = ("_attempts", "_deliveries", "_metrics", "_where", "took")
+    __slots__ = ("_attempts", "_deliveries", "_metrics", "_where", "deaths", "took")
 
     def __init__(self, metrics: Metrics, workspace: str, name: str, depth: Callable[[], float]) -> None:
         self._metrics = metrics
@@ -27,6 +27,7 @@ class Meters:
         self.took: Callable[[float], None] = self._took_first
         self._attempts = [0] * len(OutcomeKind)
         self._deliveries = [0] * len(DeliveryState)
+        self.deaths = 0
         metrics.lane_depth.labels(*self._where).set_function(depth)
         self.breaker(opened=False)
 
@@ -59,6 +60,8 @@ class Meters:
 
     def ended(self, state: DeliveryState, count: int) -> None:
         """Count deliveries that reached a state."""
+        if state is DeliveryState.DEAD:
+            self.deaths += count
         self._metrics.deliveries.labels(*self._where, state.word).inc(count)
 
     def remove(self) -> None:

@@ -18,7 +18,8 @@ class LaneSnapshot:
     """One lane as it is now.
 
     Shapes: `depth` of `capacity` deliveries are in memory, `in_flight` are the ids of those being attempted; `*_ms` are
-    milliseconds since 1970 or None; `last_error` is the detail of the last failed attempt since the start, or empty.
+    milliseconds since 1970 or None; `last_error` is the detail of the last failed attempt since the start, or empty;
+    `deaths` counts deliveries that died since the start.
     """
 
     state: Literal["enabled", "disabled"]
@@ -32,6 +33,7 @@ class LaneSnapshot:
     last_success_at_ms: int | None
     last_failure_at_ms: int | None
     last_error: str
+    deaths: int = 0
 
 
 SWITCHED_OFF = "switched off in its configuration"
@@ -54,4 +56,5 @@ def snapshot_of(lane: Lane, flying: Mapping[int, int], clock: Clock) -> LaneSnap
         last_success_at_ms=lane.last_success_ms,
         last_failure_at_ms=lane.last_failure_ms,
         last_error=lane.last_error,
+        deaths=lane.meters.deaths,
     )

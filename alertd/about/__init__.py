@@ -1,0 +1,1 @@
+"""alertd about itself: `alertd.*` events, what a crash left behind, and the heartbeat."""

@@ -1,0 +1,105 @@
+"""Last words: the newest log lines in a small file that outlives the process, so that the next start can tell of a crash.
+
+The file is mapped into memory: a line costs a copy and no system call, and is there even after SIGKILL (not after a loss
+of power, which takes the newest lines with it). One process writes; whoever holds the store's lock is that one.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import traceback
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LINES: Final = 20
+"""How many lines are kept."""
+LINE_MAX: Final = 1000
+"""Characters of a line that are kept."""
+EXCEPTION_MAX: Final = 8000
+"""Characters of an exception's traceback that are kept, its end first."""
+FILE_BYTES: Final = 1 << 18
+_LENGTH_BYTES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """What a run that did not end in peace left: its last log lines, and the exception when there was one."""
+
+    lines: tuple[str, ...]
+    exception: str
+
+
+class LastWords:
+    """Keeps the last lines of this run. Open it, `add` each line, and say in the end how it ended."""
+
+    def __init__(self, view: mmap.mmap) -> None:
+        self._view = view
+        self._lines: deque[str] = deque(maxlen=LINES)
+        self._exception = ""
+        self._running = True
+        self._write()
+
+    @classmethod
+    def open(cls, file: Path) -> tuple[LastWords, Crash | None]:
+        """Open the file for this run; the second value is what the run before left when it crashed. Raises OSError."""
+        number = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if os.fstat(number).st_size != FILE_BYTES:
+                os.ftruncate(number, 0)
+                os.ftruncate(number, FILE_BYTES)
+            view = mmap.mmap(number, FILE_BYTES)
+        finally:
+            os.close(number)
+        before = _crash_in(view)
+        return cls(view), before
+
+    def add(self, line: str) -> None:
+        """Keep a line."""
+        if self._running:
+            self._lines.append(_text(line[:LINE_MAX]))
+            self._write()
+
+    def failed(self, error: BaseException) -> None:
+        """Keep the exception that ends this run."""
+        text = "".join(traceback.format_exception(error, limit=20))
+        self._exception = _text(text[-EXCEPTION_MAX:])
+        self._write()
+
+    def ended(self) -> None:
+        """Say that this run ended in peace."""
+        self._running = False
+        self._write()
+
+    def close(self) -> None:
+        """Let go of the file; lines that still come are not kept."""
+        self._running = False
+        self._view.close()
+
+    def _write(self) -> None:
+        if self._view.closed:
+            return
+        raw, view = orjson.dumps([self._running, self._exception, *self._lines]), self._view
+        view[:_LENGTH_BYTES] = bytes(_LENGTH_BYTES)  # a crash between the two writes leaves nothing rather than a half
+        view[_LENGTH_BYTES : _LENGTH_BYTES + len(raw)] = raw
+        view[:_LENGTH_BYTES] = len(raw).to_bytes(_LENGTH_BYTES, "little")
+
+
+def _text(line: str) -> str:
+    """Replace what is no text: lone surrogates cannot be written."""
+    return line.encode("utf-8", "replace").decode()
+
+
+def _crash_in(view: mmap.mmap) -> Crash | None:
+    length = int.from_bytes(view[:_LENGTH_BYTES], "little")
+    try:
+        running, exception, *lines = orjson.loads(view[_LENGTH_BYTES : _LENGTH_BYTES + min(length, FILE_BYTES)])
+    except (orjson.JSONDecodeError, ValueError, TypeError):  # never written, or cut in the middle of it
+        return None
+    return Crash(tuple(map(str, lines)), str(exception)) if running else None

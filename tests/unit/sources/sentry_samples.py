@@ -159,12 +159,9 @@ COMMENT = {
 
 def webhook(
     value: Any, resource: str | None, defaults: SentryDefaults = STANDARD, context: Context = CONTEXT
-) -> dict[str, Any] | None:
-    """Decode a webhook and return the body of its event, None when it has none."""
-    events = decode_webhook(orjson.dumps(value), resource, context, defaults)
-    if not events:
-        return None
-    (event,) = events
+) -> dict[str, Any]:
+    """Decode a webhook and return the body of its one event."""
+    (event,) = decode_webhook(orjson.dumps(value), resource, context, defaults)
     assert orjson.loads(event.payload) == event.body
     return event.body
 

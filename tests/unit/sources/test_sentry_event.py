@@ -291,7 +291,13 @@ def test_odd_frames() -> None:
     """A path stands in for a missing file; what says nowhere is left out and counted; odd values are absent."""
     assert frames_of([{"abs_path": "/a", "filename": None}])["frames"] == [{"filename": "/a", "in_app": False}]
     assert frames_of([{"abs_path": "/a", "filename": "/a"}])["frames"] == [{"filename": "/a", "in_app": False}]
-    odd = [{"lineno": 3}, None, 5, {"function": {}, "filename": []}, {"function": "f", "lineno": -1, "colno": True}]
+    odd: list[Any] = [
+        {"lineno": 3},
+        None,
+        5,
+        {"function": {}, "filename": []},
+        {"function": "f", "lineno": -1, "colno": True},
+    ]
     assert frames_of(odd) == {"frames": [{"function": "f", "in_app": False}], "omitted": 4}
     assert frames_of([{}, None]) == {}
     strange = {"function": 5, "lineno": 1.5, "pre_context": [None, 5, "x"], "in_app": True, "context_line": ""}

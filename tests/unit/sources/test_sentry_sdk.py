@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import orjson
@@ -104,7 +105,7 @@ def test_an_event_needs_an_id() -> None:
     """An event without an id, or with one that is none, is refused."""
     for kind in ("event", "feedback"):
         without = envelope(item(kind, FEEDBACK | {"event_id": None}), event_id=None)
-        assert set(refused(lambda body=without: received(body), NotJsonError)) == {"/header/event_id"}
+        assert set(refused(partial(received, without), NotJsonError)) == {"/header/event_id"}
     bad = envelope(item("session", {}), item("event", {"event_id": "x"}), event_id=None)
     assert set(refused(lambda: received(bad), NotJsonError)) == {"/items/1/payload/event_id"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import orjson
@@ -34,7 +35,6 @@ from tests.unit.sources.sentry_samples import (
 def test_an_issue_alert() -> None:
     """The event of an issue alert: type, severity, link, project, environment and issue are those of the contract."""
     body = webhook(alert(), "event_alert")
-    assert body is not None
     data = body.pop("data")
     assert body == {
         "id": EVENT_ID,
@@ -87,8 +87,6 @@ def test_the_two_of_one_error_are_one_event() -> None:
         event = ERROR | {"event_id": event_id}
         first = webhook(hook("created", error=event), "error")
         second = webhook(hook("triggered", event=event, triggered_rule="r"), "event_alert")
-        assert first is not None
-        assert second is not None
         assert first["id"] == second["id"]
         assert first["type"] == second["type"] == "sentry.error"
     assert first["id"] != EVENT_ID
@@ -100,9 +98,6 @@ def test_an_event_without_an_id_is_told_by_its_bytes() -> None:
     one, same, other = (
         webhook(hook("triggered", event=event), None) for event in (without, without, without | {"x": 1})
     )
-    assert one is not None
-    assert same is not None
-    assert other is not None
     assert one["id"] == same["id"] != other["id"]
     assert len(one["id"]) == 32
 
@@ -125,7 +120,6 @@ def test_an_event_without_an_id_is_told_by_its_bytes() -> None:
 def test_levels_are_severities(level: Any, severity: str) -> None:
     """Each level has its severity; what is no level counts as an error."""
     body = webhook(alert(level=level, tags=[]), "event_alert")
-    assert body is not None
     assert body["severity"] == severity
 
 
@@ -133,18 +127,15 @@ def test_without_an_exception_it_is_a_message() -> None:
     """An event without exception is a `sentry.message` whose text is the message, else the title."""
     logged = {"formatted": "Order 17 failed", "message": "Order %s failed", "params": [17]}
     body = webhook(alert(exception=None, logentry=logged, title="Order 17 failed"), "event_alert")
-    assert body is not None
     assert (body["type"], body["message"]) == ("sentry.message", "Order 17 failed")
     assert body["data"]["logentry"] == logged
     bare = webhook(alert(exception={"values": []}, title="Something"), "event_alert")
-    assert bare is not None
     assert (bare["type"], bare["message"]) == ("sentry.message", "Something")
 
 
 def test_an_exception_without_a_value_is_told_by_its_title() -> None:
     """Where the raised exception says nothing, the title is the message."""
     body = webhook(alert(exception={"values": [{"type": "Oops"}]}, title="Oops: something"), "event_alert")
-    assert body is not None
     assert body["message"] == "Oops: something"
 
 
@@ -152,7 +143,6 @@ def test_the_raised_exception_counts() -> None:
     """Of a chain the last one is the raised one: its type and value are those of the event."""
     chain = [{"type": "KeyError", "value": "'sku'"}, {"type": "ValueError", "value": "no such thing", "module": "shop"}]
     body = webhook(alert(exception={"values": chain}), "event_alert")
-    assert body is not None
     assert body["message"] == "no such thing"
     assert body["data"]["exception"] == {
         "type": "ValueError",
@@ -178,7 +168,6 @@ def test_the_raised_exception_counts() -> None:
 def test_the_environment(changes: dict[str, Any], environment: str | None) -> None:
     """The environment is taken from the event or its tags, mended where it must be."""
     body = webhook(alert(**changes), "event_alert")
-    assert body is not None
     assert body.get("environment") == environment
 
 
@@ -190,24 +179,22 @@ def test_the_project() -> None:
         webhook(alert(url=None), "event_alert"),
         webhook(alert(url=None, project=None), "event_alert"),
     ]
-    assert [body.get("project") for body in bodies if body] == ["shop", "front-end", "1", None]
+    assert [body.get("project") for body in bodies] == ["shop", "front-end", "1", None]
 
 
 def test_links_are_links() -> None:
     """Only what a browser may follow becomes the link, and only where it is not too long."""
     for url in ("javascript:alert(1)", "", None, 5, "https://x/" + "a" * 2039):
         body = webhook(alert(web_url=url), "event_alert")
-        assert body is not None
         assert "url" not in body
     at_bound = "https://x/" + "a" * 2038
     body = webhook(alert(web_url=at_bound), "event_alert")
-    assert body is not None
     assert body["url"] == at_bound
 
 
 def test_times() -> None:
     """The time is the event's in any of its forms, else that of arrival."""
-    cases = [
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"timestamp": 1566248777.677}, "2019-08-19T21:06:17.677Z"),
         ({"timestamp": None}, "2019-08-19T21:06:17.677000Z"),
         ({"timestamp": "2019-08-19T21:06:17"}, "2019-08-19T21:06:17Z"),
@@ -216,7 +203,6 @@ def test_times() -> None:
     ]
     for changes, time in cases:
         body = webhook(alert(**changes), "event_alert")
-        assert body is not None
         assert body["time"] == time
 
 
@@ -250,7 +236,7 @@ def test_what_a_resource_is_about_is_required(resource: str, pointer: str) -> No
     """Every resource names what it lacks; only a body without `data` whose action is `test` asks for nothing."""
     assert set(refused(lambda: webhook({"action": "created"}, resource), IncompleteError)) == {pointer}
     assert set(refused(lambda: webhook({"action": "created", "data": {}}, resource), IncompleteError)) == {pointer}
-    assert webhook({"action": "test", "installation": {"uuid": "test"}}, resource) is None
+    assert decode_webhook(b'{"action":"test","installation":{"uuid":"test"}}', resource, CONTEXT) == []
 
 
 def test_an_incomplete_body_answers_400() -> None:
@@ -312,7 +298,7 @@ def test_other_resources_are_acknowledged(resource: str) -> None:
         "data": {"installation": {"status": "pending", "code": "x"}},
         "installation": INSTALLATION,
     }
-    assert webhook(body, resource) is None
+    assert decode_webhook(orjson.dumps(body), resource, CONTEXT) == []
 
 
 @pytest.mark.parametrize(
@@ -329,7 +315,6 @@ def test_other_resources_are_acknowledged(resource: str) -> None:
 def test_each_action_of_an_issue(action: str, kind: str) -> None:
     """Each action is a type; the older word for archived is the same one."""
     body = webhook(issue(action), "issue")
-    assert body is not None
     assert body["type"] == kind
 
 
@@ -386,19 +371,15 @@ def test_details_of_an_issue() -> None:
     assigned = webhook(
         hook("assigned", issue=ISSUE, assignee={"type": "user", "name": "Ann", "id": 7, "email": "x"}), "issue"
     )
-    assert assigned is not None
     assert assigned["data"]["assignee"] == {"type": "user", "id": "7", "name": "Ann"}
     resolved = webhook(
         hook("resolved", issue=ISSUE | {"statusDetails": {"inRelease": "1.2"}}, resolution_type="in_release"), "issue"
     )
-    assert resolved is not None
     assert resolved["data"]["resolution_type"] == "in_release"
     assert resolved["data"]["status_details"] == {"in_release": "1.2"}
     archived = webhook(issue("archived", statusDetails={"ignoreCount": 5, "ignoreUserCount": None, "x": 1}), "issue")
-    assert archived is not None
     assert archived["data"]["status_details"] == {"ignore_count": 5}
     bare = webhook(hook("resolved", issue={"id": 7}), "issue")
-    assert bare is not None
     assert bare["data"] == {"action": "resolved", "issue_id": "7", "level": "error", "actor": assigned["data"]["actor"]}
     assert bare["message"] == "issue 7"
 
@@ -406,12 +387,9 @@ def test_details_of_an_issue() -> None:
 def test_an_issue_again() -> None:
     """The same bytes are the same event; what becomes of the issue later is another, but it is created only once."""
     first, again, later = (webhook(issue("resolved", count=count), "issue") for count in ("3", "3", "4"))
-    assert first is not None
-    assert again is not None
-    assert later is not None
     assert first["id"] == again["id"] != later["id"]
     made = [webhook(issue("created", count=count), "issue") for count in ("3", "4")]
-    assert len({body["id"] for body in made if body}) == 1
+    assert len({body["id"] for body in made}) == 1
 
 
 @pytest.mark.parametrize(
@@ -426,7 +404,6 @@ def test_an_issue_again() -> None:
 def test_a_metric_alert(action: str, severity: str, time: str) -> None:
     """A metric alert is a type of its action, with the severity and the beginning of that."""
     body = webhook(metric_alert(action), "metric_alert")
-    assert body is not None
     assert body.pop("id").startswith(f"sentry.metric_alert.{action}:4:")
     assert body == {
         "type": f"sentry.metric_alert.{action}",
@@ -466,7 +443,6 @@ def test_a_metric_alert(action: str, severity: str, time: str) -> None:
 def test_the_end_of_a_metric_alert() -> None:
     """A resolved alert has the time of its end where Sentry says one."""
     body = webhook(metric_alert("resolved", date_closed="2020-09-13T13:00:00Z"), "metric_alert")
-    assert body is not None
     assert body["time"] == "2020-09-13T13:00:00Z"
 
 
@@ -474,7 +450,6 @@ def test_the_end_of_a_metric_alert() -> None:
 def test_a_comment(action: str) -> None:
     """A comment is a type of its action, about its issue."""
     body = webhook(hook(action, **COMMENT), "comment")
-    assert body is not None
     assert body.pop("id").startswith(f"sentry.comment.{action}:1234")
     assert body == {
         "type": f"sentry.comment.{action}",
@@ -513,7 +488,6 @@ LEGACY = {
 def test_the_legacy_plugin() -> None:
     """A flat body of the older plugin is an event as well, its parts gathered from in and beside the event."""
     body = webhook(LEGACY, None)
-    assert body is not None
     assert {
         name: body[name] for name in ("id", "type", "project", "environment", "severity", "key", "message", "url")
     } == {
@@ -536,10 +510,8 @@ def test_names_of_types_and_severities_are_settings() -> None:
     """An endpoint may give each type another name and each level another severity."""
     defaults = SentryDefaults(types={"sentry.error": "app:crashed"}, severities={"error": "warning"})
     body = webhook(alert(), "event_alert", defaults)
-    assert body is not None
     assert (body["type"], body["severity"]) == ("app:crashed", "warning")
     other = webhook(issue("created"), "issue", defaults)
-    assert other is not None
     assert (other["type"], other["severity"]) == ("sentry.issue.created", "critical")
 
 
@@ -558,15 +530,13 @@ def test_a_value_without_headers_is_told_by_its_members() -> None:
     assert event.body["data"]["sentry"]["resource"] == "error"
     assert decode_value(orjson.dumps(hook("created", installation={"uuid": "x"})), CONTEXT) == []
     assert [event.type for event in decode_value(orjson.dumps(LEGACY), CONTEXT)] == ["sentry.message"]
-    for value in ({}, {"data": {}}, {"data": 5}):
-        assert set(refused(lambda value=value: decode_value(orjson.dumps(value), CONTEXT))) == {"/data/event"}
+    for raw in (b"{}", b'{"data":{}}', b'{"data":5}'):
+        assert set(refused(partial(decode_value, raw, CONTEXT))) == {"/data/event"}
 
 
 def test_other_ids_are_other_events() -> None:
     """Two errors are never taken for one."""
     one, other = (webhook(alert(event_id=event_id), "event_alert") for event_id in (EVENT_ID, OTHER_ID))
-    assert one is not None
-    assert other is not None
     assert one["id"] != other["id"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 CONTENT_TYPE: Final = "application/problem+json"
+_INDEX: Final = re.compile(r"\[(\d+)\]", re.ASCII)
 STORE_RETRY_AFTER: Final = 5
 """What a caller is told to wait when the store cannot write, in seconds."""
 
@@ -84,14 +86,21 @@ def of_error(error: AlertdError) -> web.Response:
     """Turn one of our errors into its problem document."""
     errors: Sequence[Problem] = ()
     headers: dict[str, str] = {}
+    detail = str(error)
     if isinstance(error, DecodeError | ConflictError):
         errors = error.problems
     if isinstance(error, ConfigError):
-        errors = [Problem("", str(p)) for p in error.problems]
+        errors = [Problem(_pointer(each.path), str(each)) for each in error.problems]
+        detail = f"the configuration is refused and nothing was changed; problems: {len(errors)}, listed below errors"
     if isinstance(error, IntakeFullError | TooManyWrongTokensError):
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, StoreUnavailableError):
         headers["Retry-After"] = str(STORE_RETRY_AFTER)
     if isinstance(error, UnauthorizedError):
         headers["WWW-Authenticate"] = 'Bearer realm="alertd"'
-    return problem(status_of(error), str(error), errors, headers)
+    return problem(status_of(error), detail, errors, headers)
+
+
+def _pointer(path: str) -> str:
+    """Turn the path of a setting (`workspaces[0].channels[2].pattern`) into a JSON pointer into the configuration."""
+    return "/" + _INDEX.sub(r"/\1", path).replace(".", "/") if path and path[0] not in "([" else ""

@@ -66,10 +66,14 @@ async def test_a_store_that_recovered_is_ready() -> None:
 async def test_a_broken_reload_answers_every_problem() -> None:
     """A file that is refused is 422 with all its errors; a good one is 200."""
     async with running() as call:
-        problems = [ConfigProblem("a.yml", line, "x", "y", "z") for line in (1, 2)]
+        places = ("workspaces[0].channels[2].pattern", "(file)")
+        problems = [ConfigProblem("a.yml", line, path, "y", "z") for line, path in enumerate(places, 1)]
         call.bench.reload_error = ConfigError(problems)
         status, answer = await call("POST", "/-/reload")
         assert (status, [e["detail"] for e in answer["errors"]]) == (422, [str(p) for p in problems])
+        assert [e["pointer"] for e in answer["errors"]] == ["/workspaces/0/channels/2/pattern", ""]
+        assert "a.yml" not in answer["detail"]
+        assert "problems: 2" in answer["detail"]
         call.bench.reload_error = None
         assert (await call("POST", "/-/reload"))[0] == 200
         assert call.bench.reloads == 2

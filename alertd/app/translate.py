@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from alertd.errors import ConfigError, ConfigProblem
 from alertd.clock import rfc3339
+from alertd.errors import ConfigError, ConfigProblem
 from alertd.intake.kafka.options import KafkaOptions, Security, Topic
 from alertd.intake.rate import RateLimit
 from alertd.model import ids

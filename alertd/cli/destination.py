@@ -9,6 +9,13 @@ from alertd.cli.options import ConfigOption, JsonOption, TokenOption, UrlOption,
 app = typer.Typer(no_args_is_help=True, help="Work with destinations.")
 TEST_SECONDS = 330.0
 """How long a test may take: a destination's own time-out ends it before."""
+_WORDS = {
+    "retry_later": "not delivered, an alert would be tried again,",
+    "rejected": "refused, an alert would not be tried again,",
+    "gone": "gone, an alert would disable the destination,",
+    "ambiguous": "no answer, it may have arrived, an alert would be tried again,",
+}
+"""What each outcome but `delivered` means, in words."""
 _NEEDS = ("outcome", "status", "error", "duration_seconds")
 
 
@@ -40,6 +47,7 @@ def send_test(
         print_json(result)
     else:
         said = " ".join(str(result[part]) for part in ("status", "error") if result[part])
-        say(f"{name}: {result['outcome']} in {result['duration_seconds']:.3f} s {said}".rstrip())
+        outcome = _WORDS.get(result["outcome"], result["outcome"])
+        say(f"{name}: {outcome} in {result['duration_seconds']:.3f} s {said}".rstrip())
     if result["outcome"] != "delivered":
         raise typer.Exit(1)

@@ -3,6 +3,7 @@
 Lines are sent as soon as no more wait to be read, so that a live pipe is not held up, and full bodies when they do.
 """
 
+import http.client
 import os
 import re
 import select
@@ -12,7 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple
 
-from alertd.cli.client import Client, Refusal
+from alertd.cli.client import Client, NotAlertdError, Refusal
+from alertd.cli.options import note
 
 CHUNK_LINES = 1000
 CHUNK_BYTES = 512 * 1024
@@ -43,7 +45,8 @@ class Feed:
         """Send all lines. Raises Refusal that names the line, and what the client raises."""
         with progress(source) as advance:
             for chunk in chunks(source):
-                self._send(client, chunk)
+                with _told(chunk):
+                    self._send(client, chunk)
                 advance(sum(map(len, chunk.lines)), self.accepted + self.duplicates)
 
     def _send(self, client: Client, chunk: Chunk) -> None:
@@ -63,6 +66,16 @@ class Feed:
         self.lines += len(chunk.lines)
 
 
+@contextmanager
+def _told(chunk: Chunk) -> Iterator[None]:
+    """Say which lines were not answered for when the daemon does not answer at all."""
+    try:
+        yield
+    except (OSError, http.client.HTTPException, NotAlertdError):
+        note(f"{_where(chunk)} may not be stored, and what follows is not sent")
+        raise
+
+
 def named(refusal: Refusal, chunk: Chunk) -> Refusal:
     """Say the same of lines of the whole input; nothing of the chunk was stored."""
     places = []
@@ -74,10 +87,13 @@ def named(refusal: Refusal, chunk: Chunk) -> Refusal:
         rest = pointer[found.end() :]
         words = _LINE.sub("", detail)
         places.append((f"line {chunk.first + int(found[1])}", f"{rest}: {words}" if rest else words))
-    last = chunk.first + len(chunk.lines) - 1
-    where = f"line {chunk.first}" if last == chunk.first else f"lines {chunk.first} to {last}"
     title = re.sub(r": .*", "", str(refusal.args[0]), flags=re.DOTALL) if places else refusal.args[0]
-    return Refusal(refusal.status, f"{where}, and what follows, not sent: {title}", places)
+    return Refusal(refusal.status, f"{_where(chunk)}, and what follows, not sent: {title}", places)
+
+
+def _where(chunk: Chunk) -> str:
+    last = chunk.first + len(chunk.lines) - 1
+    return f"line {chunk.first}" if last == chunk.first else f"lines {chunk.first} to {last}"
 
 
 def chunks(source: BinaryIO) -> Iterator[Chunk]:

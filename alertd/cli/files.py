@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from alertd.cli.options import ConfigOption, JsonOption, fail, find_config, harmless, print_json, say
+from alertd.cli.options import ConfigOption, JsonOption, counted, fail, find_config, harmless, print_json, say
 
 
 def check(
@@ -40,7 +40,7 @@ def check(
     if json:
         print_json({"valid": True, "file": str(path) if path else None, **counts})
     else:
-        listed = ", ".join(f"{count} {name}" for name, count in counts.items())
+        listed = ", ".join(counted(count, name.removesuffix("s")) for name, count in counts.items())
         say(f"{path or 'no file, the defaults'}: valid ({listed})")
 
 
@@ -98,6 +98,13 @@ def migrate(json: JsonOption = False, config: ConfigOption = None) -> None:
         print_json({"store": str(database), "migrated": True})
     else:
         say(f"{database}: up to date")
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version and end, if that is wanted."""
+    if wanted:
+        version()
+        raise typer.Exit
 
 
 def version(json: JsonOption = False) -> None:

@@ -1,5 +1,7 @@
 """The command line, put together. Commands import what they need when they run, so that `--help` is quick."""
 
+from typing import Annotated
+
 import typer
 
 from alertd.cli import destination, files, run, send, tail, token, transfer
@@ -16,6 +18,18 @@ app = typer.Typer(
 
     Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 130 interrupted.""",
 )
+
+
+@app.callback()
+def program(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=files.print_version, is_eager=True, help="Print the version and end."),
+    ] = False,
+) -> None:
+    """Take what stands before the command."""
+
+
 app.command()(run.run)
 app.command()(files.check)
 app.command()(send.send)

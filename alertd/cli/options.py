@@ -5,7 +5,7 @@ Exit codes: 0 done, 1 refused or failed, 2 usage; 130, as shells have it, when C
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -44,6 +44,22 @@ TokenOption = Annotated[
 ]
 WorkspaceOption = Annotated[str, typer.Option("--workspace", "-w", metavar="NAME", help="Workspace to work in.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def one_of(*words: str) -> Callable[[str | None], str | None]:
+    """Make the check of an option that takes one of these words, and says so of another."""
+
+    def check(given: str | None) -> str | None:
+        if given is not None and given not in words:
+            raise typer.BadParameter(f"{given!r} is none of {', '.join(words)}")
+        return given
+
+    return check
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a number of things, `noun` being the word for one: `1 channel`, `2 channels`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def find_config(given: Path | None) -> Path | None:

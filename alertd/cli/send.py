@@ -1,13 +1,13 @@
 """`alertd send`: one event from the command line, or many as NDJSON from standard input."""
 
 import sys
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
-from alertd.cli.options import ConfigOption, JsonOption, TokenOption, UrlOption, print_json, say
+from alertd.cli.options import ConfigOption, JsonOption, TokenOption, UrlOption, one_of, print_json, say
 
-Severity = Literal["debug", "info", "warning", "error", "critical", "fatal"]
+SEVERITIES = ("debug", "info", "warning", "error", "critical", "fatal")
 
 
 def send(
@@ -17,8 +17,15 @@ def send(
     ] = None,
     data: Annotated[str | None, typer.Option("--data", "-d", metavar="JSON", help="A JSON object.")] = None,
     severity: Annotated[
-        Severity | None,
-        typer.Option("--severity", "-s", metavar="WORD", help="debug, info, warning, error or critical (or fatal)."),
+        str | None,
+        typer.Option(
+            "--severity",
+            "-s",
+            metavar="WORD",
+            callback=one_of(*SEVERITIES),
+            autocompletion=lambda: list(SEVERITIES),
+            help="debug, info, warning, error or critical (or fatal).",
+        ),
     ] = None,
     message: Annotated[
         str | None, typer.Option("--message", "-m", metavar="TEXT", help="What happened, for people.")

@@ -49,11 +49,12 @@ def _show(kind: str, item: Any, *, as_json: bool, place: str) -> None:
 
 
 def line_of(kind: str, item: dict[str, Any]) -> str:
-    """Write one live entry as a line."""
+    """Write one live entry as a line, its time first."""
+    at = f"{item['at']}  " if item.get("at") else ""
     if kind == "verdict":
-        return f"verdict   {item['type']}  {item['subscription']}: {item['verdict']}  ({item['event_id']})"
+        return f"{at}verdict   {item['type']}  {item['subscription']}: {item['verdict']}  ({item['event_id']})"
     if kind == "delivery":
-        shown = [f"delivery  {item.get('type')}  {item.get('destination')}: {item.get('outcome')}"]
+        shown = [f"{at}delivery  {item.get('type')}  {item.get('destination')}: {item.get('outcome')}"]
         shown += [str(item[name]) for name in ("status", "detail") if item.get(name)]
         if item.get("state") in ("dead", "cancelled"):
             shown.append(f"{item['state']}, not tried again")

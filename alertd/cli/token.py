@@ -1,6 +1,6 @@
 """`alertd token`: make, list and revoke tokens of the API."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -10,23 +10,26 @@ from alertd.cli.options import (
     TokenOption,
     UrlOption,
     WorkspaceOption,
+    one_of,
     print_json,
     print_table,
     say,
 )
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke tokens of the API.")
-Role = Literal["intake", "viewer", "operator", "admin"]
+ROLES = ("intake", "viewer", "operator", "admin")
 
 
 @app.command("create")
 def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="1 to 64 lower-case letters, digits, - and _.")],
     role: Annotated[
-        Role,
+        str,
         typer.Option(
             "--role",
             metavar="ROLE",
+            callback=one_of(*ROLES),
+            autocompletion=lambda: list(ROLES),
             help="What it may do: intake (only send events), viewer (read), operator (also send, test, replay, cancel) or "
             "admin (everything in its workspace).",
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.metadata import version as version_of
 from typing import TYPE_CHECKING
 
 import pytest
@@ -48,6 +49,7 @@ def test_a_destination_test_ends_as_it_went(stage: Stage) -> None:
     stage.bench.doors["default", "hook"].outcome = Outcome(OutcomeKind.REJECTED, 404, "returned\x1b 404")
     failed = stage.typed("destination", "test", "hook")
     assert failed.exit_code == 1
+    assert failed.stdout.startswith("hook: refused, an alert would not be tried again, in ")
     assert failed.stdout.endswith("404 returned\N{REPLACEMENT CHARACTER} 404\n")
     assert json.loads(stage.typed("destination", "test", "hook", "--json").stdout)["outcome"] == "rejected"
     assert stage.typed("destination", "test", "a/../b").exit_code == 1
@@ -128,6 +130,8 @@ def test_check_names_everything_that_is_wrong(folder: Path) -> None:
     assert (shown["valid"], [p["line"] for p in shown["problems"]]) == (False, [1, 2])
     (folder / "good.yml").write_text("")
     assert typed("check", "good.yml").stdout.startswith("good.yml: valid (0 channels")
+    (folder / "one.yml").write_text("workspaces: [{name: w, destinations: [{name: d, type: console}]}]\n")
+    assert typed("check", "one.yml").stdout == "one.yml: valid (0 channels, 1 destination, 0 subscriptions)\n"
     assert json.loads(typed("check", "good.yml", "--json").stdout)["valid"] is True
     assert typed("check", "none.yml").exit_code == 1
     assert typed("check", str(folder)).exit_code == 1
@@ -149,6 +153,9 @@ def test_lines_of_tail_name_what_happened() -> None:
     """A verdict names type, subscription and event, a delivery its destination, outcome and reason."""
     verdict = {"type": "t", "subscription": "s", "verdict": "cooldown", "event_id": "e1"}
     assert line_of("verdict", verdict) == "verdict   t  s: cooldown  (e1)"
+    assert line_of("verdict", {**verdict, "at": "2026-05-07T00:00:00.000Z"}).startswith(
+        "2026-05-07T00:00:00.000Z  verd"
+    )
     delivery = {
         "type": "t",
         "destination": "d",
@@ -158,7 +165,25 @@ def test_lines_of_tail_name_what_happened() -> None:
         "delivery": "dlv_1",
     }
     assert line_of("delivery", delivery) == "delivery  t  d: rejected  404  x  (dlv_1)"
+    assert (
+        line_of("delivery", {**delivery, "at": "2026-05-07T00:00:00.000Z"})[:33] == "2026-05-07T00:00:00.000Z  deliver"
+    )
     assert line_of("dropped", {"entries": 5}) == "dropped  entries=5"
+
+
+@pytest.mark.parametrize("arguments", [["token", "create", "x", "--role", "boss"], ["send", "t", "--severity", "boss"]])
+def test_a_word_that_is_none_of_those_is_usage(arguments: list[str]) -> None:
+    """The words that there are stand in the sentence, and nothing of the library that reads them."""
+    result = typed(*arguments, "--url", "http://127.0.0.1:1", ALERTD_TOKEN="x")  # noqa: S106 - no secret
+    assert result.exit_code == 2
+    assert "'boss' is none of " in result.stderr
+    assert "Value error" not in result.stderr
+
+
+def test_the_version_is_an_option_too() -> None:
+    """`--version` says what `version` says."""
+    for asked in (typed("--version"), typed("version")):
+        assert (asked.exit_code, asked.stdout) == (0, f"{version_of('alertd')}\n")
 
 
 def test_usage_is_2_and_help_is_0() -> None:

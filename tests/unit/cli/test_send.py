@@ -182,6 +182,15 @@ def test_a_retry_after_may_be_a_date() -> None:
     assert client.seconds_of("Wed, 21 Oct 2065 07:28:00 GMT") > 1e9
 
 
+def test_lines_that_nobody_answered_for_are_named() -> None:
+    """When the daemon cannot be reached the input is not lost track of."""
+    lines = ndjson({"type": "a"}, {"type": "b"})
+    result = typed("send", "--url", "http://127.0.0.1:1", stdin=lines, ALERTD_TOKEN="x")  # noqa: S106 - no secret
+    assert result.exit_code == 1
+    assert "lines 1 to 2 may not be stored, and what follows is not sent" in result.stderr
+    assert "cannot reach http://127.0.0.1:1" in result.stderr
+
+
 def test_chunks_hold_every_line_with_its_number(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """However the input is cut, no byte is lost and the numbers add up."""
     monkeypatch.setattr(feed, "CHUNK_LINES", 3)

@@ -16,7 +16,7 @@ HOURS: Final = 24
 UNKNOWN: Final = -1.0
 """In a slot: nothing learnt yet."""
 
-_LAYOUT: Final = struct.Struct("<d13fB")
+_LAYOUT: Final = struct.Struct("<15dqB")
 _SPIKING: Final = 1
 _HOUR_SPIKED: Final = 2
 
@@ -91,7 +91,7 @@ def make_rates() -> array[float]:
 
 
 def encode_traffic(traffic: Traffic) -> bytes:
-    """Write it in its stored form: 61 bytes, and 192 more once an hour has been seen."""
+    """Write it in its stored form: 129 bytes, and 192 more once an hour has been seen."""
     head = _LAYOUT.pack(
         traffic.at,
         traffic.evidence,
@@ -107,17 +107,19 @@ def encode_traffic(traffic: Traffic) -> bytes:
         traffic.spike_span,
         traffic.hour_count,
         traffic.hour_span,
+        traffic.cap,
+        traffic.slot,
         traffic.spiking * _SPIKING | traffic.hour_spiked * _HOUR_SPIKED,
     )
     return head if traffic.rates is None else head + traffic.rates.tobytes()
 
 
 def decode_traffic(stored: bytes) -> Traffic:
-    """Read it back. The slot is not kept: after a restart a new one begins."""
-    numbers = _LAYOUT.unpack_from(stored)
-    traffic = Traffic(*numbers[:-1])
-    traffic.spiking = bool(numbers[-1] & _SPIKING)
-    traffic.hour_spiked = bool(numbers[-1] & _HOUR_SPIKED)
+    """Read it back."""
+    *numbers, cap, slot, flags = _LAYOUT.unpack_from(stored)
+    traffic = Traffic(*numbers)
+    traffic.cap, traffic.slot = cap, slot
+    traffic.spiking, traffic.hour_spiked = bool(flags & _SPIKING), bool(flags & _HOUR_SPIKED)
     if len(stored) > _LAYOUT.size:
         traffic.rates = array("f", stored[_LAYOUT.size :])
     return traffic

@@ -121,6 +121,21 @@ def settle(traffic: Traffic, at_ms: int) -> Signal:
     return _pass(traffic, at, span) if span > 0.0 else _NONE
 
 
+def join(traffic: Traffic, other: Traffic) -> None:
+    """Expect from now on what two issues together have, for they are one; changes `traffic`, which keeps its spike."""
+    if other.base_span and traffic.base_span:
+        traffic.base_count += other.base_count / other.base_span * traffic.base_span
+    elif other.base_span:
+        traffic.base_count, traffic.base_span = other.base_count, other.base_span
+    traffic.at = max(traffic.at, other.at)
+    if other.rates is not None:
+        rates = traffic.rates = make_rates() if traffic.rates is None else traffic.rates
+        for slot, rate in enumerate(other.rates[:HOURS]):
+            if rate != UNKNOWN:
+                rates[slot] = rate + max(rates[slot], 0.0)
+    _expect(traffic)
+
+
 def _pass(traffic: Traffic, at: float, span: float) -> Signal:
     """Let time pass."""
     traffic.at = at

@@ -1,0 +1,115 @@
+"""Merging issues that are one problem, and splitting what was merged. Neither alerts anybody.
+
+A merged issue keeps what each grouping key brought, so that it can be taken apart again. Estimates (users) survive both;
+what cannot be told apart any more (environments, releases, the traffic before) stays with the issue that was split.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from alertd.engine.issues.distinct import union
+from alertd.engine.issues.spike import join
+from alertd.errors import ConflictError
+from alertd.model.issue import ENVIRONMENTS_MAX, KEYS_MAX, RELEASES_MAX, Change, Issue, Share, State, Transition
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from alertd.model.ledger import Ledger
+
+
+def merge(into: Issue, others: Sequence[Issue], now_ms: int, by: str) -> tuple[Issue, Transition]:
+    """Merge issues into one, which keeps its name, state and assignee; the others are no more.
+
+    Raises ConflictError for issues of different projects, for an issue and itself, and beyond `KEYS_MAX` keys.
+    """
+    home = (into.workspace_id, into.project)
+    if any((other.workspace_id, other.project) != home for other in others):
+        raise ConflictError("only issues of one project can be merged")
+    if not others or len({into.id, *(other.id for other in others)}) <= len(others):
+        raise ConflictError("merging takes at least two different issues")
+    found = into.copy()
+    found.shares = {key: share for issue in (into, *others) for key, share in shares_of(issue).items()}
+    if len(found.shares) > KEYS_MAX:
+        raise ConflictError(f"at most {KEYS_MAX} issues can be merged into one")
+    for other in others:
+        _take_over(found, other)
+    _sum_up(found)
+    names = ", ".join(other.short_id for other in others)
+    return found, Transition(into.id, Change.MERGED, into.state, into.state, now_ms, f"merged with {names}", by)
+
+
+def shares_of(issue: Issue) -> dict[str, Share]:
+    """What each grouping key brought to an issue."""
+    if issue.shares is not None:
+        return issue.shares
+    return {issue.key: Share(issue.count, issue.first_seen_ms, issue.last_seen_ms, issue.users, issue.title)}
+
+
+def split(
+    issue: Issue, keys: Collection[str], ledger: Ledger, issue_id: int, now_ms: int, by: str
+) -> tuple[Issue, Issue, Transition]:
+    """Split grouping keys off into an issue of their own: returns what remains, and the new one, which is ongoing.
+
+    Takes a number from the ledger. Raises ConflictError for keys that are not the issue's, and for all of them.
+    """
+    shares = shares_of(issue)
+    taken = {key: share for key, share in shares.items() if key in keys}
+    if len(taken) != len(set(keys)) or not taken:
+        raise ConflictError("only grouping keys of the issue itself can be split off")
+    if len(taken) == len(shares):
+        raise ConflictError("at least one grouping key must remain")
+    remaining = issue.copy()
+    remaining.shares = {key: share for key, share in shares.items() if key not in taken}
+    if remaining.key in taken:
+        remaining.key = next(iter(remaining.shares))
+    _sum_up(remaining)
+    made = _split_off(issue, taken, ledger.take_number(), issue_id, now_ms)
+    why = f"split: {made.short_id} was taken from it"
+    return remaining, made, Transition(issue.id, Change.SPLIT, issue.state, issue.state, now_ms, why, by)
+
+
+def _split_off(issue: Issue, taken: dict[str, Share], number: int, issue_id: int, now_ms: int) -> Issue:
+    made = issue.copy()
+    made.id, made.number, made.key = issue_id, number, next(iter(taken))
+    made.shares = taken
+    made.title = max(taken.values(), key=lambda share: share.last_seen_ms).title
+    made.state, made.since_ms = State.ONGOING, now_ms
+    made.resolution = made.mute = made.traffic = made.incident_id = None
+    made.assignee, made.regressions, made.last_event_id = "", 0, ""
+    _sum_up(made)
+    return made
+
+
+def _take_over(found: Issue, other: Issue) -> None:
+    if other.last_seen_ms > found.last_seen_ms:
+        found.title, found.culprit, found.level = other.title, other.culprit, other.level
+        found.last_seen_ms, found.last_event_id = other.last_seen_ms, other.last_event_id
+        found.last_release = other.last_release
+    if other.first_seen_ms < found.first_seen_ms:
+        found.first_seen_ms, found.first_release = other.first_seen_ms, other.first_release
+    found.environments = _both(found.environments, other.environments, ENVIRONMENTS_MAX)
+    found.releases = _both(found.releases, other.releases, RELEASES_MAX)
+    found.regressions += other.regressions
+    found.incident_id = found.incident_id or other.incident_id
+    if found.traffic is not None and other.traffic is not None:
+        join(found.traffic, other.traffic)
+    elif other.traffic is not None:
+        found.traffic = other.traffic.copy()
+
+
+def _both(one: Iterable[str], other: Iterable[str], most: int) -> tuple[str, ...]:
+    return tuple(sorted({*one, *other})[:most])
+
+
+def _sum_up(issue: Issue) -> None:
+    """Make the sums those of the shares; a single share needs none of its own."""
+    shares = issue.shares or {}
+    issue.count = sum(share.events for share in shares.values())
+    issue.first_seen_ms = min(share.first_seen_ms for share in shares.values())
+    issue.last_seen_ms = max(share.last_seen_ms for share in shares.values())
+    issue.users = reduce(union, (share.users for share in shares.values()))
+    if len(shares) == 1:
+        issue.shares = None

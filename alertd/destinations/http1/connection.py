@@ -11,7 +11,7 @@ import asyncio
 import re
 import socket
 from math import inf
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpResponseParser
 from typing_extensions import override
@@ -23,6 +23,8 @@ from alertd.destinations.http_bounds import HEADERS_MAX, KEEPALIVE_SECONDS, LINE
 from alertd.model.delivery import ANSWER_MAX
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from alertd.destinations.http1.patrol import Patrol
     from alertd.destinations.http1.pool import Pool
 
@@ -74,20 +76,22 @@ class Connection(asyncio.Protocol):
         "_spoilt",
         "_status",
         "_stuck",
-        "_tls",
         "_transport",
         "_waiter",
+        "_write",
         "expires",
     )
 
+    talks_first: ClassVar[bool] = False
+    """Whether the server may send something before it is asked."""
     _transport: asyncio.Transport
+    _write: Callable[[bytes], None]
     _fields: list[tuple[bytes, bytes]]
 
-    def __init__(self, pool: Pool, patrol: Patrol, sock: socket.socket, *, tls: bool) -> None:
+    def __init__(self, pool: Pool, patrol: Patrol, sock: socket.socket) -> None:
         self._pool = pool
         self._patrol = patrol
         self._socket = sock
-        self._tls = tls
         self._parser: HttpResponseParser | None = HttpResponseParser(self)
         self._waiter: asyncio.Future[HttpAnswer] | None = None
         self._alive = True
@@ -103,6 +107,9 @@ class Connection(asyncio.Protocol):
 
     # ------------------------------------------------------------------ what the sender asks of it
 
+    async def ready(self) -> None:
+        """Wait until a request can be sent."""
+
     def begin(self, data: bytes, expires: float, seconds: float, *, bodiless: bool) -> asyncio.Future[HttpAnswer]:
         """Send a request; the future gives the answer or a SendError. `expires` is `seconds` after the send began."""
         self._forget()
@@ -111,8 +118,8 @@ class Connection(asyncio.Protocol):
         self.expires = expires
         self._patrol.expect(expires)
         self._waiter = waiter = asyncio.get_running_loop().create_future()
-        if self._alive and (self._answered or self._tls or self._silent()):
-            self._transport.write(data)
+        if self._alive and (self._answered or self.talks_first or self._silent()):
+            self._write(data)
         else:  # closed, or talking, before anything was asked
             self._settle(UnansweredError(NO_ANSWER))
             self._close()
@@ -151,7 +158,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; `pause_writing` is to be heard as long as one byte of a request is not handed over."""
         self._transport = transport  # type: ignore[assignment]
-        self._transport.set_write_buffer_limits(high=1 if self._tls else 0, low=0)
+        self._transport.set_write_buffer_limits(high=0)
+        self._write = self._transport.write
         self._patrol.add(self)
 
     @override
@@ -193,6 +201,7 @@ class Connection(asyncio.Protocol):
         self._lost(exc)
         self._alive = False
         self._parser = None
+        self._write = _drop
         self._patrol.discard(self)
 
     # ------------------------------------------------------------------ what the parser finds
@@ -321,3 +330,7 @@ class Connection(asyncio.Protocol):
     def _close(self) -> None:
         self._alive = False
         self._transport.abort()
+
+
+def _drop(data: bytes) -> None:
+    """Write nothing: the connection is gone."""

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Final
 from aiohappyeyeballs import start_connection
 
 from alertd.destinations.faults import EgressRefusedError, refused, unconnected, unresolved
+from alertd.destinations.http1.connection import Connection
+from alertd.destinations.http1.tls import TlsConnection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from yarl import URL
 
     from alertd.destinations.guard import EgressPolicy
-    from alertd.destinations.http1.connection import Connection
+    from alertd.destinations.http1.patrol import Patrol
+    from alertd.destinations.http1.pool import Pool
     from alertd.destinations.resolver import Resolver
 
     Info = tuple[int, int, int, str, tuple[str, int]]
@@ -50,12 +51,12 @@ class Dialer:
         self._resolver = resolver
         self._ssl_context = ssl_context
 
-    async def dial(self, origin: Origin, make: Callable[[socket.socket], Connection]) -> Connection:
-        """Return an open connection. Raises SendError: nothing was sent."""
+    async def dial(self, origin: Origin, pool: Pool, patrol: Patrol) -> Connection:
+        """Return an open connection that will rest in a pool. Raises SendError: nothing was sent."""
         try:
             infos = await self._infos(origin)
             sock = await start_connection(infos, happy_eyeballs_delay=NEXT_ADDRESS_SECONDS)
-            return await self._shake_hands(origin, sock, make(sock))
+            return await self._open(origin, sock, pool, patrol)
         except EgressRefusedError as error:
             raise refused(error) from error
         except (OSError, RuntimeError) as error:  # uvloop raises RuntimeError, too
@@ -75,15 +76,24 @@ class Dialer:
             raise unresolved(origin.host, error) from error
         return [_info(address, origin.port) for address in addresses]
 
-    async def _shake_hands(self, origin: Origin, sock: socket.socket, connection: Connection) -> Connection:
-        loop = asyncio.get_running_loop()
-        context, name = (self._context(), origin.host.rstrip(".")) if origin.tls else (None, None)
+    async def _open(self, origin: Origin, sock: socket.socket, pool: Pool, patrol: Patrol) -> Connection:
         try:
-            await loop.create_connection(lambda: connection, sock=sock, ssl=context, server_hostname=name)
+            connection = self._make(origin, sock, pool, patrol)
+            await asyncio.get_running_loop().create_connection(lambda: connection, sock=sock)
         except BaseException:
             sock.close()  # nobody else does when the loop had not taken it yet
             raise
+        try:
+            await connection.ready()
+        except BaseException:
+            connection.end("")
+            raise
         return connection
+
+    def _make(self, origin: Origin, sock: socket.socket, pool: Pool, patrol: Patrol) -> Connection:
+        if not origin.tls:
+            return Connection(pool, patrol, sock)
+        return TlsConnection(pool, patrol, sock, context=self._context(), host=origin.host.rstrip("."))
 
     def _context(self) -> ssl.SSLContext:
         if self._ssl_context is None:

@@ -19,13 +19,12 @@ id, by which the receiver can tell. A request that was not handed over in full f
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from alertd.destinations.base import SendError
 from alertd.destinations.faults import UNSENDABLE
 from alertd.destinations.guard import parse_url
-from alertd.destinations.http1.connection import Connection, UnansweredError
+from alertd.destinations.http1.connection import UnansweredError
 from alertd.destinations.http1.dialer import Dialer, Origin
 from alertd.destinations.http1.patrol import Patrol
 from alertd.destinations.http1.pool import Pool
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 
     from alertd.destinations.base import HttpAnswer, HttpRequest
     from alertd.destinations.guard import EgressPolicy
+    from alertd.destinations.http1.connection import Connection
     from alertd.destinations.resolver import Lookup
 
 IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
@@ -143,13 +143,12 @@ class FastSender:
         """Connect in time. Raises SendError: nothing was sent."""
         if self._closed:
             raise SendError(_CLOSED)
-        make = partial(Connection, place.pool, patrol, tls=place.origin.tls)
         limit = min(expires, patrol.now() + CONNECT_SECONDS)
         timeout = asyncio.timeout_at(limit)
         self._dialing.add(timeout)
         try:
             async with timeout:
-                return await self._dialer.dial(place.origin, make)
+                return await self._dialer.dial(place.origin, place.pool, patrol)
         except TimeoutError:
             if self._closed:
                 raise SendError(_CLOSED) from None

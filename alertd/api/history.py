@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from alertd.api.auth import caller, require
 from alertd.api.context import json
+from alertd.api.endings import why_ended
 from alertd.api.query import HISTORY, PAGE, Query, history_filter, write_cursor
 from alertd.api.views import (
     alert_view,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from alertd.api.context import Context
+    from alertd.model.destination import RetryOptions
 
 DELIVERIES_MAX = 1000
 """How many deliveries an event or an alert shows."""
@@ -135,7 +137,14 @@ class History:
     async def _view(self, row: dict[str, Any], *, attempts: bool = True) -> dict[str, Any]:
         made = await self._store.attempts(row["id"]) if attempts and row["attempts"] else []
         in_flight = self._context.dispatcher.in_flight(row["id"])
-        return delivery_view(row, self._context.names, in_flight=in_flight, attempts=made)
+        view = delivery_view(row, self._context.names, in_flight=in_flight, attempts=made)
+        return {**view, "reason": None if in_flight else why_ended(row, self._retry_of(row["destination_id"]))}
+
+    def _retry_of(self, destination_id: int) -> RetryOptions | None:
+        try:
+            return self._context.dispatcher.snapshot(destination_id).retry
+        except NotFoundError:  # it was removed
+            return None
 
     async def replay(self, request: web.Request) -> web.Response:
         """Send a final delivery again, as a new one that names its origin."""

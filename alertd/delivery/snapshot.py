@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from alertd.clock import Clock
     from alertd.delivery.breaker import BreakerState
     from alertd.delivery.lane import Lane
+    from alertd.model.destination import RetryOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class LaneSnapshot:
 
     Shapes: `depth` of `capacity` deliveries are in memory, `in_flight` are the ids of those being attempted; `*_ms` are
     milliseconds since 1970 or None; `last_error` is the detail of the last failed attempt since the start, or empty;
-    `deaths` counts deliveries that died since the start.
+    `retry` is how often and how long it tries; `deaths` counts deliveries that died since the start.
     """
 
     state: Literal["enabled", "disabled"]
@@ -33,6 +34,7 @@ class LaneSnapshot:
     last_success_at_ms: int | None
     last_failure_at_ms: int | None
     last_error: str
+    retry: RetryOptions
     deaths: int = 0
 
 
@@ -56,5 +58,6 @@ def snapshot_of(lane: Lane, flying: Mapping[int, int], clock: Clock) -> LaneSnap
         last_success_at_ms=lane.last_success_ms,
         last_failure_at_ms=lane.last_failure_ms,
         last_error=lane.last_error,
+        retry=lane.spec.options.retry,
         deaths=lane.meters.deaths,
     )

@@ -1,4 +1,4 @@
-"""Housekeeping: old history goes in small slices, expired cooldowns are forgotten, the outbox is counted."""
+"""Housekeeping: old history goes in small slices, engine state that is over is forgotten, the outbox is counted."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from alertd.errors import StoreError
 from alertd.runtime import wait_event
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from alertd.clock import Clock
-    from alertd.engine.plan import CooldownKey
     from alertd.metrics import Metrics
     from alertd.model.delivery import DeliveryState
 
@@ -26,8 +25,6 @@ SLICE_EVENTS: Final = 500
 """How many events one slice deletes."""
 SLICE_PAUSE_SECONDS: Final = 0.01
 """The pause between two slices, so that deliveries never wait for retention."""
-FORGET_AT_ONCE: Final = 10_000
-"""How many expired cooldowns are forgotten before others get a turn."""
 _DAY_MS: Final = 86_400_000
 _log = structlog.get_logger("alertd.housekeeping")
 
@@ -38,8 +35,18 @@ class HousekeepingStore(Protocol):
     async def retain(self, before_ms: int, limit: int) -> int:
         """Delete up to `limit` old events; return how many went."""
 
+    async def forget(self, now_ms: int) -> int:
+        """Delete engine state that is over; return how much went."""
+
     async def outbox_counts(self) -> Mapping[tuple[int, DeliveryState], int]:
         """Count what waits."""
+
+
+class Forgetful(Protocol):
+    """What remembers things that end."""
+
+    def forget(self, now_ms: int) -> Iterator[int]:
+        """Forget what is over, a slice with each step, which gives how many went with it."""
 
 
 class Housekeeping:
@@ -52,7 +59,7 @@ class Housekeeping:
         store: HousekeepingStore,
         clock: Clock,
         metrics: Metrics,
-        cooldowns: MutableMapping[CooldownKey, int],
+        memory: Forgetful,
         place: Callable[[int], tuple[str, str] | None],
         retention_days: float | None,
         chores: Sequence[Callable[[], Awaitable[None]]] = (),
@@ -60,7 +67,7 @@ class Housekeeping:
         self._store = store
         self._clock = clock
         self._metrics = metrics
-        self._cooldowns = cooldowns
+        self._memory = memory
         self._place = place
         self.retention_days = retention_days
         self._chores = chores
@@ -104,15 +111,13 @@ class Housekeeping:
         return total
 
     async def forget(self) -> int:
-        """Forget the cooldowns that rest no more; return how many."""
-        now_ms = self._clock.now_ms()
-        over = [key for key, until in self._cooldowns.items() if until <= now_ms]
-        for position, key in enumerate(over):
-            if self._cooldowns.get(key, now_ms + 1) <= now_ms:
-                del self._cooldowns[key]
-            if position % FORGET_AT_ONCE == FORGET_AT_ONCE - 1:
-                await asyncio.sleep(0)
-        return len(over)
+        """Forget what is over of the engine's memory, and of the store's; return how much of the former."""
+        now_ms, gone = self._clock.now_ms(), 0
+        for went in self._memory.forget(now_ms):
+            gone += went
+            await asyncio.sleep(0)
+        await self._store.forget(now_ms)
+        return gone
 
     async def _count(self) -> None:
         counts = await self._store.outbox_counts()

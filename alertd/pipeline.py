@@ -8,31 +8,34 @@ once (503) and those of Kafka are kept and tried again, so that their order and 
 from __future__ import annotations
 
 import asyncio
-from collections import ChainMap, Counter, deque
+from collections import Counter, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
+from alertd.engine.chain import follow
+from alertd.engine.memory import EngineMemory, Overlay
 from alertd.engine.router import EngineState, plan
+from alertd.engine.state import Changes
 from alertd.errors import DuplicateEventsError, IntakeFullError, StoreUnavailableError
 from alertd.model.event import with_id
 from alertd.model.ids import made_event_id
+from alertd.model.verdict import VerdictCode
 from alertd.submission import Accepted, BatchUnderWay, Submission
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from prometheus_client import Counter as Counted
 
     from alertd.clock import Clock
-    from alertd.engine.plan import CooldownKey, Plan
+    from alertd.engine.plan import Made, Plan
     from alertd.engine.ruleset import Ruleset
     from alertd.metrics import Metrics
     from alertd.model.delivery import Delivery
     from alertd.model.event import Event
     from alertd.model.ids import IdSource
-    from alertd.model.verdict import VerdictCode
     from alertd.store.base import Partition, PipelineStore
 
 _log = structlog.get_logger("alertd.pipeline")
@@ -43,6 +46,10 @@ GATHER_TURNS: Final = 3
 """How many turns of the event loop a batch waits, so that requests that have already arrived are in it."""
 STORE_RETRY_SECONDS: Final = (0.1, 0.2, 0.5, 1.0)
 """Pauses before Kafka's submissions are tried again while the store cannot write; the last one repeats."""
+SETTLE_SECONDS: Final = 5.0
+"""How long after a start nothing is moved by time alone, so that values which came meanwhile are looked at first."""
+ALARM_SECONDS: Final = 1.0
+"""How long the clock is not looked at while something is due later, so that a step of it is noticed."""
 
 
 class PlannedHook(Protocol):
@@ -97,8 +104,13 @@ class Pipeline:
         self._stopping = False
         self._failures = 0
         self._verdict_children: dict[tuple[int, int], Counted] = {}
-        self.cooldowns: dict[CooldownKey, int] = {}
-        self.disabled: frozenset[int] = frozenset()
+        self._due_from = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
+        self._closed: Mapping[int, VerdictCode] = {}
+        self._disabled: frozenset[int] = frozenset()
+        self._unconfigured: frozenset[int] = frozenset()
+        self.memory = EngineMemory()
+        self.memory.use(ruleset)
         self.positions: dict[Partition, int] = {}
         metrics.intake_capacity.set(self._bounds.max_events)
 
@@ -109,13 +121,47 @@ class Pipeline:
         """The ruleset that decides now."""
         return self._ruleset
 
+    async def load(self) -> None:
+        """Take up where the store left off. What time alone moves waits for a moment: what came meanwhile goes first."""
+        self.positions.update(await self._store.positions())
+        now_ms, series = self._clock.now_ms(), await self._store.series()
+        self.memory.load(await self._store.cooldowns(now_ms), await self._store.counts(now_ms), series, now_ms)
+        if series:
+            self._due_from = self._clock.monotonic() + SETTLE_SECONDS
+
     def state(self) -> EngineState:
         """What deciding depends on now, for explaining."""
-        return EngineState(self.cooldowns, self.disabled)
+        return self.memory.state(Overlay(), self._closed)
+
+    @property
+    def disabled(self) -> frozenset[int]:
+        """Destinations that are switched off."""
+        return self._disabled
+
+    @disabled.setter
+    def disabled(self, numbers: frozenset[int]) -> None:
+        self._disabled = numbers
+        self._close()
+
+    @property
+    def unconfigured(self) -> frozenset[int]:
+        """Destinations that lack what they need to send at all, such as a mail server."""
+        return self._unconfigured
+
+    @unconfigured.setter
+    def unconfigured(self, numbers: frozenset[int]) -> None:
+        self._unconfigured = numbers
+        self._close()
+
+    def _close(self) -> None:
+        lacking = dict.fromkeys(self._unconfigured, VerdictCode.NOT_CONFIGURED)
+        self._closed = lacking | dict.fromkeys(self._disabled, VerdictCode.DESTINATION_DISABLED)
 
     async def swap(self, ruleset: Ruleset) -> None:
         """Decide with another ruleset from the next batch on; return when no batch of the old one is under way."""
         self._ruleset = ruleset
+        self.memory.use(ruleset)
+        self._wake.set()
         self._metrics.ruleset_channels.set(ruleset.channel_count)
         await self._idle.wait()
 
@@ -184,15 +230,16 @@ class Pipeline:
     async def run(self) -> None:
         """Commit batch after batch."""
         while True:
-            while not self._queue:
+            while not self._queue and not self._is_due():
                 if self._stopping:
                     return
                 self._wake.clear()
+                self._set_alarm()
                 await self._wake.wait()
             await self._gather()
-            if not self._queue:
+            if not self._queue and not self._is_due():
                 continue  # revoked meanwhile
-            self._under_way = self._take()
+            self._under_way = self._take() if self._queue else []
             self._idle.clear()
             try:
                 await self._process(self._under_way)
@@ -205,6 +252,24 @@ class Pipeline:
             self._metrics.intake_queued.set(self._queued_events)
             if self._failures:
                 await self._pause()
+
+    def _is_due(self) -> bool:
+        """Whether time alone moves something now."""
+        at = self.memory.next_due_ms()
+        if at is None or self._stopping or at > self._clock.now_ms():
+            return False
+        return self._clock.monotonic() >= self._due_from
+
+    def _set_alarm(self) -> None:
+        """Wake up when time will move something, or to look at the clock again."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        at = self.memory.next_due_ms()
+        if at is not None:
+            wait = max((at - self._clock.now_ms()) / 1000, self._due_from - self._clock.monotonic())
+            seconds = min(ALARM_SECONDS, max(0.001, wait))
+            self._alarm = asyncio.get_running_loop().call_later(seconds, self._wake.set)
 
     async def _gather(self) -> None:
         """Let what has already arrived join the batch: a few turns of the event loop, no timer."""
@@ -259,8 +324,18 @@ class Pipeline:
     def _plan(self, work: BatchUnderWay) -> None:
         now_ms = self._clock.now_ms()
         work.begin(self._ruleset.revision)
-        state = EngineState(ChainMap(work.batch.cooldowns, self.cooldowns), self.disabled)
-        ruleset, ids, plans = self._ruleset, self._ids, work.batch.plans
+        batch = work.batch
+        overlay = Overlay(batch.cooldowns, Changes(batch.counts, batch.series))
+        state = self.memory.state(overlay, self._closed)
+        ruleset, ids, plans = self._ruleset, self._ids, batch.plans
+
+        def make(makes: Iterable[Made]) -> None:
+            made = follow(ruleset, state, overlay, makes, ids, now_ms, work.seen)
+            work.made += len(made)
+            plans.extend(made)
+
+        if self._is_due():
+            make(self.memory.due(now_ms, overlay))
         for event in work.fresh():
             number = ids.take(1, now_ms)
             if not event.id or event.made:
@@ -268,8 +343,10 @@ class Pipeline:
             decided = plan(ruleset, state, event, number, now_ms)
             ids.extend(len(decided.deliveries))
             plans.append(decided)
-            if decided.cooldowns:
-                work.batch.cooldowns.update(decided.cooldowns)
+            if decided.cooldowns or decided.changes is not None:
+                overlay.take(decided)
+            if decided.makes:
+                make(decided.makes)
 
     def _failed(self, submissions: list[Submission], error: StoreUnavailableError) -> None:
         self._failures += 1
@@ -288,7 +365,7 @@ class Pipeline:
             _log.info("commit.recovered", failures=self._failures)
             self._failures = 0
         batch = work.batch
-        self.cooldowns.update(batch.cooldowns)
+        self.memory.absorb(batch.cooldowns, Changes(batch.counts, batch.series))
         self.positions.update(batch.positions)
         deliveries = [delivery for decided in batch.plans for delivery in decided.deliveries]
         if deliveries:

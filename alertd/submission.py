@@ -42,12 +42,18 @@ class Submission:
 
 
 class BatchUnderWay:
-    """One batch under way: its submissions, what of them is new, and the commit that is being made of it."""
+    """One batch under way: its submissions, what of them is new, and the commit that is being made of it.
+
+    Shapes: `seen` are (workspace, id) of the events that are stored already or in this batch; `made` counts the events
+    that alertd has made itself.
+    """
 
     def __init__(self, submissions: list[Submission], positions: Mapping[Partition, int]) -> None:
         self.submissions = submissions
         self.known: dict[tuple[str, str], int] = {}
         self.batch = Batch()
+        self.seen: set[tuple[str, str]] = set()
+        self.made = 0
         self._positions = positions
         self._starts: list[int] = []
         self._repeated: set[int] = set()
@@ -55,6 +61,8 @@ class BatchUnderWay:
     def begin(self, revision: int) -> None:
         """Start the commit anew: positions and rejected records, no plans yet."""
         self.batch = Batch(revision)
+        self.seen = set(self.known)
+        self.made = 0
         self._repeated.clear()
         self._starts = [self._start(submission) for submission in self.submissions]
 
@@ -71,11 +79,11 @@ class BatchUnderWay:
 
     def fresh(self) -> Iterator[Event]:
         """Every event that is neither stored already nor earlier in this batch."""
-        seen: set[tuple[str, str]] = set()
+        seen = self.seen
         for event in self._unread():
             if event.id and not event.made:
                 name = (event.workspace, event.id)
-                if name in seen or name in self.known:
+                if name in seen:
                     self._repeated.add(id(event))
                     continue
                 seen.add(name)
@@ -107,4 +115,6 @@ class BatchUnderWay:
             counted[submission.source, "duplicate"] += repeated
             counted[submission.source, "accepted"] += len(submission.events) - repeated
             counted[submission.source, "rejected"] += len(submission.rejected)
+        if self.made:
+            counted["alertd", "accepted"] += self.made
         return counted

@@ -81,11 +81,23 @@ def verdict_view(verdict: Verdict, names: Names) -> Row:
 
 
 def _sentence(verdict: Verdict) -> str:
+    first, *rest = verdict.detail if isinstance(verdict.detail, tuple) else (verdict.detail or 0,)
     if verdict.code is VerdictCode.COOLDOWN:
-        return f"cooldown: an alert with this key was sent before; {(verdict.detail or 0) / 1000:g} s remained"
+        counted = f" ({_position(*rest)})" if rest else ""
+        return f"cooldown: an alert with this key was sent before; {first / 1000:g} s remained{counted}"
     if verdict.code is VerdictCode.MATCHER:
-        return f"matcher {(verdict.detail or 0) + 1} of the subscription does not hold"
+        return f"matcher {first + 1} of the subscription does not hold"
+    if verdict.code is VerdictCode.OCCURRENCES:
+        return f"occurrences: this is {_position(first, *rest)}"
+    if verdict.code is VerdictCode.SENT and rest:
+        return f"sent: this is {_position(first, *rest)}"
     return _SENTENCES[verdict.code]
+
+
+def _position(count: int, following: int) -> str:
+    """Say where an event stands on a ladder."""
+    after = f"number {following} is sent next" if following else "none is sent any more until a quiet period"
+    return f"occurrence number {count}; {after}"
 
 
 _SENTENCES = {
@@ -96,6 +108,10 @@ _SENTENCES = {
     VerdictCode.SEVERITY: "the event's severity is below min_severity",
     VerdictCode.TRIGGER: "the event caused none of the transitions in triggers",
     VerdictCode.DESTINATION_DISABLED: "every destination of the subscription is disabled",
+    VerdictCode.NOT_CONFIGURED: "no destination of the subscription has what it needs to reach anybody",
+    VerdictCode.ABOUT_ITSELF: "the event is about the destination itself, and is never sent through it",
+    VerdictCode.FORMAT_NEEDS_ISSUE: "the destination's format needs an issue, and the event belongs to none",
+    VerdictCode.METRIC_ALERT: "the metric alert that made the event names whom it tells, and not this subscription",
 }
 
 

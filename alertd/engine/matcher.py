@@ -94,17 +94,22 @@ def _compile(pattern: str) -> Any:
 
 
 def value_of(name: str, body: Mapping[str, Any]) -> str:
-    """Look a name up in an event's body: label, field, or path below `data`; empty when missing."""
+    """Look a name up in an event's body and read it as text; empty when missing."""
+    return _text(raw_value_of(name, body))
+
+
+def raw_value_of(name: str, body: Mapping[str, Any]) -> Any:
+    """Look a name up in an event's body: label, field, or path below `data`; None when missing."""
     labels = body.get("labels")
     if labels and name in labels:
-        return str(labels[name])
+        return labels[name]
     if name in _FIELDS:
-        return str(body.get(name, ""))
+        return body.get(name)
     if name.startswith("labels."):
-        return str((labels or {}).get(name[7:], ""))
+        return (labels or {}).get(name[7:])
     if name.startswith("data."):
-        return _text(_walk(body.get("data"), name[5:].split(".")))
-    return ""
+        return _walk(body.get("data"), name[5:].split("."))
+    return None
 
 
 def _walk(value: Any, path: list[str]) -> Any:

@@ -5,13 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from alertd.engine.state import CooldownKey
+
 if TYPE_CHECKING:
+    from alertd.engine.rules import Told
+    from alertd.engine.state import Changes
     from alertd.model.delivery import Delivery
     from alertd.model.event import Event
-    from alertd.model.verdict import Verdict
+    from alertd.model.verdict import Verdict, Violation
 
-CooldownKey = tuple[int, str, str, str]
-"""(subscription id, project, environment, event key)"""
+__all__ = ["CooldownKey", "Made", "Plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An event that alertd makes because of others, or because time has passed.
+
+    Shapes: `told` says who alone hears of it (None: whoever listens); `depth` is 1 for what an event from outside, or
+    time, has caused.
+    """
+
+    event: Event
+    told: Told | None = None
+    depth: int = 1
 
 
 @dataclass(slots=True)
@@ -19,7 +35,8 @@ class Plan:
     """The decision for one event.
 
     Shapes: `number` is the event's own (its deliveries carry the ones right behind it); `matched` says whether any
-    channel with a subscription took it; `cooldowns` maps keys to the time in milliseconds until which they now rest.
+    channel with a subscription took it; `cooldowns` maps keys to the time in milliseconds until which they now rest;
+    `changes` is what else of the state changes; `makes` are the events that it causes, which need plans of their own.
     """
 
     event: Event
@@ -29,3 +46,6 @@ class Plan:
     verdicts: list[Verdict]
     deliveries: list[Delivery]
     cooldowns: dict[CooldownKey, int]
+    changes: Changes | None = None
+    violations: tuple[Violation, ...] = ()
+    makes: tuple[Made, ...] = ()

@@ -1,83 +1,144 @@
 """The router: one event in, its plan out. Pure: no await, no clock, no I/O, no log.
 
-For each subscription in the event's scope it weighs, in this order: enabled, severity, triggers, matchers, whether any
-destination takes deliveries, cooldown. The first that decides against it is the verdict; else it is `sent`. A cooldown
-is taken only by what is sent.
+For each subscription in the event's scope it weighs, in this order: enabled, severity, triggers, matchers, occurrences,
+whether any destination takes deliveries, cooldown. The first that decides against it is the verdict; else it is `sent`.
+An occurrence is counted when all that stands before it holds, whatever follows; a cooldown is taken only by what is sent.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from alertd.engine.derive import derive
+from alertd.engine.metric import weigh
 from alertd.engine.plan import Plan
-from alertd.engine.ruleset import excluded_by
+from alertd.engine.rules import excluded_by
+from alertd.engine.state import Changes, EngineState
 from alertd.model.delivery import Delivery
 from alertd.model.verdict import Verdict, VerdictCode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from alertd.engine.plan import CooldownKey
-    from alertd.engine.ruleset import CompiledSubscription, Ruleset
+    from alertd.engine.plan import Made
+    from alertd.engine.rules import Candidate, CompiledSubscription, Scope, Told, WorkspaceRules
+    from alertd.engine.ruleset import Ruleset
     from alertd.model.event import Event
 
+__all__ = ["EngineState", "excluded", "plan"]
 
-@dataclass(slots=True)
-class EngineState:
-    """What deciding depends on besides the ruleset: cooldowns (until when, in milliseconds), disabled destinations."""
-
-    cooldowns: Mapping[CooldownKey, int] = field(default_factory=dict)
-    disabled: frozenset[int] = frozenset()
+Position = tuple[int, int]
+"""Where an event stands on a ladder: its count, and the next one that is sent (0: none)."""
 
 
-def plan(ruleset: Ruleset, state: EngineState, event: Event, number: int, now_ms: int) -> Plan:
-    """Decide about one event that has the number `number` at the time `now_ms`.
+def plan(
+    ruleset: Ruleset, state: EngineState, event: Event, number: int, now_ms: int, made: Made | None = None
+) -> Plan:
+    """Decide about one event that has the number `number` at the time `now_ms`; `made` when alertd itself has made it.
 
-    The workspace must be known (KeyError otherwise). Applying the plan's cooldowns to `state` before the next event is
-    the caller's part.
+    The workspace must be known (KeyError otherwise). Applying the plan's cooldowns and changes to `state`, and planning
+    what it makes, before the next event is the caller's part (`alertd.engine.chain`).
     """
     rules = ruleset.workspaces[event.workspace]
-    candidates = rules.scope(event.type, event.project, event.environment)
+    scope = rules.scope(event.type, event.project, event.environment)
+    candidates: Sequence[Candidate] = scope.candidates
+    if made is not None and made.told is not None:
+        candidates = tuple(_told(made.told, event))
     found = Plan(event, number, rules.id, bool(candidates), [], [], {})
+    closed = state.closed
+    if not scope.plain:
+        closed = _closed(rules, scope, event, closed)
+        _weigh_rules(found, scope, state, now_ms, made)
     reached: set[int] = set()
     for subscription, sent in candidates:
-        against = _against(subscription, state, event, now_ms)
-        if against is not None:
-            found.verdicts.append(Verdict(subscription.id, sent.channel_id, *against))
-            continue
-        if subscription.cooldown_ms:
-            found.cooldowns[_cooldown_key(subscription, event)] = now_ms + subscription.cooldown_ms
-        open_to = subscription.destinations
-        if state.disabled and not state.disabled.isdisjoint(open_to):
-            closed = tuple((d, VerdictCode.DESTINATION_DISABLED) for d in open_to if d in state.disabled)
-            open_to = tuple(d for d in open_to if d not in state.disabled)
-            sent = replace(sent, destinations=closed)  # noqa: PLW2901 - the same verdict, told apart
-        found.verdicts.append(sent)
-        for destination_id in open_to:
-            if destination_id not in reached or destination_id in rules.per_subscription:
-                reached.add(destination_id)
-                found.deliveries.append(_delivery(found, sent, destination_id, now_ms))
+        verdict = _verdict(subscription, sent, found, state, closed, now_ms)
+        found.verdicts.append(verdict)
+        if verdict.code is VerdictCode.SENT:
+            _deliver(found, rules, subscription, verdict, reached, now_ms)
     return found
 
 
-def _against(  # noqa: PLR0911 - one return for each condition, in order
-    subscription: CompiledSubscription, state: EngineState, event: Event, now_ms: int
-) -> tuple[VerdictCode, int | None] | None:
-    """Name the first thing that stands against sending, with its detail; None when nothing does."""
+def _verdict(
+    subscription: CompiledSubscription,
+    sent: Verdict,
+    found: Plan,
+    state: EngineState,
+    closed: Mapping[int, VerdictCode],
+    now_ms: int,
+) -> Verdict:
+    event = found.event
+    against = _unmet(subscription, event)
+    if against is not None:
+        return Verdict(sent.subscription_id, sent.channel_id, *against)
+    if subscription.ladder is not None:
+        position = _climb(subscription, found, state, now_ms)
+        if not subscription.ladder.has(position[0]):
+            return Verdict(sent.subscription_id, sent.channel_id, VerdictCode.OCCURRENCES, position)
+        sent = replace(sent, detail=position)
+    if closed and not closed.keys().isdisjoint(subscription.destinations):
+        sent = _without_closed(subscription, sent, closed)
+        if sent.code is not VerdictCode.SENT:
+            return sent
+    if subscription.cooldown_ms:
+        key = (subscription.id, event.project, event.environment, event.key)
+        remaining = state.cooldowns.get(key, 0) - now_ms
+        # No rest is longer than the cooldown: one that is was begun while the clock was ahead, or under a longer cooldown.
+        if 0 < remaining <= subscription.cooldown_ms:
+            detail = (remaining, *sent.detail) if isinstance(sent.detail, tuple) else remaining
+            return Verdict(sent.subscription_id, sent.channel_id, VerdictCode.COOLDOWN, detail)
+        found.cooldowns[key] = now_ms + subscription.cooldown_ms
+    return sent
+
+
+def _unmet(subscription: CompiledSubscription, event: Event) -> tuple[VerdictCode, int | None] | None:
+    """Name the first condition on the event itself that does not hold, with its detail; None when all hold."""
     if not subscription.enabled:
         return VerdictCode.DISABLED, None
     if event.severity < subscription.floor:
         return VerdictCode.SEVERITY, None
     if subscription.triggers and event.trigger not in subscription.triggers:
         return VerdictCode.TRIGGER, None
-    if subscription.matchers and (position := _failing_matcher(subscription, event)) is not None:
-        return VerdictCode.MATCHER, position
-    if state.disabled and state.disabled.issuperset(subscription.destinations):
-        return VerdictCode.DESTINATION_DISABLED, None
-    if subscription.cooldown_ms and (remaining := _resting(subscription, state, event, now_ms)) is not None:
-        return VerdictCode.COOLDOWN, remaining
+    for position, matcher in enumerate(subscription.matchers):
+        if not matcher.matches(event.body):
+            return VerdictCode.MATCHER, position
     return None
+
+
+def _climb(subscription: CompiledSubscription, found: Plan, state: EngineState, now_ms: int) -> Position:
+    """Count this occurrence and say where it stands."""
+    event, ladder = found.event, subscription.ladder
+    if ladder is None:
+        raise AssertionError("a subscription without a ladder")
+    key = (subscription.id, event.project, event.environment, event.key)
+    counted = ladder.step(state.counts.get(key), now_ms)
+    _changes(found).counts[key] = counted
+    return ladder.position(counted.times)
+
+
+def _without_closed(subscription: CompiledSubscription, sent: Verdict, closed: Mapping[int, VerdictCode]) -> Verdict:
+    """Take out the destinations that take nothing now; without any left that is the verdict."""
+    shut = tuple((d, closed[d]) for d in subscription.destinations if d in closed)
+    if len(shut) < len(subscription.destinations):
+        return replace(sent, destinations=shut)
+    code = shut[0][1]
+    others = tuple(pair for pair in shut if pair[1] is not code)
+    return Verdict(sent.subscription_id, sent.channel_id, code, None, others)
+
+
+def _deliver(
+    found: Plan,
+    rules: WorkspaceRules,
+    subscription: CompiledSubscription,
+    verdict: Verdict,
+    reached: set[int],
+    now_ms: int,
+) -> None:
+    shut = {destination for destination, _ in verdict.destinations} if verdict.destinations else ()
+    for destination_id in subscription.destinations:
+        if destination_id not in shut and (destination_id not in reached or destination_id in rules.per_subscription):
+            reached.add(destination_id)
+            found.deliveries.append(_delivery(found, verdict, destination_id, now_ms))
 
 
 def _delivery(found: Plan, verdict: Verdict, destination_id: int, now_ms: int) -> Delivery:
@@ -96,29 +157,74 @@ def _delivery(found: Plan, verdict: Verdict, destination_id: int, now_ms: int) -
     )
 
 
-def _failing_matcher(subscription: CompiledSubscription, event: Event) -> int | None:
-    for position, matcher in enumerate(subscription.matchers):
-        if not matcher.matches(event.body):
-            return position
-    return None
+# -- what concerns few events -------------------------------------------------------------------------------------
 
 
-def _resting(subscription: CompiledSubscription, state: EngineState, event: Event, now_ms: int) -> int | None:
-    remaining = state.cooldowns.get(_cooldown_key(subscription, event), 0) - now_ms
-    # No rest is longer than the cooldown: one that is was begun while the clock was ahead, or under a longer cooldown.
-    return remaining if 0 < remaining <= subscription.cooldown_ms else None
+def _told(told: Told, event: Event) -> Iterator[Candidate]:
+    """Give those whom a metric alert tells, under their own scope."""
+    for subscription in told.subscriptions:
+        if excluded_by(subscription, None, event.project, event.environment) is None:
+            yield subscription, Verdict(subscription.id, 0, VerdictCode.SENT)
+    if told.own is not None:
+        yield told.own, Verdict(told.own.id, 0, VerdictCode.SENT)
 
 
-def _cooldown_key(subscription: CompiledSubscription, event: Event) -> CooldownKey:
-    return (subscription.id, event.project, event.environment, event.key)
+def _closed(
+    rules: WorkspaceRules, scope: Scope, event: Event, closed: Mapping[int, VerdictCode]
+) -> Mapping[int, VerdictCode]:
+    """Add the destinations that do not take this very event."""
+    more: dict[int, VerdictCode] = {}
+    if rules.needs_issue and event.body.get("issue") is None:
+        more |= dict.fromkeys(rules.needs_issue, VerdictCode.FORMAT_NEEDS_ISSUE)
+    more |= scope.closed
+    if scope.system:
+        data = event.body.get("data")
+        about = rules.destinations.get(str(data.get("destination"))) if isinstance(data, dict) else None
+        if about is not None:
+            more[about] = VerdictCode.ABOUT_ITSELF
+    return {**more, **closed} if more else closed
 
 
-def excluded(ruleset: Ruleset, event: Event) -> list[Verdict]:
-    """Verdicts of the subscriptions whose channels match but whose scope leaves the event out, each with its field."""
+def _weigh_rules(found: Plan, scope: Scope, state: EngineState, now_ms: int, made: Made | None) -> None:
+    """Hold the data against its schema, count for derived types, look at metric alerts' values."""
+    event = found.event
+    if scope.schema is not None:
+        found.violations = scope.schema.violations(event.body.get("data"))
+    if scope.derived:
+        depth = 1 if made is None else made.depth + 1
+        found.makes += derive(scope.derived, state.counts, event, now_ms, depth, _changes(found))
+    if scope.metrics and made is None:
+        found.makes += weigh(scope.metrics, state.series, event, now_ms, _changes(found))
+
+
+def _changes(found: Plan) -> Changes:
+    if found.changes is None:
+        found.changes = Changes()
+    return found.changes
+
+
+def excluded(ruleset: Ruleset, event: Event, told: Told | None = None) -> list[Verdict]:
+    """Verdicts of the subscriptions that an event does not reach by scope, each with the field that leaves it out.
+
+    Those are the subscriptions whose channels match. An event that a metric alert has made and tells some alone leaves
+    out all others.
+    """
     rules = ruleset.workspaces[event.workspace]
-    codes = {"project": VerdictCode.PROJECT, "environment": VerdictCode.ENVIRONMENT}
+    if told is not None:
+        return list(_left_out(rules, told, event))
     return [
-        Verdict(subscription.id, channel.id, codes[why])
-        for subscription, channel in rules.listening(event.type)
-        if (why := excluded_by(subscription, channel, event.project, event.environment))
+        Verdict(subscription.id, channels[0].id, why)
+        for subscription, channels in rules.listening(event.type)
+        if (why := excluded_by(subscription, channels, event.project, event.environment)) is not None
     ]
+
+
+def _left_out(rules: WorkspaceRules, told: Told, event: Event) -> Iterator[Verdict]:
+    named = {subscription.id for subscription in told.subscriptions}
+    for subscription in told.subscriptions:
+        why = excluded_by(subscription, None, event.project, event.environment)
+        if why is not None:
+            yield Verdict(subscription.id, 0, why)
+    for subscription, channels in rules.listening(event.type):
+        if subscription.id not in named:
+            yield Verdict(subscription.id, channels[0].id, VerdictCode.METRIC_ALERT)

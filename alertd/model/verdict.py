@@ -1,7 +1,8 @@
 """A verdict: what the engine decided for one event and one subscription, and why.
 
 Verdicts are kept for every event, so their stored form is small: a JSON array of
-`[subscription id, channel id, code, detail, [[destination id, code], …]]` with what is empty left off the end.
+`[subscription id, channel id, code, detail, [[destination id, code], …]]` with what is empty left off the end. Where an
+event's data violates the schema of its type, rows `[0, 0, pointer, detail]` follow.
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ class VerdictCode(IntEnum):
     TRIGGER = 6
     COOLDOWN = 7
     DESTINATION_DISABLED = 8
+    OCCURRENCES = 9
+    NOT_CONFIGURED = 10
+    ABOUT_ITSELF = 11
+    FORMAT_NEEDS_ISSUE = 12
+    METRIC_ALERT = 13
 
     @property
     def word(self) -> str:
@@ -37,25 +43,40 @@ class VerdictCode(IntEnum):
 
 WORDS = tuple(code.name.lower() for code in VerdictCode)
 
+Detail = int | tuple[int, ...] | None
+"""cooldown: the milliseconds that remain; matcher: its position from 0; occurrences: the count of this event, and the
+next count that is sent (0: none until a quiet period); with a ladder, sent and cooldown have the same behind their own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What was decided for one subscription.
 
-    Shapes: `detail` depends on the code (cooldown: the remaining milliseconds; matcher: its position; else None);
-    `destinations` pairs destination ids with their own codes, only where they differ from the verdict's.
+    Shapes: `subscription_id` is the number of a metric alert where that tells destinations itself; `channel_id` is 0 for
+    what a metric alert tells; `destinations` pairs destination ids with their own codes, only where they differ from the
+    verdict's.
     """
 
     subscription_id: int
     channel_id: int
     code: VerdictCode
-    detail: int | None = None
+    detail: Detail = None
     destinations: tuple[tuple[int, VerdictCode], ...] = ()
 
 
-def encode(verdicts: Iterable[Verdict]) -> bytes:
-    """Write verdicts in their stored form."""
-    return orjson.dumps([_row(v) for v in verdicts])
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One place where an event's data is not as the schema of its type says: a JSON pointer into the event, and what."""
+
+    pointer: str
+    detail: str
+
+
+def encode(verdicts: Iterable[Verdict], violations: Iterable[Violation] = ()) -> bytes:
+    """Write verdicts and violations in their stored form."""
+    rows = [_row(v) for v in verdicts]
+    rows += [(0, 0, v.pointer, v.detail) for v in violations]
+    return orjson.dumps(rows)
 
 
 def _row(verdict: Verdict) -> tuple[Any, ...]:
@@ -67,15 +88,21 @@ def _row(verdict: Verdict) -> tuple[Any, ...]:
 
 def decode(stored: bytes) -> list[Verdict]:
     """Read verdicts back from their stored form."""
-    return [_verdict(*row) for row in orjson.loads(stored)]
+    return [_verdict(*row) for row in orjson.loads(stored) if row[0]]
+
+
+def decode_violations(stored: bytes) -> list[Violation]:
+    """Read violations back from the stored form of an event's verdicts."""
+    return [Violation(row[2], row[3]) for row in orjson.loads(stored) if not row[0]]
 
 
 def _verdict(
     subscription_id: int,
     channel_id: int,
     code: int,
-    detail: int | None = None,
+    detail: int | list[int] | None = None,
     destinations: Iterable[tuple[int, int]] = (),
 ) -> Verdict:
     parts = tuple((d, VerdictCode(c)) for d, c in destinations)
-    return Verdict(subscription_id, channel_id, VerdictCode(code), detail, parts)
+    kept = tuple(detail) if isinstance(detail, list) else detail
+    return Verdict(subscription_id, channel_id, VerdictCode(code), kept, parts)

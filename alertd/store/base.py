@@ -15,12 +15,13 @@ from alertd.store.resource import ResourceStore
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from alertd.engine.plan import CooldownKey, Plan
+    from alertd.engine.plan import Plan
+    from alertd.engine.state import CooldownKey, Count, RuleKey, Series
     from alertd.model.delivery import Attempt, Delivery, DeliveryState
     from alertd.model.token import Token
 
 NameKey = tuple[str, str, str]
-"""(kind, workspace, name); kind is one of workspace, channel, destination, subscription."""
+"""(kind, workspace, name); kind: workspace, channel, destination, subscription, derived_type, metric_alert."""
 
 Partition = tuple[str, int]
 """(topic, partition)"""
@@ -49,7 +50,8 @@ class Batch:
     """What one pipeline commit stores, all of it or nothing.
 
     Shapes: `revision` numbers the ruleset that planned it; `positions` maps partitions to the offset of the next
-    record to read; `cooldowns` is the merged change of all plans.
+    record to read; `cooldowns`, `counts` and `series` are the merged changes of all plans (a series that is None is
+    forgotten).
     """
 
     revision: int = 0
@@ -57,6 +59,8 @@ class Batch:
     positions: dict[Partition, int] = field(default_factory=dict)
     rejected: list[RejectedRecord] = field(default_factory=list)
     cooldowns: dict[CooldownKey, int] = field(default_factory=dict)
+    counts: dict[RuleKey, Count] = field(default_factory=dict)
+    series: dict[RuleKey, Series | None] = field(default_factory=dict)
 
 
 class PipelineStore(Protocol):
@@ -77,6 +81,12 @@ class PipelineStore(Protocol):
 
     async def cooldowns(self, now_ms: int) -> dict[CooldownKey, int]:
         """All cooldowns that still rest at `now_ms`."""
+
+    async def counts(self, now_ms: int) -> dict[RuleKey, Count]:
+        """All counts that go on at `now_ms`."""
+
+    async def series(self) -> dict[RuleKey, Series]:
+        """All series that metric alerts follow."""
 
 
 @dataclass(slots=True)
@@ -314,6 +324,9 @@ class MaintenanceStore(Protocol):
         them, and rejected records as old; return how many events went. Call again until it returns 0.
         """  # noqa: D205 - one thought, two lines
 
+    async def forget(self, now_ms: int) -> int:
+        """Delete cooldowns, counts and series that are over at `now_ms`; return how many."""
+
     async def backup(self, path: str) -> None:
         """Write a consistent copy to a new file while everything goes on."""
 
@@ -321,9 +334,7 @@ class MaintenanceStore(Protocol):
         """Whether the store can write now."""
 
 
-class Store(
-    PipelineStore, OutboxStore, HistoryStore, TokenStore, NameStore, ResourceStore, MaintenanceStore, Protocol
-):
+class Store(PipelineStore, OutboxStore, HistoryStore, TokenStore, NameStore, ResourceStore, MaintenanceStore, Protocol):
     """All of it, as the composition root holds it. Open with the adapter's own factory, close when all is done."""
 
     async def close(self) -> None:

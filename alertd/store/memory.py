@@ -9,9 +9,7 @@ from __future__ import annotations
 import dataclasses
 import secrets
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
-
-import orjson
+from typing import TYPE_CHECKING
 
 from alertd.errors import (
     ConflictError,
@@ -22,36 +20,27 @@ from alertd.errors import (
 from alertd.model.delivery import Delivery, DeliveryState
 from alertd.model.ids import first_of, made_event_number, milliseconds
 from alertd.model.verdict import encode
-from alertd.store.base import DestinationState, Due, Page
-from alertd.store.memory_resources import MemoryResources
-from alertd.store.memory_rows import END, MemoryDelivery, MemoryEvent, attempt_view, page_of, rejected_view
+from alertd.store.base import DestinationState, Due
+from alertd.store.memory_history import MemoryHistory
+from alertd.store.memory_rows import END, MemoryDelivery, MemoryEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
 
     from alertd.clock import Clock
-    from alertd.engine.plan import CooldownKey, Plan
+    from alertd.engine.plan import Plan
     from alertd.model.delivery import Attempt
-    from alertd.store.base import Batch, Filter, Partition, RejectedRecord
-
-_FIELDS = {"project": "", "environment": "", "severity": "info"}
+    from alertd.store.base import Batch, Partition, ReplayRule
 
 
-class MemoryStore(MemoryResources):
+class MemoryStore(MemoryHistory):
     """Every protocol of `alertd.store.base`; `salt` is random unless given."""
 
     def __init__(self, clock: Clock, salt: int | None = None) -> None:
-        super().__init__()
+        super().__init__(secrets.randbits(54) if salt is None else salt)
         self._clock = clock
-        self._salt = secrets.randbits(54) if salt is None else salt
-        self._events: dict[int, MemoryEvent] = {}
-        self._keys: dict[tuple[int, str], int] = {}
-        self._deliveries: dict[int, MemoryDelivery] = {}
         self._waiting: dict[int, dict[int, MemoryDelivery]] = {}
-        self._by_event: dict[int, list[MemoryDelivery]] = {}
         self._positions: dict[Partition, int] = {}
-        self._cooldowns: dict[CooldownKey, int] = {}
-        self._rejected: dict[int, RejectedRecord] = {}
         self._states: dict[int, DestinationState] = {}
         self._newest = 0
 
@@ -65,7 +54,7 @@ class MemoryStore(MemoryResources):
         for plan, own in zip(batch.plans, made, strict=True):
             event = plan.event
             self._events[plan.number] = MemoryEvent(
-                plan, event.id, own, batch.revision, event.payload, encode(plan.verdicts)
+                plan, event.id, own, batch.revision, event.payload, encode(plan.verdicts, plan.violations)
             )
             if not own:
                 self._keys[plan.workspace_id, event.id] = plan.number
@@ -75,7 +64,7 @@ class MemoryStore(MemoryResources):
                 )
             self._newest = max(self._newest, plan.number, *(d.id for d in plan.deliveries))
         self._positions.update(batch.positions)
-        self._cooldowns.update(batch.cooldowns)
+        self._change_state(batch)
         self._rejected.update({record.id: record for record in batch.rejected})
         self._newest = max(self._newest, *(record.id for record in batch.rejected), 0)
 
@@ -87,10 +76,6 @@ class MemoryStore(MemoryResources):
         """Move a position."""
         self._write()
         self._positions[partition] = offset
-
-    async def cooldowns(self, now_ms: int) -> dict[CooldownKey, int]:
-        """All cooldowns that still rest."""
-        return {key: until for key, until in self._cooldowns.items() if until > now_ms}
 
     # -- delivery -------------------------------------------------------------------------------------------------
 
@@ -134,19 +119,23 @@ class MemoryStore(MemoryResources):
         """Make dead what was made before a time."""
         return self._end_all(destination_id, first_of(created_before_ms), DeliveryState.DEAD, reason, held)
 
-    async def replay(self, delivery_id: int, new_id: int, now_ms: int) -> Delivery:
+    async def replay(self, delivery_id: int, new_id: int, now_ms: int, destination_id: int | None = None) -> Delivery:
         """Repeat a final delivery."""
         self._write()
         kept = self._kept(delivery_id)
         if not kept.state.final:
             raise ConflictError(f"delivery {delivery_id} is {kept.state.word}: only a final one can be replayed")
-        made_at = milliseconds(new_id)
-        again = dataclasses.replace(
-            kept.delivery, id=new_id, attempts=0, next_at_ms=now_ms, replay_of=delivery_id, created_at_ms=made_at
-        )
-        self._keep(MemoryDelivery(again))
-        self._newest = max(self._newest, new_id)
-        return dataclasses.replace(again)
+        return self._repeat(kept.delivery, new_id, now_ms, destination_id)
+
+    async def replay_many(self, origins: Sequence[tuple[int, int]], now_ms: int, rule: ReplayRule) -> list[Delivery]:
+        """Repeat those of some deliveries that are final and have no replay yet."""
+        self._write()
+        made = []
+        for delivery_id, new_id in origins:
+            kept = self._deliveries.get(delivery_id)
+            if kept is not None and kept.state.final and not self._is_repeated(kept.delivery, rule):
+                made.append(self._repeat(kept.delivery, new_id, now_ms, rule.destination_id))
+        return made
 
     async def destination_states(self) -> dict[int, DestinationState]:
         """Everything kept about destinations."""
@@ -165,70 +154,6 @@ class MemoryStore(MemoryResources):
                 key = (destination_id, kept.state)
                 counts[key] = counts.get(key, 0) + 1
         return counts
-
-    # -- history --------------------------------------------------------------------------------------------------
-
-    async def events(self, which: Filter, *, matched: bool | None = None) -> Page:
-        """Events, newest first."""
-
-        def fits(event: MemoryEvent) -> bool:
-            return (
-                self._event_fits(event, which)
-                and matched in (None, event.plan.matched)
-                and which.alert_number in (None, event.plan.number)
-                and (
-                    (which.destination, which.subscription, which.state) == (None, None, None)
-                    or any(self._delivery_fits(kept, which) for kept in self._of(event.plan.number))
-                )
-            )
-
-        chosen = [(number, event.view) for number, event in self._events.items() if fits(event)]
-        return page_of(which, chosen)
-
-    async def event(self, workspace: str, event_id: str) -> dict[str, Any] | None:
-        """One event by its own id."""
-        workspace_ids = self._numbers("workspace", workspace)
-        numbers = [self._keys[w, event_id] for w in workspace_ids if (w, event_id) in self._keys]
-        made = made_event_number(event_id, self._salt)
-        if not numbers and made in self._events and self._events[made].made:
-            numbers = [made]
-        found = [self._events[n] for n in numbers if self._events[n].plan.workspace_id in workspace_ids]
-        return found[0].view() if found else None
-
-    async def event_by_number(self, number: int) -> dict[str, Any] | None:
-        """One event by its number."""
-        event = self._events.get(number)
-        return event.view() if event else None
-
-    async def deliveries(self, which: Filter) -> Page:
-        """Deliveries, newest first."""
-        chosen = [
-            (number, self._viewer(kept))
-            for number, kept in self._deliveries.items()
-            if self._delivery_fits(kept, which)
-            and self._event_fits(self._events[kept.delivery.event_number], which)
-            and which.alert_number in (None, kept.delivery.event_number)
-        ]
-        return page_of(which, chosen)
-
-    async def delivery(self, delivery_id: int) -> dict[str, Any] | None:
-        """One delivery."""
-        kept = self._deliveries.get(delivery_id)
-        return self._viewer(kept)() if kept else None
-
-    async def attempts(self, delivery_id: int) -> list[dict[str, Any]]:
-        """All attempts of a delivery."""
-        kept = self._deliveries.get(delivery_id)
-        return [attempt_view(attempt) for attempt in kept.attempts] if kept else []
-
-    async def rejected(self, which: Filter) -> Page:
-        """Rejected records, newest first."""
-        chosen = [
-            (number, lambda record=record: self._view_rejected(record))
-            for number, record in self._rejected.items()
-            if which.workspace in (None, record.workspace)
-        ]
-        return page_of(dataclasses.replace(which, since_ms=None, until_ms=None), chosen)
 
     # -- housekeeping ---------------------------------------------------------------------------------------------
 
@@ -262,12 +187,11 @@ class MemoryStore(MemoryResources):
         for number in going:
             for kept in self._by_event.pop(number, ()):
                 del self._deliveries[kept.delivery.id]
+            self._acknowledged.pop(number, None)
             event = self._events.pop(number)
             self._keys.pop((event.plan.workspace_id, event.id), None)
         if not going:
             self._rejected = {number: r for number, r in self._rejected.items() if number >= below}
-            now_ms = self._clock.now_ms()
-            self._cooldowns = {key: until for key, until in self._cooldowns.items() if until > now_ms}
         return len(going)
 
     async def backup(self, path: str) -> None:
@@ -313,6 +237,31 @@ class MemoryStore(MemoryResources):
         self._by_event.setdefault(kept.delivery.event_number, []).append(kept)
         self._waiting.setdefault(kept.delivery.destination_id, {})[kept.delivery.id] = kept
 
+    def _repeat(self, origin: Delivery, new_id: int, now_ms: int, destination_id: int | None) -> Delivery:
+        again = dataclasses.replace(
+            origin,
+            id=new_id,
+            destination_id=origin.destination_id if destination_id is None else destination_id,
+            attempts=0,
+            next_at_ms=now_ms,
+            replay_of=origin.id,
+            created_at_ms=milliseconds(new_id),
+        )
+        self._keep(MemoryDelivery(again))
+        self._newest = max(self._newest, new_id)
+        return dataclasses.replace(again)
+
+    def _is_repeated(self, origin: Delivery, rule: ReplayRule) -> bool:
+        to = origin.destination_id if rule.destination_id is None else rule.destination_id
+        return any(
+            again.delivery.replay_of is not None
+            and again.delivery.id >= rule.since
+            and again.delivery.destination_id == to
+            and again.state not in (DeliveryState.DEAD, DeliveryState.CANCELLED)
+            and (rule.destination_id is not None or again.delivery.subscription_id == origin.subscription_id)
+            for again in self._of(origin.event_number)
+        )
+
     def _kept(self, delivery_id: int) -> MemoryDelivery:
         kept = self._deliveries.get(delivery_id)
         if kept is None:
@@ -338,31 +287,3 @@ class MemoryStore(MemoryResources):
         for kept in going:
             self._end(kept, state, reason)
         return len(going)
-
-    def _of(self, number: int) -> Sequence[MemoryDelivery]:
-        return self._by_event.get(number, ())
-
-    def _event_fits(self, event: MemoryEvent, which: Filter) -> bool:
-        if which.workspace is not None and event.plan.workspace_id not in self._numbers("workspace", which.workspace):
-            return False
-        if which.type not in (None, event.plan.event.type):
-            return False
-        wanted = {name: getattr(which, name) for name in _FIELDS if getattr(which, name) is not None}
-        body = orjson.loads(event.payload) if wanted else {}
-        return all((body.get(name) or _FIELDS[name]) == value for name, value in wanted.items())
-
-    def _delivery_fits(self, kept: MemoryDelivery, which: Filter) -> bool:
-        d = kept.delivery
-        for kind, name, number in (
-            ("destination", which.destination, d.destination_id),
-            ("subscription", which.subscription, d.subscription_id),
-        ):
-            if name is not None and number not in self._numbers(kind, name, which.workspace):
-                return False
-        return which.state is None or kept.state.word == which.state
-
-    def _viewer(self, kept: MemoryDelivery) -> Callable[[], dict[str, Any]]:
-        return lambda: kept.view(self._events[kept.delivery.event_number].plan.workspace_id)
-
-    def _view_rejected(self, record: RejectedRecord) -> dict[str, Any]:
-        return rejected_view(record, self._numbers("workspace", record.workspace))

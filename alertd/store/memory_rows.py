@@ -53,6 +53,13 @@ class MemoryDelivery:
     attempts: list[Attempt] = field(default_factory=list)
     ended: str | None = None
 
+    @property
+    def detail(self) -> str:
+        """Why its last attempt failed, or why it ended without one; empty: nothing went wrong."""
+        if self.ended is not None:
+            return self.ended
+        return self.attempts[-1].outcome.detail if self.attempts else ""
+
     def view(self, workspace_id: int) -> dict[str, Any]:
         """Write it as a row of the history."""
         d = self.delivery
@@ -73,7 +80,7 @@ class MemoryDelivery:
             "duration_us": last.duration_us if last else None,
             "outcome": OutcomeKind(last.outcome.kind) if last else None,
             "status": last.outcome.status if last else None,
-            "detail": last.outcome.detail if last else self.ended or "",
+            "detail": self.detail,
             "answer": last.outcome.answer if last else b"",
             "replay_of": d.replay_of,
         }
@@ -105,6 +112,4 @@ def attempt_view(attempt: Attempt) -> dict[str, Any]:
 
 def rejected_view(record: RejectedRecord, workspaces: Sequence[int]) -> dict[str, Any]:
     """Write a rejected record as a row of the history; `workspaces` holds its workspace's number, if it has one."""
-    view = asdict(record)
-    del view["workspace"]
-    return {"workspace_id": workspaces[0] if workspaces else None, **view}
+    return {"workspace_id": workspaces[0] if workspaces else None, **asdict(record)}

@@ -625,6 +625,7 @@ class StoreSuite:
         await store.commit(Batch(rejected=[*old, young], cooldowns=keys))
         assert await store.retain(START_MS + 1, 10) == 0
         assert [row["id"] for row in (await store.rejected(Filter())).items] == [young.id]
+        await store.forget(clock.ms)
         assert await store.cooldowns(0) == {(1, "", "", "rests"): clock.ms + 1}
 
     async def test_salt_fits_into_an_id(self, store: Store) -> None:

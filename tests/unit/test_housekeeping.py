@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 import pytest
 
 import alertd.housekeeping
 from alertd.clock import SystemClock
+from alertd.engine.memory import EngineMemory
 from alertd.errors import StoreCorruptError, StoreError, StoreUnavailableError
 from alertd.housekeeping import SLICE_EVENTS, Housekeeping
 from alertd.metrics import Metrics
 from alertd.model.delivery import DeliveryState
-
-if TYPE_CHECKING:
-    from alertd.engine.plan import CooldownKey
 
 DEADLINE = 10
 DAY_MS = 86_400_000
@@ -39,6 +36,10 @@ class ScriptedStore:
         self.old -= gone
         return gone
 
+    async def forget(self, now_ms: int) -> int:
+        """Have nothing to forget."""
+        return 0
+
     async def outbox_counts(self) -> dict[tuple[int, DeliveryState], int]:
         """Raise what is left to raise, then count."""
         if self.errors:
@@ -54,12 +55,12 @@ class ScriptedStore:
 
 
 def make(
-    store: ScriptedStore, cooldowns: dict[CooldownKey, int] | None = None, retention_days: float | None = 2
+    store: ScriptedStore, memory: EngineMemory | None = None, retention_days: float | None = 2
 ) -> tuple[Housekeeping, Metrics]:
     """Make the service over a store; the destination 7 is `default/hook`, any other is unknown."""
     metrics = Metrics()
     place = {7: ("default", "hook")}.get
-    return Housekeeping(store, SystemClock(), metrics, cooldowns or {}, place, retention_days), metrics
+    return Housekeeping(store, SystemClock(), metrics, memory or EngineMemory(), place, retention_days), metrics
 
 
 @pytest.mark.parametrize("error", [StoreUnavailableError("full"), StoreCorruptError("damaged"), StoreError("refused")])
@@ -106,11 +107,12 @@ async def test_a_stop_ends_retention_after_the_slice_at_hand() -> None:
 async def test_cooldowns_that_are_over_are_forgotten() -> None:
     """One that still rests stays."""
     now_ms = SystemClock().now_ms()
-    cooldowns: dict[CooldownKey, int] = {(1, "", "", f"k{n}"): now_ms - n for n in range(3)}
-    cooldowns[1, "", "", "rests"] = now_ms + 60_000
-    service, _ = make(ScriptedStore(), cooldowns)
+    memory = EngineMemory()
+    memory.cooldowns.update({(1, "", "", f"k{n}"): now_ms - n for n in range(3)})
+    memory.cooldowns[1, "", "", "rests"] = now_ms + 60_000
+    service, _ = make(ScriptedStore(), memory)
     assert await service.forget() == 3
-    assert list(cooldowns) == [(1, "", "", "rests")]
+    assert list(memory.cooldowns) == [(1, "", "", "rests")]
 
 
 async def test_the_outbox_is_counted_by_destination_and_state(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The job that stores a batch: events, keys, deliveries, positions, cooldowns and rejected records, all or nothing.
+"""The job that stores a batch: events, keys, deliveries, positions, engine state and rejected records, all or nothing.
 
 Parameters are built flat, for statements with many rows. The keys go first: what is known already is refused before
 anything else was written.
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from alertd.errors import DuplicateEventsError, StoreError
 from alertd.model.ids import made_event_number
 from alertd.model.verdict import encode
+from alertd.store.sqlite.engine_state import write_state
 from alertd.store.sqlite.key import stored_key
 from alertd.store.sqlite.statement import ManyRows
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from alertd.engine.plan import Plan
-    from alertd.model.verdict import Verdict
     from alertd.store.base import Batch
 
 EVENTS: Final = ManyRows(
@@ -33,11 +33,6 @@ DELIVERIES: Final = ManyRows(
     "INSERT INTO delivery(id, event_id, destination_id, subscription_id, channel_id, trigger, next_at, state, attempts)"
     " VALUES {rows}",
     "(?,?,?,?,?,?,?,0,0)",
-)
-COOLDOWNS: Final = ManyRows(
-    "INSERT INTO cooldown(subscription_id, project, environment, key, until_ms) VALUES {rows}"
-    " ON CONFLICT DO UPDATE SET until_ms = excluded.until_ms",
-    "(?,?,?,?,?)",
 )
 KNOWN: Final = ManyRows(
     "SELECT workspace_id, uid, event_id FROM event_key WHERE (workspace_id, uid) IN (VALUES {rows})", "(?,?)"
@@ -74,7 +69,7 @@ class _Rows:
             if not made:
                 keys.append((workspace_id, stored_key(event.id), number))
             matched = 1 if plan.matched else 0  # a bool would be taken for a type that needs an adapter
-            verdicts = _verdicts(plan.verdicts) if plan.verdicts else None
+            verdicts = _verdicts(plan) if plan.verdicts or plan.violations else None
             events += (number, workspace_id, event.type, matched, 1 if made else 0, revision, event.payload, verdicts)
             for d in plan.deliveries:
                 deliveries += (
@@ -103,8 +98,7 @@ class BatchJob:
             self._store_plans(conn)
         for (topic, partition), offset in batch.positions.items():
             conn.execute(SET_POSITION, (topic, partition, offset))
-        if batch.cooldowns:
-            COOLDOWNS.run(conn, list(chain.from_iterable((*key, until) for key, until in batch.cooldowns.items())))
+        write_state(conn, batch)
         for r in batch.rejected:
             row = (r.id, r.workspace, r.topic, r.partition, r.offset, r.reason, r.bytes, r.size)
             conn.execute(REJECTED, row)
@@ -166,11 +160,12 @@ def _is_made(conn: sqlite3.Connection, plan: Plan, number: int) -> bool:
     return conn.execute(sql, (number, plan.workspace_id)).fetchone() is not None
 
 
-def _verdicts(verdicts: Sequence[Verdict]) -> bytes:
+def _verdicts(plan: Plan) -> bytes:
     """Encode verdicts; the commonest (one, without detail) once only."""
+    verdicts = plan.verdicts
+    if len(verdicts) != 1 or plan.violations or verdicts[0].detail is not None or verdicts[0].destinations:
+        return encode(verdicts, plan.violations)
     first = verdicts[0]
-    if len(verdicts) > 1 or first.detail is not None or first.destinations:
-        return encode(verdicts)
     key = (first.subscription_id, first.channel_id, first.code)
     stored = _stored_verdicts.get(key)
     if stored is None:

@@ -1,4 +1,4 @@
-"""What the pipeline asks: the commit of a batch, positions, cooldowns."""
+"""What the pipeline asks: the commit of a batch, and positions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from alertd.store.sqlite.batch import SET_POSITION, BatchJob
 from alertd.store.sqlite.part import Part
 
 if TYPE_CHECKING:
-    from alertd.engine.plan import CooldownKey
     from alertd.store.base import Batch, Partition
 
 
@@ -27,10 +26,3 @@ class Commits(Part):
     async def set_position(self, partition: Partition, offset: int) -> None:
         """Move a position outside a commit."""
         await self.core.writer.execute(SET_POSITION, (*partition, offset))
-
-    async def cooldowns(self, now_ms: int) -> dict[CooldownKey, int]:
-        """All cooldowns that still rest at `now_ms`."""
-        rows = await self.core.reads.rows(
-            "SELECT subscription_id, project, environment, key, until_ms FROM cooldown WHERE until_ms > ?", (now_ms,)
-        )
-        return {(row[0], row[1], row[2], row[3]): row[4] for row in rows}

@@ -47,12 +47,6 @@ _DELETE_ATTEMPTS: Final = "DELETE FROM attempt WHERE delivery_id IN (SELECT valu
 _DELETE_DELIVERIES: Final = "DELETE FROM delivery WHERE id IN (SELECT value FROM json_each(?))"
 _DELETE_EVENTS: Final = "DELETE FROM event WHERE id IN (SELECT value FROM json_each(?))"
 _OVER: Final = "SELECT id FROM rejected WHERE id < ? ORDER BY id LIMIT ?"
-_COOLDOWNS_OVER: Final = """
-SELECT subscription_id, project, environment, key FROM cooldown WHERE until_ms <= ? LIMIT ?
-"""
-_FORGET: Final = """
-DELETE FROM cooldown WHERE subscription_id = ? AND project = ? AND environment = ? AND key = ? AND until_ms <= ?
-"""
 
 
 class Maintenance(Part):
@@ -91,7 +85,7 @@ class Maintenance(Part):
             else:
                 started_at = 0
         if gone == 0:
-            await self._forget(before_ms)
+            await self._forget_rejected(before_ms)
         return gone
 
     async def backup(self, path: str) -> None:
@@ -119,17 +113,10 @@ class Maintenance(Part):
         self._retained_to = rows[-1][0]
         return deleted
 
-    async def _forget(self, before_ms: int) -> None:
-        """Delete old rejected records and cooldowns that are over."""
+    async def _forget_rejected(self, before_ms: int) -> None:
+        """Delete old rejected records."""
         while rows := await self.core.history.rows(_OVER, (first_of(before_ms), SLICE)):
             await self.core.writer.run(partial(_forget_rejected, last=rows[-1][0]))
-        now_ms = self.core.clock.now_ms()
-        while rows := await self.core.history.rows(_COOLDOWNS_OVER, (now_ms, SLICE)):
-            await self.core.writer.run(partial(_forget_cooldowns, over=[(*row, now_ms) for row in rows]))
-
-
-def _forget_cooldowns(conn: sqlite3.Connection, over: list[tuple[Any, ...]]) -> None:
-    conn.executemany(_FORGET, over)
 
 
 def _delete(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> int:

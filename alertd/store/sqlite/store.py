@@ -13,6 +13,7 @@ import structlog
 from alertd.errors import StoreCorruptError, StoreError
 from alertd.store.sqlite.commit import Commits
 from alertd.store.sqlite.connection import SqliteOptions, open_writer, reader_pragmas, reader_uri
+from alertd.store.sqlite.engine_state import EngineStates
 from alertd.store.sqlite.history import History
 from alertd.store.sqlite.maintenance import Maintenance
 from alertd.store.sqlite.names import Names
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 
-class SqliteStore(Commits, Outbox, History, Tokens, Names, Resources, Maintenance):
+class SqliteStore(Commits, EngineStates, Outbox, History, Tokens, Names, Resources, Maintenance):
     """Every protocol of `alertd.store.base` on one file that this process owns.
 
     Writes are durable when they return. Cancelling a caller does not cancel its write: it happens, or fails, unseen.

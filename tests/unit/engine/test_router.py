@@ -153,11 +153,11 @@ def test_a_disabled_destination_is_left_out_with_its_verdict() -> None:
     """One disabled destination is named in a sent verdict; all disabled is the verdict itself, and takes no cooldown."""
     ruleset = rules({"name": "s", "destinations": ["a", "b"], "cooldown_seconds": 60})
     a, b = (ruleset.ids["destination", "default", name] for name in "ab")
-    found = decide(ruleset, EngineState(disabled=frozenset({a})))
+    found = decide(ruleset, EngineState(closed={a: VerdictCode.DESTINATION_DISABLED}))
     assert words(found) == ["sent"]
     assert found.verdicts[0].destinations == ((a, VerdictCode.DESTINATION_DISABLED),)
     assert [d.destination_id for d in found.deliveries] == [b]
-    found = decide(ruleset, EngineState(disabled=frozenset({a, b})))
+    found = decide(ruleset, EngineState(closed=dict.fromkeys((a, b), VerdictCode.DESTINATION_DISABLED)))
     assert words(found) == ["destination_disabled"]
     assert found.cooldowns == {}
 
@@ -230,7 +230,7 @@ VERDICTS = st.builds(
     st.integers(1, 1 << 40),
     st.integers(1, 1 << 40),
     st.sampled_from(VerdictCode),
-    st.none() | st.integers(0, 1 << 50),
+    st.none() | st.integers(0, 1 << 50) | st.tuples(st.integers(0, 9), st.integers(0, 9)),
     st.lists(st.tuples(st.integers(1, 1 << 40), st.sampled_from(VerdictCode)), max_size=3).map(tuple),
 )
 

@@ -1,0 +1,220 @@
+"""The compiling of one workspace: names become numbers, patterns an index, conditions functions. Pure and slow."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from alertd.engine.ladder import Ladder, ladder_of
+from alertd.engine.matcher import parse_matcher
+from alertd.engine.rules import (
+    CompiledChannel,
+    CompiledDerived,
+    CompiledMetric,
+    CompiledSubscription,
+    Told,
+    WorkspaceRules,
+)
+from alertd.engine.schema import Schema
+from alertd.engine.scope import ScopeIndex
+from alertd.matching.index import compile_index
+from alertd.matching.pattern import PatternKind, compile_pattern
+from alertd.model.catalogue import derived_types, groups, known_types
+from alertd.model.channel import SYSTEM_CHANNELS, ChannelKind
+from alertd.model.severity import BY_WORD, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from alertd.matching.pattern import Pattern
+    from alertd.model.channel import Channel
+    from alertd.model.derived_type import DerivedType
+    from alertd.model.event_type import EventType
+    from alertd.model.metric_alert import MetricAlert
+    from alertd.model.subscription import Subscription
+    from alertd.model.workspace import Workspace
+
+NameKey = tuple[str, str, str]
+"""(kind, workspace, name)"""
+
+
+@dataclass(slots=True)
+class _Listeners:
+    """Who listens to one channel."""
+
+    subscriptions: list[CompiledSubscription] = field(default_factory=list)
+    derived: list[CompiledDerived] = field(default_factory=list)
+    metrics: list[CompiledMetric] = field(default_factory=list)
+
+    def channel(self, number: int, environments: Iterable[str] = ()) -> CompiledChannel:
+        """Make the channel."""
+        seen = frozenset(environments)
+        index = ScopeIndex(self.subscriptions, seen) if self.subscriptions else None
+        heard = tuple(self.subscriptions), tuple(self.derived), tuple(self.metrics)
+        return CompiledChannel(number, seen, *heard, index)
+
+
+def compile_workspace(workspace: Workspace, ids: Mapping[NameKey, int]) -> WorkspaceRules:
+    """Compile a workspace whose names have numbers."""
+    return _Compiler(workspace, ids).rules()
+
+
+class _Compiler:
+    """Compiles one workspace, once."""
+
+    def __init__(self, workspace: Workspace, ids: Mapping[NameKey, int]) -> None:
+        self._workspace = workspace
+        self._ids = ids
+        self._known = known_types(workspace)
+        self._listeners: defaultdict[str, _Listeners] = defaultdict(_Listeners)
+        self._named: list[tuple[tuple[str, ...], _Listeners]] = []
+        self._patterns: list[Pattern] = []
+        self._channels: list[CompiledChannel] = []
+
+    def rules(self) -> WorkspaceRules:
+        workspace = self._workspace
+        subscriptions = [self._subscription(order, each) for order, each in enumerate(workspace.subscriptions)]
+        for resource, compiled in zip(workspace.subscriptions, subscriptions, strict=True):
+            for name in dict.fromkeys(resource.channels):
+                self._listeners[name].subscriptions.append(compiled)
+        for derived in derived_types(workspace):
+            if derived.enabled:
+                self._heard_by(derived).derived.append(self._derived(derived))
+        metrics = [self._metric(each, subscriptions) for each in workspace.metric_alerts]
+        for alert, metric in zip(workspace.metric_alerts, metrics, strict=True):
+            if alert.enabled:
+                self._heard_by(alert).metrics.append(metric)
+        self._lay_out()
+        return WorkspaceRules(
+            id=self._number("workspace", workspace.name),
+            index=compile_index(self._patterns),
+            channels=tuple(self._channels),
+            per_subscription=frozenset(
+                self._number("destination", d.name) for d in workspace.destinations if d.per_subscription
+            ),
+            destinations={d.name: self._number("destination", d.name) for d in workspace.destinations},
+            metrics={each.id: each for each, own in zip(metrics, workspace.metric_alerts, strict=True) if own.enabled},
+            known=self._known,
+            schemas={name: Schema(each.data_schema) for name, each in self._known.items() if each.data_schema},
+            refuses=workspace.schema_policy == "refuse",
+            learnt_types_max=workspace.learnt_types_max,
+        )
+
+    def _number(self, kind: str, name: str) -> int:
+        return self._ids[kind, self._workspace.name, name]
+
+    # -- the channels ---------------------------------------------------------------------------------------------
+
+    def _heard_by(self, resource: DerivedType | MetricAlert) -> _Listeners:
+        """Give what listens to a rule's channel, or to the types that it names."""
+        if resource.channel is not None:
+            return self._listeners[resource.channel]
+        listeners = _Listeners()
+        self._named.append((resource.types, listeners))
+        return listeners
+
+    def _lay_out(self) -> None:
+        """Put every channel at the positions of its patterns."""
+        for name in SYSTEM_CHANNELS:
+            self._put(self._listeners[name].channel(self._number("channel", name)), literals([name]))
+        known_groups = groups(self._known)
+        for channel in self._workspace.channels:
+            number = self._number("channel", channel.name)
+            compiled = self._listeners[channel.name].channel(number, channel.environments)
+            self._put(compiled, patterns_of(channel, known_groups))
+        for types, listeners in self._named:
+            self._put(listeners.channel(0), literals(types))
+
+    def _put(self, channel: CompiledChannel, patterns: Iterable[Pattern]) -> None:
+        for pattern in patterns:
+            self._patterns.append(pattern)
+            self._channels.append(channel)
+
+    # -- what listens ---------------------------------------------------------------------------------------------
+
+    def _subscription(self, order: int, subscription: Subscription) -> CompiledSubscription:
+        return CompiledSubscription(
+            id=self._number("subscription", subscription.name),
+            order=order,
+            enabled=subscription.enabled,
+            projects=frozenset(subscription.projects),
+            environments=frozenset(subscription.environments),
+            floor=BY_WORD[subscription.min_severity],
+            matchers=tuple(parse_matcher(text) for text in subscription.matchers),
+            triggers=frozenset(subscription.triggers),
+            cooldown_ms=round(subscription.cooldown_seconds * 1000),
+            destinations=self._destinations(subscription.destinations),
+            ladder=ladder_of(subscription.occurrences, subscription.reset_after_seconds),
+        )
+
+    def _destinations(self, names: Iterable[str]) -> tuple[int, ...]:
+        return tuple(dict.fromkeys(self._number("destination", name) for name in names))
+
+    def _derived(self, derived: DerivedType) -> CompiledDerived:
+        return CompiledDerived(
+            id=self._number("derived_type", derived.name),
+            name=derived.name,
+            type=derived.type,
+            ladder=Ladder(derived.occurrences, round(derived.reset_after_seconds * 1000)),
+            by_environment=derived.per != "project",
+            by_key=derived.per == "key",
+            severity=_severity(derived.severity, self._known.get(derived.type)),
+        )
+
+    def _metric(self, alert: MetricAlert, subscriptions: list[CompiledSubscription]) -> CompiledMetric:
+        return CompiledMetric(
+            id=self._number("metric_alert", alert.name),
+            name=alert.name,
+            field=alert.field,
+            above=alert.when == "above",
+            limit=alert.limit,
+            for_ms=round(alert.for_seconds * 1000),
+            reminder_ms=round(alert.reminder_seconds * 1000),
+            forget_ms=round(alert.forget_after_seconds * 1000),
+            projects=frozenset(alert.projects),
+            environments=frozenset(alert.environments),
+            severity=BY_WORD[alert.severity],
+            type=alert.type,
+            resolved_type=alert.resolved_type,
+            told=self._told(alert, subscriptions),
+        )
+
+    def _told(self, alert: MetricAlert, subscriptions: list[CompiledSubscription]) -> Told | None:
+        if not alert.subscriptions and not alert.destinations:
+            return None
+        numbers = {self._number("subscription", name) for name in alert.subscriptions}
+        own = CompiledSubscription(
+            id=self._number("metric_alert", alert.name),
+            order=-1,
+            enabled=True,
+            projects=frozenset(),
+            environments=frozenset(),
+            floor=Severity.DEBUG,
+            matchers=(),
+            triggers=frozenset(),
+            cooldown_ms=0,
+            destinations=self._destinations(alert.destinations),
+        )
+        return Told(tuple(s for s in subscriptions if s.id in numbers), own if own.destinations else None)
+
+
+def patterns_of(channel: Channel, known_groups: Mapping[str, tuple[str, ...]]) -> list[Pattern]:
+    """Compile what a channel chooses: one pattern, or a literal for each type of its list or group."""
+    if channel.kind is ChannelKind.LIST:
+        return list(literals(channel.types))
+    pattern = channel.pattern or ""
+    if channel.kind is ChannelKind.GROUP:
+        return list(literals(known_groups.get(pattern, ())))
+    return [compile_pattern(PatternKind(channel.kind), pattern)]
+
+
+def literals(types: Iterable[str]) -> Iterator[Pattern]:
+    """Compile types as patterns, each once."""
+    return (compile_pattern(PatternKind.LITERAL, name) for name in dict.fromkeys(types))
+
+
+def _severity(own: str | None, known: EventType | None) -> Severity | None:
+    if own is not None:
+        return BY_WORD[own]
+    return BY_WORD[known.severity] if known is not None and known.severity is not None else None

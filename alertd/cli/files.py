@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from alertd.cli.options import ConfigOption, JsonOption, counted, fail, find_config, harmless, print_json, say
+from alertd.cli.options import ConfigOption, JsonOption, counted, fail, find_config, harmless, note, print_json, say
 
 
 def check(
@@ -18,8 +18,9 @@ def check(
 ) -> None:
     """Name everything that is wrong in a configuration, at once.
 
-    Each error comes with its file, line and path; if there is any, the exit code is 1. Secrets are looked up, as they would be at the start, and never printed.
+    Each error comes with its file, line and path; if there is any, the exit code is 1. What is allowed and odd is a warning. Secrets are looked up, as they would be at the start, and never printed.
     """
+    from alertd.config.advice import advice
     from alertd.config.load import load_config
     from alertd.errors import ConfigError
 
@@ -37,9 +38,12 @@ def check(
         name: sum(len(getattr(w, name)) for w in config.workspaces)
         for name in ("channels", "destinations", "subscriptions")
     }
+    warnings = advice(config)
     if json:
-        print_json({"valid": True, "file": str(path) if path else None, **counts})
+        print_json({"valid": True, "file": str(path) if path else None, **counts, "warnings": warnings})
     else:
+        for warning in warnings:
+            note(f"warning: {warning}")
         listed = ", ".join(counted(count, name.removesuffix("s")) for name, count in counts.items())
         say(f"{path or 'no file, the defaults'}: valid ({listed})")
 

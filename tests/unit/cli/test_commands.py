@@ -137,6 +137,17 @@ def test_check_names_everything_that_is_wrong(folder: Path) -> None:
     assert typed("check", str(folder)).exit_code == 1
 
 
+def test_check_warns_of_what_is_allowed_and_odd(folder: Path) -> None:
+    """A warning names its place and refuses nothing."""
+    (folder / "odd.yml").write_text("delivery: {retry: {initial_seconds: 60, max_seconds: 30}}\n")
+    result = typed("check", "odd.yml")
+    assert (result.exit_code, result.stdout) == (0, "odd.yml: valid (0 channels, 0 destinations, 0 subscriptions)\n")
+    assert result.stderr.startswith(
+        "alertd: warning: delivery.retry: max_seconds (30) is less than initial_seconds (60)"
+    )
+    assert len(json.loads(typed("check", "odd.yml", "--json").stdout)["warnings"]) == 1
+
+
 def test_the_store_is_made_copied_and_not_overwritten() -> None:
     """`migrate` makes a store, `backup` copies it to a new file, and refuses one that exists or a store that does not."""
     assert typed("backup", "copy.db").exit_code == 1

@@ -146,6 +146,7 @@ class _Compiler:
             cooldown_ms=round(subscription.cooldown_seconds * 1000),
             destinations=self._destinations(subscription.destinations),
             ladder=ladder_of(subscription.occurrences, subscription.reset_after_seconds),
+            rests=bool(subscription.cooldown_seconds or subscription.occurrences),
         )
 
     def _destinations(self, names: Iterable[str]) -> tuple[int, ...]:

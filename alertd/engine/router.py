@@ -8,7 +8,7 @@ An occurrence is counted when all that stands before it holds, whatever follows;
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from alertd.engine.derive import derive
 from alertd.engine.metric import weigh
@@ -21,6 +21,7 @@ from alertd.model.verdict import Verdict, VerdictCode
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from alertd.engine.ladder import Ladder
     from alertd.engine.plan import Made
     from alertd.engine.rules import Candidate, CompiledSubscription, Scope, Told, WorkspaceRules
     from alertd.engine.ruleset import Ruleset
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EngineState", "excluded", "plan"]
 
+_SENT: Final = VerdictCode.SENT
 Position = tuple[int, int]
 """Where an event stands on a ladder: its count, and the next one that is sent (0: none)."""
 
@@ -50,16 +52,48 @@ def plan(
     if not scope.plain:
         closed = _closed(rules, scope, event, closed)
         _weigh_rules(found, scope, state, now_ms, made)
+    verdicts = found.verdicts
     reached: set[int] = set()
     for subscription, sent in candidates:
-        verdict = _verdict(subscription, sent, found, state, closed, now_ms)
-        found.verdicts.append(verdict)
-        if verdict.code is VerdictCode.SENT:
-            _deliver(found, rules, subscription, verdict, reached, now_ms)
+        against = _unmet(subscription, event)
+        if against is not None:
+            verdicts.append(Verdict(sent.subscription_id, sent.channel_id, *against))
+            continue
+        verdict = sent
+        if closed or subscription.rests:
+            verdict = _weigh_state(subscription, sent, found, state, closed, now_ms)
+        verdicts.append(verdict)
+        if verdict.code is _SENT:
+            _deliver(found, subscription, verdict, reached, rules.per_subscription, now_ms)
     return found
 
 
-def _verdict(
+def _deliver(
+    found: Plan,
+    subscription: CompiledSubscription,
+    verdict: Verdict,
+    reached: set[int],
+    per_subscription: frozenset[int],
+    now_ms: int,
+) -> None:
+    """Add the deliveries of what is sent: one for each destination, unless it wants one for each subscription."""
+    event, number, deliveries = found.event, found.number, found.deliveries
+    shut = {destination for destination, _ in verdict.destinations} if verdict.destinations else ()
+    for destination_id in subscription.destinations:
+        if destination_id in reached and destination_id not in per_subscription:
+            continue
+        if shut and destination_id in shut:
+            continue
+        reached.add(destination_id)
+        deliveries.append(
+            Delivery(
+                number + 1 + len(deliveries), number, destination_id, verdict.subscription_id, verdict.channel_id,
+                0, now_ms, event.type, event.payload, event.trigger,
+            )
+        )  # fmt: skip
+
+
+def _weigh_state(
     subscription: CompiledSubscription,
     sent: Verdict,
     found: Plan,
@@ -67,18 +101,16 @@ def _verdict(
     closed: Mapping[int, VerdictCode],
     now_ms: int,
 ) -> Verdict:
+    """Weigh what depends on more than the event: occurrences, destinations, cooldown."""
     event = found.event
-    against = _unmet(subscription, event)
-    if against is not None:
-        return Verdict(sent.subscription_id, sent.channel_id, *against)
     if subscription.ladder is not None:
-        position = _climb(subscription, found, state, now_ms)
+        position = _climb(subscription.ladder, subscription.id, found, state, now_ms)
         if not subscription.ladder.has(position[0]):
             return Verdict(sent.subscription_id, sent.channel_id, VerdictCode.OCCURRENCES, position)
         sent = replace(sent, detail=position)
     if closed and not closed.keys().isdisjoint(subscription.destinations):
         sent = _without_closed(subscription, sent, closed)
-        if sent.code is not VerdictCode.SENT:
+        if sent.code is not _SENT:
             return sent
     if subscription.cooldown_ms:
         key = (subscription.id, event.project, event.environment, event.key)
@@ -105,12 +137,10 @@ def _unmet(subscription: CompiledSubscription, event: Event) -> tuple[VerdictCod
     return None
 
 
-def _climb(subscription: CompiledSubscription, found: Plan, state: EngineState, now_ms: int) -> Position:
+def _climb(ladder: Ladder, subscription_id: int, found: Plan, state: EngineState, now_ms: int) -> Position:
     """Count this occurrence and say where it stands."""
-    event, ladder = found.event, subscription.ladder
-    if ladder is None:
-        raise AssertionError("a subscription without a ladder")
-    key = (subscription.id, event.project, event.environment, event.key)
+    event = found.event
+    key = (subscription_id, event.project, event.environment, event.key)
     counted = ladder.step(state.counts.get(key), now_ms)
     _changes(found).counts[key] = counted
     return ladder.position(counted.times)
@@ -124,37 +154,6 @@ def _without_closed(subscription: CompiledSubscription, sent: Verdict, closed: M
     code = shut[0][1]
     others = tuple(pair for pair in shut if pair[1] is not code)
     return Verdict(sent.subscription_id, sent.channel_id, code, None, others)
-
-
-def _deliver(
-    found: Plan,
-    rules: WorkspaceRules,
-    subscription: CompiledSubscription,
-    verdict: Verdict,
-    reached: set[int],
-    now_ms: int,
-) -> None:
-    shut = {destination for destination, _ in verdict.destinations} if verdict.destinations else ()
-    for destination_id in subscription.destinations:
-        if destination_id not in shut and (destination_id not in reached or destination_id in rules.per_subscription):
-            reached.add(destination_id)
-            found.deliveries.append(_delivery(found, verdict, destination_id, now_ms))
-
-
-def _delivery(found: Plan, verdict: Verdict, destination_id: int, now_ms: int) -> Delivery:
-    event = found.event
-    return Delivery(
-        found.number + 1 + len(found.deliveries),
-        found.number,
-        destination_id,
-        verdict.subscription_id,
-        verdict.channel_id,
-        0,
-        now_ms,
-        event.type,
-        event.payload,
-        event.trigger,
-    )
 
 
 # -- what concerns few events -------------------------------------------------------------------------------------

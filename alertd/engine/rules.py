@@ -29,7 +29,10 @@ SCOPE_CACHE_ENTRIES: Final = 65536
 
 @dataclass(frozen=True, slots=True)
 class CompiledSubscription:
-    """A subscription with numbers for names and its conditions compiled; `order` is its place in the file."""
+    """A subscription with numbers for names and its conditions compiled; `order` is its place in the file.
+
+    `rests` says that it may rest because of what came before: it has a cooldown or a ladder.
+    """
 
     id: int
     order: int
@@ -42,6 +45,7 @@ class CompiledSubscription:
     cooldown_ms: int
     destinations: tuple[int, ...]
     ladder: Ladder | None = None
+    rests: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,11 +62,11 @@ def decode_error(
         "type": defaults.type_of("sentry.message" if exception is None else "sentry.error"),
         "source": origin.source,
         "severity": defaults.severity_of(data["level"]),
-        "key": _key(data, project, origin, defaults),
         "message": _message(data),
         "data": data,
     }
     native |= present(
+        key=_key(data, project, origin, defaults),
         project=project,
         environment=data.get("environment"),
         time=time_of(given.get("timestamp")) or time_of(given.get("datetime")),
@@ -77,6 +77,7 @@ def decode_error(
 
 
 def _key(data: Mapping[str, Any], project: str, origin: Origin, defaults: SentryDefaults) -> str:
+    """Return the issue; empty only where even the title has no letter that shows."""
     if origin.issue_id and (key := key_of(origin.issue_id)):
         return key
     if defaults.issue_key is not None and (key := key_of(defaults.issue_key(project, data))):

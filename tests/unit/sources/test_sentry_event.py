@@ -441,6 +441,7 @@ def test_an_address_that_the_receiver_should_fill_in_is_none() -> None:
 def test_the_issue_is_the_key() -> None:
     """The key is what the wiring names, else the title on one line."""
     assert sdk_event(message="a\tb")["key"] == "a b"
+    assert sdk_event(title="\x00")["key"] == "sentry.message"
     asked: list[tuple[str, str]] = []
 
     def issue_key(project: str, data: Any) -> str:

@@ -103,6 +103,7 @@ class Connection(asyncio.Protocol):
         self._seconds = 0.0
         self._bodiless = False
         self._headers: list[tuple[bytes, bytes]] = []
+        self._fields = self._headers
         self._forget()
 
     # ------------------------------------------------------------------ what the sender asks of it
@@ -116,8 +117,9 @@ class Connection(asyncio.Protocol):
         self._bodiless = bodiless
         self._seconds = seconds
         self.expires = expires
-        self._patrol.expect(expires)
-        self._waiter = waiter = asyncio.get_running_loop().create_future()
+        if expires < self._patrol.next_look:
+            self._patrol.expect(expires)
+        self._waiter = waiter = self._patrol.future()
         if self._alive and (self._answered or self.talks_first or self._silent()):
             self._write(data)
         else:  # closed, or talking, before anything was asked
@@ -243,10 +245,8 @@ class Connection(asyncio.Protocol):
     # ------------------------------------------------------------------ the engine room
 
     def _forget(self) -> None:
-        self._status = 0
+        self._status = self._received = 0
         self._body = b""
-        self._fields = []
-        self._received = 0
         self._done = self._spoilt = self._keep = False
 
     def _check(self, fields: list[tuple[bytes, bytes]]) -> None:
@@ -272,14 +272,18 @@ class Connection(asyncio.Protocol):
         if not self._answered:
             self._answered = True
             self._judge()
-        now = self._patrol.now()
-        doubt = self._spoilt or self._stuck or self._waiter is None or self._waiter.done()
+        patrol, waiter = self._patrol, self._waiter
+        now = patrol.now()
+        doubt = self._spoilt or self._stuck or waiter is None or waiter.done()
         if self._keep and not doubt and now < self._retires and self._pool.put(self):
-            self.expires = now + self._rest_seconds
-            self._patrol.expect(self.expires)
+            self.expires = expires = now + self._rest_seconds
+            if expires < patrol.next_look:
+                patrol.expect(expires)
         else:
             self._close()
-        self._settle(self._answer())
+        self._waiter = None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(self._answer())
 
     def _judge(self) -> None:
         """Learn from the first answer how long the server keeps a connection (never, when it speaks HTTP/1.0)."""

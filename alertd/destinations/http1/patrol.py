@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from math import inf
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,17 +34,21 @@ class Watched(Protocol):
 
 
 class Patrol:
-    """The connections of one sender, on the running loop."""
+    """The connections of one sender, on the running loop.
 
-    __slots__ = ("_connections", "_empty", "_loop", "_next", "_timer", "now")
+    `now` is that loop's clock, `future` makes futures of it; nothing is looked at before `next_look`.
+    """
+
+    __slots__ = ("_connections", "_empty", "_loop", "_timer", "future", "next_look", "now")
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._connections: set[Watched] = set()
-        self._next = inf
+        self.next_look = inf
         self._timer: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
         self.now: Callable[[], float] = self._loop.time
+        self.future: Callable[[], asyncio.Future[Any]] = self._loop.create_future
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -62,11 +66,11 @@ class Patrol:
 
     def expect(self, at: float) -> None:
         """See to it that there is a look at this time."""
-        if at >= self._next:
+        if at >= self.next_look:
             return
         if self._timer is not None:
             self._timer.cancel()
-        self._next = at
+        self.next_look = at
         self._timer = self._loop.call_at(at, self._look)
 
     async def end(self, reason: str) -> None:
@@ -79,12 +83,12 @@ class Patrol:
                 await asyncio.wait_for(self._empty.wait(), PARTING_SECONDS)
         if self._timer is not None:
             self._timer.cancel()
-        self._timer, self._next = None, inf
+        self._timer, self.next_look = None, inf
 
     def _look(self) -> None:
         now = self.now()
         first = inf
-        self._timer, self._next = None, inf
+        self._timer, self.next_look = None, inf
         for connection in tuple(self._connections):
             if connection.expires <= now:
                 connection.expire()

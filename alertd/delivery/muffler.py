@@ -1,4 +1,4 @@
-"""A muffler: keeps one lane's repeated identical failures from flooding the log. Pure."""
+"""A muffler: keeps repeated failures of the same kinds from flooding the log. Pure."""
 
 from __future__ import annotations
 
@@ -10,27 +10,32 @@ if TYPE_CHECKING:
 QUIET_SECONDS: Final = 30.0
 """The same failure is logged again after so long, with how often it happened since."""
 
+KEYS_MAX: Final = 1024
+"""So many different failures are remembered (there are 500 statuses); the one logged longest ago is forgotten first."""
+
 
 class Muffler:
     """Says which failures to log. `muffled` counts those kept back since the last one that was not."""
 
-    __slots__ = ("_key", "_since", "muffled")
+    __slots__ = ("_logged", "muffled")
 
     def __init__(self) -> None:
         self.muffled = 0
-        self._key: Hashable = None
-        self._since = 0.0
+        self._logged: dict[Hashable, float] = {}
 
     def lets_through(self, key: Hashable, now: float) -> bool:
-        """Whether to log this failure: it differs from the last logged one, or that was long ago (monotonic seconds).
+        """Whether to log this failure: its like was not logged yet, or long ago (monotonic seconds).
 
         Whoever logs it reads `muffled` and then calls `clear`.
         """
-        if key == self._key and now - self._since < QUIET_SECONDS:
+        since = self._logged.pop(key, None)
+        if since is not None and now - since < QUIET_SECONDS:
+            self._logged[key] = since
             self.muffled += 1
             return False
-        self._key = key
-        self._since = now
+        if len(self._logged) >= KEYS_MAX:
+            del self._logged[min(self._logged, key=self._logged.__getitem__)]
+        self._logged[key] = now
         return True
 
     def clear(self) -> int:
@@ -39,6 +44,6 @@ class Muffler:
         return count
 
     def reset(self) -> int:
-        """Forget the last failure too (the destination recovered); return how many were kept back."""
-        self._key = None
+        """Forget the failures too (the destination recovered); return how many were kept back."""
+        self._logged.clear()
         return self.clear()

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from benchmarks.certificate import make_certificate
-from benchmarks.daemon import FINAL, Daemon
+from benchmarks.daemon import FINAL, SENT, Daemon
 from benchmarks.figures import Run
 from benchmarks.process import ROOT, Cores, Process, cpu_seconds, module
 from benchmarks.workload import DESTINATIONS, Rules, configuration, expressions
@@ -350,7 +350,9 @@ def wait_final(daemon: Daemon, count: int) -> None:
     """Wait until the store has so many records read and nothing left to deliver. Raises RuntimeError when it stalls."""
     seen, moved = -1, time.monotonic()
     while True:
-        done, left = daemon.ask("SELECT (SELECT count(*) FROM event), EXISTS(SELECT 1 FROM delivery WHERE state < 2)")
+        done, left = daemon.ask(
+            f"SELECT (SELECT count(*) FROM event WHERE {SENT}), EXISTS(SELECT 1 FROM delivery WHERE state < 2)"  # noqa: S608 - constants
+        )
         if done >= count and not left:
             return
         if done != seen:
@@ -363,7 +365,7 @@ def wait_final(daemon: Daemon, count: int) -> None:
 def check_counts(daemon: Daemon, stats: dict[str, Any] | None, count: int) -> None:
     """Raise RuntimeError unless the store and the receiver tell the same story."""
     events, final, left = daemon.ask(
-        f"SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM delivery WHERE {FINAL}),"  # noqa: S608 - constants
+        f"SELECT (SELECT count(*) FROM event WHERE {SENT}), (SELECT count(*) FROM delivery WHERE {FINAL}),"  # noqa: S608 - constants
         " (SELECT count(*) FROM delivery WHERE state < 2)"
     )
     found = {"events": events, "delivered": final, "left": left}

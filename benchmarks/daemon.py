@@ -22,6 +22,8 @@ READY_SECONDS = 60.0
 TICK_SECONDS = 0.01
 _URL = re.compile(r"^alertd listens on http://127\.0\.0\.1:(\d+)$", re.MULTILINE)
 FINAL = "state >= 2"
+SENT = "type NOT LIKE 'alertd.%'"
+"""Events that were sent, as against those that the daemon makes about itself."""
 
 
 class Daemon:

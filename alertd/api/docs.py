@@ -11,6 +11,7 @@ from aiohttp import web
 
 from alertd.api.openapi import document
 from alertd.api.operation import Operation, route
+from alertd.api.shapes import TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,7 +41,9 @@ class Docs:
 
     def __init__(self, app: web.Application, status: Mapping[str, Mapping[str, Schema]]) -> None:
         route(app, "GET", PATH, self.show, Operation("This document", "documentation", None))
-        page = Operation("This document as a page", "documentation", None, answer_type="text/html")
+        page = Operation(
+            "This document as a page", "documentation", None, answers={200: TEXT}, answer_types=("text/html",)
+        )
         route(app, "GET", PAGE, self.page, page)
         self._document = document(app, version("alertd"), status)
         self._json = orjson.dumps(self._document, option=orjson.OPT_INDENT_2)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from alertd.api.operation import Operation, route
+from alertd.api.shapes import TEXT
 
 if TYPE_CHECKING:
     from alertd.api.context import Context
@@ -45,7 +46,13 @@ class Front:
 
     def register(self, app: web.Application) -> None:
         """Add the route."""
-        route(app, "GET", "/", self.show, Operation("What this is", "system", None, answer_type="text/html"))
+        route(
+            app,
+            "GET",
+            "/",
+            self.show,
+            Operation("What this is", "system", None, answers={200: TEXT}, answer_types=("text/html", "text/plain")),
+        )
 
     async def show(self, request: web.Request) -> web.Response:
         """Say what this is."""

@@ -77,6 +77,10 @@ def _schemas(status: Mapping[str, Mapping[str, Schema]]) -> dict[str, Schema]:
     inputs: list[tuple[type[BaseModel], Literal["validation"]]] = [(model, "validation") for model in described]
     _, found = models_json_schema(inputs, ref_template=_COMPONENTS)
     schemas: dict[str, Schema] = {**found["$defs"], **SHAPES}
+    for kind in KINDS:
+        if kind.built_in:
+            name = schemas[kind.model.__name__]["properties"]["name"]
+            name["pattern"] = f"{name['pattern']}|^({'|'.join(kind.built_in)})$"
     for model in models:
         own = {**RESOURCE_STATUS, **status.get(model.__name__, {})}
         schemas[model.__name__] = with_status(schemas[model.__name__], own)
@@ -135,7 +139,7 @@ def _responses(method: str, path: str, operation: Operation) -> Iterator[tuple[s
     for status, schema in operation.answers.items():
         answer: dict[str, Any] = {"description": _DESCRIPTIONS[status]}
         if schema is not None:
-            answer["content"] = {operation.answer_type: {"schema": schema}}
+            answer["content"] = {kind: {"schema": schema} for kind in operation.answer_types}
         yield str(status), answer
     for status in sorted(_errors(method, path, operation)):
         yield (

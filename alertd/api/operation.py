@@ -45,7 +45,7 @@ class Operation:
     body_needed: bool = True
     body_types: tuple[str, ...] = ("application/json",)
     answers: Mapping[int, Schema | None] = field(default_factory=lambda: {200: {"type": "object"}})
-    answer_type: str = "application/json"
+    answer_types: tuple[str, ...] = ("application/json",)
     errors: tuple[int, ...] = ()
     conditional: bool = False
     example: Any = None

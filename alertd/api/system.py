@@ -35,7 +35,7 @@ class System:
 
     def register(self, app: web.Application) -> None:
         """Add the routes."""
-        text: dict[str, Any] = {"tag": "system", "least": None, "answer_type": "text/plain"}
+        text: dict[str, Any] = {"tag": "system", "least": None, "answer_types": ("text/plain",)}
         route(app, "GET", "/metrics", self.metrics, Operation("Metrics for Prometheus", answers={200: TEXT}, **text))
         route(app, "GET", "/-/healthy", self.healthy, Operation("Whether it runs", answers={200: TEXT}, **text))
         ready = Operation("Whether events are accepted now", "system", None, answers={200: READY, 503: READY})

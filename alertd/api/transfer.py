@@ -11,7 +11,6 @@ from alertd.api.context import body_of, json
 from alertd.api.operation import Operation, ref, route
 from alertd.api.query import Query
 from alertd.api.resources import BELOW
-from alertd.api.shapes import TEXT
 from alertd.errors import InvalidError, Problem
 from alertd.model.token import Role
 from alertd.model.workspace import Workspace
@@ -35,8 +34,8 @@ class Transfer:
             "Write every resource as YAML that the configuration takes back; secrets stay in the store",
             "transfer",
             Role.ADMIN,
-            answers={200: TEXT},
-            answer_type=YAML,
+            answers={200: {}},
+            answer_types=(YAML,),
         )
         route(app, "POST", f"{BELOW}/export", self.export, export)
         diff = Operation(

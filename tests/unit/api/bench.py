@@ -232,13 +232,13 @@ class Caller:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[Caller]:
+async def running(deadline: float = DEADLINE) -> AsyncIterator[Caller]:
     """Run everything within a deadline."""
     bench = Bench()
     await bench.start()
     tasks = [asyncio.create_task(bench.pipeline.run()), asyncio.create_task(bench.dispatcher.run())]
     try:
-        async with asyncio.timeout(DEADLINE), TestClient(TestServer(bench.app)) as client:
+        async with asyncio.timeout(deadline), TestClient(TestServer(bench.app)) as client:
             yield Caller(bench, client)
     finally:
         bench.hub.close()

@@ -46,11 +46,11 @@ class Stage:
 
 
 @contextmanager
-def serving() -> Iterator[Stage]:
+def serving(deadline: float = DEADLINE) -> Iterator[Stage]:
     """Serve the whole API."""
 
     async def serve(ready: Callable[[Stage], None], stop: asyncio.Event) -> None:
-        async with running() as call:
+        async with running(deadline) as call:
             loop = asyncio.get_running_loop()
             ready(Stage(f"http://127.0.0.1:{call.client.port}", call.bench, loop))
             await stop.wait()

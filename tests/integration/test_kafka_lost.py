@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 from structlog.testing import capture_logs
 
 from alertd.intake.kafka import service
 from alertd.intake.kafka.positions import PositionLostError
 from tests.broker import require
-from tests.kafka_lab import Feeder, Ledger, Member, committed, fresh_group, until
+from tests.kafka_lab import DEADLINE_SECONDS, Feeder, Ledger, Member, committed, fresh_group, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -40,14 +40,19 @@ async def admin(kafka: Broker) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 async def make_anew(admin: AIOKafkaAdminClient, topic: str) -> None:
-    """Delete a topic and make one of the same name."""
-    await admin.delete_topics([topic])
-    async with asyncio.timeout(10):
+    """Delete a topic and make one of the same name, with one partition.
+
+    Whoever asks for the topic in between has the broker make it, with as many as it likes: then once more.
+    """
+    async with asyncio.timeout(DEADLINE_SECONDS):
         while True:
+            await admin.delete_topics([topic])
             answer = await admin.create_topics([NewTopic(topic, 1, 1)])
+            while answer.topic_errors[0][1] not in (0, TopicAlreadyExistsError.errno):
+                await asyncio.sleep(0.02)
+                answer = await admin.create_topics([NewTopic(topic, 1, 1)])
             if answer.topic_errors[0][1] == 0:
                 return
-            await asyncio.sleep(0.02)
 
 
 async def trimmed(kafka: Broker, admin: AIOKafkaAdminClient, topic: str) -> Ledger:

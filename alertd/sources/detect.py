@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
-from alertd.errors import NotJsonError
+from alertd.errors import DecodeError, NotJsonError
 from alertd.sources.base import UnsupportedMediaTypeError
 from alertd.sources.cloudevents import REQUIRED, decode_batch, decode_binary, decode_structured, decode_value
 from alertd.sources.document import check_size, load
-from alertd.sources.headers import decode_http_value, http_attributes, kafka_attributes, kafka_content_type
+from alertd.sources.headers import (
+    decode_http_value,
+    http_attributes,
+    kafka_attributes,
+    kafka_content_type,
+    kafka_header,
+)
 from alertd.sources.media_type import MediaType, media_type
 from alertd.sources.native import build, decode_json, decode_ndjson, decode_record
+from alertd.sources.sentry_webhook import HEADER as SENTRY_HEADER
+from alertd.sources.sentry_webhook import decode_value as decode_webhook_value
+from alertd.sources.sentry_webhook import decode_webhook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +27,7 @@ if TYPE_CHECKING:
     from alertd.model.event import Event
     from alertd.sources.base import Context
 
-Format = Literal["native", "cloudevents", "auto"]
+Format = Literal["native", "cloudevents", "sentry", "auto"]
 """What the records of a topic are (`intake.kafka.topics[].format`)."""
 
 ACCEPTED: Final = (
@@ -72,25 +81,39 @@ def decode_kafka(
     """Decode one record as its topic's format says.
 
     `native` never looks at the headers. `cloudevents` is structured unless the headers say binary. `auto` goes by the
-    headers; without a sign there it is native, or a structured CloudEvent when it has the member `specversion`. Errors:
-    see `alertd.sources.base`.
+    headers; without a sign there it is native, or a structured CloudEvent when it has the member `specversion`.
+    `sentry` is a webhook of Sentry, told by its header, else by its members. Errors: see `alertd.sources.base`.
     """
     if form == "native":
         return decode_record(value, context)
-    if headers:
-        content_type = kafka_content_type(headers)
-        media = media_type(content_type)
-        if media.name.startswith(_CLOUDEVENTS):
-            if media.name not in _STRUCTURED:
-                raise UnsupportedMediaTypeError(f"content type {media.name[:64]!r} is not read in Kafka records")
-            return decode_structured(_present(value), context)
-        attributes = kafka_attributes(headers)
-        if attributes and not REQUIRED.isdisjoint(name for name, _ in attributes):
-            check_size(value or b"", context)
-            return decode_binary(attributes, content_type, value, context)
+    if form == "sentry":
+        return _decode_sentry(kafka_header(headers, SENTRY_HEADER), value, context)
+    event = _decode_by_headers(form, headers, value, context) if headers else None
+    if event is not None:
+        return event
     if form == "cloudevents":
         return decode_structured(_present(value), context)
     return _decode_either(_present(value), context)
+
+
+def _decode_by_headers(
+    form: Format, headers: Sequence[tuple[str, bytes | None]], value: bytes | None, context: Context
+) -> Event | None:
+    """Decode a record whose headers say what it is; None when they do not."""
+    resource = kafka_header(headers, SENTRY_HEADER) if form == "auto" else None
+    if resource is not None:
+        return _decode_sentry(resource, value, context)
+    content_type = kafka_content_type(headers)
+    media = media_type(content_type)
+    if media.name.startswith(_CLOUDEVENTS):
+        if media.name not in _STRUCTURED:
+            raise UnsupportedMediaTypeError(f"content type {media.name[:64]!r} is not read in Kafka records")
+        return decode_structured(_present(value), context)
+    attributes = kafka_attributes(headers)
+    if attributes and not REQUIRED.isdisjoint(name for name, _ in attributes):
+        check_size(value or b"", context)
+        return decode_binary(attributes, content_type, value, context)
+    return None
 
 
 def _decode_cloudevents(media: MediaType, body: bytes, context: Context) -> list[Event]:
@@ -110,6 +133,14 @@ def _decode_either(value: bytes, context: Context) -> Event:
     if isinstance(given, dict) and "specversion" in given:
         return decode_value(given, context)
     return decode_record(value, context)
+
+
+def _decode_sentry(resource: str | None, value: bytes | None, context: Context) -> Event:
+    body = _present(value)
+    events = decode_webhook(body, resource, context) if resource else decode_webhook_value(body, context)
+    if not events:
+        raise DecodeError("a webhook of Sentry that becomes no event")
+    return events[0]
 
 
 def _present(value: bytes | None) -> bytes:

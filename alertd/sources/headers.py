@@ -43,8 +43,14 @@ def kafka_attributes(headers: Iterable[tuple[str, bytes | None]]) -> list[tuple[
 
 def kafka_content_type(headers: Iterable[tuple[str, bytes | None]]) -> str | None:
     """Return a record's `content-type`; None when it has none."""
+    return kafka_header(headers, "content-type")
+
+
+def kafka_header(headers: Iterable[tuple[str, bytes | None]], wanted: str) -> str | None:
+    """Return the value of a record's header, whatever the case of its name; None when it has none."""
+    wanted = wanted.lower()
     for name, value in headers:
-        if value is not None and name.lower() == "content-type":
+        if value is not None and name.lower() == wanted:
             return value.decode("utf-8", "replace")
     return None
 

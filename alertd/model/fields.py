@@ -16,8 +16,10 @@ Slug = Annotated[
     Field(description="lower-case letters, digits, - and _, 1 to 64 characters"),
 ]
 Title = Annotated[str, StringConstraints(max_length=200)]
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+SECONDS_MAX = 3_153_600_000
+"""A hundred years: more is not meant, and would not fit where milliseconds are counted."""
+Seconds = Annotated[float, Field(ge=0, le=SECONDS_MAX, allow_inf_nan=False)]
+PositiveSeconds = Annotated[float, Field(gt=0, le=SECONDS_MAX, allow_inf_nan=False)]
 Count = Annotated[int, Field(gt=0)]
 TypeName = Annotated[
     str,

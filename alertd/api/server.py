@@ -19,16 +19,17 @@ from alertd.api.expect import GATE, behind
 from alertd.api.front import Front
 from alertd.api.history import History
 from alertd.api.operation import OPERATIONS, Operation, ref, route
+from alertd.api.projects import Projects
 from alertd.api.refusals import Refusals
 from alertd.api.resources import Collection
-from alertd.api.shapes import DESTINATION_STATUS, FLAG
+from alertd.api.shapes import COUNT, DESTINATION_STATUS, FLAG
 from alertd.api.stream import Stream
 from alertd.api.system import System
 from alertd.api.tokens import Tokens
 from alertd.api.transfer import Transfer
 from alertd.api.workspaces import Workspaces
 from alertd.model.token import Role
-from alertd.resources.kinds import DERIVED_TYPE, EVENT_TYPE, METRIC_ALERT, PROJECT, SUBSCRIPTION
+from alertd.resources.kinds import DERIVED_TYPE, EVENT_TYPE, METRIC_ALERT, SUBSCRIPTION
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -75,11 +76,23 @@ def build(
     app[OPERATIONS] = {}
     app[GATE] = make_gate(context.authenticator, refusals)
     route(app, "POST", "/api/v1/events", post_events, SEND)
-    for resource in (Front, System, Stream, Tokens, Workspaces, Channels, Destinations, History, Audit, Transfer):
+    for resource in (
+        Front,
+        System,
+        Stream,
+        Tokens,
+        Workspaces,
+        Projects,
+        Channels,
+        Destinations,
+        History,
+        Audit,
+        Transfer,
+    ):
         resource(context).register(app)
-    for kind in (PROJECT, EVENT_TYPE, SUBSCRIPTION, DERIVED_TYPE, METRIC_ALERT):
+    for kind in (EVENT_TYPE, SUBSCRIPTION, DERIVED_TYPE, METRIC_ALERT):
         Collection(context, kind).register(app)
-    Docs(app, {"Destination": DESTINATION_STATUS, "Channel": {"built_in": FLAG}})
+    Docs(app, {"Destination": DESTINATION_STATUS, "Channel": {"built_in": FLAG}, "Project": {"number": COUNT}})
     return app
 
 

@@ -41,6 +41,7 @@ from alertd.log import configure_logging, tapped
 from alertd.metrics import Metrics
 from alertd.model.ids import IdSource, milliseconds
 from alertd.pipeline import Pipeline, QueueBounds
+from alertd.resources.learning import Learner
 from alertd.resources.registry import Registry
 from alertd.resources.secrecy import Secrecy
 from alertd.resources.snapshot import provisioned_entries
@@ -127,6 +128,7 @@ class Daemon:
         self.live = LiveRules(self.rules, lambda: self.config)
         secrecy = Secrecy(KnownTypes(), Vault(secrets_key(config)))
         self.registry = Registry(store, clock, ids, KnownTypes(), secrecy, self.live)
+        self.learner = Learner(self.registry.learn)
         self._first_token: str | None = None
         self._file = config.store.path
         self._inode = _inode(self._file)
@@ -223,7 +225,7 @@ class Daemon:
 
     def _side(self) -> list[Service]:
         lag = LoopLag(self.metrics.loop_lag_seconds.set, self.clock)
-        side: list[Service] = [lag, self.housekeeping, *self.about.services]
+        side: list[Service] = [lag, self.housekeeping, self.learner, *self.about.services]
         seconds = watchdog_seconds(self.launch.environ)
         if seconds is not None:
             side.append(Watchdog(self.notifier, self._alive, seconds))
@@ -354,6 +356,7 @@ class Daemon:
         return (key[1], key[2]) if key else None
 
     def _publish(self, plans: Sequence[Plan]) -> None:
+        self.learner.see(plans)
         if self.hub.listening:
             for decided in plans:
                 for entry in live_verdicts(decided, self.pipeline.ruleset.names):

@@ -78,7 +78,10 @@ class Rules:
     async def compile(self, workspaces: Sequence[Workspace], gone: Sequence[str] = ()) -> Ruleset:
         """Compile off the event loop; workspaces that are `gone` stay known, empty, for events under way."""
         workspaces = [*workspaces, *(Workspace(name=name) for name in gone)]
-        ids = await self._store.intern(name_keys(workspaces))
+        projects = [
+            ("project", workspace.name, project.name) for workspace in workspaces for project in workspace.projects
+        ]
+        ids = await self._store.intern([*name_keys(workspaces), *projects])
         names = await self._store.names()
         revision = int(await self._store.get_meta("revision") or 0) + 1
         ruleset = await asyncio.to_thread(compile_ruleset, workspaces, ids, revision, names)

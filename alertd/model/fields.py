@@ -26,6 +26,8 @@ TypeName = Annotated[
     StringConstraints(pattern=r"^[!-~]{1,256}$"),
     Field(description="an event's type: printable ASCII without spaces, 1 to 256 characters"),
 ]
+PlaceName = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,128}$")]
+"""The name of a project or an environment, as events may say it."""
 Reference = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 """The name of another resource."""
 

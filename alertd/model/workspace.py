@@ -10,7 +10,7 @@ from alertd.model.channel import Channel
 from alertd.model.derived_type import DerivedType
 from alertd.model.destination import Destination
 from alertd.model.event_type import EventType
-from alertd.model.fields import Count, Resource, Slug, Title
+from alertd.model.fields import Count, PlaceName, Resource, Slug, Title
 from alertd.model.metric_alert import MetricAlert
 from alertd.model.subscription import Subscription
 
@@ -35,6 +35,12 @@ class Project(Resource):
     environments: tuple[str, ...] = ()
     owner: Person | None = None
     collaborators: tuple[Person, ...] = ()
+
+
+class LearntProject(Project):
+    """A project that events named before anybody defined it: its name is whatever they said."""
+
+    name: PlaceName
 
 
 class WorkspaceSettings(Resource):

@@ -103,7 +103,7 @@ class Changes:
         if document.get("name") != before.name:
             raise InvalidError([Problem("/name", f"cannot be changed: this is the {kind.noun} {before.name!r}")])
         document = self._secrecy.restored(kind, document, document_of(before.model))
-        model = read(kind, before.workspace, document, snapshot, self._types)
+        model = read(kind, before.workspace, document, snapshot, self._types, known=True)
         entry = replace(before, model=model, version=before.version + 1)
         return Change([entry], [], [Noted("updated", entry.key, self._shown(before), self._shown(entry))], entry)
 

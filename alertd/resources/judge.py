@@ -73,11 +73,17 @@ class Findings:
 
 
 def read(
-    kind: Kind, workspace: str, document: Mapping[str, Any], snapshot: Snapshot, types: DestinationTypes
+    kind: Kind,
+    workspace: str,
+    document: Mapping[str, Any],
+    snapshot: Snapshot,
+    types: DestinationTypes,
+    *,
+    known: bool = False,
 ) -> Resource:
-    """Turn a document into its resource. Raises InvalidError with every place that is wrong."""
+    """Turn a document into its resource, a new one or one that is `known`. Raises InvalidError with every bad place."""
     findings = Findings()
-    model = read_model(kind.model, document, findings)
+    model: Resource | None = read_model(kind.kept if known else kind.model, document, findings)
     for check in _CHECKS.get(kind.word, ()):
         check(document, findings, types)
     for name, referred in kind.references:

@@ -11,7 +11,7 @@ from alertd.model.destination import Destination
 from alertd.model.event_type import EventType
 from alertd.model.metric_alert import MetricAlert
 from alertd.model.subscription import Subscription
-from alertd.model.workspace import Project, WorkspaceSettings
+from alertd.model.workspace import LearntProject, Project, WorkspaceSettings
 
 if TYPE_CHECKING:
     from alertd.model.fields import Resource
@@ -23,7 +23,7 @@ class Kind:
 
     Shapes: `word` names one of them (`channel`), `field` the workspace's field in YAML (`channels`), `path` the
     collection of the API; `references` pairs a field that holds names with the kind that they name; `built_in` are
-    names that exist everywhere and cannot be changed.
+    names that exist everywhere and cannot be changed; `learnt` is the looser model of what was learnt from events.
     """
 
     word: str
@@ -31,6 +31,12 @@ class Kind:
     model: type[Resource]
     references: tuple[tuple[str, str], ...] = ()
     built_in: tuple[str, ...] = ()
+    learnt: type[Resource] | None = None
+
+    @property
+    def kept(self) -> type[Resource]:
+        """The model of what exists already."""
+        return self.learnt or self.model
 
     @property
     def field(self) -> str:
@@ -48,7 +54,7 @@ DESTINATION: Final = Kind("destination", "destinations", Destination)
 SUBSCRIPTION: Final = Kind(
     "subscription", "subscriptions", Subscription, (("channels", "channel"), ("destinations", "destination"))
 )
-PROJECT: Final = Kind("project", "projects", Project)
+PROJECT: Final = Kind("project", "projects", Project, learnt=LearntProject)
 EVENT_TYPE: Final = Kind("event_type", "event-types", EventType)
 DERIVED_TYPE: Final = Kind("derived_type", "derived-types", DerivedType, (("channel", "channel"),))
 METRIC_ALERT: Final = Kind(

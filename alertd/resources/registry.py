@@ -14,6 +14,7 @@ import orjson
 import structlog
 
 from alertd.errors import AlertdError, StoreError
+from alertd.resources import learning
 from alertd.resources.change import Change, Changes, Precondition, as_json
 from alertd.resources.difference import difference
 from alertd.resources.documents import document_of
@@ -24,9 +25,10 @@ from alertd.resources.snapshot import Entry, Snapshot
 from alertd.store.resource import AuditEntry, StoredResource
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 
     from alertd.clock import Clock
+    from alertd.model.fields import Resource
     from alertd.model.ids import IdSource
     from alertd.model.workspace import Workspace
     from alertd.resources.change import Noted
@@ -159,6 +161,10 @@ class Registry:
         if self._worker is not None:
             await asyncio.wait([self._worker])
 
+    async def learn(self, seen: Collection[learning.Place]) -> None:
+        """Take note of projects and environments that events named. Raises StoreUnavailableError."""
+        await self._queue(lambda snapshot: learning.learnt(snapshot, seen), "intake").done
+
     # -- the worker -----------------------------------------------------------------------------------------------
 
     async def _ask(self, decide: Decide, actor: str) -> Entry:
@@ -253,7 +259,7 @@ class Registry:
         if kind is None:
             raise StoreError(f"the store holds a {stored.kind}, which this alertd does not know")
         document = self._secrecy.opened(kind, orjson.loads(stored.document))
-        model = read_model(kind.model, document, findings)
+        model: Resource | None = read_model(kind.kept, document, findings)
         if model is None:
             raise StoreError(
                 f"the stored {kind.noun} {stored.name!r} of {stored.workspace!r} is not readable: {findings}"

@@ -146,7 +146,8 @@ class Bench:
     async def prepare(self, snapshot: Snapshot) -> Any:
         """Compile, as the registry asks."""
         workspaces = snapshot.workspaces()
-        keys = await self.store.intern(name_keys(workspaces))
+        projects = [("project", w.name, p.name) for w in workspaces for p in w.projects]
+        keys = await self.store.intern([*name_keys(workspaces), *projects])
         return workspaces, compile_ruleset(workspaces, keys, 1, await self.store.names())
 
     async def apply(self, prepared: Any) -> None:

@@ -1,0 +1,95 @@
+"""Learning: projects and environments that events name."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from alertd.errors import StoreUnavailableError
+from alertd.model.workspace import Project
+from alertd.resources.learning import ENVIRONMENTS_MAX, PROJECTS_MAX, Learner, learnt
+from alertd.resources.snapshot import Entry, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+
+def projects(snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
+    """Every project of the default workspace with its environments."""
+    return {e.name: e.model.environments for e in snapshot.entries("project", "default")}  # type: ignore[attr-defined]
+
+
+def after(snapshot: Snapshot, *seen: tuple[str, str]) -> Snapshot:
+    """Learn what was seen in the default workspace."""
+    change = learnt(snapshot, [("default", *place) for place in seen])
+    return snapshot.changed(change.kept, change.removed)
+
+
+def test_new_places_are_learnt() -> None:
+    """A project is made with its environments, in the order in which they came; what is known stays."""
+    snapshot = after(Snapshot({}, {}), ("shop", "prod"), ("shop", "staging"), ("My Blog", ""), ("", "x"))
+    assert projects(snapshot) == {"shop": ("prod", "staging"), "My Blog": ()}
+    again = after(snapshot, ("shop", "prod"), ("shop", "test"))
+    assert projects(again)["shop"] == ("prod", "staging", "test")
+    assert [e.version for e in again.entries("project", "default")] == [2, 1]
+    assert learnt(again, [("default", "shop", "test")]).kept == []
+
+
+def test_what_was_defined_keeps_the_rest() -> None:
+    """An environment is added to a project that somebody made, and nothing else of it changes."""
+    made = Project.model_validate({"name": "shop", "title": "Shop", "owner": {"name": "Ann", "email": "a@b.c"}})
+    snapshot = after(
+        Snapshot({}, {("project", "default", "shop"): Entry("project", "default", "shop", made, 3)}), ("shop", "prod")
+    )
+    (entry,) = snapshot.entries("project", "default")
+    assert (entry.version, entry.model.model_dump(exclude_unset=True)) == (
+        4,
+        {"name": "shop", "title": "Shop", "owner": {"name": "Ann", "email": "a@b.c"}, "environments": ("prod",)},
+    )
+
+
+def test_the_configuration_is_left_alone() -> None:
+    """A provisioned project learns nothing, and a workspace that is gone learns no project."""
+    held = Entry("project", "default", "shop", Project(name="shop"), 0, "alertd.yml:3")
+    snapshot = Snapshot({held.key: held}, {})
+    assert learnt(snapshot, [("default", "shop", "prod"), ("gone", "shop", "prod")]).kept == []
+
+
+def test_bounds() -> None:
+    """So many projects and environments are learnt and not one more."""
+    snapshot = after(Snapshot({}, {}), *((f"p{n}", "") for n in range(PROJECTS_MAX + 1)))
+    assert len(projects(snapshot)) == PROJECTS_MAX
+    snapshot = after(snapshot, *(("p0", f"e{n}") for n in range(ENVIRONMENTS_MAX + 1)))
+    assert len(projects(snapshot)["p0"]) == ENVIRONMENTS_MAX
+
+
+def plan(project: str, environment: str = "") -> Any:
+    """Make a plan, as far as the learner looks at one."""
+    return SimpleNamespace(event=SimpleNamespace(workspace="default", project=project, environment=environment))
+
+
+async def test_each_place_is_told_once() -> None:
+    """What was told is not told again; after a failure a later event tells it anew."""
+    told: list[Collection[tuple[str, str, str]]] = []
+    news = asyncio.Event()
+    fail = [True]
+
+    async def learn(seen: Collection[tuple[str, str, str]]) -> None:
+        told.append(sorted(seen))
+        news.set()
+        if fail.pop() if fail else False:
+            raise StoreUnavailableError("full")
+
+    learner = Learner(learn)
+    task = asyncio.create_task(learner.run())
+    async with asyncio.timeout(10):
+        learner.see([plan("a"), plan("a"), plan("b", "x"), plan("")])
+        await news.wait()
+        news.clear()
+        learner.see([plan("a")])
+        await news.wait()
+        learner.see([plan("a")])
+        learner.stop()
+        await task
+    assert told == [[("default", "a", ""), ("default", "b", "x")], [("default", "a", "")]]

@@ -102,6 +102,18 @@ class Metrics:
             ["workspace", "subscription", "verdict"],
             registry=own,
         )
+        self.types_unlearnt = Counter(
+            "alertd_types_unlearnt",
+            "Events of types that were not learnt because learnt_types_max was reached: the list of types is incomplete.",
+            registry=own,
+        )
+        self.engine_keys = Gauge(
+            "alertd_engine_keys",
+            "What the engine remembers between events, by kind: cooldown, count (ladders, derived types), series (metric "
+            "alerts). At 2,000,000 of a kind the longest untouched is forgotten early.",
+            ["kind"],
+            registry=own,
+        )
         self.ruleset_channels = Gauge(
             "alertd_ruleset_channels", "Channels in the ruleset that decides now.", registry=own
         )

@@ -8,7 +8,7 @@ once (503) and those of Kafka are kept and tried again, so that their order and 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -23,11 +23,10 @@ from alertd.model.event import with_id
 from alertd.model.ids import made_event_id
 from alertd.model.verdict import VerdictCode
 from alertd.submission import Accepted, BatchUnderWay, Submission
+from alertd.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from prometheus_client import Counter as Counted
 
     from alertd.clock import Clock
     from alertd.engine.plan import Made, Plan
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from alertd.model.event import Event
     from alertd.model.ids import IdSource
     from alertd.store.base import Partition, PipelineStore
+    from alertd.tally import FactSink
 
 _log = structlog.get_logger("alertd.pipeline")
 
@@ -84,6 +84,7 @@ class Pipeline:
         *,
         bounds: QueueBounds | None = None,
         on_committed: PlannedHook | None = None,
+        facts: FactSink | None = None,
     ) -> None:
         self._store = store
         self._ids = ids
@@ -103,7 +104,8 @@ class Pipeline:
         self._idle.set()
         self._stopping = False
         self._failures = 0
-        self._verdict_children: dict[tuple[int, int], Counted] = {}
+        self._tally = Tally(metrics, facts)
+        self._tally.use(ruleset)
         self._due_from = 0.0
         self._alarm: asyncio.TimerHandle | None = None
         self._closed: Mapping[int, VerdictCode] = {}
@@ -161,6 +163,7 @@ class Pipeline:
         """Decide with another ruleset from the next batch on; return when no batch of the old one is under way."""
         self._ruleset = ruleset
         self.memory.use(ruleset)
+        self._tally.use(ruleset)
         self._wake.set()
         self._metrics.ruleset_channels.set(ruleset.channel_count)
         await self._idle.wait()
@@ -374,23 +377,6 @@ class Pipeline:
             self._release(submission)
             if not submission.done.done():
                 submission.done.set_result(work.results(submission))
-        self._count(work)
+        self._tally.count(work, self._ruleset)
         if self._on_committed is not None and batch.plans:
             self._on_committed(batch.plans)
-
-    def _count(self, work: BatchUnderWay) -> None:
-        metrics, batch = self._metrics, work.batch
-        metrics.commit_events.observe(len(batch.plans))
-        for (source, result), count in work.tally().items():
-            metrics.events.labels(source, result).inc(count)
-        decided = Counter((v.subscription_id, v.code) for p in batch.plans for v in p.verdicts)
-        for (subscription_id, code), count in decided.items():
-            self._verdict_child(subscription_id, code).inc(count)
-
-    def _verdict_child(self, subscription_id: int, code: VerdictCode) -> Counted:
-        child = self._verdict_children.get((subscription_id, code))
-        if child is None:
-            _, workspace, name = self._ruleset.names[subscription_id]
-            child = self._metrics.verdicts.labels(workspace, name, code.word)
-            self._verdict_children[subscription_id, code] = child
-        return child

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from alertd.delivery.hub import Hub
     from alertd.destinations.base import Message, OpenDestination
     from alertd.metrics import Metrics
-    from alertd.model.delivery import Delivery
+    from alertd.model.delivery import Attempt, Delivery
     from alertd.store.base import OutboxStore
 
 __all__ = ["Dispatcher", "LaneSnapshot", "LaneSpec"]
@@ -58,7 +58,8 @@ _log = structlog.get_logger("alertd.delivery")
 class Dispatcher:
     """Delivers. Call `apply` before `run`; `offer` after each commit.
 
-    `on_disabled` hears the ids of all destinations that take nothing now, whenever they change. `random` gives [0, 1).
+    `on_disabled` hears the ids of all destinations that take nothing now, whenever they change; `on_ended` each attempt
+    after which its delivery is delivered or dead. `random` gives [0, 1).
     """
 
     name = "dispatcher"
@@ -74,6 +75,7 @@ class Dispatcher:
         on_disabled: Callable[[frozenset[int]], None] = lambda _: None,
         random: Callable[[], float] = randomness.random,
         debug: bool = False,
+        on_ended: Callable[[Delivery, Attempt], None] = lambda delivery, attempt: None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -107,6 +109,7 @@ class Dispatcher:
             flying={},
             barred=set(),
             debug=debug,
+            ended=on_ended,
         )
 
     # ------------------------------------------------------------------ the ruleset
@@ -349,11 +352,7 @@ class Dispatcher:
             await asyncio.wait(workers, timeout=CUT_SECONDS)
         lost = await self._outcomes.close(FLUSH_SECONDS)
         if lost:
-            _log.error(
-                "outcomes.lost",
-                attempts=lost,
-                consequence="these deliveries are attempted again after a restart",
-            )
+            _log.error("outcomes.lost", attempts=lost, consequence="they are attempted again after a restart")
         await self._states.close(FLUSH_SECONDS)
         self._removals.stop()
         for lane in self._lanes.values():

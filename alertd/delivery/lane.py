@@ -334,7 +334,7 @@ class Lane:
                 self._breaker_closed()
         else:
             attempt = self._fail(delivery, outcome, started_ms, seconds, probe)
-        around.outcomes.add(attempt, self)
+        around.finish(delivery, attempt, self)
         if around.debug or around.hub.listening:
             self._tell(delivery, attempt)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from alertd.delivery.outcomes import OutcomeLog
     from alertd.destinations.base import OpenDestination
     from alertd.metrics import Metrics
+    from alertd.model.delivery import Attempt, Delivery
 
 
 @dataclass(slots=True)
@@ -24,7 +25,7 @@ class Surroundings:
     Shapes: `reached` observes the seconds from an event to its delivery; `flying` maps deliveries in flight to their
     destinations; `barred` are deliveries being cancelled; `ask` queues a lane for a page of the store; `gone` tells
     that a destination wants nothing more, `paused` that its lane rests longer; `close` closes a destination that is no
-    longer used; `fail` ends the daemon (an error of our own); `debug` logs successes too.
+    longer used; `ended` hears of each attempt after which its delivery is delivered or dead; `fail` ends the daemon (an error of our own); `debug` logs successes too.
     """
 
     clock: Clock
@@ -42,3 +43,10 @@ class Surroundings:
     flying: dict[int, int]
     barred: set[int]
     debug: bool = False
+    ended: Callable[[Delivery, Attempt], None] = lambda delivery, attempt: None
+
+    def finish(self, delivery: Delivery, attempt: Attempt, lane: Lane) -> None:
+        """Let an attempt be stored; tell who wants to know when its delivery has come to an end."""
+        self.outcomes.add(attempt, lane)
+        if attempt.state.final:
+            self.ended(delivery, attempt)

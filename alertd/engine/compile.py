@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 from alertd.engine.ladder import Ladder, ladder_of
 from alertd.engine.matcher import parse_matcher
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 NameKey = tuple[str, str, str]
 """(kind, workspace, name)"""
+PATTERNS_KEPT: Final = 32_768
+"""Compiled patterns that the next ruleset need not compile again."""
 
 
 @dataclass(slots=True)
@@ -207,12 +210,17 @@ def patterns_of(channel: Channel, known_groups: Mapping[str, tuple[str, ...]]) -
     pattern = channel.pattern or ""
     if channel.kind is ChannelKind.GROUP:
         return list(literals(known_groups.get(pattern, ())))
-    return [compile_pattern(PatternKind(channel.kind), pattern)]
+    return [_pattern(PatternKind(channel.kind), pattern)]
+
+
+@lru_cache(maxsize=PATTERNS_KEPT)
+def _pattern(kind: PatternKind, text: str) -> Pattern:
+    return compile_pattern(kind, text)
 
 
 def literals(types: Iterable[str]) -> Iterator[Pattern]:
     """Compile types as patterns, each once."""
-    return (compile_pattern(PatternKind.LITERAL, name) for name in dict.fromkeys(types))
+    return (_pattern(PatternKind.LITERAL, name) for name in dict.fromkeys(types))
 
 
 def _severity(own: str | None, known: EventType | None) -> Severity | None:

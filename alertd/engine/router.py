@@ -53,7 +53,7 @@ def plan(
         closed = _closed(rules, scope, event, closed)
         _weigh_rules(found, scope, state, now_ms, made)
     verdicts = found.verdicts
-    reached: set[int] = set()
+    reached: dict[int, Delivery] = {}
     for subscription, sent in candidates:
         against = _unmet(subscription, event)
         if against is not None:
@@ -72,7 +72,7 @@ def _deliver(
     found: Plan,
     subscription: CompiledSubscription,
     verdict: Verdict,
-    reached: set[int],
+    reached: dict[int, Delivery],
     per_subscription: frozenset[int],
     now_ms: int,
 ) -> None:
@@ -80,17 +80,17 @@ def _deliver(
     event, number, deliveries = found.event, found.number, found.deliveries
     shut = {destination for destination, _ in verdict.destinations} if verdict.destinations else ()
     for destination_id in subscription.destinations:
-        if destination_id in reached and destination_id not in per_subscription:
-            continue
         if shut and destination_id in shut:
             continue
-        reached.add(destination_id)
-        deliveries.append(
-            Delivery(
-                number + 1 + len(deliveries), number, destination_id, verdict.subscription_id, verdict.channel_id,
-                0, now_ms, event.type, event.payload, event.trigger,
-            )
+        known = reached.get(destination_id)
+        if known is not None and destination_id not in per_subscription:
+            known.also += (subscription.id,)
+            continue
+        made = reached[destination_id] = Delivery(
+            number + 1 + len(deliveries), number, destination_id, verdict.subscription_id, verdict.channel_id,
+            0, now_ms, event.type, event.payload, event.trigger,
         )  # fmt: skip
+        deliveries.append(made)
 
 
 def _weigh_state(

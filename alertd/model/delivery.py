@@ -76,7 +76,8 @@ class Delivery:
     """One alert to one destination, as lanes carry it.
 
     Shapes: `id` and `event_number` as in `alertd.model.ids`; `*_id` are the store's numbers of named resources;
-    `attempts` counts those made so far; `next_at_ms` is when it is due; `payload` is the event's JSON.
+    `attempts` counts those made so far; `next_at_ms` is when it is due; `payload` is the event's JSON; `also` are further
+    subscriptions that it serves, known while it has not left memory since it was planned.
     """
 
     id: int
@@ -91,6 +92,7 @@ class Delivery:
     trigger: str | None = None
     replay_of: int | None = None
     created_at_ms: int = 0
+    also: tuple[int, ...] = ()
 
 
 @dataclass(slots=True)

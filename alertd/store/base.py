@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from alertd.store.facts import FactStore
 from alertd.store.resource import ResourceStore
 
 if TYPE_CHECKING:
@@ -288,6 +289,19 @@ class TokenStore(Protocol):
         """Keep when tokens were last used, in milliseconds by token id; one that is gone is left out."""
 
 
+class RevisionStore(Protocol):
+    """What explains old decisions: the rulesets that made them."""
+
+    async def keep_revision(self, revision: int, document: bytes) -> None:
+        """Keep a ruleset's document (`alertd.engine.document`); revisions come in ascending order."""
+
+    async def revision(self, revision: int) -> bytes | None:
+        """The document of a revision; None when it is not kept (any more)."""
+
+    async def forget_revisions(self) -> int:
+        """Delete those that decided about nothing that is still there, but the newest; return how many."""
+
+
 class NameStore(Protocol):
     """What gives named resources their lasting numbers."""
 
@@ -334,7 +348,18 @@ class MaintenanceStore(Protocol):
         """Whether the store can write now."""
 
 
-class Store(PipelineStore, OutboxStore, HistoryStore, TokenStore, NameStore, ResourceStore, MaintenanceStore, Protocol):
+class Store(
+    PipelineStore,
+    OutboxStore,
+    HistoryStore,
+    FactStore,
+    RevisionStore,
+    TokenStore,
+    NameStore,
+    ResourceStore,
+    MaintenanceStore,
+    Protocol,
+):
     """All of it, as the composition root holds it. Open with the adapter's own factory, close when all is done."""
 
     async def close(self) -> None:

@@ -21,7 +21,7 @@ from alertd.model.delivery import Delivery, DeliveryState
 from alertd.model.ids import first_of, made_event_number, milliseconds
 from alertd.model.verdict import encode
 from alertd.store.base import DestinationState, Due
-from alertd.store.memory_history import MemoryHistory
+from alertd.store.memory_facts import MemoryFacts
 from alertd.store.memory_rows import END, MemoryDelivery, MemoryEvent
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from alertd.store.base import Batch, Partition, ReplayRule
 
 
-class MemoryStore(MemoryHistory):
+class MemoryStore(MemoryFacts):
     """Every protocol of `alertd.store.base`; `salt` is random unless given."""
 
     def __init__(self, clock: Clock, salt: int | None = None) -> None:

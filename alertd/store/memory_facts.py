@@ -1,0 +1,78 @@
+"""Facts and the rulesets that decided, in memory."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING
+
+from alertd.model.delivery import DeliveryState
+from alertd.model.ids import milliseconds
+from alertd.store.facts import KeptFacts, PastDelivery, PastEvent
+from alertd.store.memory_history import MemoryHistory
+
+if TYPE_CHECKING:
+    from alertd.store.memory_rows import MemoryDelivery
+
+
+class MemoryFacts(MemoryHistory):
+    """What is folded from the history, and what explains it."""
+
+    def __init__(self, salt: int) -> None:
+        super().__init__(salt)
+        self._facts = KeptFacts()
+        self._revisions: dict[int, bytes] = {}
+
+    async def facts(self) -> KeptFacts:
+        """Everything that was kept."""
+        kept = self._facts
+        about = {number: copy(facts) for number, facts in kept.subscriptions.items()}
+        return KeptFacts(kept.through, about, {key: copy(facts) for key, facts in kept.types.items()})
+
+    async def keep_facts(self, changed: KeptFacts) -> None:
+        """Keep what has changed."""
+        self._write()
+        kept = self._facts
+        kept.through = kept.through if changed.through is None else changed.through
+        kept.subscriptions |= {number: copy(facts) for number, facts in changed.subscriptions.items()}
+        kept.types |= {key: copy(facts) for key, facts in changed.types.items()}
+        for key in changed.forgotten:
+            kept.types.pop(key, None)
+
+    async def events_after(self, number: int, limit: int) -> list[PastEvent]:
+        """Stored events with greater numbers."""
+        found = sorted(each for each in self._events if each > number)[:limit]
+        events = [self._events[each] for each in found]
+        return [PastEvent(e.plan.number, e.plan.workspace_id, e.plan.event.type, e.verdicts) for e in events]
+
+    async def ended_after(self, number: int, limit: int) -> list[PastDelivery]:
+        """Deliveries with greater ids that were delivered or are dead."""
+        ends = {DeliveryState.DELIVERED, DeliveryState.DEAD}
+        found = sorted(each for each, kept in self._deliveries.items() if each > number and kept.state in ends)
+        return [_past(self._deliveries[each]) for each in found[:limit]]
+
+    async def keep_revision(self, revision: int, document: bytes) -> None:
+        """Keep a ruleset's document."""
+        self._write()
+        self._revisions[revision] = document
+
+    async def revision(self, revision: int) -> bytes | None:
+        """The document of a revision."""
+        return self._revisions.get(revision)
+
+    async def forget_revisions(self) -> int:
+        """Delete those that decided about nothing that is still there."""
+        self._write()
+        newest = max(self._revisions, default=0)
+        oldest = self._events[min(self._events)].revision if self._events else newest
+        gone = [revision for revision in self._revisions if revision < oldest]
+        for revision in gone:
+            del self._revisions[revision]
+        return len(gone)
+
+
+def _past(kept: MemoryDelivery) -> PastDelivery:
+    delivery = kept.delivery
+    last = kept.attempts[-1] if kept.attempts and kept.ended is None else None
+    at_ms = milliseconds(delivery.id) if last is None else last.started_at_ms
+    detail = (kept.ended or "") if last is None else last.outcome.detail
+    return PastDelivery(delivery.id, delivery.subscription_id, kept.state, at_ms, detail)

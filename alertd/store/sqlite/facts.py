@@ -1,0 +1,87 @@
+"""Facts about subscriptions and types, in rows of their own."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+
+from alertd.model.delivery import DeliveryState
+from alertd.model.fact import SubscriptionFacts, TypeFacts
+from alertd.store.facts import KeptFacts, PastDelivery, PastEvent
+from alertd.store.sqlite.names import set_meta
+from alertd.store.sqlite.part import Part
+from alertd.store.sqlite.statement import ManyRows
+
+if TYPE_CHECKING:
+    import sqlite3
+
+THROUGH: Final = "facts_through"
+"""The small fact that says up to which event the facts were folded."""
+_SUBSCRIPTIONS: Final = ManyRows(
+    "INSERT OR REPLACE INTO subscription_fact(subscription_id, fired, sent, delivered, failed, last_fired_at,"
+    " last_success_at, last_error, last_error_at) VALUES {rows}",
+    "(?,?,?,?,?,?,?,?,?)",
+)
+_TYPES: Final = ManyRows(
+    "INSERT INTO learnt_type(workspace_id, type, first_seen, last_seen, events) VALUES {rows}"
+    " ON CONFLICT DO UPDATE SET last_seen = excluded.last_seen, events = excluded.events",
+    "(?,?,?,?,?)",
+)
+_FORGET: Final = "DELETE FROM learnt_type WHERE workspace_id = ? AND type = ?"
+_ENDED: Final = """
+SELECT id, subscription_id, state, coalesce(started_at, id >> 20), coalesce(detail, '') FROM delivery
+WHERE id > ? AND +state IN (2, 3) ORDER BY id LIMIT ?
+"""
+
+
+class FactRows(Part):
+    """What keeps facts."""
+
+    async def facts(self) -> KeptFacts:
+        """Everything that was kept."""
+        kept = KeptFacts()
+        for row in await self.core.reads.rows(
+            "SELECT subscription_id, fired, sent, delivered, failed, last_fired_at, last_success_at, last_error,"
+            " last_error_at FROM subscription_fact"
+        ):
+            kept.subscriptions[row[0]] = _subscription(row)
+        for row in await self.core.reads.rows(
+            "SELECT workspace_id, type, first_seen, last_seen, events FROM learnt_type"
+        ):
+            kept.types[row[0], row[1]] = TypeFacts(*row[2:])
+        through = await self.core.reads.row("SELECT value FROM meta WHERE key = ?", (THROUGH,))
+        kept.through = None if through is None else int(through[0])
+        return kept
+
+    async def keep_facts(self, changed: KeptFacts) -> None:
+        """Keep what has changed, in one transaction."""
+        about = [
+            (n, f.fired, f.sent, f.delivered, f.failed, f.last_fired_at_ms, f.last_success_at_ms, f.last_error or None,
+             f.last_error_at_ms)
+            for n, f in changed.subscriptions.items()
+        ]  # fmt: skip
+        types = [(*key, f.first_seen_ms, f.last_seen_ms, f.events) for key, f in changed.types.items()]
+
+        def job(conn: sqlite3.Connection) -> None:
+            _SUBSCRIPTIONS.run(conn, list(chain.from_iterable(about)))
+            _TYPES.run(conn, list(chain.from_iterable(types)))
+            conn.executemany(_FORGET, changed.forgotten)
+            if changed.through is not None:
+                set_meta(conn, THROUGH, str(changed.through))
+
+        await self.core.writer.run(job)
+
+    async def events_after(self, number: int, limit: int) -> list[PastEvent]:
+        """Stored events with greater numbers."""
+        sql = "SELECT id, workspace_id, type, coalesce(verdicts, x'5b5d') FROM event WHERE id > ? ORDER BY id LIMIT ?"
+        return [PastEvent(*row) for row in await self.core.reads.rows(sql, (number, limit))]
+
+    async def ended_after(self, number: int, limit: int) -> list[PastDelivery]:
+        """Deliveries with greater ids that were delivered or are dead."""
+        rows = await self.core.reads.rows(_ENDED, (number, limit))
+        return [PastDelivery(row[0], row[1], DeliveryState(row[2]), row[3], row[4]) for row in rows]
+
+
+def _subscription(row: tuple[Any, ...]) -> SubscriptionFacts:
+    _, fired, sent, delivered, failed, fired_at, success_at, error, error_at = row
+    return SubscriptionFacts(fired, sent, delivered, failed, fired_at, success_at, error or "", error_at)

@@ -1,0 +1,61 @@
+"""The tally: what is counted of each committed batch, for metrics and for facts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from prometheus_client import Counter as Counted
+
+    from alertd.engine.plan import Plan
+    from alertd.engine.ruleset import Ruleset
+    from alertd.metrics import Metrics
+    from alertd.model.verdict import VerdictCode
+    from alertd.submission import BatchUnderWay
+
+
+class FactSink(Protocol):
+    """Who keeps facts."""
+
+    def use(self, ruleset: Ruleset) -> None:
+        """Keep to the bounds of a ruleset from now on."""
+
+    def planned(self, plans: Sequence[Plan], decided: Mapping[tuple[int, VerdictCode], int]) -> None:
+        """Take note of committed plans, `decided` counting their verdicts by subscription and code."""
+
+
+class Tally:
+    """Counts batches."""
+
+    def __init__(self, metrics: Metrics, facts: FactSink | None = None) -> None:
+        self._metrics = metrics
+        self._facts = facts
+        self._children: dict[tuple[int, int], Counted] = {}
+
+    def use(self, ruleset: Ruleset) -> None:
+        """Tell those who keep facts of another ruleset."""
+        if self._facts is not None:
+            self._facts.use(ruleset)
+
+    def count(self, work: BatchUnderWay, ruleset: Ruleset) -> None:
+        """Count one committed batch."""
+        plans = work.batch.plans
+        self._metrics.commit_events.observe(len(plans))
+        for (source, result), count in work.tally().items():
+            self._metrics.events.labels(source, result).inc(count)
+        decided = Counter([(v.subscription_id, v.code) for p in plans for v in p.verdicts])
+        for (subscription_id, code), count in decided.items():
+            self._child(subscription_id, code, ruleset).inc(count)
+        if self._facts is not None:
+            self._facts.planned(plans, decided)
+
+    def _child(self, subscription_id: int, code: VerdictCode, ruleset: Ruleset) -> Counted:
+        child = self._children.get((subscription_id, code))
+        if child is None:
+            _, workspace, name = ruleset.names[subscription_id]
+            child = self._metrics.verdicts.labels(workspace, name, code.word)
+            self._children[subscription_id, code] = child
+        return child

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from alertd.intake.http import Limiter
     from alertd.intake.sentry_webhook import Pipeline
     from alertd.metrics import Metrics
-    from alertd.model.event import Bounds
+    from alertd.model.event import Bounds, Event
     from alertd.sources.sentry_defaults import SentryDefaults
     from alertd.sources.sentry_sdk import Received
 
@@ -45,6 +45,11 @@ MAX_BODY_BYTES: Final = 20 * 1024 * 1024
 """The default of how large an envelope may be, compressed and not."""
 STORE_RETRY_AFTER: Final = 5
 """For how long an SDK is told to keep quiet while the store cannot write, in seconds."""
+
+
+class _TooFastError(IntakeFullError):
+    """A key sends more than its rate."""
+
 
 _CORS: Final = {
     "Access-Control-Allow-Origin": "*",
@@ -60,6 +65,7 @@ _STATUS: Final[tuple[tuple[type[AlertdError], HTTPStatus, str], ...]] = (
     (TooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large"),
     (UnsupportedMediaTypeError, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "malformed"),
     (DecodeError, HTTPStatus.BAD_REQUEST, "malformed"),
+    (_TooFastError, HTTPStatus.TOO_MANY_REQUESTS, "rate"),
     (IntakeFullError, HTTPStatus.TOO_MANY_REQUESTS, "full"),
     (StoreUnavailableError, HTTPStatus.SERVICE_UNAVAILABLE, "store"),
 )
@@ -121,53 +127,50 @@ class SentrySdkIntake:
 
     async def post_envelope(self, request: web.Request) -> web.Response:
         """Take one envelope."""
-        return await self._answered(request, self._take_envelope)
+        return await self._answered(request, self._read_envelope)
 
     async def post_store(self, request: web.Request) -> web.Response:
         """Take one bare event."""
-        return await self._answered(request, self._take_store)
+        return await self._answered(request, self._read_store)
 
-    async def _answered(self, request: web.Request, take: Callable[[web.Request], Awaitable[Received]]) -> web.Response:
+    async def _answered(
+        self, request: web.Request, read: Callable[[web.Request], Awaitable[tuple[SdkProject, Received]]]
+    ) -> web.Response:
         try:
             if not self._pipeline.has_room():
                 raise IntakeFullError
-            received = await take(request)
+            project, received = await read(request)
+            await self._submit(project, received.events)
         except AlertdError as error:
-            return self._refusal(request, error)
+            return self._refusal(error)
         for kind, count in received.skipped.items():
             self._skipped.labels(kind).inc(count)
         said = {} if received.event_id is None else {"id": received.event_id}
         return web.Response(body=orjson.dumps(said), content_type="application/json", headers=_CORS)
 
-    async def _take_envelope(self, request: web.Request) -> Received:
+    async def _read_envelope(self, request: web.Request) -> tuple[SdkProject, Received]:
         key = _key(request, None)
         limit = self._find(request, key).max_body_bytes if key else MAX_BODY_BYTES
         async with self._bodies.received(request, limit) as raw:
-            size = len(raw)
             body = await self._bodies.inflated(request.headers.get("Content-Encoding"), raw, limit)
             envelope = Envelope(body, self._context("", limit))
             project = self._find(request, _key(request, envelope.dsn))
-            received = decode_envelope(envelope, self._context(project.workspace, limit), project.defaults)
-        await self._submit(received, size, project)
-        return received
+            return project, decode_envelope(envelope, self._context(project.workspace, limit), project.defaults)
 
-    async def _take_store(self, request: web.Request) -> Received:
+    async def _read_store(self, request: web.Request) -> tuple[SdkProject, Received]:
         project = self._find(request, _key(request, None))
         limit = project.max_body_bytes
         async with self._bodies.received(request, limit) as raw:
-            size = len(raw)
             body = await self._bodies.inflated(request.headers.get("Content-Encoding"), raw, limit)
-            received = decode_store(body, self._context(project.workspace, limit), project.defaults)
-        await self._submit(received, size, project)
-        return received
+            return project, decode_store(body, self._context(project.workspace, limit), project.defaults)
 
-    async def _submit(self, received: Received, size: int, project: SdkProject) -> None:
-        if not received.events:
+    async def _submit(self, project: SdkProject, events: list[Event]) -> None:
+        if not events:
             return
-        wait = project.limiter.take(len(received.events)) if project.limiter else 0
+        wait = project.limiter.take(len(events)) if project.limiter else 0
         if wait > 0:
-            raise IntakeFullError(max(1, round(wait + 0.5)))
-        await self._pipeline.submit(received.events, size, SOURCE)
+            raise _TooFastError(max(1, round(wait + 0.5)))
+        await self._pipeline.submit(events, sum(len(event.payload) for event in events), SOURCE)
 
     def _find(self, request: web.Request, key: str | None) -> SdkProject:
         if key is None:
@@ -182,7 +185,7 @@ class SentrySdkIntake:
             workspace=workspace, now_ms=self._clock.now_ms(), bounds=replace(self._bounds, max_body_bytes=limit)
         )
 
-    def _refusal(self, request: web.Request, error: AlertdError) -> web.Response:
+    def _refusal(self, error: AlertdError) -> web.Response:
         """Answer one of our errors in Sentry's manner. Raises what is none of those that an SDK can cause."""
         found = next(((status, reason) for kind, status, reason in _STATUS if isinstance(error, kind)), None)
         if found is None:
@@ -196,7 +199,7 @@ class SentrySdkIntake:
         wait = _wait(error)
         if wait:
             headers["Retry-After"] = str(wait)
-            headers[LIMITS] = format_limits([SentryLimit(wait, reason=reason)])
+            headers[LIMITS] = format_limits([SentryLimit(wait, (), "key" if reason == "rate" else "project", reason)])
         body = orjson.dumps({"detail": str(error).encode("utf-8", "replace").decode()})
         return web.Response(status=status, body=body, content_type="application/json", headers=headers)
 

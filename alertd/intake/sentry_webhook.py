@@ -102,16 +102,20 @@ class SentryWebhooks:
             raise self._unauthorized("unauthorized", "there is no such intake endpoint", None)
         if not self._pipeline.has_room():
             raise IntakeFullError
+        events = await self._read(endpoint, request)
+        size = sum(len(event.payload) for event in events)
+        accepted = await self._pipeline.submit(events, size, SOURCE) if events else []
+        return web.Response(status=202, body=answer(accepted), content_type="application/json")
+
+    async def _read(self, endpoint: WebhookEndpoint, request: web.Request) -> list[Event]:
+        """Receive, verify and decode a body, and let go of it."""
         async with self._bodies.received(request, endpoint.max_body_bytes) as raw:
             self._verify(endpoint, raw, request.headers.get(SIGNATURE))
-            size = len(raw)
             try:
-                events = await self._decode(endpoint, raw, request)
+                return await self._decode(endpoint, raw, request)
             except DecodeError:
                 self._rejected.inc()
                 raise
-        accepted = await self._pipeline.submit(events, size, SOURCE) if events else []
-        return web.Response(status=202, body=answer(accepted), content_type="application/json")
 
     def _verify(self, endpoint: WebhookEndpoint, raw: bytes, signature: str | None) -> None:
         if endpoint.secret is None or is_signed(endpoint.secret.get_secret_value(), raw, signature):

@@ -257,6 +257,8 @@ async def test_the_rate_of_a_key(stage: Stage) -> None:
     assert (await post(stage)).status == 200
     response = await post(stage)
     assert (response.status, response.headers["Retry-After"]) == (429, "3")
+    assert response.headers["X-Sentry-Rate-Limits"] == "3::key:rate"
+    assert stage.count("alertd_intake_refused_total", reason="rate") == 1
     assert (await post(stage, b'{}\n{"type":"session"}\n{}')).status == 200
 
 

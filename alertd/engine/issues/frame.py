@@ -27,12 +27,12 @@ _WRAPPED: Final = re.compile(r"^(?:async |new )?(?:(?:Object|Module|Function)\.)
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One call. What is not known is empty, a line 0; `paths` are the names of its file, as sent, best first."""
+    """One call. What is not known is empty; `paths` are the names of its file, as sent, best first; `text` is its line."""
 
     module: str
     function: str
     paths: tuple[str, ...]
-    line: int
+    text: str = ""
 
 
 def crash_frames(data: Mapping[str, Any], most: int) -> list[Frame]:
@@ -42,16 +42,14 @@ def crash_frames(data: Mapping[str, Any], most: int) -> list[Frame]:
         if len(found) >= most:
             break
         paths = tuple(dict.fromkeys(path for name in ("filename", "abs_path") if (path := _text(raw.get(name)))))
-        line = raw.get("lineno")
-        found.append(
-            Frame(_text(raw.get("module")), _text(raw.get("function")), paths, line if type(line) is int else 0)
-        )
+        text = _text(raw.get("context_line"))
+        found.append(Frame(_text(raw.get("module")), _text(raw.get("function")), paths, text))
     return found
 
 
 def raw_frames(data: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Yield the frames that count, the one that crashed first. What is no frame is left out."""
-    trace = _raised(data).get("stacktrace") or data.get("stacktrace")
+    trace = raised(data).get("stacktrace") or data.get("stacktrace")
     frames = trace.get("frames") if isinstance(trace, dict) else None
     if not isinstance(frames, list):
         return iter(())
@@ -68,11 +66,12 @@ def _inward(frames: list[Any]) -> Iterator[Mapping[str, Any]]:
         yield from (frame for frame in reversed(frames) if isinstance(frame, dict))
 
 
-def _raised(data: Mapping[str, Any]) -> Mapping[str, Any]:
+def raised(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the exception that was raised, empty where there is none."""
     exception = data.get("exception")
     values = exception.get("values") if isinstance(exception, dict) else None
-    raised = values[-1] if isinstance(values, list) and values else None
-    return raised if isinstance(raised, dict) else {}
+    last = values[-1] if isinstance(values, list) and values else None
+    return last if isinstance(last, dict) else {}
 
 
 def _text(value: Any) -> str:

@@ -1,0 +1,130 @@
+"""The change log of a project as far as it may explain an error: what was live then, since when, and what is new in it.
+
+A log is a sequence of changes, oldest first. When code went live is told by deployments, releases and change windows of
+the environment in question; where there are none, a commit counts as live from its push. A deployment brings what was
+pushed up to its revision and was not live before; without a revision, what was pushed before it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from alertd.model.change import ChangeKind
+from alertd.model.incident import Deploy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from alertd.model.change import Change, Commit
+
+LOOK_BACK_MS: Final = 14 * 86_400_000
+"""Nothing that went live longer ago is suspected, in milliseconds."""
+CANDIDATES_MAX: Final = 500
+"""Greatest number of commits that are weighed, the newest."""
+DEPLOYS_MAX: Final = 5
+"""Greatest number of deployments that an incident shows, the newest."""
+DEPLOYS_WITHIN_MS: Final = 24 * 3_600_000
+"""How far back deployments are shown, in milliseconds."""
+REVISION_LEAST: Final = 7
+"""So many characters at least name a commit by its beginning."""
+NAME_SHOWN: Final = 12
+"""How much of a revision is shown where a deployment has no name."""
+
+
+class Candidate(NamedTuple):
+    """A commit that may have done it: since when it was live, and how many deployments came after its own.
+
+    `behind` is None where nobody reports deployments: then it counts as live from its push.
+    """
+
+    commit: Commit
+    live_ms: int
+    behind: int | None
+
+
+def candidates(log: Sequence[Change], at_ms: int, environment: str) -> list[Candidate]:
+    """List the commits that were live at a time in an environment, newest first, merges and all."""
+    pushed = _pushed(log, at_ms)
+    live = [change for change in log if _went_live(change, at_ms, environment)]
+    if not live:
+        found = [Candidate(commit, pushed_ms, None) for commit, pushed_ms in pushed.values()]
+    else:
+        found = _by_deploy(live, pushed)
+    recent = [each for each in found if at_ms - each.live_ms <= LOOK_BACK_MS]
+    recent.sort(key=lambda each: (each.live_ms, each.commit.at_ms), reverse=True)
+    return recent[:CANDIDATES_MAX]
+
+
+def deploys(log: Sequence[Change], at_ms: int, environment: str) -> tuple[Deploy, ...]:
+    """List what went live shortly before a time, newest first."""
+    since = at_ms - DEPLOYS_WITHIN_MS
+    live = [change for change in log if change.at_ms >= since and _went_live(change, at_ms, environment)]
+    live.sort(key=_at, reverse=True)
+    return tuple(
+        Deploy(change.at_ms, change.name or change.revision[:NAME_SHOWN], change.environment, change.url)
+        for change in live[:DEPLOYS_MAX]
+    )
+
+
+def _at(change: Change) -> int:
+    return change.at_ms
+
+
+def _went_live(change: Change, at_ms: int, environment: str) -> bool:
+    here = not environment or not change.environment or change.environment == environment
+    return change.kind.is_live and change.at_ms <= at_ms and here
+
+
+def _pushed(log: Iterable[Change], at_ms: int) -> dict[str, tuple[Commit, int]]:
+    """Map every commit that was pushed, in order, to itself and when; a commit that came twice counts when it first did."""
+    found: dict[str, tuple[Commit, int]] = {}
+    for change in log:
+        if change.kind is ChangeKind.PUSH and change.at_ms <= at_ms:
+            for commit in change.commits:
+                found.setdefault(commit.id, (commit, change.at_ms))
+    return found
+
+
+def _by_deploy(live: Sequence[Change], pushed: Mapping[str, tuple[Commit, int]]) -> list[Candidate]:
+    """Give each commit the first deployment that had it."""
+    waiting = dict(pushed)
+    found: list[Candidate] = []
+    for behind, change in zip(range(len(live) - 1, -1, -1), sorted(live, key=_at), strict=True):
+        brought = [_known(waiting, commit) for commit in change.commits]
+        if not change.commits:
+            brought = _taken(waiting, pushed, change)
+        found += [Candidate(commit, change.at_ms, behind) for commit in brought]
+    return found
+
+
+def _known(waiting: dict[str, tuple[Commit, int]], named: Commit) -> Commit:
+    """Take a commit that a change window names from what waits; who knows its files tells."""
+    pushed, _ = waiting.pop(named.id, (named, 0))
+    return named if named.files else pushed
+
+
+def _taken(
+    waiting: dict[str, tuple[Commit, int]], pushed: Mapping[str, tuple[Commit, int]], change: Change
+) -> list[Commit]:
+    """Take from what waits to go live what a deployment brought: nothing when its revision was live before."""
+    last = _resolved(change.revision, pushed)
+    if last is not None and last not in waiting:
+        return []
+    taken: list[Commit] = []
+    for commit_id, (commit, pushed_ms) in list(waiting.items()):
+        if last is None and pushed_ms > change.at_ms:
+            break
+        taken.append(commit)
+        del waiting[commit_id]
+        if commit_id == last:
+            break
+    return taken
+
+
+def _resolved(revision: str, pushed: Mapping[str, tuple[Commit, int]]) -> str | None:
+    """Find the commit that a revision names, which may be the beginning of one; None when nobody pushed it."""
+    if revision in pushed:
+        return revision
+    if len(revision) < REVISION_LEAST:
+        return None
+    return next((commit_id for commit_id in pushed if commit_id.startswith(revision)), None)

@@ -68,6 +68,8 @@ class EventIntake:
             raise IntakeFullError
         body = await self._body(request)
         try:
+            encoding = request.headers.get("Content-Encoding")
+            body = decompress(encoding, body, self._bounds.max_body_bytes) if encoding else body
             events = decode_http(request.headers.get("Content-Type"), request.headers, body, self._context(token))
         except DecodeError:
             self._rejected.inc()
@@ -100,16 +102,13 @@ class EventIntake:
             raise TooLargeError(f"the body has {length} bytes, the bound is {self._bounds.max_body_bytes}")
         try:
             if request.content.is_eof():
-                body = await request.read()
-            else:
-                async with asyncio.timeout(BODY_SECONDS):
-                    body = await request.read()
+                return await request.read()
+            async with asyncio.timeout(BODY_SECONDS):
+                return await request.read()
         except web.HTTPRequestEntityTooLarge:
             raise TooLargeError(f"the body is larger than {self._bounds.max_body_bytes} bytes") from None
         except TimeoutError:
             raise web.HTTPRequestTimeout(text=f"the body did not arrive within {BODY_SECONDS} s") from None
-        encoding = request.headers.get("Content-Encoding")
-        return decompress(encoding, body, self._bounds.max_body_bytes) if encoding else body
 
 
 def answer(accepted: list[Accepted]) -> bytes:

@@ -176,6 +176,18 @@ async def test_refusals_of_the_intake_are_counted_and_no_others() -> None:
             assert value("alertd_intake_refused_total", {"reason": reason}) == 1, reason
 
 
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [(b"{", {}), (b"no gzip", {"Content-Encoding": "gzip"}), (b"x", {"Content-Encoding": "br"}), (b"[1]", {})],
+)
+async def test_every_body_that_cannot_be_read_is_counted(body: bytes, headers: dict[str, str]) -> None:
+    """As a rejected event, whether its compression, its JSON or its fields are wrong."""
+    async with running() as call:
+        await call("POST", "/api/v1/events", data=body, headers={"Content-Type": "application/json", **headers})
+        value = call.bench.metrics.registry.get_sample_value
+        assert value("alertd_events_total", {"source": "http", "result": "rejected"}) == 1
+
+
 METHODS = st.sampled_from(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 SEGMENTS = st.sampled_from(
     [

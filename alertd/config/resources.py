@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from alertd.config.names import check_unique, items, names_in, refuse_unknown, shown_names
+from alertd.config.rules import check_rules
 from alertd.config.validation import report_invalid
 from alertd.destinations.registry import REGISTRY, parse_settings
 from alertd.engine.matcher import parse_matcher
@@ -29,6 +30,7 @@ COLLECTIONS = {
     "event_types": "an event type",
     "derived_types": "a derived type",
     "metric_alerts": "a metric alert",
+    "intake_endpoints": "an intake endpoint",
 }
 """The lists of a workspace, and what one item of each is called."""
 _KINDS = {kind.value: kind for kind in PatternKind}
@@ -43,6 +45,7 @@ def check_workspace(root: Any, place: Place, problems: Problems) -> None:
     for at, destination in items(root, (*place, "destinations")):
         _check_destination(at, destination, problems)
     _check_subscriptions(root, place, problems)
+    check_rules(root, place, problems)
 
 
 def _check_channels(root: Any, collection: Place, problems: Problems) -> None:

@@ -31,6 +31,23 @@ class Numbers(Protocol):
         """Reserve more right behind."""
 
 
+def decide(
+    ruleset: Ruleset,
+    state: EngineState,
+    overlay: Overlay,
+    event: Event,
+    numbers: Numbers,
+    now_ms: int,
+    seen: set[tuple[str, str]],
+) -> list[Plan]:
+    """Plan one event from outside and all that is made because of it; `state` reads through `overlay`."""
+    number = numbers.take(1, now_ms)
+    decided = plan(ruleset, state, event, number, now_ms)
+    numbers.extend(len(decided.deliveries))
+    overlay.take(decided)
+    return [decided, *follow(ruleset, state, overlay, decided.makes, numbers, now_ms, seen)]
+
+
 def follow(
     ruleset: Ruleset,
     state: EngineState,

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections import ChainMap
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from alertd.engine.metric import LATE_MS, advance, due_at
 from alertd.engine.state import Changes, EngineState
 from alertd.engine.timetable import Timetable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, MutableMapping
 
     from alertd.engine.plan import Made, Plan
     from alertd.engine.rules import CompiledMetric
@@ -81,11 +81,7 @@ class EngineMemory:
 
     def state(self, overlay: Overlay, closed: Mapping[int, VerdictCode]) -> EngineState:
         """Show the memory through what a batch under way has changed so far."""
-        changes = overlay.changes
-        series: ChainMap[RuleKey, Series | None] = ChainMap(changes.series, self.series)  # type: ignore[arg-type]  # never written to
-        return EngineState(
-            ChainMap(overlay.cooldowns, self.cooldowns), closed, ChainMap(changes.counts, self.counts), series
-        )
+        return layered(EngineState(self.cooldowns, closed, self.counts, self.series), overlay)
 
     def absorb(self, cooldowns: Mapping[CooldownKey, int], changes: Changes) -> None:
         """Take what a committed batch has changed."""
@@ -155,6 +151,21 @@ class EngineMemory:
         yield self.cooldowns, lambda until: until <= now_ms
         yield self.counts, lambda count: count.until_ms <= now_ms
         yield self.series, lambda series: series.since_ms is None and series.seen_ms <= now_ms - LATE_MS
+
+
+def layered(state: EngineState, overlay: Overlay) -> EngineState:
+    """Show a state through what is laid over it."""
+    changes = overlay.changes
+    return EngineState(
+        _over(overlay.cooldowns, state.cooldowns),
+        state.closed,
+        _over(changes.counts, state.counts),
+        _over(changes.series, state.series),
+    )
+
+
+def _over(upper: dict[K, V], lower: Mapping[K, V]) -> Mapping[K, V]:
+    return ChainMap(upper, cast("MutableMapping[K, V]", lower))  # nothing is ever written through it
 
 
 def _not_ahead(series: Series, now_ms: int) -> Series:

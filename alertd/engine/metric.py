@@ -19,19 +19,20 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from alertd.clock import rfc3339
-from alertd.engine.making import made_id, make_event
+from alertd.engine.making import SOURCE, made_id, make_event
 from alertd.engine.matcher import raw_value_of
 from alertd.engine.plan import Made
 from alertd.engine.state import Series
 from alertd.model.severity import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from alertd.engine.rules import CompiledMetric
+    from alertd.engine.rules import CompiledMetric, Told
     from alertd.engine.state import Changes, RuleKey
     from alertd.model.event import Event
 
+_PREFIX: Final = "met"
 LATE_MS: Final = 3_600_000
 """How much older than the newest an event may be to pass for a late one."""
 
@@ -118,6 +119,14 @@ def advance(
     return moved, _made(rule, key, workspace, moved, said, now_ms)
 
 
+def told_of(metrics: Iterable[CompiledMetric], event: Event) -> Told | None:
+    """Say whom alone an event concerns, when a metric alert has made it."""
+    data = event.body.get("data")
+    if event.body.get("source") != SOURCE or not event.id.startswith(_PREFIX) or not isinstance(data, dict):
+        return None
+    return next((metric.told for metric in metrics if metric.name == data.get("metric_alert")), None)
+
+
 def number_in(field: str, body: Mapping[str, Any]) -> float | None:
     """Read a number: a JSON number, or a label that is one; None for anything else."""
     value = raw_value_of(field, body)
@@ -164,7 +173,7 @@ def _made(
         data["cause"] = {"id": cause.id, "type": cause.type}
     event = make_event(
         type=rule.type if fires else rule.resolved_type,
-        id=made_id("met", rule.name, *key[1:], since, told, said),
+        id=made_id(_PREFIX, rule.name, *key[1:], since, told, said),
         workspace=workspace,
         project=key[1],
         environment=key[2],

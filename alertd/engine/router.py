@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from alertd.engine.derive import derive
-from alertd.engine.metric import weigh
+from alertd.engine.metric import told_of, weigh
 from alertd.engine.plan import Plan
 from alertd.engine.rules import excluded_by
 from alertd.engine.state import Changes, EngineState
@@ -202,13 +202,14 @@ def _changes(found: Plan) -> Changes:
     return found.changes
 
 
-def excluded(ruleset: Ruleset, event: Event, told: Told | None = None) -> list[Verdict]:
+def excluded(ruleset: Ruleset, event: Event) -> list[Verdict]:
     """Verdicts of the subscriptions that an event does not reach by scope, each with the field that leaves it out.
 
-    Those are the subscriptions whose channels match. An event that a metric alert has made and tells some alone leaves
-    out all others.
+    Those are the subscriptions whose channels match. What a metric alert has made and tells some alone leaves out all
+    others.
     """
     rules = ruleset.workspaces[event.workspace]
+    told = told_of(rules.metrics.values(), event)
     if told is not None:
         return list(_left_out(rules, told, event))
     return [

@@ -1,0 +1,95 @@
+"""Explaining: what would be decided about an event now, by the same engine, with nothing changed. Pure.
+
+The answer holds the plan of the event itself and of all that alertd would make because of it, each with the verdicts of
+the subscriptions that it does not reach by scope, and how far derived types and metric alerts have come.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from alertd.engine.chain import decide
+from alertd.engine.derive import key_of
+from alertd.engine.memory import Overlay, layered
+from alertd.engine.metric import due_at
+from alertd.engine.router import excluded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from alertd.engine.plan import Plan
+    from alertd.engine.ruleset import Ruleset
+    from alertd.engine.state import EngineState
+    from alertd.model.event import Event
+    from alertd.model.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a rule that makes events has come with this one.
+
+    Shapes: `kind` is `derived_type` or `metric_alert`. A derived type has the `count` of this event and the `next` one
+    that makes an event (0: none until a quiet period); a metric alert has its `value`, and in `due_at_ms` when time alone
+    would move it (None: never).
+    """
+
+    kind: str
+    name: str
+    count: int | None = None
+    next: int | None = None
+    value: float | None = None
+    due_at_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One event's part: its plan, the verdicts of those out of scope, the rules that it moves."""
+
+    plan: Plan
+    outside: tuple[Verdict, ...]
+    progress: tuple[Progress, ...]
+
+
+class _Numbers:
+    """Numbers that belong to nothing."""
+
+    def __init__(self, first: int) -> None:
+        self._next = first
+
+    def take(self, count: int = 1, now_ms: int | None = None) -> int:
+        first = self._next
+        self._next += count
+        return first
+
+    def extend(self, count: int) -> None:
+        self._next += count
+
+
+def explain(ruleset: Ruleset, state: EngineState, event: Event, now_ms: int, number: int = 1) -> list[Explained]:
+    """Decide about an event (which has an id) as the pipeline would now; the event's own part comes first.
+
+    `number` is the one that it, or the first of its kin, would have.
+    """
+    overlay = Overlay()
+    seen = {(event.workspace, event.id)}
+    plans = decide(ruleset, layered(state, overlay), overlay, event, _Numbers(number), now_ms, seen)
+    return [
+        Explained(decided, tuple(excluded(ruleset, decided.event)), tuple(_progress(ruleset, decided)))
+        for decided in plans
+    ]
+
+
+def _progress(ruleset: Ruleset, decided: Plan) -> Iterator[Progress]:
+    rules = ruleset.workspaces[decided.event.workspace]
+    if decided.changes is None:
+        return
+    event = decided.event
+    scope = rules.scope(event.type, event.project, event.environment)
+    for derived in scope.derived:
+        count, following = derived.ladder.position(decided.changes.counts[key_of(derived, event)].times)
+        yield Progress("derived_type", derived.name, count=count, next=following)
+    for metric in scope.metrics:
+        series = decided.changes.series.get((metric.id, event.project, event.environment, event.key))
+        if series is not None:
+            yield Progress("metric_alert", metric.name, value=series.value, due_at_ms=due_at(metric, series))

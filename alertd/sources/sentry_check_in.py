@@ -68,7 +68,7 @@ def decode_check_in(given: Mapping[str, Any], pointer: str, context: Context, de
         check_in["monitor_config"] = config
     native |= present(
         project=defaults.project,
-        environment=place_of(given.get("environment")),
+        environment=place_of(given.get("environment")) or defaults.environment,
         time=time_of(given.get("timestamp")),
     )
     return fit(native, trimmed, context)

@@ -47,6 +47,8 @@ def decode_comment(hook: Hook, context: Context, defaults: SentryDefaults) -> Ev
         "data": data,
     }
     native |= present(
-        project=defaults.project or place_of(given.get("project_slug")), time=time_of(given.get("timestamp"))
+        project=defaults.project or place_of(given.get("project_slug")),
+        environment=defaults.environment,
+        time=time_of(given.get("timestamp")),
     )
     return fit(native, trimmed, context)

@@ -15,16 +15,17 @@ if TYPE_CHECKING:
 class SentryDefaults:
     """The defaults of the events, each of which may be another.
 
-    Shapes: `project` is their project whatever the payload says (empty: the one in the payload); `types` gives a type
-    of ours (`sentry.error`, `sentry.issue.created`) another name, `severities` one of Sentry's levels another severity;
-    `issue_key` names the issue of an error from its project and `data` (see `alertd.sources.sentry_event`), where
-    Sentry itself did not.
+    Shapes: `project` is their project whatever the payload says (empty: the one in the payload); `environment` that of
+    those that name none; `types` gives a type of ours (`sentry.error`, `sentry.issue.created`) another name,
+    `severities` one of Sentry's levels another severity; `issue_key` names the issue of an error from its project,
+    `data` (see `alertd.sources.sentry_event`) and tags, where Sentry itself did not.
     """
 
     project: str = ""
+    environment: str = ""
     types: Mapping[str, str] = field(default_factory=dict)
     severities: Mapping[str, str] = field(default_factory=dict)
-    issue_key: Callable[[str, Mapping[str, Any]], str] | None = None
+    issue_key: Callable[[str, Mapping[str, Any], Mapping[str, str]], str] | None = None
 
     def type_of(self, default: str) -> str:
         """Return the type that stands for one of ours."""

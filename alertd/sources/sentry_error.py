@@ -5,7 +5,7 @@
 | `id` | its event id: what an SDK sends twice, and what comes as `error` and as `event_alert`, is one event |
 | `type` | `sentry.error`, `sentry.message` |
 | `project` | the endpoint's, else the one in the payload |
-| `environment` | `environment`, else the tag |
+| `environment` | `environment`, else the tag, else the endpoint's |
 | `severity` | `level`; `fatal` is `critical` |
 | `time` | `timestamp`, else `datetime`, else when it came |
 | `key` | the issue: Sentry's, else the one that `SentryDefaults.issue_key` names, else the title |
@@ -57,6 +57,7 @@ def decode_error(
         data["sentry"] = dict(origin.sentry)
     exception = data.get("exception")
     project = defaults.project or place_of(origin.project)
+    labels = labels_of(tags, trimmed)
     native: dict[str, Any] = {
         "id": event_id,
         "type": defaults.type_of("sentry.message" if exception is None else "sentry.error"),
@@ -66,21 +67,23 @@ def decode_error(
         "data": data,
     }
     native |= present(
-        key=_key(data, project, origin, defaults),
+        key=_key(data, project, labels, origin, defaults),
         project=project,
-        environment=data.get("environment"),
+        environment=data.get("environment") or defaults.environment,
         time=time_of(given.get("timestamp")) or time_of(given.get("datetime")),
         url=link_of(given.get("web_url")),
-        labels=labels_of(tags, trimmed),
+        labels=labels,
     )
     return fit(native, trimmed, context)
 
 
-def _key(data: Mapping[str, Any], project: str, origin: Origin, defaults: SentryDefaults) -> str:
+def _key(
+    data: Mapping[str, Any], project: str, labels: Mapping[str, str], origin: Origin, defaults: SentryDefaults
+) -> str:
     """Return the issue; empty only where even the title has no letter that shows."""
     if origin.issue_id and (key := key_of(origin.issue_id)):
         return key
-    if defaults.issue_key is not None and (key := key_of(defaults.issue_key(project, data))):
+    if defaults.issue_key is not None and (key := key_of(defaults.issue_key(project, data, labels))):
         return key
     return key_of(data["title"])
 

@@ -62,7 +62,7 @@ def decode_feedback(
     native["key"] = feedback.get("associated_event_id", event_id)
     native |= present(
         url=link_of(said.get("url")),
-        environment=data.get("environment"),
+        environment=data.get("environment") or defaults.environment,
         time=time_of(given.get("timestamp")),
         labels=labels_of(tags, trimmed),
     )
@@ -86,7 +86,7 @@ def decode_user_report(
     feedback |= picked(given, _REPORTED, "feedback.", trimmed)
     feedback["associated_event_id"] = about
     native = _native(f"user_report:{about}", feedback, {"feedback": feedback}, defaults)
-    native["key"] = about
+    native |= present(key=about, environment=defaults.environment)
     return fit(native, trimmed, context)
 
 

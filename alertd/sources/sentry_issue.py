@@ -90,6 +90,7 @@ def decode_issue(hook: Hook, context: Context, defaults: SentryDefaults) -> Even
     }
     native |= present(
         project=defaults.project or place_of(data.get("project", {}).get("slug")),
+        environment=defaults.environment,
         url=data.get("permalink"),
         time=time_of(issue.get("firstSeen")) if action == "created" else None,
     )

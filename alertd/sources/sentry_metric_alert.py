@@ -58,7 +58,7 @@ def decode_metric_alert(hook: Hook, context: Context, defaults: SentryDefaults) 
     }
     native |= present(
         project=defaults.project or next(iter(data.get("projects", ())), ""),
-        environment=place_of(rule.get("environment")),
+        environment=place_of(rule.get("environment")) or defaults.environment,
         url=data.get("web_url"),
         time=_time(alert, action),
     )

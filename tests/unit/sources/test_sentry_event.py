@@ -442,12 +442,14 @@ def test_the_issue_is_the_key() -> None:
     """The key is what the wiring names, else the title on one line."""
     assert sdk_event(message="a\tb")["key"] == "a b"
     assert sdk_event(title="\x00")["key"] == "sentry.message"
-    asked: list[tuple[str, str]] = []
+    asked: list[tuple[str, str, dict[str, str]]] = []
 
-    def issue_key(project: str, data: Any) -> str:
-        asked.append((project, data["title"]))
+    def issue_key(project: str, data: Any, labels: Any) -> str:
+        asked.append((project, data["title"], labels))
         return "SHOP-42" if project else ""
 
-    assert sdk_event(SentryDefaults(project="shop", issue_key=issue_key), message="x")["key"] == "SHOP-42"
+    assert (
+        sdk_event(SentryDefaults(project="shop", issue_key=issue_key), message="x", tags={"a": 1})["key"] == "SHOP-42"
+    )
     assert sdk_event(SentryDefaults(issue_key=issue_key), message="x")["key"] == "x"
-    assert asked == [("shop", "x"), ("", "x")]
+    assert asked == [("shop", "x", {"a": "1"}), ("", "x", {})]

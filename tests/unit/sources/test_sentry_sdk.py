@@ -94,6 +94,14 @@ def test_the_project_is_that_of_the_key() -> None:
     assert only(item("event", {}), defaults=SentryDefaults(project="shop"))["project"] == "shop"
 
 
+def test_the_environment_of_those_that_name_none() -> None:
+    """What names no environment may be given one."""
+    defaults = SentryDefaults(environment="staging")
+    for kind, payload in (("event", {}), ("user_report", REPORT), ("feedback", FEEDBACK), ("check_in", CHECK_IN)):
+        named = "environment" in payload
+        assert (only(item(kind, payload), defaults=defaults)["environment"] == "staging") is not named
+
+
 def test_the_headers_id_wins() -> None:
     """Of two ids that of the envelope counts; the payload's stands in for a missing one."""
     assert only(item("event", {"event_id": EVENT_ID}))["id"] == OTHER_ID

@@ -515,6 +515,17 @@ def test_names_of_types_and_severities_are_settings() -> None:
     assert (other["type"], other["severity"]) == ("sentry.issue.created", "critical")
 
 
+def test_the_environment_of_those_that_name_none() -> None:
+    """An endpoint may name the environment of what names none itself."""
+    defaults = SentryDefaults(environment="staging")
+    assert webhook(alert(), "event_alert", defaults)["environment"] == "production"
+    assert webhook(alert(tags=[]), "event_alert", defaults)["environment"] == "staging"
+    assert webhook(issue("created"), "issue", defaults)["environment"] == "staging"
+    assert webhook(metric_alert("open"), "metric_alert", defaults)["environment"] == "prod"
+    assert webhook(metric_alert("open", alert_rule={}), "metric_alert", defaults)["environment"] == "staging"
+    assert webhook(hook("created", **COMMENT), "comment", defaults)["environment"] == "staging"
+
+
 def test_a_value_without_headers_is_told_by_its_members() -> None:
     """From a Kafka topic the resource is read from `data`."""
     bodies = {

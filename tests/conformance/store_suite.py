@@ -25,7 +25,7 @@ FAR_MS = START_MS + 10**9
 
 def rejected(number: int, workspace: str = "default", offset: int = 0) -> RejectedRecord:
     """Make a rejected record."""
-    return RejectedRecord(number, workspace, "events", 0, offset, "not JSON", b"\xff{", 4)
+    return RejectedRecord(number, workspace, "events", 0, offset, "not JSON", b"\xff{", 4, "[]")
 
 
 class StoreSuite:
@@ -492,13 +492,26 @@ class StoreSuite:
         page = await store.rejected(Filter(workspace="default", limit=1))
         assert page.items == [
             {
-                "id": made[2].id, "workspace_id": 1, "topic": "events", "partition": 0, "offset": 2,
-                "reason": "not JSON", "bytes": b"\xff{", "size": 4,
+                "id": made[2].id, "workspace_id": 1, "workspace": "default", "topic": "events", "partition": 0,
+                "offset": 2, "reason": "not JSON", "bytes": b"\xff{", "size": 4, "headers": "[]",
             }
         ]  # fmt: skip
         page = await store.rejected(Filter(workspace="default", limit=1, below=page.next_below))
         assert ([row["id"] for row in page.items], page.next_below) == ([made[0].id], None)
         assert [r["workspace_id"] for r in (await store.rejected(Filter())).items] == [None, 1, 2, 1]
+
+    async def test_a_rejected_record_that_was_read_after_all_is_forgotten(self, store: Store, make: Maker) -> None:
+        """One record is shown by its id, and is gone once it is forgotten; its number is never given again."""
+        made = [rejected(make.ids.take(), offset=n) for n in range(3)]
+        await store.commit(Batch(rejected=made))
+        row = await store.rejected_record(made[1].id)
+        assert row == (await store.rejected(Filter())).items[1]
+        for record in made[1:]:
+            await store.forget_rejected(record.id)
+            await store.forget_rejected(record.id)
+            assert await store.rejected_record(record.id) is None
+        assert [r["id"] for r in (await store.rejected(Filter())).items] == [made[0].id]
+        assert await store.newest_number() == made[2].id
 
     # -- tokens, names, facts -------------------------------------------------------------------------------------
 

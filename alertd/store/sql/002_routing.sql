@@ -87,3 +87,60 @@ CREATE TABLE ruleset (
     base     INTEGER,
     document BLOB NOT NULL
 );
+
+-- The history's index. Rows of event and delivery carry none of it: a commit adds one outline, and blocks are made of
+-- outlines afterwards, so that each page of an index is written once and not with every event.
+
+-- What events have in common for those who filter (alertd.store.sqlite.shapes). NULL means anything; `subscriptions`,
+-- `channels` and `destinations` are numbers between commas: who was told, by what.
+CREATE TABLE shape (
+    id            INTEGER PRIMARY KEY,
+    workspace_id  INTEGER NOT NULL,
+    type          TEXT,
+    project       TEXT,
+    environment   TEXT,
+    severity      TEXT,
+    matched       INTEGER,
+    subscriptions TEXT,
+    channels      TEXT,
+    destinations  TEXT
+);
+
+-- The shapes of the newest events, a row for each commit: `[[shape, offset from first, …], …]`.
+CREATE TABLE outline (
+    first  INTEGER PRIMARY KEY,
+    events INTEGER NOT NULL,
+    shapes BLOB NOT NULL
+);
+
+-- Several thousand events that followed each other: the lowest and the highest number, and the last of its postings.
+CREATE TABLE block (
+    low          INTEGER PRIMARY KEY,
+    high         INTEGER NOT NULL,
+    last_posting INTEGER NOT NULL
+);
+
+-- The events of one shape in one block: JSON of their distances, the first one from the block's lowest number.
+CREATE TABLE posting (
+    id      INTEGER PRIMARY KEY,
+    block   INTEGER NOT NULL,
+    shape   INTEGER NOT NULL,
+    events  INTEGER NOT NULL,
+    numbers BLOB NOT NULL
+);
+CREATE INDEX posting_shape ON posting (shape, block, events);
+
+-- Dead and cancelled deliveries by destination too; replays, which stand apart from their events' own deliveries.
+DROP INDEX delivery_failed;
+CREATE INDEX delivery_failed ON delivery (state, destination_id) WHERE state > 2;
+CREATE INDEX delivery_again ON delivery (destination_id) WHERE replay_of IS NOT NULL;
+
+-- Who took note of an alert first, and when.
+CREATE TABLE acknowledgement (
+    event_id INTEGER PRIMARY KEY,
+    actor    TEXT NOT NULL,
+    at       INTEGER NOT NULL
+);
+
+-- A record that could not be read may be tried again: its headers, as JSON (alertd.store.base.RejectedRecord).
+ALTER TABLE rejected ADD COLUMN headers TEXT NOT NULL DEFAULT '';

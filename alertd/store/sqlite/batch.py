@@ -16,6 +16,7 @@ from alertd.model.ids import made_event_number
 from alertd.model.verdict import encode
 from alertd.store.sqlite.engine_state import write_state
 from alertd.store.sqlite.key import stored_key
+from alertd.store.sqlite.shapes import INSERT
 from alertd.store.sqlite.statement import ManyRows
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from alertd.engine.plan import Plan
     from alertd.store.base import Batch
+    from alertd.store.sqlite.shapes import Outline
 
 EVENTS: Final = ManyRows(
     "INSERT INTO event(id, workspace_id, type, matched, made, revision, payload, verdicts) VALUES {rows}",
@@ -42,9 +44,10 @@ SET_POSITION: Final = (
     " ON CONFLICT DO UPDATE SET next_offset = excluded.next_offset"
 )
 REJECTED: Final = (
-    "INSERT INTO rejected(id, workspace, topic, partition, record_offset, reason, bytes, size)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO rejected(id, workspace, topic, partition, record_offset, reason, bytes, size, headers)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+OUTLINE: Final = "INSERT INTO outline(first, events, shapes) VALUES (?, ?, ?)"
 _Key = tuple[int, str | bytes, int]
 _VERDICTS_MAX: Final = 10_000
 _stored_verdicts: dict[tuple[int, int, int], bytes] = {}
@@ -87,9 +90,10 @@ class _Rows:
 class BatchJob:
     """Stores one batch. Running it twice, after a rollback, is fine."""
 
-    def __init__(self, batch: Batch, salt: int) -> None:
+    def __init__(self, batch: Batch, salt: int, outline: Outline | None = None) -> None:
         self._batch = batch
         self._salt = salt
+        self._outline = outline
 
     def __call__(self, conn: sqlite3.Connection) -> None:
         """Write everything, or raise DuplicateEventsError."""
@@ -100,7 +104,7 @@ class BatchJob:
             conn.execute(SET_POSITION, (topic, partition, offset))
         write_state(conn, batch)
         for r in batch.rejected:
-            row = (r.id, r.workspace, r.topic, r.partition, r.offset, r.reason, r.bytes, r.size)
+            row = (r.id, r.workspace, r.topic, r.partition, r.offset, r.reason, r.bytes, r.size, r.headers)
             conn.execute(REJECTED, row)
 
     def _store_plans(self, conn: sqlite3.Connection) -> None:
@@ -122,6 +126,11 @@ class BatchJob:
                 raise DuplicateEventsError(known) from error
             raise StoreError(f"a batch names an event twice, or a number that is taken: {error}") from error
         DELIVERIES.run(conn, rows.deliveries)
+        outline = self._outline
+        if outline is not None:
+            conn.execute(OUTLINE, (outline.first, outline.events, outline.shapes))
+            if outline.fresh:
+                conn.executemany(INSERT, outline.fresh)
 
     def _known(
         self,

@@ -5,18 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alertd.store.sqlite.batch import SET_POSITION, BatchJob
-from alertd.store.sqlite.part import Part
+from alertd.store.sqlite.blocks import Blocks
 
 if TYPE_CHECKING:
     from alertd.store.base import Batch, Partition
 
 
-class Commits(Part):
+class Commits(Blocks):
     """What the pipeline asks."""
 
     async def commit(self, batch: Batch) -> None:
         """Store a batch in one transaction."""
-        await self.core.writer.run(BatchJob(batch, self.core.salt))
+        if not batch.plans:
+            await self.core.writer.run(BatchJob(batch, self.core.salt))
+            return
+        outline, stored = self.core.shapes.outline(batch.plans), False
+        try:
+            await self.core.writer.run(BatchJob(batch, self.core.salt, outline))
+            stored = True
+        finally:
+            self.core.shapes.done(outline, stored=stored)
+        self._note(outline.events)
 
     async def positions(self) -> dict[Partition, int]:
         """All stored Kafka positions."""

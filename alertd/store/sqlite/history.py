@@ -1,127 +1,103 @@
-"""The history as the API reads it: pages, newest first, found in slices so that no read holds its snapshot for long."""
+"""The history as the API reads it: pages, newest first, and single things.
+
+A page takes numbers from a walk, chunk by chunk, and checks their rows; no statement holds its snapshot for long. When
+little fits among very much, it stops at `LOOK_MAX` rows and says where to go on.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from alertd.model.delivery import DeliveryState, OutcomeKind
-from alertd.model.ids import first_of, made_event_number
-from alertd.store.base import Page
+import orjson
+
+from alertd.errors import NotFoundError
+from alertd.model.delivery import DeliveryState
+from alertd.model.ids import made_event_number
+from alertd.store.base import Acknowledgement, Page
+from alertd.store.sqlite import walks
+from alertd.store.sqlite.conditions import AGAIN, END, OWN, SPAN, Conditions
 from alertd.store.sqlite.key import stored_key
+from alertd.store.sqlite.lookup import Lookup
 from alertd.store.sqlite.part import Part
+from alertd.store.sqlite.rows import (
+    ATTEMPTS,
+    DELIVERY,
+    EVENT,
+    REJECTED,
+    attempt_row,
+    delivery_row,
+    event_row,
+    rejected_row,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import sqlite3
+    from collections.abc import Sequence
 
     from alertd.store.base import Filter
     from alertd.store.sqlite.reader import Row
+    from alertd.store.sqlite.walks import Chunk, Walk
 
-SLICES: Final = (1_000, 10_000)
-"""How many rows the first look, and every further one, passes over at most."""
-SCAN_MAX: Final = 500_000
-"""How many rows one page passes over at most; a page that found less than asked for by then says where to go on."""
-_END: Final = (1 << 63) - 1
+LOOK_MAX: Final = 20_000
+"""How many rows one page looks at, at most; a page that found less than asked for by then says where to go on."""
+CHUNK_MAX: Final = 2_000
+"""How many rows one statement looks at, at most."""
+OUTBOX_MAX: Final = 100_000
+"""A larger outbox is not sorted for a page: then all deliveries are walked over instead."""
 
-_EVENT: Final = "e.id, e.workspace_id, e.type, e.matched, e.payload, e.verdicts, e.revision"
-_DELIVERY: Final = (
-    "d.id, d.event_id, e.type, e.payload, e.workspace_id, d.destination_id, d.subscription_id, d.channel_id, d.state,"
-    " d.attempts, d.next_at, d.started_at, d.duration, d.outcome, d.status, d.detail, d.answer, d.replay_of"
-)
-_FIELD: Final = "coalesce(json_extract(CAST(e.payload AS TEXT), '$.{name}'), '{default}') = :{name}"
-_DEFAULTS: Final = {"project": "", "environment": "", "severity": "info"}
-_OF_EVENT: Final = """d.id IN (
-    SELECT id FROM delivery WHERE event_id = {event} AND replay_of IS NOT NULL
+_OUTBOX: Final = "SELECT count(*) FROM (SELECT 1 FROM delivery WHERE state < 2 LIMIT :limit)"
+_EVENTS_OF: Final = """
+SELECT DISTINCT d.event_id FROM json_each(:ids) n CROSS JOIN delivery d ON d.id = n.value
+"""
+_IDS_OF: Final = f"""
+SELECT d.id FROM delivery d WHERE {OWN.format(event=":number")}
+UNION ALL SELECT d.id FROM delivery d INDEXED BY delivery_replay WHERE {AGAIN.format(event=":number")}
+"""  # noqa: S608 - constants
+_DELIVERIES_OF: Final = f"""
+SELECT * FROM (
+    SELECT {DELIVERY} FROM json_each(:numbers) n CROSS JOIN event e ON e.id = n.value
+    CROSS JOIN delivery d ON {OWN.format(event="n.value")}
     UNION ALL
-    SELECT id FROM delivery WHERE event_id = {event} AND id > {event}
-    AND id < coalesce((SELECT min(id) FROM event WHERE id > {event}), 9223372036854775807))"""
-_ATTEMPTS: Final = """
-SELECT number, started_at, duration, outcome, status, detail, answer FROM attempt WHERE delivery_id = :id
-UNION ALL
-SELECT attempts, started_at, duration, outcome, status, detail, answer FROM delivery
-WHERE id = :id AND outcome IS NOT NULL
+    SELECT {DELIVERY} FROM json_each(:numbers) n CROSS JOIN event e ON e.id = n.value
+    CROSS JOIN delivery d INDEXED BY delivery_replay ON {AGAIN.format(event="n.value")})
 ORDER BY 1
+"""  # noqa: S608 - constants
+_ACKNOWLEDGE: Final = """
+INSERT INTO acknowledgement(event_id, actor, at) SELECT id, ?, ? FROM event WHERE id = ? ON CONFLICT DO NOTHING
 """
-_REJECTED: Final = """
-SELECT id, workspace, topic, partition, record_offset, reason, bytes, size FROM rejected
-WHERE id < :below {where} ORDER BY id DESC LIMIT :limit
+_ACKNOWLEDGED: Final = """
+SELECT k.event_id, k.actor, k.at FROM json_each(?) n CROSS JOIN acknowledgement k ON k.event_id = n.value
 """
-
-
-class _Query:
-    """Conditions and their parameters, as a filter makes them."""
-
-    def __init__(self, names: dict[int, tuple[str, str, str]], which: Filter) -> None:
-        self._names = names
-        self._which = which
-        self.event: list[str] = []
-        self.delivery: list[str] = []
-        self.params: dict[str, Any] = {}
-        self.low = 0 if which.since_ms is None else first_of(which.since_ms)
-        self.below = min(
-            _END if which.below is None else which.below,
-            _END if which.until_ms is None else first_of(which.until_ms),
-        )
-        self._add_event()
-        self._add_delivery()
-
-    def _add_event(self) -> None:
-        which = self._which
-        if which.workspace is not None:
-            self.event.append(_in("e.workspace_id", self._numbers("workspace", which.workspace)))
-        if which.type is not None:
-            self.event.append("e.type = :type")
-            self.params["type"] = which.type
-        for name, default in _DEFAULTS.items():
-            value = getattr(which, name)
-            if value is not None:
-                self.event.append(_FIELD.format(name=name, default=default))
-                self.params[name] = value
-
-    def _add_delivery(self) -> None:
-        which = self._which
-        if which.destination is not None:
-            self.delivery.append(_in("d.destination_id", self._numbers("destination", which.destination)))
-        if which.subscription is not None:
-            self.delivery.append(_in("d.subscription_id", self._numbers("subscription", which.subscription)))
-        if which.state is not None:
-            state = DeliveryState.__members__.get(which.state.upper(), -1)
-            guard = " AND d.state < 2" if state in (0, 1) else " AND d.state > 2" if state > 2 else ""  # noqa: PLR2004 - the partial indexes' own words
-            self.delivery.append(f"d.state = {int(state)}{guard}")
-
-    def _numbers(self, kind: str, name: str) -> list[int]:
-        """Every number that a name has, in the filter's workspace if it says one."""
-        inside = self._which.workspace
-        return [
-            number
-            for number, (its_kind, workspace, its_name) in self._names.items()
-            if its_kind == kind and its_name == name and (kind == "workspace" or inside in (None, workspace))
-        ]
 
 
 class History(Part):
     """What the API reads."""
 
     async def events(self, which: Filter, *, matched: bool | None = None) -> Page:
-        """Accepted events, newest first; those of a destination, subscription or state have such a delivery."""
-        query = _Query(self.core.names, which)
-        where = query.event
-        if matched is not None:
-            where.append(f"e.matched = {int(matched)}")
-        if query.delivery:
-            parts = [_OF_EVENT.format(event="e.id"), *query.delivery]
-            where.append(f"EXISTS (SELECT 1 FROM delivery d WHERE {' AND '.join(parts)})")  # noqa: S608 - constants
-        if which.alert_number is not None:
-            where.append("e.id = :number")
-            query.params["number"] = query.low = which.alert_number
-            query.below = min(query.below, which.alert_number + 1)
-        sql = f"SELECT {_EVENT} FROM event e WHERE {_and(where, 'e')} ORDER BY e.id DESC LIMIT :limit"  # noqa: S608
-        return await self._page(query, which.limit, "event e", [], sql, _event)
+        """Accepted events, newest first."""
+        conditions = Conditions(self.core.names, which)
+        walk = await self._events_walk(conditions, matched)
+        sql = f"SELECT {EVENT} FROM event e WHERE {{where}} ORDER BY e.id DESC LIMIT :limit"  # noqa: S608 - constants
+        search = _Search(self, sql, "e.id", conditions, conditions.of_event(matched=matched))
+        rows, below, complete = await search.page(walk, which.limit)
+        return Page([event_row(row) for row in rows], below, complete)
+
+    async def deliveries(self, which: Filter) -> Page:
+        """Deliveries, newest first."""
+        rows, below, complete = await self._deliveries(DELIVERY, which)
+        return Page([delivery_row(row) for row in rows], below, complete)
+
+    async def delivery_ids(self, which: Filter) -> tuple[list[int], int | None]:
+        """What `deliveries` would show, as ids alone."""
+        rows, below, _ = await self._deliveries("d.id", which)
+        return [row[0] for row in rows], below
 
     async def event(self, workspace: str, event_id: str) -> dict[str, Any] | None:
         """One event by its own id: a brought one, else one that was made by this store."""
         numbers = [n for n, (kind, _, name) in self.core.names.items() if kind == "workspace" and name == workspace]
+        inside = ",".join(map(str, numbers)) or "NULL"
         found = await self.core.history.row(
-            f"SELECT event_id FROM event_key WHERE {_in('workspace_id', numbers)} AND uid = ?",  # noqa: S608 - numbers
+            f"SELECT event_id FROM event_key WHERE workspace_id IN ({inside}) AND uid = ?",  # noqa: S608 - numbers
             (stored_key(event_id),),
         )
         number = found[0] if found else made_event_number(event_id, self.core.salt)
@@ -129,127 +105,173 @@ class History(Part):
             return None
         guard = "" if found else " AND e.made = 1"
         row = await self.core.history.row(
-            f"SELECT {_EVENT} FROM event e WHERE e.id = ? AND {_in('e.workspace_id', numbers)}{guard}",  # noqa: S608
+            f"SELECT {EVENT} FROM event e WHERE e.id = ? AND e.workspace_id IN ({inside}){guard}",  # noqa: S608
             (number,),
         )
-        return _event(row) if row else None
+        return event_row(row) if row else None
 
     async def event_by_number(self, number: int) -> dict[str, Any] | None:
         """One event by its number."""
-        row = await self.core.history.row(f"SELECT {_EVENT} FROM event e WHERE e.id = ?", (number,))  # noqa: S608
-        return _event(row) if row else None
+        row = await self.core.history.row(f"SELECT {EVENT} FROM event e WHERE e.id = ?", (number,))  # noqa: S608
+        return event_row(row) if row else None
 
-    async def deliveries(self, which: Filter) -> Page:
-        """Deliveries, newest first."""
-        query = _Query(self.core.names, which)
-        source = list(query.delivery)
-        if which.alert_number is not None:
-            source.append(_OF_EVENT.format(event=":number"))
-            query.params["number"] = which.alert_number
-        where = _and([*source, *query.event], "d")
-        sql = f"""SELECT {_DELIVERY} FROM delivery d CROSS JOIN event e ON e.id = d.event_id
-                  WHERE {where} ORDER BY d.id DESC LIMIT :limit"""  # noqa: S608 - constants and numbers
-        return await self._page(query, which.limit, "delivery d", source, sql, _delivery)
+    async def deliveries_of(self, numbers: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+        """All deliveries of some events, in the order in which they were made."""
+        found: dict[int, list[dict[str, Any]]] = {}
+        for row in await self.core.history.rows(_DELIVERIES_OF, {"numbers": orjson.dumps(list(numbers)).decode()}):
+            found.setdefault(row[1], []).append(delivery_row(row))
+        return found
 
     async def delivery(self, delivery_id: int) -> dict[str, Any] | None:
         """One delivery."""
-        sql = f"SELECT {_DELIVERY} FROM delivery d JOIN event e ON e.id = d.event_id WHERE d.id = ?"  # noqa: S608
+        sql = f"SELECT {DELIVERY} FROM delivery d JOIN event e ON e.id = d.event_id WHERE d.id = ?"  # noqa: S608
         row = await self.core.history.row(sql, (delivery_id,))
-        return _delivery(row) if row else None
+        return delivery_row(row) if row else None
 
     async def attempts(self, delivery_id: int) -> list[dict[str, Any]]:
         """All attempts of a delivery, first to last."""
-        return [_attempt(row) for row in await self.core.history.rows(_ATTEMPTS, {"id": delivery_id})]
+        return (await self.attempts_of([delivery_id])).get(delivery_id, [])
+
+    async def attempts_of(self, delivery_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+        """All attempts of some deliveries."""
+        found: dict[int, list[dict[str, Any]]] = {}
+        for row in await self.core.history.rows(ATTEMPTS, {"ids": orjson.dumps(list(delivery_ids)).decode()}):
+            found.setdefault(row[0], []).append(attempt_row(row))
+        return found
+
+    async def acknowledge(self, number: int, acknowledgement: Acknowledgement) -> None:
+        """Keep the first acknowledgement of an alert."""
+
+        def keep(conn: sqlite3.Connection) -> None:
+            conn.execute(_ACKNOWLEDGE, (acknowledgement.actor, acknowledgement.at_ms, number))
+            if conn.execute("SELECT 1 FROM event WHERE id = ?", (number,)).fetchone() is None:
+                raise NotFoundError(f"there is no event {number}")
+
+        await self.core.writer.run(keep)
+
+    async def acknowledgements(self, numbers: Sequence[int]) -> dict[int, Acknowledgement]:
+        """Those of some events that were acknowledged."""
+        rows = await self.core.history.rows(_ACKNOWLEDGED, (orjson.dumps(list(numbers)).decode(),))
+        return {row[0]: Acknowledgement(row[1], row[2]) for row in rows}
 
     async def rejected(self, which: Filter) -> Page:
         """Rejected records, newest first."""
-        params: dict[str, Any] = {"below": which.below if which.below is not None else _END, "limit": which.limit + 1}
-        where = ""
+        params: dict[str, Any] = {"below": END if which.below is None else which.below, "limit": which.limit + 1}
+        where = "id < :below"
         if which.workspace is not None:
-            where, params["workspace"] = "AND workspace = :workspace", which.workspace
-        rows = await self.core.history.rows(_REJECTED.format(where=where), params)
-        ids = {name: number for number, (kind, _, name) in self.core.names.items() if kind == "workspace"}
-        items = [_rejected(row, ids) for row in rows[: which.limit]]
+            where, params["workspace"] = f"{where} AND workspace = :workspace", which.workspace
+        sql = f"{REJECTED} WHERE {where} ORDER BY id DESC LIMIT :limit"
+        rows = await self.core.history.rows(sql, params)
+        items = [rejected_row(row, self._workspace_ids()) for row in rows[: which.limit]]
         return Page(items, items[-1]["id"] if len(rows) > which.limit else None)
 
-    async def _page(
-        self, query: _Query, limit: int, table: str, source: list[str], sql: str, view: Callable[[Row], dict[str, Any]]
-    ) -> Page:
-        """Look through a table backwards in slices until a page is full, the table ends or enough was passed over."""
-        alias = table[-1]
-        lowest = f"""SELECT min(id), count(*) FROM (SELECT {alias}.id FROM {table}
-                     WHERE {_and(source, alias)} ORDER BY {alias}.id DESC LIMIT :limit)"""  # noqa: S608 - constants
+    async def rejected_record(self, record_id: int) -> dict[str, Any] | None:
+        """One rejected record."""
+        row = await self.core.history.row(f"{REJECTED} WHERE id = ?", (record_id,))
+        return rejected_row(row, self._workspace_ids()) if row else None
+
+    def _workspace_ids(self) -> dict[str, int]:
+        return {name: number for number, (kind, _, name) in self.core.names.items() if kind == "workspace"}
+
+    # -- where to look --------------------------------------------------------------------------------------------
+
+    async def _deliveries(self, columns: str, which: Filter) -> tuple[list[Row], int | None, bool]:
+        conditions = Conditions(self.core.names, which)
+        walk = await self._deliveries_walk(conditions)
+        sql = f"""SELECT {columns} FROM delivery d CROSS JOIN event e ON e.id = d.event_id
+                  WHERE {{where}} ORDER BY d.id DESC LIMIT :limit"""  # noqa: S608 - constants
+        return await _Search(self, sql, "d.id", conditions, conditions.of_delivery()).page(walk, which.limit)
+
+    async def _deliveries_walk(self, conditions: Conditions) -> Walk:
+        reader, which, low, below = self.core.history, conditions.which, conditions.low, conditions.below
+        if which.alert_number is not None:
+            rows = await reader.rows(_IDS_OF, {"number": which.alert_number})
+            return walks.Numbers([row[0] for row in rows], low, below)
+        chosen = await self._by_state(conditions)
+        if chosen is not None:
+            return chosen
+        where = conditions.of_shape()
+        if not where:
+            return walks.Span(reader, "delivery", low, below)
+
+        def further(below: int) -> Walk:
+            conditions.below = below
+            events = Lookup(reader, where, conditions.params, max(0, low - SPAN), below)
+            return walks.Merged(walks.DeliveriesOf(reader, events, low, below), walks.again(reader, conditions))
+
+        return walks.Newest(walks.Span(reader, "delivery", low, below), further)
+
+    async def _by_state(self, conditions: Conditions) -> Walk | None:
+        """Walk over the deliveries in the state asked for, if that is quicker than anything else."""
+        reader, which = self.core.history, conditions.which
+        if which.state == "in_flight":
+            return walks.Numbers(list(which.in_flight), conditions.low, conditions.below)
+        if which.state in ("dead", "cancelled"):
+            return walks.failed(reader, conditions, DeliveryState[which.state.upper()])
+        if which.state in ("pending", "retrying"):
+            count = (await reader.rows(_OUTBOX, {"limit": OUTBOX_MAX + 1}))[0][0]
+            if count <= OUTBOX_MAX:
+                return walks.waiting(reader, conditions, DeliveryState[which.state.upper()])
+        return None
+
+    async def _events_walk(self, conditions: Conditions, matched: bool | None) -> Walk:
+        reader, which, low, below = self.core.history, conditions.which, conditions.low, conditions.below
+        if which.alert_number is not None:
+            return walks.Numbers([which.alert_number], low, below)
+        if which.acknowledged:
+            return walks.acknowledged(reader, conditions)
+        if which.state == "in_flight":
+            rows = await reader.rows(_EVENTS_OF, {"ids": orjson.dumps(list(which.in_flight)).decode()})
+            return walks.Numbers([row[0] for row in rows], low, below)
+        chosen = await self._by_state(conditions)
+        if chosen is not None:
+            return walks.Merged(walks.EventsOf(reader, chosen), walks.replayed(reader, conditions))
+        where = conditions.of_shape(matched=matched)
+        if not where:
+            return walks.Span(reader, "event", low, below)
+
+        def further(below: int) -> Walk:
+            conditions.below = below
+            found = Lookup(reader, where, conditions.params, low, below)
+            return found if which.destination is None else walks.Merged(found, walks.replayed(reader, conditions))
+
+        return walks.Newest(walks.Span(reader, "event", low, below), further)
+
+
+class _Search:
+    """One page: takes numbers from a walk, and keeps those whose rows are as they must be."""
+
+    def __init__(self, history: History, sql: str, column: str, conditions: Conditions, where: list[str]) -> None:
+        self._reader = history.core.history
+        self._sql = sql
+        self._column = column
+        self._conditions = conditions
+        self._where = where
+
+    async def page(self, walk: Walk, limit: int) -> tuple[list[Row], int | None, bool]:
+        """Return the rows, where to continue below (None: nowhere), and whether the page is all that it could be."""
         found: list[Row] = []
-        below, passed, size = query.below, 0, max(SLICES[0], limit + 1)
-        while len(found) <= limit:
-            bounds = {**query.params, "low": query.low, "below": below}
-            low, count = (await self.core.history.rows(lowest, {**bounds, "limit": size}))[0]
-            if count:
-                wanted = {**bounds, "low": low, "limit": limit + 1 - len(found)}
-                found += await self.core.history.rows(sql, wanted)
-                below = low
-            if count < size:
-                break
-            passed, size = passed + count, SLICES[1]
-            if passed >= SCAN_MAX:
-                return Page([view(row) for row in found[:limit]], found[limit - 1][0] if len(found) > limit else below)
-        return Page([view(row) for row in found[:limit]], found[limit - 1][0] if len(found) > limit else None)
+        looked, size = 0, limit + 1
+        while True:
+            chunk = await walk.take(size)
+            found += await self._fitting(chunk, limit + 1 - len(found))
+            looked += chunk.looked
+            if len(found) > limit:
+                return found[:limit], found[limit - 1][0], True
+            if chunk.end:
+                return found, None, True
+            if looked >= LOOK_MAX:
+                return found, chunk.reached, False
+            size = min(size * 4, CHUNK_MAX)
 
-
-def _and(conditions: list[str], alias: str) -> str:
-    return " AND ".join([f"{alias}.id >= :low", f"{alias}.id < :below", *conditions])
-
-
-def _in(column: str, numbers: list[int]) -> str:
-    return f"{column} IN ({','.join(map(str, numbers)) or 'NULL'})"
-
-
-def _event(row: Row) -> dict[str, Any]:
-    return {
-        "number": row[0],
-        "workspace_id": row[1],
-        "type": row[2],
-        "matched": bool(row[3]),
-        "payload": row[4],
-        "verdicts": b"[]" if row[5] is None else row[5],
-        "revision": row[6],
-    }
-
-
-def _delivery(row: Row) -> dict[str, Any]:
-    names = (
-        "id", "event_number", "event_type", "payload", "workspace_id", "destination_id", "subscription_id",
-        "channel_id", "state", "attempts", "next_at_ms", "started_at_ms", "duration_us", "outcome", "status", "detail",
-        "answer", "replay_of",
-    )  # fmt: skip
-    view = dict(zip(names, row, strict=True))
-    view["state"] = DeliveryState(view["state"])
-    view["outcome"] = None if view["outcome"] is None else OutcomeKind(view["outcome"])
-    view["detail"] = view["detail"] or ""
-    view["answer"] = view["answer"] or b""
-    return view
-
-
-def _attempt(row: Row) -> dict[str, Any]:
-    return {
-        "number": row[0],
-        "started_at_ms": row[1],
-        "duration_us": row[2],
-        "outcome": OutcomeKind(row[3]),
-        "status": row[4],
-        "detail": row[5] or "",
-        "answer": row[6] or b"",
-    }
-
-
-def _rejected(row: Row, workspace_ids: dict[str, int]) -> dict[str, Any]:
-    return {
-        "id": row[0],
-        "workspace_id": workspace_ids.get(row[1]),
-        "topic": row[2],
-        "partition": row[3],
-        "offset": row[4],
-        "reason": row[5],
-        "bytes": row[6],
-        "size": row[7],
-    }
+    async def _fitting(self, chunk: Chunk, limit: int) -> list[Row]:
+        params = {**self._conditions.params, "limit": limit}
+        if chunk.ids is None:
+            bounds = f"{self._column} >= :low AND {self._column} < :below"
+            params |= {"low": chunk.reached, "below": chunk.below}
+        elif chunk.ids:
+            bounds = f"{self._column} IN (SELECT value FROM json_each(:ids))"  # noqa: S608 - a constant
+            params["ids"] = orjson.dumps(chunk.ids).decode()
+        else:
+            return []
+        return await self._reader.rows(self._sql.format(where=" AND ".join([bounds, *self._where])), params)

@@ -10,13 +10,15 @@ import orjson
 from alertd.errors import StoreError
 from alertd.model.ids import first_of
 from alertd.store.sqlite.backup import backup
+from alertd.store.sqlite.blocks import Blocks
 from alertd.store.sqlite.key import stored_key
 from alertd.store.sqlite.names import set_meta
-from alertd.store.sqlite.part import Core, Part
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
+
+    from alertd.store.sqlite.part import Core
 
 SLICE: Final = 250
 """How many events one transaction deletes at most."""
@@ -45,11 +47,12 @@ SELECT id FROM delivery WHERE replay_of IS NOT NULL AND event_id IN (SELECT valu
 _DELETE_KEY: Final = "DELETE FROM event_key WHERE workspace_id = ? AND uid = ? AND event_id = ?"
 _DELETE_ATTEMPTS: Final = "DELETE FROM attempt WHERE delivery_id IN (SELECT value FROM json_each(?))"
 _DELETE_DELIVERIES: Final = "DELETE FROM delivery WHERE id IN (SELECT value FROM json_each(?))"
+_DELETE_ACKNOWLEDGED: Final = "DELETE FROM acknowledgement WHERE event_id IN (SELECT value FROM json_each(?))"
 _DELETE_EVENTS: Final = "DELETE FROM event WHERE id IN (SELECT value FROM json_each(?))"
 _OVER: Final = "SELECT id FROM rejected WHERE id < ? ORDER BY id LIMIT ?"
 
 
-class Maintenance(Part):
+class Maintenance(Blocks):
     """What housekeeping asks."""
 
     def __init__(self, core: Core) -> None:
@@ -86,7 +89,12 @@ class Maintenance(Part):
                 started_at = 0
         if gone == 0:
             await self._forget_rejected(before_ms)
+            await self._forget_blocks()
         return gone
+
+    async def forget_rejected(self, record_id: int) -> None:
+        """Forget a rejected record that could be read after all."""
+        await self.core.writer.run(lambda conn: _forget_record(conn, record_id))
 
     async def backup(self, path: str) -> None:
         """Write a consistent copy to a new file while everything goes on."""
@@ -134,6 +142,7 @@ def _delete(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> int:
     conn.execute(_DELETE_DELIVERIES, (deliveries,))
     keys = [(row[1], stored_key(orjson.loads(row[3])["id"]), row[0]) for row in going if not row[2]]
     conn.executemany(_DELETE_KEY, keys)
+    conn.execute(_DELETE_ACKNOWLEDGED, (events,))
     deleted = conn.execute(_DELETE_EVENTS, (events,)).rowcount
     _keep_newest(conn, newest)
     return deleted
@@ -142,6 +151,12 @@ def _delete(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> int:
 def _forget_rejected(conn: sqlite3.Connection, last: int) -> None:
     newest = _newest(conn)
     conn.execute("DELETE FROM rejected WHERE id <= ?", (last,))
+    _keep_newest(conn, newest)
+
+
+def _forget_record(conn: sqlite3.Connection, record_id: int) -> None:
+    newest = _newest(conn)
+    conn.execute("DELETE FROM rejected WHERE id = ?", (record_id,))
     _keep_newest(conn, newest)
 
 

@@ -15,6 +15,7 @@ from alertd.store.sqlite.failure import translate
 from alertd.store.sqlite.lock import FileLock
 from alertd.store.sqlite.migrate import migrate, version_of
 from alertd.store.sqlite.names import get_meta, set_meta
+from alertd.store.sqlite.shapes import SELECT, Shapes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +37,8 @@ class Opened:
     lock: FileLock
     salt: int
     names: dict[int, NameKey]
+    shapes: Shapes
+    outlined: int
     unchecked: bool
 
 
@@ -93,8 +96,10 @@ def _prepare(path: Path, options: SqliteOptions, lock: FileLock, conn: sqlite3.C
     set_meta(conn, _CLEAN, "0")
     conn.execute("COMMIT")
     names = {row[0]: (row[1], row[2], row[3]) for row in conn.execute("SELECT id, kind, workspace, name FROM name")}
+    shapes = Shapes(conn.execute(SELECT))
+    outlined = conn.execute("SELECT coalesce(sum(events), 0) FROM outline").fetchone()[0]
     stat = path.stat()
-    return Opened(conn, (stat.st_dev, stat.st_ino), lock, int(salt), names, unchecked)
+    return Opened(conn, (stat.st_dev, stat.st_ino), lock, int(salt), names, shapes, outlined, unchecked)
 
 
 def _said(path: Path, error: sqlite3.Error) -> Exception:

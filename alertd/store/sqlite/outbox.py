@@ -1,4 +1,4 @@
-"""The outbox: what is due, what was attempted, what is cancelled, expired or sent again."""
+"""The outbox: what is due, what was attempted, what is cancelled or expired."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from alertd.errors import ConflictError, NotFoundError
+from alertd.errors import NotFoundError
 from alertd.model.delivery import Delivery, DeliveryState
 from alertd.model.ids import first_of, milliseconds
 from alertd.store.base import DestinationState, Due
@@ -49,14 +49,6 @@ _NEXT_WAITING: Final = f"""
 SELECT d.id, d.next_at FROM delivery d
 WHERE {_WAITING} AND (d.next_at, d.id) > (:after, :after_id) ORDER BY d.next_at, d.id LIMIT :limit
 """  # noqa: S608 - constants
-_ORIGINAL: Final = """
-SELECT d.state, d.event_id, d.destination_id, d.subscription_id, d.channel_id, d.trigger, e.type, e.payload
-FROM delivery d JOIN event e ON e.id = d.event_id WHERE d.id = ?
-"""
-_REPLAY: Final = """
-INSERT INTO delivery(id, event_id, destination_id, subscription_id, channel_id, trigger, next_at, state, attempts, replay_of)
-VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?)
-"""
 _COUNTS: Final = """
 SELECT destination_id, sum(state = 0), sum(state = 1) FROM delivery WHERE state < 2 GROUP BY destination_id
 """
@@ -109,10 +101,6 @@ class Outbox(Part):
         """Make dead all pending and retrying deliveries made before a time, but `held`, in slices."""
         return await self._end_all(destination_id, first_of(created_before_ms), DeliveryState.DEAD, reason, held)
 
-    async def replay(self, delivery_id: int, new_id: int, now_ms: int) -> Delivery:
-        """Store a new delivery that repeats a final one and names it as its origin."""
-        return await self.core.writer.run(lambda conn: _replay(conn, delivery_id, new_id, now_ms))
-
     async def destination_states(self) -> dict[int, DestinationState]:
         """Everything kept about destinations."""
         sql = "SELECT destination_id, disabled_reason, disabled_at, paused_until FROM destination_state"
@@ -145,23 +133,6 @@ class Outbox(Part):
                 part = chosen[start : start + SLICE]
                 ended += await self.core.writer.run(lambda conn, part=part: end(conn, part, state, reason))  # type: ignore[misc]
         return ended
-
-
-def _replay(conn: sqlite3.Connection, delivery_id: int, new_id: int, now_ms: int) -> Delivery:
-    row = conn.execute(_ORIGINAL, (delivery_id,)).fetchone()
-    if row is None:
-        raise NotFoundError(f"there is no delivery {delivery_id}")
-    state, event_id, destination_id, subscription_id, channel_id, trigger, event_type, payload = row
-    if not DeliveryState(state).final:
-        raise ConflictError(f"delivery {delivery_id} is {DeliveryState(state).word}: only a final one can be replayed")
-    conn.execute(
-        _REPLAY,
-        (new_id, event_id, destination_id, subscription_id, channel_id, trigger, now_ms, delivery_id),
-    )
-    return Delivery(
-        new_id, event_id, destination_id, subscription_id, channel_id, 0, now_ms, event_type, payload, trigger,
-        delivery_id, milliseconds(new_id),
-    )  # fmt: skip
 
 
 def _delivery(destination_id: int, row: tuple[Any, ...]) -> Delivery:

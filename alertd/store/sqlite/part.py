@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from alertd.store.sqlite.shapes import Shapes
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -18,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Core:
-    """One open store. `reads` serves delivery and the pipeline, `history` whoever may ask for much."""
+    """One open store. `reads` serves delivery and the pipeline, `history` whoever may ask for much.
+
+    `outlined` is how many events were in no block when it was opened.
+    """
 
     path: Path
     clock: Clock
@@ -30,6 +35,8 @@ class Core:
     salt: int
     inode: tuple[int, int]
     names: dict[int, NameKey] = field(default_factory=dict)
+    shapes: Shapes = field(default_factory=Shapes)
+    outlined: int = 0
 
 
 class Part:

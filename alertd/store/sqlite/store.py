@@ -14,6 +14,7 @@ from alertd.errors import StoreCorruptError, StoreError
 from alertd.store.sqlite.commit import Commits
 from alertd.store.sqlite.connection import SqliteOptions, open_writer, reader_pragmas, reader_uri
 from alertd.store.sqlite.engine_state import EngineStates
+from alertd.store.sqlite.facts import FactRows
 from alertd.store.sqlite.history import History
 from alertd.store.sqlite.maintenance import Maintenance
 from alertd.store.sqlite.names import Names
@@ -21,7 +22,9 @@ from alertd.store.sqlite.opening import Opened, check, mark_closed, open_file
 from alertd.store.sqlite.outbox import Outbox
 from alertd.store.sqlite.part import Core
 from alertd.store.sqlite.reader import Reader
+from alertd.store.sqlite.replays import Replays
 from alertd.store.sqlite.resources import Resources
+from alertd.store.sqlite.revisions import Revisions
 from alertd.store.sqlite.tokens import Tokens
 from alertd.store.sqlite.writer import Writer
 
@@ -31,7 +34,9 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 
-class SqliteStore(Commits, EngineStates, Outbox, History, Tokens, Names, Resources, Maintenance):
+class SqliteStore(
+    Commits, EngineStates, Outbox, Replays, History, FactRows, Revisions, Tokens, Names, Resources, Maintenance
+):
     """Every protocol of `alertd.store.base` on one file that this process owns.
 
     Writes are durable when they return. Cancelling a caller does not cancel its write: it happens, or fails, unseen.
@@ -50,6 +55,7 @@ class SqliteStore(Commits, EngineStates, Outbox, History, Tokens, Names, Resourc
         if self._checking is not None:
             self._checking.cancel()
             await asyncio.wait([self._checking])
+        await self._stop_folding()
         await self.core.reads.close()
         await self.core.history.close()
         await self.core.writer.close(mark_closed)
@@ -95,6 +101,8 @@ async def open_sqlite(path: str | Path, clock: Clock, options: SqliteOptions | N
             salt=opened.salt,
             inode=opened.inode,
             names=opened.names,
+            shapes=opened.shapes,
+            outlined=opened.outlined,
         )
     )
     if opened.unchecked:

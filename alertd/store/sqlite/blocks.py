@@ -1,0 +1,145 @@
+"""Blocks: the outlines of several thousand events, folded into what the history looks up by shape.
+
+A commit writes its outline and nothing else. Once `BLOCK_EVENTS` events are outlined they become a block, in the
+background: one posting for each shape, which holds the numbers of its events. Whoever looks something up reads the
+outlines that are left and then blocks, newest first. Events are committed in the order of their numbers, so that a
+block is over when it is made; those from before there were outlines are in no block.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import accumulate, chain, pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+import structlog
+
+from alertd.errors import StoreError
+from alertd.store.sqlite.part import Core, Part
+from alertd.store.sqlite.statement import ManyRows
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Sequence
+
+    from alertd.store.sqlite.reader import Row
+
+BLOCK_EVENTS: Final = 8192
+"""How many outlined events make a block."""
+
+_OUTLINES: Final = "SELECT first, events, shapes FROM outline ORDER BY first LIMIT ?"
+_COUNT: Final = "SELECT coalesce(sum(events), 0) FROM outline"
+_BLOCK: Final = "INSERT INTO block(low, high, last_posting) VALUES (?, ?, (SELECT max(id) FROM posting))"
+_POSTINGS: Final = ManyRows("INSERT INTO posting(block, shape, events, numbers) VALUES {rows}", "(?,?,?,?)")
+_TAKE: Final = "DELETE FROM outline WHERE first IN (SELECT value FROM json_each(?))"
+_OVER: Final = """
+SELECT low, last_posting FROM block
+WHERE high < coalesce((SELECT min(id) FROM event), 9223372036854775807) ORDER BY low LIMIT 1
+"""
+_FORGET_POSTINGS: Final = "DELETE FROM posting WHERE id <= ?"
+_FORGET_BLOCK: Final = "DELETE FROM block WHERE low = ?"
+_UNUSED: Final = "SELECT id FROM shape WHERE NOT EXISTS (SELECT 1 FROM posting WHERE posting.shape = shape.id)"
+_FORGET_SHAPES: Final = "DELETE FROM shape WHERE id IN (SELECT value FROM json_each(?))"
+_log = structlog.get_logger(__name__)
+
+
+class Blocks(Part):
+    """Folds outlines in the background, one block after the other."""
+
+    def __init__(self, core: Core) -> None:
+        super().__init__(core)
+        self._outlined = core.outlined
+        self._folding: asyncio.Task[None] | None = None
+
+    def _note(self, events: int) -> None:
+        """Take note that so many more events are outlined."""
+        self._outlined += events
+        if self._outlined >= BLOCK_EVENTS and self._folding is None:
+            self._folding = asyncio.get_running_loop().create_task(self._fold_on(), name="history-blocks")
+
+    async def fold(self, at_least: int = BLOCK_EVENTS) -> bool:
+        """Make a block of the oldest outlines; False: there are fewer events than asked for."""
+        rows = await self.core.history.rows(_OUTLINES, (max(at_least, BLOCK_EVENTS),))
+        taken, events = 0, 0
+        while taken < len(rows) and events < BLOCK_EVENTS:
+            events += rows[taken][1]
+            taken += 1
+        if not rows or events < at_least:
+            return False
+        rows = rows[:taken]
+        low, high, postings = await asyncio.to_thread(_folded, rows)
+
+        def write(conn: sqlite3.Connection) -> None:
+            _POSTINGS.run(conn, postings)
+            conn.execute(_BLOCK, (low, high))
+            conn.execute(_TAKE, (orjson.dumps([row[0] for row in rows]).decode(),))
+
+        await self.core.writer.run(write)
+        return True
+
+    async def _forget_blocks(self) -> None:
+        """Delete blocks whose events are all gone, and the shapes that no event has any more."""
+        forgotten = False
+        while row := await self.core.history.row(_OVER):
+            await self.core.writer.run(lambda conn, row=row: _forget(conn, *row))  # type: ignore[misc]
+            forgotten = True
+        if forgotten:
+            unused = {row[0] for row in await self.core.history.rows(_UNUSED)}
+            left = await self.core.history.rows("SELECT first, shapes FROM outline")
+            used = {shape for row in left for shape, *_ in orjson.loads(row[1])}
+            going = self.core.shapes.forget(unused - used)
+            await self.core.writer.execute(_FORGET_SHAPES, (orjson.dumps(going).decode(),))
+
+    async def _fold_on(self) -> None:
+        try:
+            while await self.fold():
+                pass
+            self._outlined = (await self.core.history.rows(_COUNT))[0][0]
+        except StoreError as error:
+            _log.warning("history.fold_put_off", error=str(error))
+        except Exception:  # noqa: BLE001 - the boundary of a task; what is not folded is still found
+            _log.exception("history.fold_failed")
+        finally:
+            self._folding = None
+
+    async def _stop_folding(self) -> None:
+        if self._folding is not None:
+            self._folding.cancel()
+            await asyncio.wait([self._folding])
+
+
+def numbers_of(block: int, stored: bytes) -> Iterable[int]:
+    """Read a posting's numbers, ascending."""
+    distances = orjson.loads(stored)
+    distances[0] += block
+    return accumulate(distances)
+
+
+def outlined(first: int, stored: bytes) -> Iterable[tuple[int, list[int]]]:
+    """Read an outline: each shape with the numbers of its events."""
+    for shape, *offsets in orjson.loads(stored):
+        yield shape, [first + offset for offset in offsets]
+
+
+def _folded(rows: Sequence[Row]) -> tuple[int, int, list[Any]]:
+    """Fold outlines into (lowest number, highest, postings as parameters)."""
+    found: dict[int, list[int]] = {}
+    for first, _, stored in rows:
+        for shape, numbers in outlined(first, stored):
+            found.setdefault(shape, []).extend(numbers)
+    for numbers in found.values():
+        numbers.sort()
+    low = min(numbers[0] for numbers in found.values())
+    high = max(numbers[-1] for numbers in found.values())
+    postings = [(low, shape, len(n), _distances(low, n)) for shape, n in sorted(found.items())]
+    return low, high, list(chain.from_iterable(postings))
+
+
+def _distances(low: int, numbers: Sequence[int]) -> bytes:
+    return orjson.dumps([numbers[0] - low, *(b - a for a, b in pairwise(numbers))])
+
+
+def _forget(conn: sqlite3.Connection, low: int, last_posting: int) -> None:
+    conn.execute(_FORGET_POSTINGS, (last_posting,))
+    conn.execute(_FORGET_BLOCK, (low,))

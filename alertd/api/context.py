@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Context:
-    """The daemon, as the API sees it. `destinations` maps (workspace, name) to the configured destination."""
+    """The daemon, as the API sees it. `destinations` maps (workspace, name) to the configured destination; `base_url` is
+    how people reach it.
+    """  # noqa: D205 - one thought, two lines
 
     store: Store
     pipeline: Pipeline
@@ -43,6 +45,7 @@ class Context:
     destinations: Callable[[], Mapping[tuple[str, str], Destination]]
     reload_tokens: Callable[[], Awaitable[None]]
     registry: Registry
+    base_url: Callable[[], str]
 
     @property
     def names(self) -> Names:

@@ -127,7 +127,7 @@ class Destinations(Collection):
         destination = self._find(request, workspace)
         await self.context.dispatcher.enable(self._number(destination))
         await self.context.registry.note(caller(request).name, Noted("enabled", destination.key, None, None))
-        return self.answer(destination)
+        return self.answer(destination, request)
 
     async def disable(self, request: web.Request) -> web.Response:
         """Let a destination take nothing until it is enabled; what waits for it goes on waiting."""
@@ -135,7 +135,7 @@ class Destinations(Collection):
         destination = self._find(request, workspace)
         await self.context.dispatcher.disable(self._number(destination), "disabled by an operator")
         await self.context.registry.note(caller(request).name, Noted("disabled", destination.key, None, None))
-        return self.answer(destination)
+        return self.answer(destination, request)
 
 
 def _time(ms: int | None) -> str | None:

@@ -75,7 +75,7 @@ class Collection:
         wanted = {name: text for name in self.filters if (text := query.text(name)) is not None}
         limit, behind = query.limit(), query.name_cursor()
         query.check()
-        views = [*self.built_in(workspace), *map(self.view, self.entries(request, workspace))]
+        views = [*self.built_in(workspace), *(self.view(each, request) for each in self.entries(request, workspace))]
         found = sorted(
             (v for v in views if _fits(v, wanted) and v["name"] > behind), key=lambda view: str(view["name"])
         )
@@ -94,7 +94,7 @@ class Collection:
         entry = find(self.context.registry.snapshot, (self.kind.word, workspace, name))
         if request.headers.get("If-None-Match") == entry.etag:
             return web.Response(status=304, headers={"ETag": entry.etag})
-        return self.answer(entry)
+        return self.answer(entry, request)
 
     async def create(self, request: web.Request) -> web.Response:
         """Make one."""
@@ -102,13 +102,13 @@ class Collection:
         Query(request, ()).check()
         document = self._own_fields(await body_of(request))
         entry = await self.context.registry.create(self.kind, workspace, document, caller(request).name)
-        return self.answer(entry, 201)
+        return self.answer(entry, request, 201)
 
     async def replace(self, request: web.Request) -> web.Response:
         """Put another in its place."""
         key, document = self._key(request), self._own_fields(await body_of(request))
         entry = await self.context.registry.replace(key, document, _given(request), caller(request).name)
-        return self.answer(entry)
+        return self.answer(entry, request)
 
     async def patch(self, request: web.Request) -> web.Response:
         """Change some of its fields."""
@@ -119,7 +119,7 @@ class Collection:
             )
         patch = self._own_fields(await body_of(request))
         entry = await self.context.registry.patch(key, patch, _given(request), caller(request).name)
-        return self.answer(entry)
+        return self.answer(entry, request)
 
     async def remove(self, request: web.Request) -> web.Response:
         """Delete it."""
@@ -151,13 +151,13 @@ class Collection:
         """Leave out what is only shown, so that what was read can be given back."""
         return {key: value for key, value in document.items() if key not in STATUS and key not in self.more}
 
-    def view(self, entry: Entry) -> dict[str, Any]:
+    def view(self, entry: Entry, request: web.Request) -> dict[str, Any]:
         """Write an entry as it is shown: every field, its origin, its status."""
         return {**_fields(entry.model), **self.context.registry.shown(entry), **_origin(entry), **self.status(entry)}
 
-    def answer(self, entry: Entry, status: int = 200) -> web.Response:
+    def answer(self, entry: Entry, request: web.Request, status: int = 200) -> web.Response:
         """Answer with one, and its tag."""
-        answer = json(self.view(entry), status)
+        answer = json(self.view(entry, request), status)
         answer.headers["ETag"] = entry.etag
         return answer
 

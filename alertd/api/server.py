@@ -18,11 +18,13 @@ from alertd.api.edge import make_edge, make_gate
 from alertd.api.expect import GATE, behind
 from alertd.api.front import Front
 from alertd.api.history import History
+from alertd.api.intake_endpoints import IntakeEndpoints
 from alertd.api.operation import OPERATIONS, Operation, ref, route
 from alertd.api.projects import Projects
 from alertd.api.refusals import Refusals
 from alertd.api.resources import Collection
-from alertd.api.shapes import COUNT, DESTINATION_STATUS, FLAG
+from alertd.api.sdk_keys import SdkKeys
+from alertd.api.shapes import COUNT, DESTINATION_STATUS, FLAG, TEXT_OR_NULL
 from alertd.api.stream import Stream
 from alertd.api.system import System
 from alertd.api.tokens import Tokens
@@ -65,6 +67,29 @@ SEND: Final = Operation(
     },
 )
 """The intake, as its documentation says it."""
+SHOWN: Final = {
+    "Destination": DESTINATION_STATUS,
+    "Channel": {"built_in": FLAG},
+    "Project": {"number": COUNT},
+    "IntakeEndpoint": {"url": TEXT_OR_NULL, "verified": FLAG},
+}
+"""What resources show besides their fields."""
+
+_RESOURCES: Final = (
+    Front,
+    System,
+    Stream,
+    Tokens,
+    Workspaces,
+    Projects,
+    SdkKeys,
+    Channels,
+    Destinations,
+    IntakeEndpoints,
+    History,
+    Audit,
+    Transfer,
+)
 
 
 def build(
@@ -76,23 +101,11 @@ def build(
     app[OPERATIONS] = {}
     app[GATE] = make_gate(context.authenticator, refusals)
     route(app, "POST", "/api/v1/events", post_events, SEND)
-    for resource in (
-        Front,
-        System,
-        Stream,
-        Tokens,
-        Workspaces,
-        Projects,
-        Channels,
-        Destinations,
-        History,
-        Audit,
-        Transfer,
-    ):
+    for resource in _RESOURCES:
         resource(context).register(app)
     for kind in (EVENT_TYPE, SUBSCRIPTION, DERIVED_TYPE, METRIC_ALERT):
         Collection(context, kind).register(app)
-    Docs(app, {"Destination": DESTINATION_STATUS, "Channel": {"built_in": FLAG}, "Project": {"number": COUNT}})
+    Docs(app, SHOWN)
     return app
 
 

@@ -100,6 +100,14 @@ SHAPES: Final[dict[str, Schema]] = {
             ),
         },
     ),
+    "SdkKey": _object(
+        ("public_key", "title", "project", "dsn", "created_at"),
+        public_key=TEXT,
+        title=TEXT,
+        project=TEXT,
+        dsn={**TEXT, "description": "what the SDK is given"},
+        created_at=TIME_OR_NULL,
+    ),
     "TestResult": _object(
         ("destination", "outcome", "status", "error", "answer", "duration_seconds"),
         destination=TEXT,

@@ -377,6 +377,7 @@ class Daemon:
             destinations=lambda: self.rules.destinations,
             reload_tokens=self._load_tokens,
             registry=self.registry,
+            base_url=lambda: self.config.server.public_url or self.base_url,
         )
 
 

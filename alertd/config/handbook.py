@@ -73,6 +73,8 @@ EXAMPLES: Final[dict[str, Any]] = {
     "workspaces.metric_alerts.field": "data.cpu.percent",
     "workspaces.metric_alerts.when": "above",
     "workspaces.metric_alerts.limit": 90,
+    "workspaces.intake_endpoints.name": "github",
+    "workspaces.intake_endpoints.source": "github",
 }
 """Values for what has no default, or whose default says little."""
 DESCRIPTIONS: Final[dict[str, str]] = {
@@ -129,6 +131,9 @@ DESCRIPTIONS: Final[dict[str, str]] = {
     "workspaces.derived_types.title": "the name for people",
     "workspaces.metric_alerts": "rules on a numeric field of events, above or below a limit for a while",
     "workspaces.metric_alerts.title": "the name for people",
+    "workspaces.intake_endpoints": "webhook URLs of ours for outside services",
+    "workspaces.intake_endpoints.name": "lower-case letters, digits, - and _, up to 64",
+    "workspaces.intake_endpoints.title": "the name for people",
 }
 """For settings whose models are resources too and say less than a file needs."""
 

@@ -11,6 +11,7 @@ from alertd.model.derived_type import DerivedType
 from alertd.model.destination import Destination
 from alertd.model.event_type import EventType
 from alertd.model.fields import Count, PlaceName, Resource, Slug, Title
+from alertd.model.intake_endpoint import IntakeEndpoint
 from alertd.model.metric_alert import MetricAlert
 from alertd.model.subscription import Subscription
 
@@ -67,3 +68,4 @@ class Workspace(WorkspaceSettings):
     subscriptions: tuple[Subscription, ...] = ()
     derived_types: tuple[DerivedType, ...] = ()
     metric_alerts: tuple[MetricAlert, ...] = ()
+    intake_endpoints: tuple[IntakeEndpoint, ...] = ()

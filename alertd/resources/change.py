@@ -11,7 +11,7 @@ from alertd.errors import ConflictError, InvalidError, NotFoundError, Problem, S
 from alertd.model.workspace import DEFAULT
 from alertd.resources.documents import document_of, merge_patch
 from alertd.resources.judge import read
-from alertd.resources.kinds import BY_WORD, KINDS, WORKSPACE, referred
+from alertd.resources.kinds import BY_WORD, OWNED_KINDS, WORKSPACE, referred
 from alertd.resources.snapshot import Entry, without
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class Changes:
     def _remove_workspace(self, snapshot: Snapshot, before: Entry, *, cascade: bool) -> Change:
         if before.name == DEFAULT:
             raise ConflictError("the workspace 'default' always exists")
-        inside = [entry for kind in KINDS for entry in snapshot.entries(kind.word, before.name)]
+        inside = [entry for kind in OWNED_KINDS for entry in snapshot.entries(kind.word, before.name)]
         if inside and not cascade:
             raise _in_use(before, inside)
         return Change(

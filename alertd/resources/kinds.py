@@ -9,6 +9,7 @@ from alertd.model.channel import SYSTEM_CHANNELS, Channel
 from alertd.model.derived_type import DerivedType
 from alertd.model.destination import Destination
 from alertd.model.event_type import EventType
+from alertd.model.intake_endpoint import IntakeEndpoint, SdkKey
 from alertd.model.metric_alert import MetricAlert
 from alertd.model.subscription import Subscription
 from alertd.model.workspace import LearntProject, Project, WorkspaceSettings
@@ -63,11 +64,25 @@ METRIC_ALERT: Final = Kind(
     MetricAlert,
     (("channel", "channel"), ("subscriptions", "subscription"), ("destinations", "destination")),
 )
-KINDS: Final = (PROJECT, EVENT_TYPE, CHANNEL, DESTINATION, SUBSCRIPTION, DERIVED_TYPE, METRIC_ALERT)
+INTAKE_ENDPOINT: Final = Kind("intake_endpoint", "intake-endpoints", IntakeEndpoint)
+SDK_KEY: Final = Kind("sdk_key", "keys", SdkKey, (("project", "project"),))
+"""Keys are made for projects and known to the store alone: no file holds them."""
+KINDS: Final = (
+    PROJECT,
+    EVENT_TYPE,
+    CHANNEL,
+    DESTINATION,
+    SUBSCRIPTION,
+    DERIVED_TYPE,
+    METRIC_ALERT,
+    INTAKE_ENDPOINT,
+)
+"""Every kind that a file may hold for a workspace."""
+OWNED_KINDS: Final = (*KINDS, SDK_KEY)
 """Every kind that lives in a workspace."""
 WORKSPACE: Final = Kind("workspace", "workspaces", WorkspaceSettings)
 """The workspaces themselves; each is its own workspace."""
-BY_WORD: Final = {kind.word: kind for kind in (*KINDS, WORKSPACE)}
+BY_WORD: Final = {kind.word: kind for kind in (*OWNED_KINDS, WORKSPACE)}
 
 
 def referred(model: Resource, field: str) -> tuple[str, ...]:

@@ -129,6 +129,10 @@ class Registry:
         """Say what would change if the configuration held this workspace, without secrets."""
         return difference(self.snapshot, workspace, self._secrecy)
 
+    def url_token(self, entry: Entry) -> str:
+        """Return the token in the URL of an intake endpoint."""
+        return self._secrecy.url_token(entry)
+
     # -- the daemon's own -----------------------------------------------------------------------------------------
 
     async def load(self, provisioned: Mapping[ResourceKey, Entry]) -> Snapshot:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from alertd.resources.documents import Document
     from alertd.resources.judge import DestinationTypes
     from alertd.resources.kinds import Kind
+    from alertd.resources.snapshot import Entry
     from alertd.resources.vault import Vault
 
 
@@ -43,6 +44,10 @@ class Secrecy:
     def named(self, kind: Kind, document: Document, name: Callable[[tuple[str, ...], str], str]) -> Document:
         """Return a document with a name for every secret, made of its place and the secret itself."""
         return self._map(kind, document, name)
+
+    def url_token(self, entry: Entry) -> str:
+        """Return the token in the URL of an intake endpoint: of one that is made anew another one."""
+        return self._vault.derive(f"{entry.workspace}/{entry.name}/{entry.created_at_ms or ''}")
 
     def seal(self, secret: str) -> str:
         """Seal one secret on its own."""

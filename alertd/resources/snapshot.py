@@ -14,7 +14,7 @@ import orjson
 
 from alertd.model.workspace import DEFAULT, Workspace, WorkspaceSettings
 from alertd.resources.documents import document_of
-from alertd.resources.kinds import BY_WORD, KINDS, WORKSPACE, Kind, referred
+from alertd.resources.kinds import BY_WORD, KINDS, OWNED_KINDS, WORKSPACE, Kind, referred
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -110,7 +110,7 @@ class Snapshot:
         """Every entry that refers to one, with the field in which it does."""
         return [
             (entry, name)
-            for kind in KINDS
+            for kind in OWNED_KINDS
             for name, noun in kind.references
             if noun == key[0]
             for entry in self.entries(kind.word, key[1])

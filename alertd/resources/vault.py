@@ -5,6 +5,8 @@ Sealed text is `sealed:` and a Fernet token (AES-128-CBC with HMAC-SHA256, by th
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +27,11 @@ class Vault:
 
     def __init__(self, key: str | bytes) -> None:
         self._fernet = Fernet(key)
+        self._key = key.encode() if isinstance(key, str) else key
+
+    def derive(self, purpose: str) -> str:
+        """Return a secret that belongs to a purpose: always the same one, and unguessable without the key."""
+        return hmac.new(self._key, f"derive:{purpose}".encode(), hashlib.sha256).hexdigest()[:40]
 
     def seal(self, secret: str) -> str:
         """Seal a text."""

@@ -140,6 +140,7 @@ class Bench:
             destinations=lambda: self.places,
             reload_tokens=self.reload_tokens,
             registry=self.registry,
+            base_url=lambda: "https://alerts.example.com/base",
         )
         self.app = build(self.context, intake.post, config.intake.http.max_body_bytes + 1024)
 

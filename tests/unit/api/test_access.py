@@ -178,7 +178,7 @@ async def test_refusals_of_the_intake_are_counted_and_no_others() -> None:
 
 @pytest.mark.parametrize(
     ("body", "headers"),
-    [(b"{", {}), (b"no gzip", {"Content-Encoding": "gzip"}), (b"x", {"Content-Encoding": "br"}), (b"[1]", {})],
+    [(b"{", {}), (b"x", {"Content-Encoding": "compress"}), (b"[1]", {})],
 )
 async def test_every_body_that_cannot_be_read_is_counted(body: bytes, headers: dict[str, str]) -> None:
     """As a rejected event, whether its compression, its JSON or its fields are wrong."""

@@ -270,3 +270,42 @@ async def test_the_log_tells_who_did_what() -> None:
         _, rest = await call("GET", f"{HOME}/audit?kind=channel&limit=2&cursor={page['next_cursor']}")
         assert [e["action"] for e in (*page["items"], *rest["items"])] == ["deleted", "updated", "created"]
         assert (rest["next_cursor"], (await call("GET", f"{HOME}/audit?actor=nobody"))[1]["items"]) == (None, [])
+
+
+async def test_an_intake_endpoint_has_its_url() -> None:
+    """Who may send sees the URL to give away, a viewer does not; one that is made anew has another."""
+    async with running() as call:
+        document = {"name": "gh", "source": "github", "secret": "s3cr3t"}
+        made = await make(call, "intake-endpoints", document)
+        assert made["url"].startswith("https://alerts.example.com/base/api/v1/webhooks/github/")
+        assert (made["secret"], made["verified"]) == ("***", True)
+        where = f"{HOME}/intake-endpoints/gh"
+        assert (await call("GET", where, "operator"))[1]["url"] == made["url"]
+        assert (await call("GET", where, "viewer"))[1]["url"] is None
+        assert (await call("DELETE", where))[0] == 204
+        again = await make(call, "intake-endpoints", {**document, "secret": None})
+        assert again["url"] != made["url"]
+        assert again["verified"] is False
+
+
+async def test_sdk_keys_of_a_project() -> None:
+    """A key is made for a project, shown with the whole DSN that has the project's number, listed and revoked."""
+    async with running() as call:
+        project = await make(call, "projects", {"name": "shop"})
+        where = f"{HOME}/projects/shop/keys"
+        for who in ("intake", "viewer", "operator"):
+            assert (await call("POST", where, who))[0] == 403
+        status, key = await call("POST", where, "admin")
+        assert status == 201
+        assert key["dsn"] == f"https://{key['public_key']}@alerts.example.com/base/sentry/{project['number']}"
+        assert isinstance(project["number"], int)
+        status, named = await call("POST", where, "admin", json={"title": "browser"})
+        assert (status, named["title"]) == (201, "browser")
+        _, listed = await call("GET", where, "operator")
+        assert [each["public_key"] for each in listed["items"]] == [key["public_key"], named["public_key"]]
+        assert (await call("DELETE", f"{where}/{key['public_key']}"))[0] == 204
+        assert (await call("DELETE", f"{where}/{key['public_key']}"))[0] == 404
+        assert (await call("POST", f"{HOME}/projects/nothing/keys"))[0] == 404
+        assert (await call("POST", where, json={"titel": "x"}))[0] == 422
+        assert (await call("DELETE", f"{HOME}/projects/shop"))[0] == 409
+        assert (await call("DELETE", f"{HOME}/projects/shop?cascade=true"))[0] == 204

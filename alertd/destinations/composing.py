@@ -24,6 +24,8 @@ FIELDS_MAX: Final = 64
 URL_MAX: Final = 2000
 """Characters; a longer address is left out: cut it would lead nowhere."""
 DEDUP_KEY_MAX: Final = 255
+REASON_MAX: Final = 300
+"""Characters of why a digest is one."""
 
 HEADLINES: Final = {"new": "New issue", "regression": "Regression", "unmuted": "Unmuted", "spike": "Spike"}
 """What is said for each trigger."""
@@ -86,7 +88,7 @@ def _digest(message: Message) -> Content:
         title=f"{count:,} {noun}",
         severity=max((each.severity for each in problems or lines), default=Severity.INFO),
         state=State.PROBLEM if problems or not lines else State.RESOLVED,
-        summary=block(message.digest.reason, 1000),
+        summary=block(message.digest.reason, REASON_MAX),
         event_type=line(message.event_type),
         at=line(message.time, 64),
         links=tuple(_links(message, {}, {})),

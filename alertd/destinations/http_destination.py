@@ -8,17 +8,24 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 
-from alertd.destinations.base import SendError
+import orjson
+
+from alertd.destinations.base import HttpRequest, SendError
 from alertd.destinations.redaction import Redactor, secrets_of
 from alertd.destinations.settings_fields import RepeatingSettings
 from alertd.model.delivery import Outcome, OutcomeKind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import BaseModel
 
-    from alertd.destinations.base import HttpAnswer, HttpRequest, Message, Preview, World
+    from alertd.destinations.base import HttpAnswer, Message, Preview, World
+
+DELIVERY_HEADER: Final = "x-alertd-delivery"
+"""Carries the delivery's id, the same on every attempt, for those who look for a repeat in a proxy's or a receiver's log."""
 
 S = TypeVar("S", bound="BaseModel")
 
@@ -47,12 +54,15 @@ class HttpDestination(ABC, Generic[S]):
         answer = await self.exchange(self.render(message, now))
         return answer if isinstance(answer, Outcome) else self.judge(answer, now)
 
-    async def exchange(self, request: HttpRequest) -> HttpAnswer | Outcome:
-        """Send one request; return the answer, or the outcome when none came."""
+    async def exchange(self, request: HttpRequest, *, repeatable: bool = False) -> HttpAnswer | Outcome:
+        """Send one request; return the answer, or the outcome when none came.
+
+        `repeatable`: made twice, the request does what it does once, so that no failure of it is ambiguous.
+        """
         try:
             return await self.world.sender.send(request, self._timeout_seconds)
         except SendError as error:
-            return self._outcome_of_error(error)
+            return self._outcome_of_error(error, ambiguous=error.ambiguous and not repeatable)
 
     def judge(self, answer: HttpAnswer, now_seconds: int) -> Outcome:
         """Classify, and take out secrets that the provider repeated."""
@@ -68,15 +78,22 @@ class HttpDestination(ABC, Generic[S]):
     async def close(self) -> None:
         """Hold nothing: the sender is shared."""
 
-    def _outcome_of_error(self, error: SendError) -> Outcome:
+    def _outcome_of_error(self, error: SendError, *, ambiguous: bool) -> Outcome:
         reason = self._redactor.text(f"{self.type_name}: {error}")
         if error.refused:
             return Outcome(OutcomeKind.REJECTED, detail=reason)
-        if not error.ambiguous:
+        if not ambiguous:
             return Outcome(OutcomeKind.RETRY_LATER, detail=reason)
         if isinstance(self.settings, RepeatingSettings) and self.settings.on_ambiguous == "dead":
             return Outcome(OutcomeKind.REJECTED, detail=f"{reason}; it may have arrived (on_ambiguous: dead)")
         return Outcome(OutcomeKind.AMBIGUOUS, detail=reason)
+
+
+def json_request(url: str, payload: Mapping[str, Any], message: Message, **headers: str) -> HttpRequest:
+    """Make a POST of a JSON document; names of `headers` are written with underscores."""
+    own = {name.replace("_", "-"): value for name, value in headers.items()}
+    sent = {"content-type": "application/json", DELIVERY_HEADER: message.delivery_id} | own
+    return HttpRequest(url, orjson.dumps(payload), sent)
 
 
 class HttpType:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
+import orjson
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -31,6 +33,11 @@ def utf8_bytes(text: str) -> int:
 def utf16_units(text: str) -> int:
     """Count a text as JavaScript and Java do: characters beyond U+FFFF are two."""
     return len(text) + sum(character > "\uffff" for character in text)
+
+
+def json_bytes(text: str) -> int:
+    """Count the bytes that a text without lone surrogates takes in a JSON document, without its quotes."""
+    return len(orjson.dumps(text)) - 2
 
 
 def unescaped(text: str) -> str:
@@ -73,6 +80,15 @@ def pack(
         if measure(text) <= limit:
             return text
     return ""
+
+
+def pack_richest(variants: Sequence[Sequence[str]], limit: int, *, measure: Measure = len, hidden: int = 0) -> str:
+    """Pack the first of several ways to write the same lines that fits as a whole; else the last one, as far as it fits."""
+    for lines in variants:
+        text = pack(lines, limit, measure=measure, hidden=hidden)
+        if len(text.split("\n")) == len(lines) + bool(hidden):
+            return text
+    return pack(variants[-1], limit, measure=measure, hidden=hidden)
 
 
 def _boundary(text: str, at: int) -> int:

@@ -6,7 +6,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from alertd.destinations.console import ConsoleType
+from alertd.destinations.discord import DiscordType
+from alertd.destinations.mattermost import MattermostType
+from alertd.destinations.msteams import MsteamsType
+from alertd.destinations.ntfy import NtfyType
 from alertd.destinations.null import NullType
+from alertd.destinations.rocketchat import RocketchatType
+from alertd.destinations.slack import SlackType
+from alertd.destinations.telegram import TelegramType
 from alertd.destinations.webhook import WebhookType
 from alertd.errors import NotFoundError
 
@@ -19,6 +26,13 @@ if TYPE_CHECKING:
 
 _TYPES: Final[tuple[DestinationType, ...]] = (
     WebhookType(),
+    SlackType(),
+    MattermostType(),
+    RocketchatType(),
+    DiscordType(),
+    MsteamsType(),
+    TelegramType(),
+    NtfyType(),
     ConsoleType(),
     NullType(),
 )

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from alertd.destinations.base import HttpAnswer, HttpRequest, Previewing, SendError, World
 from alertd.destinations.redaction import secrets_of
 from alertd.model.delivery import ANSWER_MAX, Outcome, OutcomeKind
-from tests.conformance.messages import HOSTILE, hostile_messages, make_message
+from tests.conformance.messages import HOSTILE, hostile, make_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from alertd.destinations.base import DestinationType, Message, OpenDestination
+    from tests.conformance.messages import Said
 
 __all__ = ["DEADLINE", "HTTP_FAILURES", "NOW", "DestinationSuite", "FixedClock", "ScriptedSender", "make_message"]
 
@@ -205,11 +206,11 @@ class DestinationSuite:
         """Whatever is known to be hostile leaves as one request that the provider takes."""
         await self.check(message)
 
-    @given(message=hostile_messages())
+    @given(said=hostile())
     @profile(suppress_health_check=list(HealthCheck), deadline=None, max_examples=50)
-    async def test_any_text_stays_within_limits(self, message: Message) -> None:
+    async def test_any_text_stays_within_limits(self, said: Said) -> None:
         """So does any text of any length in any place."""
-        await self.check(message)
+        await self.check(said.message())
 
     async def check(self, message: Message) -> None:
         """Attempt a message and check each request that it made; bodies must be UTF-8, headers printable ASCII."""

@@ -15,7 +15,8 @@ from alertd.destinations.content import RESOLVED_COLOUR, Link, State, Suspect
 from alertd.model.severity import Severity
 from tests.conformance.messages import (
     HOSTILE,
-    hostile_messages,
+    Said,
+    hostile,
     make_digest,
     make_event,
     make_issue,
@@ -240,11 +241,11 @@ def test_known_hostility_is_clean(message: Message) -> None:
     check(message)
 
 
-@given(hostile_messages())
+@given(hostile())
 @settings(deadline=None, max_examples=50)
-def test_any_text_is_clean(message: Message) -> None:
+def test_any_text_is_clean(said: Said) -> None:
     """So it is for any text."""
-    check(message)
+    check(said.message())
 
 
 def test_what_is_no_utf8_is_read_as_nothing() -> None:

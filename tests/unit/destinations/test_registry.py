@@ -13,7 +13,7 @@ from alertd.errors import NotFoundError
 def test_types_are_known_by_their_names() -> None:
     """Each type is found under its own name, and error texts can list them."""
     assert {name: each.name for name, each in REGISTRY.items()} == {name: name for name in REGISTRY}
-    assert TYPE_NAMES == "console, null, webhook"
+    assert TYPE_NAMES == "console, discord, mattermost, msteams, ntfy, null, rocketchat, slack, telegram, webhook"
 
 
 def test_settings_are_validated_by_the_type() -> None:
@@ -30,5 +30,5 @@ def test_every_wrong_setting_is_reported_at_once() -> None:
 
 def test_unknown_type_lists_the_known_ones() -> None:
     """An unknown type is an error that lists those there are."""
-    with pytest.raises(NotFoundError, match="no destination type 'slak'; there are console, null, webhook"):
+    with pytest.raises(NotFoundError, match="no destination type 'slak'; there are console, discord, "):
         parse_settings("slak", {})

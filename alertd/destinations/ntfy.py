@@ -1,0 +1,129 @@
+"""The destination type `ntfy`: a topic of a server; title, plain text, priority, tags and at most three buttons.
+
+It is published as JSON to the server's root: headers would have to be ASCII, and JSON sent to the topic's own address would
+be shown as it is.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from typing_extensions import override
+
+from alertd.destinations.answers import THROTTLED, header_wait, members_of, outcome_of, usual_kind
+from alertd.destinations.composing import content_of
+from alertd.destinations.http_destination import HttpDestination, HttpType, json_request
+from alertd.destinations.ntfy_text import payload_of
+from alertd.destinations.settings_fields import RepeatingSettings, SecretToken, Url
+from alertd.model.delivery import Outcome, OutcomeKind
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from alertd.destinations.base import HttpAnswer, HttpRequest, Message
+
+NAME: Final = "ntfy"
+PACE: Final = 0.2
+"""Messages a second: a server's default is one in 5 s, after 60 at once."""
+QUOTA_SECONDS: Final = 3600.0
+"""How long to wait when the day's messages are used up; nobody says when there are new ones."""
+
+_OK: Final = 200
+_QUOTA: Final = 42908
+_FULL: Final = 507
+_GONE: Final = frozenset({401, 403})
+
+
+class NtfySettings(RepeatingSettings):
+    """Which topic of which server, and who may write to it."""
+
+    url: Url = Field("https://ntfy.sh", description="the server's address, without the topic")
+    topic: SecretStr = Field(
+        description="the topic's name: letters, digits, - and _, up to 64; whoever knows it can read along, so it is a secret",
+        examples=["alerts-example"],
+    )
+    token: SecretToken | None = Field(None, description="an access token (tk_…); this or username and password")
+    username: str | None = Field(None, min_length=1, max_length=256, description="the user's name, with password")
+    password: SecretStr | None = Field(None, validate_default=True, description="the user's password, with username")
+
+    @field_validator("topic")
+    @classmethod
+    def _named(cls, topic: SecretStr) -> SecretStr:
+        name = topic.get_secret_value()
+        if not (name and len(name) <= 64 and name.isascii() and name.replace("-", "").replace("_", "a").isalnum()):  # noqa: PLR2004
+            raise ValueError("a topic has 1 to 64 letters, digits, - and _")
+        return topic
+
+    @field_validator("username")
+    @classmethod
+    def _plain(cls, username: str | None) -> str | None:
+        if username is not None and ":" in username:
+            raise ValueError("a user's name has no colon")
+        return username
+
+    @field_validator("password")
+    @classmethod
+    def _one_way(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if "username" in info.data and (password is None) != (info.data["username"] is None):
+            raise ValueError("username and password belong together")
+        if password is not None and info.data.get("token") is not None:
+            raise ValueError("set either token, or username and password")
+        return password
+
+
+class NtfyDestination(HttpDestination[NtfySettings]):
+    """Publishes to one topic."""
+
+    @override
+    def render(self, message: Message, now_seconds: int) -> HttpRequest:
+        """Make the request."""
+        payload: dict[str, Any] = {"topic": self.settings.topic.get_secret_value()} | payload_of(content_of(message))
+        return json_request(f"{self.settings.url.rstrip('/')}/", payload, message, **self._authorization())
+
+    @override
+    def classify(self, answer: HttpAnswer, now_seconds: int) -> Outcome:
+        """Say what an answer means: only a message with an id is a success; a used-up quota takes hours."""
+        said = members_of(answer)
+        wait = None
+        if answer.status == THROTTLED:
+            wait = QUOTA_SECONDS if said.get("code") == _QUOTA else header_wait(answer, now_seconds)
+        reason = said.get("error")
+        words = reason if isinstance(reason, str) else ""
+        return outcome_of(NAME, answer, _kind_of(answer.status, known="id" in said), reason=words, wait=wait)
+
+    def _authorization(self) -> dict[str, str]:
+        if self.settings.token is not None:
+            return {"authorization": f"Bearer {self.settings.token.get_secret_value()}"}
+        if self.settings.username is not None and self.settings.password is not None:
+            pair = f"{self.settings.username}:{self.settings.password.get_secret_value()}"
+            return {"authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+        return {}
+
+
+class NtfyType(HttpType):
+    """The type `ntfy`."""
+
+    name: ClassVar[str] = NAME
+    about: ClassVar[str] = (
+        "A topic on ntfy.sh or on a server of one's own. Choose a topic that nobody guesses, subscribe to it in the app,"
+        " and set `topic`; a protected one also needs `token`, or `username` and `password`. Servers take 60 messages at"
+        " once and then one in 5 seconds unless they are set otherwise: then set `queue.rate_per_second` here."
+    )
+    settings_model: ClassVar[type[BaseModel]] = NtfySettings
+    destination = NtfyDestination
+
+    @override
+    def rate_per_second(self, settings: NtfySettings) -> float | None:
+        """Give the pace that a server's defaults sustain."""
+        return PACE
+
+
+def _kind_of(status: int, *, known: bool) -> OutcomeKind:
+    if status in _GONE:
+        return OutcomeKind.GONE
+    if status == _OK:
+        return OutcomeKind.DELIVERED if known else OutcomeKind.REJECTED
+    kind = usual_kind(status)
+    return OutcomeKind.REJECTED if status == _FULL or kind is OutcomeKind.DELIVERED else kind

@@ -1,0 +1,52 @@
+"""The settings of a Slack destination: an incoming webhook, or a bot's token with a channel."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from alertd.destinations.settings_fields import RepeatingSettings, SecretToken, SecretUrl, Url
+
+
+class SlackSettings(RepeatingSettings):
+    """Either `url`, or `token` and `channel`."""
+
+    url: SecretUrl | None = Field(
+        None,
+        description="the incoming webhook's address; a secret; this or token",
+        examples=["https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"],
+    )
+    token: SecretToken | None = Field(
+        None,
+        validate_default=True,
+        description="a bot's token (xoxb-…) with the scope chat:write; then an issue has one message, which is kept up to date",
+    )
+    channel: str | None = Field(
+        None,
+        min_length=1,
+        max_length=255,
+        validate_default=True,
+        description="where to post: an id (C0123456789) or #name; required with token; the webhooks of apps ignore it and"
+        " post where they were installed",
+    )
+    follow: Literal["thread", "edit", "none"] = Field(
+        "thread",
+        description="later alerts of one issue, with token; thread: edit its message and tell it in the thread; edit:"
+        " edit its message; none: a message for each",
+    )
+    api_url: Url = Field("https://slack.com/api", description="the Web API's address, with token")
+
+    @field_validator("token")
+    @classmethod
+    def _one_way(cls, token: SecretToken | None, info: ValidationInfo) -> SecretToken | None:
+        if "url" in info.data and (token is None) == (info.data["url"] is None):
+            raise ValueError("set either url or token")
+        return token
+
+    @field_validator("channel")
+    @classmethod
+    def _needed(cls, channel: str | None, info: ValidationInfo) -> str | None:
+        if channel is None and info.data.get("token") is not None:
+            raise ValueError("a token needs a channel")
+        return channel

@@ -85,6 +85,7 @@ class SentryWebhooks:
         self._bounds = bounds
         self._endpoints = endpoints
         self._bodies = bodies or Bodies()
+        self._warned: set[tuple[str, str]] = set()
         self._log = structlog.get_logger("alertd.intake").bind(source=SOURCE)
 
     def register(self, app: web.Application) -> None:
@@ -118,10 +119,21 @@ class SentryWebhooks:
                 raise
 
     def _verify(self, endpoint: WebhookEndpoint, raw: bytes, signature: str | None) -> None:
-        if endpoint.secret is None or is_signed(endpoint.secret.get_secret_value(), raw, signature):
+        if endpoint.secret is None:
+            self._warn(endpoint)
+            return
+        if is_signed(endpoint.secret.get_secret_value(), raw, signature):
             return
         detail = f"the signature in {SIGNATURE} is {'wrong' if signature else 'missing'}"
         raise self._unauthorized("signature", detail, endpoint)
+
+    def _warn(self, endpoint: WebhookEndpoint) -> None:
+        """Say once of each endpoint that nothing is verified there."""
+        known = (endpoint.workspace, endpoint.name)
+        if known not in self._warned:
+            self._warned.add(known)
+            detail = "it has no secret: whoever knows its URL can send"
+            self._log.warning("webhook.unverified", workspace=endpoint.workspace, endpoint=endpoint.name, detail=detail)
 
     def _unauthorized(self, reason: str, detail: str, endpoint: WebhookEndpoint | None) -> web.HTTPUnauthorized:
         self._refused.labels(reason).inc()

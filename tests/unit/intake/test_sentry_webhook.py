@@ -104,9 +104,12 @@ async def test_a_body_that_was_changed_is_refused(stage: Stage) -> None:
 
 
 async def test_an_endpoint_without_a_secret_asks_for_none(stage: Stage) -> None:
-    """Its token is all that lets in, and its project is the events'."""
-    response = await stage.client.post("/api/v1/webhooks/sentry/open", data=ALERT)
-    assert (await answer(response))[0] == 202
+    """Its token is all that lets in, its project is the events', and the log says once that nothing is verified."""
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(2):
+            response = await stage.client.post("/api/v1/webhooks/sentry/open", data=ALERT)
+            assert (await answer(response))[0] == 202
+    assert [entry["event"] for entry in logs] == ["webhook.unverified"]
     (body,) = stage.pipeline.bodies()
     assert (body["workspace"], body["project"]) == ("other", "shop")
 

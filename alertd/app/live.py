@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from alertd.engine.derivation import DerivationError
 from alertd.errors import InvalidError, Problem
 from alertd.matching.index import RulesetTooLargeError
 
@@ -42,7 +43,7 @@ class LiveRules:
         self._parts = (dispatcher, pipeline)
 
     async def prepare(self, snapshot: Snapshot) -> Compiled:
-        """Compile. Raises InvalidError when the patterns do not fit together."""
+        """Compile. Raises InvalidError when the resources do not fit together."""
         workspaces = await asyncio.to_thread(snapshot.workspaces)
         there = {workspace.name for workspace in workspaces}
         known = self._parts[1].ruleset.workspaces if self._parts else ()
@@ -50,6 +51,8 @@ class LiveRules:
             ruleset = await self._rules.compile(workspaces, [name for name in known if name not in there])
         except RulesetTooLargeError as error:
             raise InvalidError([Problem("/pattern", str(error))]) from error
+        except DerivationError as error:
+            raise InvalidError([Problem("/type", str(error))]) from error
         return Compiled(workspaces, ruleset)
 
     async def apply(self, prepared: Compiled) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from alertd.delivery.dispatcher import LaneSpec
 from alertd.delivery.naming import Naming
@@ -13,6 +13,7 @@ from alertd.destinations.egress import AiohttpSender
 from alertd.destinations.guard import EgressPolicy
 from alertd.destinations.http1.sender import FastSender
 from alertd.destinations.registry import REGISTRY, TYPE_NAMES, parse_settings
+from alertd.engine.document import Documents
 from alertd.engine.ruleset import Ruleset, compile_ruleset, name_keys
 from alertd.errors import NotFoundError
 from alertd.model.workspace import Workspace
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
     from alertd.config.settings import Config, Egress
     from alertd.destinations.base import Sender
     from alertd.model.destination import Destination
-    from alertd.store.base import NameStore
+    from alertd.store.base import NameStore, RevisionStore
+
+    class RuleStore(NameStore, RevisionStore, Protocol):
+        """What rules keep: the numbers of names, and every ruleset that decided."""
 
 
 class KnownTypes:
@@ -55,8 +59,9 @@ class _Opened:
 class Rules:
     """Compiles configurations. What did not change from one to the next stays open."""
 
-    def __init__(self, store: NameStore, clock: Clock, write_line: Callable[[str], None]) -> None:
+    def __init__(self, store: RuleStore, clock: Clock, write_line: Callable[[str], None]) -> None:
         self._store = store
+        self._documents = Documents()
         self._clock = clock
         self._write_line = write_line
         self._senders: list[Sender] = []
@@ -85,6 +90,7 @@ class Rules:
         names = await self._store.names()
         revision = int(await self._store.get_meta("revision") or 0) + 1
         ruleset = await asyncio.to_thread(compile_ruleset, workspaces, ids, revision, names)
+        await self._store.keep_revision(revision, await asyncio.to_thread(self._documents.write, workspaces))
         await self._store.set_meta("revision", str(revision))
         return ruleset
 

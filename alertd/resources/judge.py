@@ -9,8 +9,11 @@ from pydantic import BaseModel, ValidationError
 from typing_extensions import override
 
 from alertd.engine.matcher import parse_matcher
+from alertd.engine.schema import Schema, SchemaError
 from alertd.errors import InvalidError, NotFoundError, PatternError, Problem
 from alertd.matching.pattern import PatternKind, compile_pattern
+from alertd.model.catalogue import groups, known_types
+from alertd.model.channel import ChannelKind
 from alertd.words import expected_of, one_of, suggestion, unknown_key
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from alertd.model.fields import Resource
+    from alertd.model.workspace import Workspace
     from alertd.resources.kinds import Kind
     from alertd.resources.snapshot import Snapshot
 
@@ -86,6 +90,8 @@ def read(
     model: Resource | None = read_model(kind.kept if known else kind.model, document, findings)
     for check in _CHECKS.get(kind.word, ()):
         check(document, findings, types)
+    if kind.word == "channel":
+        _check_group(document, findings, snapshot.workspace(workspace))
     for name, referred in kind.references:
         _check_references(document.get(name), name, referred, snapshot.names(referred, workspace), findings)
     findings.check()
@@ -114,6 +120,23 @@ def _check_pattern(document: Mapping[str, Any], findings: Findings, types: Desti
         except PatternError as error:
             at = "" if error.position is None else f" (at position {error.position})"
             findings.add(("pattern",), f"is no valid {kind}: {error.reason}{at}")
+
+
+def _check_schema(document: Mapping[str, Any], findings: Findings, types: DestinationTypes) -> None:
+    schema = document.get("data_schema")
+    if isinstance(schema, dict) and not findings.has(("data_schema",)):
+        try:
+            Schema(schema)
+        except SchemaError as error:
+            findings.add(("data_schema", *error.pointer.split("/")[1:]), f"expected {error.reason}")
+
+
+def _check_group(document: Mapping[str, Any], findings: Findings, workspace: Workspace) -> None:
+    kind, pattern = document.get("kind"), document.get("pattern")
+    if kind == ChannelKind.GROUP and isinstance(pattern, str) and not findings.has(("pattern",)):
+        known = groups(known_types(workspace))
+        if pattern not in known:
+            findings.add(("pattern",), f"unknown group {pattern[:80]!r}{suggestion(pattern, known)}")
 
 
 def _check_settings(document: Mapping[str, Any], findings: Findings, types: DestinationTypes) -> None:
@@ -146,6 +169,7 @@ _CHECKS = {
     "channel": (_check_pattern,),
     "destination": (_check_settings,),
     "subscription": (_check_matchers,),
+    "event_type": (_check_schema,),
 }
 
 
@@ -157,6 +181,8 @@ def _check_references(names: Any, field: str, noun: str, known: Iterable[str], f
 
 
 def _texts(value: Any, field: str) -> Iterator[tuple[Place, str]]:
+    if isinstance(value, str):
+        yield (field,), value
     for index, text in enumerate(value if isinstance(value, list) else ()):
         if isinstance(text, str):
             yield (field, index), text
@@ -173,7 +199,7 @@ def _place_in(document: Any, error: ErrorDetails) -> Place:
     value, final = document, len(error["loc"]) - 1
     for index, part in enumerate(error["loc"]):
         is_there = part in value if isinstance(value, dict) else isinstance(value, list) and isinstance(part, int)
-        if is_there or (index == final and error["type"] == "missing"):
+        if is_there or (index == final and error["type"] in {"missing", "needed"}):
             place = (*place, part)
             value = _inner(value, part)
     return place

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from alertd.destinations.clean import block, line
+from alertd.destinations.clean import BLOCK_MAX, block, line
 from alertd.destinations.content import Content, Line, Link, State, Suspect
+from alertd.destinations.crash import crash_text, crash_title
 from alertd.model.severity import BY_WORD, Severity
 
 if TYPE_CHECKING:
@@ -115,14 +116,16 @@ def _line(entry: DigestEntry) -> Line:
 
 
 def _title(event: dict[str, Any], issue: dict[str, Any], type_: str) -> tuple[str, str]:
-    """Give the title and the text below it."""
-    message = block(event.get("message"))
+    """Give the title and the text below it: what the title does not say yet, and where it crashed."""
+    message, crash = block(event.get("message")), crash_text(event)
     first, _, others = message.partition("\n")
-    if title := line(issue.get("title")):
-        return title, "" if line(message) == title else message
+    if title := line(issue.get("title")) or crash_title(event):
+        said = line(message, BLOCK_MAX) in title
+        return title, "\n".join(filter(None, ("" if said else message, crash)))
     title = line(first)
     whole = title == line(first, len(first) + 1)
-    return title or type_ or "Event", others.strip() if whole else message
+    text = others.strip() if whole else message
+    return title or type_ or "Event", "\n".join(filter(None, (text, crash)))
 
 
 def _headline(trigger: str | None, state: State, title: str, type_: str) -> str:

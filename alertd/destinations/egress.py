@@ -42,6 +42,7 @@ from alertd.destinations.http_bounds import (
     USER_AGENT,
 )
 from alertd.destinations.resolver import permitted, system_lookup
+from alertd.destinations.watchful_connector import WatchfulConnector
 from alertd.model.delivery import ANSWER_MAX
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class AiohttpSender:
     def _open(self) -> aiohttp.ClientSession:
         if self._closed:
             raise SendError("the sender is closed")
-        connector = aiohttp.TCPConnector(
+        connector = WatchfulConnector(
             limit=0,
             keepalive_timeout=KEEPALIVE_SECONDS,
             ttl_dns_cache=DNS_CACHE_SECONDS,

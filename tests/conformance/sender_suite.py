@@ -4,163 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
-import struct
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import pytest
-import trustme
 from typing_extensions import override
 
 from alertd.destinations.base import HttpAnswer, HttpRequest, Sender, SendError
 from alertd.destinations.guard import EgressPolicy
 from alertd.model.delivery import ANSWER_MAX
+from tests.conformance.sender_behaviours import BEHAVIOURS, EITHER, HASTE, KEPT, PATIENCE, Behaviour
+from tests.conformance.sender_peer import OK, Peer, answering, certified, field, serve, soon, turns
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    Handler = Callable[["Peer"], Awaitable[None]]
+    from tests.conformance.sender_peer import Handler
+
     Lookup = Callable[[str, int], Awaitable[list[str]]]
-
-DEADLINE: Final = 8.0
-"""Seconds that any one wait in these tests may take."""
-
-PATIENCE: Final = 5.0
-"""Seconds that a sender is given when it should succeed."""
-
-HASTE: Final = 0.2
-"""Seconds that a sender is given when it should give up."""
 
 BIG: Final = 8 * 1024 * 1024
 """Bytes that do not fit into the buffers of a connection."""
 
 LOOPBACK: Final = ("127.0.0.0/8",)
-OK: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-
-class Peer:
-    """One connection as the server sees it."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, server: Server) -> None:
-        self.reader = reader
-        self.writer = writer
-        self.server = server
-
-    async def request(self) -> bytes:
-        """Read one whole request; remember and return its bytes."""
-        head = await self.head()
-        body = await self.reader.readexactly(int(field(head, "content-length") or 0))
-        self.server.requests.append(head + body)
-        return head + body
-
-    async def head(self) -> bytes:
-        """Read a request up to its body."""
-        return await self.reader.readuntil(b"\r\n\r\n")
-
-    async def say(self, data: bytes) -> None:
-        """Write."""
-        self.writer.write(data)
-        await self.writer.drain()
-
-    async def hang(self) -> None:
-        """Do nothing until the client goes away."""
-        with suppress(ConnectionError):
-            while await self.reader.read(65536):
-                pass
-        self.server.left.set()
-
-    def reset(self) -> None:
-        """Close with a reset."""
-        linger = struct.pack("ii", 1, 0)
-        self.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-        self.writer.transport.abort()
-
-
-class Server:
-    """A server that does what its handler says, connection after connection."""
-
-    def __init__(self, handler: Handler, *, scheme: str = "http") -> None:
-        self._handler = handler
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.scheme = scheme
-        self.port = 0
-        self.requests: list[bytes] = []
-        self.connections = 0
-        self.left = asyncio.Event()
-        """Set when a hanging handler saw its client go."""
-
-    def url(self, host: str = "127.0.0.1") -> str:
-        """Make a URL of this server."""
-        return f"{self.scheme}://{host}:{self.port}/hook"
-
-    def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Start the handler."""
-        self.connections += 1
-        task = asyncio.get_running_loop().create_task(self._serve(Peer(reader, writer, self)))
-        self._tasks.add(task)
-
-    async def _serve(self, peer: Peer) -> None:
-        try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError):
-                await self._handler(peer)
-        finally:
-            peer.writer.transport.abort() if self.scheme == "https" else peer.writer.close()
-
-    async def stop(self) -> None:
-        """End all handlers."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-@asynccontextmanager
-async def serve(handler: Handler, context: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
-    """Run a server on loopback, with TLS when there is a context."""
-    server = Server(handler, scheme="https" if context else "http")
-    listener = await asyncio.start_server(server.connected, "127.0.0.1", 0, ssl=context)
-    server.port = listener.sockets[0].getsockname()[1]
-    try:
-        yield server
-    finally:
-        listener.close()
-        await server.stop()
-
-
-def field(head: bytes, name: str) -> str | None:
-    """Find a header's value."""
-    for line in head.split(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]:
-        key, _, value = line.partition(":")
-        if key.lower() == name:
-            return value.strip()
-    return None
-
-
-def answering(*answers: bytes) -> Handler:
-    """Answer each request on a connection with the next of the answers (the last one again and again)."""
-
-    async def handler(peer: Peer) -> None:
-        for number in range(100):
-            await peer.request()
-            await peer.say(answers[min(number, len(answers) - 1)])
-
-    return handler
-
-
-async def turns(count: int = 10) -> None:
-    """Let the loop take what has arrived on loopback (the kernel delivers there at once)."""
-    for _ in range(count):
-        await asyncio.sleep(0)
-
-
-async def soon(what: Awaitable[Any]) -> Any:
-    """Await within the deadline."""
-    async with asyncio.timeout(DEADLINE):
-        return await what
 
 
 class SenderSuite:
     """The contract of `Sender`, as tests."""
+
+    lenient: ClassVar[frozenset[str]] = frozenset()
+    """Behaviours after which the outcome may be another and the connection stay, as long as nothing is mixed up."""
 
     def make(
         self, policy: EgressPolicy, *, ssl_context: ssl.SSLContext | None = None, lookup: Lookup | None = None
@@ -430,6 +304,39 @@ class SenderSuite:
 
         assert (await self.answer(handler, HASTE)).status == 200
 
+    # Behaviours
+
+    @pytest.mark.parametrize("behaviour", BEHAVIOURS, ids=lambda behaviour: behaviour.name)
+    async def test_behaviour(self, behaviour: Behaviour) -> None:
+        """Whatever a server does: the outcome is as written, in time; nothing is sent twice; the next request gets its own
+        answer, over a fresh connection unless the first one is beyond doubt; and no connection is left open.
+        """  # noqa: D205 - one promise
+        async with serve(behaviour.handle) as server:
+            async with self.sender() as sender:
+                outcome = await self.outcome(sender, server.url(), behaviour)
+                lenient = behaviour.name in self.lenient
+                assert lenient or any(each.fits(outcome) for each in behaviour.outcomes), outcome
+                await soon(server.played.wait())
+                await turns()
+                sent = len(server.requests)
+                again = await self.send(sender, server.url())
+                assert (again.status, again.body) == (200, b"ok")
+                assert (sent <= 1, len(server.requests)) == (True, sent + 1)
+                if not lenient and behaviour.connection != EITHER:
+                    assert server.connections == (1 if behaviour.connection == KEPT else 2)
+            await server.deserted()
+
+    async def outcome(self, sender: Sender, url: str, behaviour: Behaviour) -> HttpAnswer | SendError:
+        """Post once; whatever comes must come no later than the time-out says."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        try:
+            return await self.send(sender, url, behaviour.body, behaviour.seconds)
+        except SendError as error:
+            return error
+        finally:
+            assert loop.time() - began < behaviour.seconds + 1
+
     # No answer
 
     async def test_refused_connection(self) -> None:
@@ -657,7 +564,7 @@ class SenderSuite:
 
     async def test_certificate_of_an_unknown_authority(self) -> None:
         """A certificate that nobody vouches for is refused before anything is sent."""
-        async with serve(answering(OK), _tls("127.0.0.1")[0]) as server, self.sender() as sender:
+        async with serve(answering(OK), certified("127.0.0.1")[0]) as server, self.sender() as sender:
             error = await self.failure(sender, server.url())
             assert not server.requests
         assert str(error).startswith("certificate verify failed: ")
@@ -665,14 +572,14 @@ class SenderSuite:
 
     async def test_certificate_of_another_host(self) -> None:
         """A good certificate of another host is refused."""
-        context, trusted = _tls("other.example")
+        context, trusted = certified("other.example")
         async with serve(answering(OK), context) as server, self.sender(ssl_context=trusted) as sender:
             error = await self.failure(sender, server.url())
         assert str(error).startswith("certificate verify failed: ")
 
     async def test_certificate_that_fits(self) -> None:
         """TLS works with a certificate for the host, by address and by name."""
-        context, trusted = _tls("127.0.0.1", "hook.example")
+        context, trusted = certified("127.0.0.1", "hook.example")
 
         async def lookup(host: str, port: int) -> list[str]:
             return ["127.0.0.1"]
@@ -846,13 +753,3 @@ class SenderSuite:
         """A sender that was never used can be closed."""
         async with self.sender():
             pass
-
-
-def _tls(*hosts: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Make a server's context with a certificate for the hosts, and a client's that trusts it."""
-    authority = trustme.CA()
-    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(*hosts).configure_cert(server)
-    client = ssl.create_default_context()
-    authority.configure_trust(client)
-    return server, client

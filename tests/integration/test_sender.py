@@ -33,7 +33,23 @@ class TestFastSender(SenderSuite):
 
 
 class TestAiohttpSender(SenderSuite):
-    """The sender over aiohttp, on the standard loop."""
+    """The sender over aiohttp, on the standard loop.
+
+    It is less exact behind an answer's end: it may lose the answer to what follows in the same segment, or overlook less
+    than an answer there; and it understands one header that it should not.
+    """
+
+    lenient = frozenset(
+        {
+            "garbage behind the body",
+            "half of a second answer behind the body",
+            "204 with a body",
+            "204 with a length and a body",
+            "304 with a body",
+            "trailers without end",
+            "a blank before a header's colon",
+        }
+    )
 
     @override
     def make(

@@ -49,8 +49,8 @@ class UnansweredError(SendError):
     """The connection was closed before a single byte of an answer came."""
 
 
-class OversizedError(ValueError):
-    """An answer is beyond a bound, or has no status."""
+class UnfitError(ValueError):
+    """An answer is beyond a bound, has no status, or was not asked for."""
 
 
 class Connection(asyncio.Protocol):
@@ -209,9 +209,9 @@ class Connection(asyncio.Protocol):
     # ------------------------------------------------------------------ what the parser finds
 
     def on_message_begin(self) -> None:
-        """Notice an answer behind the answer."""
+        """Stop at an answer behind the answer."""
         if self._done:
-            self._spoilt = True
+            raise UnfitError("a second answer")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header; what comes after the body (a trailer) is nobody's."""
@@ -228,7 +228,7 @@ class Connection(asyncio.Protocol):
             if self._bodiless:
                 self._done = True
         elif status < _INFORMATIONAL:
-            raise OversizedError(f"status {status}")
+            raise UnfitError(f"status {status}")
 
     def on_body(self, piece: bytes) -> None:
         """Keep the first kilobyte."""
@@ -251,9 +251,9 @@ class Connection(asyncio.Protocol):
 
     def _check(self, fields: list[tuple[bytes, bytes]]) -> None:
         if len(fields) > HEADERS_MAX:
-            raise OversizedError(f"more than {HEADERS_MAX} headers")
+            raise UnfitError(f"more than {HEADERS_MAX} headers")
         if self._received > LINE_BYTES_MAX and any(len(n) + len(v) > LINE_BYTES_MAX for n, v in fields):
-            raise OversizedError(f"a header of more than {LINE_BYTES_MAX} bytes")
+            raise UnfitError(f"a header of more than {LINE_BYTES_MAX} bytes")
 
     def _answer(self) -> HttpAnswer:
         return HttpAnswer(self._status, Fields(self._fields) if self._fields else _NO_FIELDS, self._body)
@@ -300,7 +300,7 @@ class Connection(asyncio.Protocol):
         reason: BaseException | None = error
         if isinstance(error, HttpParserCallbackError):
             reason = error.__context__
-            if not isinstance(reason, OversizedError):
+            if not isinstance(reason, UnfitError):
                 raise error
         if self._done:
             self._spoilt = True

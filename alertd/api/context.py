@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from alertd.clock import Clock
     from alertd.delivery.dispatcher import Dispatcher
     from alertd.delivery.hub import Hub
+    from alertd.facts import Facts
     from alertd.metrics import Metrics
     from alertd.model.destination import Destination
     from alertd.model.ids import IdSource
@@ -45,6 +46,7 @@ class Context:
     destinations: Callable[[], Mapping[tuple[str, str], Destination]]
     reload_tokens: Callable[[], Awaitable[None]]
     registry: Registry
+    facts: Facts
     base_url: Callable[[], str]
 
     @property

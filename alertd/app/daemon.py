@@ -33,6 +33,7 @@ from alertd.config.restart import needs_restart
 from alertd.delivery.dispatcher import Dispatcher
 from alertd.delivery.hub import Hub
 from alertd.errors import ConfigError
+from alertd.facts import Facts
 from alertd.housekeeping import Housekeeping
 from alertd.intake.http import EventIntake
 from alertd.intake.kafka.service import KafkaIntake
@@ -107,6 +108,7 @@ class Daemon:
     intake: EventIntake
     server: HttpServer
     housekeeping: Housekeeping
+    facts: Facts
     about: About
     words: LastWords
     crash: Crash | None
@@ -157,6 +159,8 @@ class Daemon:
             await self.registry.load(provisioned_entries(config.workspaces, config.origin))
         )
         ruleset = compiled.ruleset
+        self.facts = Facts(store, clock, self.metrics.types_unlearnt)
+        await self.facts.load(await store.newest_number())
         self.dispatcher = Dispatcher(
             store,
             clock,
@@ -165,6 +169,7 @@ class Daemon:
             drain_seconds=config.shutdown.drain_seconds,
             on_disabled=self._set_disabled,
             debug=config.log.level == "debug",
+            on_ended=self.facts.finished,
         )
         self.pipeline = Pipeline(
             store,
@@ -176,6 +181,7 @@ class Daemon:
             self.dispatcher.offer,
             bounds=QueueBounds(config.intake.queue.max_events, config.intake.queue.max_bytes),
             on_committed=self._publish,
+            facts=self.facts,
         )
         await self.pipeline.load()
         await self._mend_clock()
@@ -212,6 +218,7 @@ class Daemon:
         """Serve until asked to stop; each hang-up reads the configuration again."""
         drain = self.config.shutdown.drain_seconds + STOP_MARGIN_SECONDS
         stages = [
+            Stage("facts", [self.facts], grace_seconds=STOP_MARGIN_SECONDS),
             Stage("delivery", [self.dispatcher], grace_seconds=drain),
             Stage("side", [*self._side(), Reloader(hangups, self._reload_quietly)]),
             Stage("pipeline", [self.pipeline], grace_seconds=STOP_MARGIN_SECONDS),
@@ -377,6 +384,7 @@ class Daemon:
             destinations=lambda: self.rules.destinations,
             reload_tokens=self._load_tokens,
             registry=self.registry,
+            facts=self.facts,
             base_url=lambda: self.config.server.public_url or self.base_url,
         )
 

@@ -20,6 +20,7 @@ from alertd.delivery.dispatcher import Dispatcher, LaneSpec
 from alertd.delivery.hub import Hub
 from alertd.delivery.naming import Naming
 from alertd.engine.ruleset import compile_ruleset, name_keys
+from alertd.facts import Facts
 from alertd.intake.http import EventIntake
 from alertd.metrics import Metrics
 from alertd.model.delivery import DELIVERED
@@ -105,7 +106,10 @@ class Bench:
         self.registry = Registry(self.store, self.clock, self.ids, KnownTypes(), secrecy, self)
         given = provisioned_entries(self.workspaces, lambda workspace, collection, name: f"alertd.yml:{len(name)}")
         self.ruleset = (await self.prepare(await self.registry.load(given)))[1]
-        self.dispatcher = Dispatcher(self.store, self.clock, self.metrics, self.hub, drain_seconds=1)
+        self.facts = Facts(self.store, self.clock, self.metrics.types_unlearnt)
+        self.dispatcher = Dispatcher(
+            self.store, self.clock, self.metrics, self.hub, drain_seconds=1, on_ended=self.facts.finished
+        )
         self.pipeline = Pipeline(
             self.store,
             self.ids,
@@ -115,6 +119,7 @@ class Bench:
             self.ruleset,
             self.dispatcher.offer,
             on_committed=self._publish,
+            facts=self.facts,
         )
         config = Config()
         await self.apply((self.registry.snapshot.workspaces(), self.ruleset))
@@ -140,6 +145,7 @@ class Bench:
             destinations=lambda: self.places,
             reload_tokens=self.reload_tokens,
             registry=self.registry,
+            facts=self.facts,
             base_url=lambda: "https://alerts.example.com/base",
         )
         self.app = build(self.context, intake.post, config.intake.http.max_body_bytes + 1024)

@@ -67,6 +67,7 @@ def seed(store: Path, count: int, *, days_ago: float, pending: bool) -> None:
         conn.execute("BEGIN")
         for statement in (_EVENTS, _DELIVERIES, _KEYS):
             conn.execute(statement, values)
+        conn.execute("UPDATE meta SET value = (SELECT max(id) FROM event) WHERE key = 'keys_to'")
         conn.execute("COMMIT")
         conn.execute("PRAGMA journal_mode = WAL")
 

@@ -209,7 +209,10 @@ async def test_requests_in_the_air_are_answered(tmp_path: Path, receiver: Receiv
         for ended in await asyncio.gather(*pouring, return_exceptions=True):
             assert ended is None or isinstance(ended, aiohttp.ClientError | OSError), ended
         with contextlib.closing(sqlite3.connect(daemon.database)) as conn:
-            stored = {row[0] for row in conn.execute("SELECT uid FROM event_key")}
+            stored = {
+                row[0]
+                for row in conn.execute("SELECT json_extract(CAST(payload AS TEXT), '$.id') FROM event WHERE made = 0")
+            }
         assert set(acknowledged) <= stored
 
 

@@ -17,6 +17,7 @@ from alertd.errors import AlertdError, DuplicateEventsError
 from alertd.model.delivery import DeliveryState
 from alertd.store.base import Batch, Filter
 from alertd.store.memory import MemoryStore
+from alertd.store.sqlite.connection import SqliteOptions
 from alertd.store.sqlite.store import SqliteStore, open_sqlite
 from tests.conformance.store_maker import NAMES, Maker, StillClock
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 DESTINATIONS = (3, 4, 6)
 IDS = ("a", "b", "c", "0a4ff7b3-93b9-4cc5-ac61-9e13b4cbb2c7", None)
+OPTIONS = SqliteOptions(run_events=3)
+"""Keys are merged after every few events."""
 destinations = st.sampled_from(DESTINATIONS)
 picks = st.integers(0, 10**6)
 
@@ -40,7 +43,7 @@ class StoresAgree(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.folder = Path(tempfile.mkdtemp())
         self.clock = StillClock()
-        self.sqlite: SqliteStore = self.run(open_sqlite(self.folder / "a.db", self.clock))
+        self.sqlite: SqliteStore = self.run(open_sqlite(self.folder / "a.db", self.clock, OPTIONS))
         self.memory = MemoryStore(self.clock, self.sqlite.salt)
         self.make = Maker(self.clock, self.sqlite.salt)
         self.deliveries: list[int] = []
@@ -72,6 +75,12 @@ class StoresAgree(RuleBasedStateMachine):
     def pick(self, number: int) -> int:
         """Choose a delivery that was made at some time."""
         return self.deliveries[number % len(self.deliveries)]
+
+    @rule()
+    def open_again(self) -> None:
+        """Close the file and open it again: all that counts is in it."""
+        self.run(self.sqlite.close())
+        self.sqlite = self.run(open_sqlite(self.folder / "a.db", self.clock, OPTIONS))
 
     @rule(ms=st.integers(1, 50))
     def time_passes(self, ms: int) -> None:

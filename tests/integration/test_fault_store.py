@@ -104,7 +104,10 @@ def slowed(daemon: Daemon, held: float, free: float) -> Iterator[None]:
 def stored(daemon: Daemon) -> set[str]:
     """Return the ids of all stored events."""
     with contextlib.closing(sqlite3.connect(daemon.database)) as conn:
-        return {str(row[0]) for row in conn.execute("SELECT uid FROM event_key")}
+        return {
+            str(row[0])
+            for row in conn.execute("SELECT json_extract(CAST(payload AS TEXT), '$.id') FROM event WHERE made = 0")
+        }
 
 
 def sized(name: str) -> dict[str, Any]:

@@ -144,3 +144,6 @@ CREATE TABLE acknowledgement (
 
 -- A record that could not be read may be tried again: its headers, as JSON (alertd.store.base.RejectedRecord).
 ALTER TABLE rejected ADD COLUMN headers TEXT NOT NULL DEFAULT '';
+
+-- Up to which event all keys are in event_key; the keys of later ones may still be in memory, and in the events alone.
+INSERT INTO meta(key, value) SELECT 'keys_to', coalesce(max(id), 0) FROM event;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alertd.store.sqlite.batch import SET_POSITION, BatchJob
+from alertd.store.sqlite.batch import POSITIONS, BatchJob
 from alertd.store.sqlite.blocks import Blocks
 
 if TYPE_CHECKING:
@@ -17,11 +17,11 @@ class Commits(Blocks):
     async def commit(self, batch: Batch) -> None:
         """Store a batch in one transaction."""
         if not batch.plans:
-            await self.core.writer.run(BatchJob(batch, self.core.salt))
+            await self.core.writer.run(BatchJob(batch, self.core.salt, self.core.recent))
             return
         outline, stored = self.core.shapes.outline(batch.plans), False
         try:
-            await self.core.writer.run(BatchJob(batch, self.core.salt, outline))
+            await self.core.writer.run(BatchJob(batch, self.core.salt, self.core.recent, outline))
             stored = True
         finally:
             self.core.shapes.done(outline, stored=stored)
@@ -34,4 +34,4 @@ class Commits(Blocks):
 
     async def set_position(self, partition: Partition, offset: int) -> None:
         """Move a position outside a commit."""
-        await self.core.writer.execute(SET_POSITION, (*partition, offset))
+        await self.core.writer.run(lambda conn: POSITIONS.run(conn, [*partition, offset]))

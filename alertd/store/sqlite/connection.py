@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FIXED_VERSION: Final = (3, 51, 3)
 """The first SQLite without the WAL-reset bug."""
-_STATEMENTS: Final = 256
+_STATEMENTS: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class SqliteOptions:
 
     `busy_seconds` is how long a foreign lock is waited for; `writer_cache_bytes` and `reader_cache_bytes` bound each
     connection's page cache; the WAL is truncated when it is larger than `wal_max_bytes`; `queue_jobs` is how many
-    writes may wait; a file up to `check_bytes` is checked before it is opened after an unclean stop, a larger one
+    writes may wait; keys are merged into their index in runs of `run_events`; a file up to `check_bytes` is checked before it is opened after an unclean stop, a larger one
     afterwards, in the background.
     """
 
@@ -41,6 +41,7 @@ class SqliteOptions:
     reader_cache_bytes: int = 8 * 1024 * 1024
     wal_max_bytes: int = 64 * 1024 * 1024
     queue_jobs: int = 1024
+    run_events: int = 32_768
     check_bytes: int = 1024 * 1024 * 1024
 
 

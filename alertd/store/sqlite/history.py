@@ -96,19 +96,28 @@ class History(Part):
         """One event by its own id: a brought one, else one that was made by this store."""
         numbers = [n for n, (kind, _, name) in self.core.names.items() if kind == "workspace" and name == workspace]
         inside = ",".join(map(str, numbers)) or "NULL"
-        found = await self.core.history.row(
-            f"SELECT event_id FROM event_key WHERE workspace_id IN ({inside}) AND uid = ?",  # noqa: S608 - numbers
-            (stored_key(event_id),),
-        )
-        number = found[0] if found else made_event_number(event_id, self.core.salt)
+        brought = await self._brought(numbers, event_id)
+        number = made_event_number(event_id, self.core.salt) if brought is None else brought
         if number is None:
             return None
-        guard = "" if found else " AND e.made = 1"
+        guard = " AND e.made = 1" if brought is None else ""
         row = await self.core.history.row(
             f"SELECT {EVENT} FROM event e WHERE e.id = ? AND e.workspace_id IN ({inside}){guard}",  # noqa: S608
             (number,),
         )
         return event_row(row) if row else None
+
+    async def _brought(self, workspaces: list[int], event_id: str) -> int | None:
+        """Find the number of an event that brought this id."""
+        uid = stored_key(event_id)
+        for workspace_id in workspaces:
+            number = self.core.recent.find(workspace_id, uid)
+            if number is not None:
+                return number
+        inside = ",".join(map(str, workspaces)) or "NULL"
+        sql = f"SELECT event_id FROM event_key WHERE workspace_id IN ({inside}) AND uid = ?"  # noqa: S608 - numbers
+        row = await self.core.history.row(sql, (uid,))
+        return None if row is None else int(row[0])
 
     async def event_by_number(self, number: int) -> dict[str, Any] | None:
         """One event by its number."""

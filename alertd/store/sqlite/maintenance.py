@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from alertd.store.sqlite.part import Core
+    from alertd.store.sqlite.recent_keys import RecentKeys
 
 SLICE: Final = 250
 """How many events one transaction deletes at most."""
@@ -44,7 +45,6 @@ SELECT id FROM delivery WHERE id > :first AND id < :after AND event_id IN (SELEC
 UNION
 SELECT id FROM delivery WHERE replay_of IS NOT NULL AND event_id IN (SELECT value FROM json_each(:events))
 """
-_DELETE_KEY: Final = "DELETE FROM event_key WHERE workspace_id = ? AND uid = ? AND event_id = ?"
 _DELETE_ATTEMPTS: Final = "DELETE FROM attempt WHERE delivery_id IN (SELECT value FROM json_each(?))"
 _DELETE_DELIVERIES: Final = "DELETE FROM delivery WHERE id IN (SELECT value FROM json_each(?))"
 _DELETE_ACKNOWLEDGED: Final = "DELETE FROM acknowledgement WHERE event_id IN (SELECT value FROM json_each(?))"
@@ -117,7 +117,7 @@ class Maintenance(Blocks):
         if not rows:
             self._retained_to = 0
             return None
-        deleted = await self.core.writer.run(lambda conn: _delete(conn, rows))
+        deleted = await self.core.writer.run(lambda conn: _delete(conn, rows, self.core.recent))
         self._retained_to = rows[-1][0]
         return deleted
 
@@ -127,7 +127,7 @@ class Maintenance(Blocks):
             await self.core.writer.run(partial(_forget_rejected, last=rows[-1][0]))
 
 
-def _delete(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> int:
+def _delete(conn: sqlite3.Connection, rows: list[tuple[Any, ...]], recent: RecentKeys) -> int:
     """Delete events with all that hangs on them, but those with deliveries that are not final."""
     first, last = rows[0][0], rows[-1][0]
     bounds = {"first": first, "last": last, "after": conn.execute(_AFTER, (last,)).fetchone()[0]}
@@ -140,8 +140,7 @@ def _delete(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> int:
     deliveries = _numbers(row[0] for row in conn.execute(_DELIVERIES, {**bounds, "events": events}))
     conn.execute(_DELETE_ATTEMPTS, (deliveries,))
     conn.execute(_DELETE_DELIVERIES, (deliveries,))
-    keys = [(row[1], stored_key(orjson.loads(row[3])["id"]), row[0]) for row in going if not row[2]]
-    conn.executemany(_DELETE_KEY, keys)
+    recent.drop(conn, [(row[1], stored_key(orjson.loads(row[3])["id"]), row[0]) for row in going if not row[2]])
     conn.execute(_DELETE_ACKNOWLEDGED, (events,))
     deleted = conn.execute(_DELETE_EVENTS, (events,)).rowcount
     _keep_newest(conn, newest)

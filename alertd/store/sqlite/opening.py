@@ -15,6 +15,7 @@ from alertd.store.sqlite.failure import translate
 from alertd.store.sqlite.lock import FileLock
 from alertd.store.sqlite.migrate import migrate, version_of
 from alertd.store.sqlite.names import get_meta, set_meta
+from alertd.store.sqlite.recent_keys import RecentKeys
 from alertd.store.sqlite.shapes import SELECT, Shapes
 
 if TYPE_CHECKING:
@@ -30,16 +31,21 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Opened:
-    """A file that is ours now. `unchecked` says that it was not closed cleanly and is too large to check first."""
+    """A file that is ours now.
+
+    `unchecked` says that it was not closed cleanly and is too large to check first, `damage` what was met nevertheless.
+    """
 
     conn: sqlite3.Connection
     inode: tuple[int, int]
     lock: FileLock
+    recent: RecentKeys
     salt: int
     names: dict[int, NameKey]
     shapes: Shapes
     outlined: int
     unchecked: bool
+    damage: StoreCorruptError | None
 
 
 def open_file(path: Path, options: SqliteOptions) -> Opened:
@@ -96,10 +102,25 @@ def _prepare(path: Path, options: SqliteOptions, lock: FileLock, conn: sqlite3.C
     set_meta(conn, _CLEAN, "0")
     conn.execute("COMMIT")
     names = {row[0]: (row[1], row[2], row[3]) for row in conn.execute("SELECT id, kind, workspace, name FROM name")}
+    recent = RecentKeys(options.run_events)
+    damage = _load(recent, conn, unchecked=unchecked)
     shapes = Shapes(conn.execute(SELECT))
     outlined = conn.execute("SELECT coalesce(sum(events), 0) FROM outline").fetchone()[0]
     stat = path.stat()
-    return Opened(conn, (stat.st_dev, stat.st_ino), lock, int(salt), names, shapes, outlined, unchecked)
+    inode = (stat.st_dev, stat.st_ino)
+    return Opened(conn, inode, lock, recent, int(salt), names, shapes, outlined, unchecked, damage)
+
+
+def _load(recent: RecentKeys, conn: sqlite3.Connection, *, unchecked: bool) -> StoreCorruptError | None:
+    """Read the keys; damage of a file that is yet to be checked is returned, so that it opens for reading."""
+    try:
+        recent.load(conn)
+    except sqlite3.DatabaseError as error:
+        damage = translate(error)
+        if not unchecked or not isinstance(damage, StoreCorruptError):
+            raise
+        return damage
+    return None
 
 
 def _said(path: Path, error: sqlite3.Error) -> Exception:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from alertd.store.sqlite.connection import SqliteOptions
     from alertd.store.sqlite.lock import FileLock
     from alertd.store.sqlite.reader import Reader
+    from alertd.store.sqlite.recent_keys import RecentKeys
     from alertd.store.sqlite.writer import Writer
 
 
@@ -32,6 +33,7 @@ class Core:
     writer: Writer
     reads: Reader
     history: Reader
+    recent: RecentKeys
     salt: int
     inode: tuple[int, int]
     names: dict[int, NameKey] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from alertd.model.delivery import DeliveryState, OutcomeKind
-from alertd.store.sqlite.statement import ManyRows
+from alertd.store.sqlite.statement import ManyRows, blob
 
 if TYPE_CHECKING:
     import sqlite3
@@ -22,7 +22,7 @@ _DELIVERED: Final = ManyRows(
     "WITH v(i, t, u, s, a) AS (VALUES {rows}) UPDATE delivery SET state = 2, attempts = 1, next_at = NULL,"
     " started_at = t, duration = u, outcome = 0, status = s, answer = a"
     " FROM v WHERE delivery.id = v.i AND +delivery.state < 2 AND delivery.attempts < 1",
-    "(?,?,?,?,?)",
+    "(?,?,?,nullif(?,-1),nullif(?,''))",
 )
 _RECORD: Final = ManyRows(
     "WITH v(i, n, st, nx, t, u, o, s, d, a) AS (VALUES {rows}) UPDATE delivery SET state = st, attempts = n,"
@@ -85,20 +85,21 @@ def _record_once(conn: sqlite3.Connection, attempts: Sequence[Attempt]) -> None:
     further: list[int] = []
     for a in attempts:
         outcome = a.outcome
-        answer = outcome.answer or None
+        answer = outcome.answer
         if (
             a.number == 1
             and a.state is DeliveryState.DELIVERED
             and outcome.kind is OutcomeKind.DELIVERED
             and not outcome.detail
         ):
-            delivered += (a.delivery_id, a.started_at_ms, a.duration_us, outcome.status, answer)
+            status = -1 if outcome.status is None else outcome.status
+            delivered += (a.delivery_id, a.started_at_ms, a.duration_us, status, blob(answer) if answer else "")
             continue
         if a.number > 1:
             further += (a.delivery_id, a.number)
         next_at = None if a.state.final else a.next_at_ms
         others += (a.delivery_id, a.number, int(a.state), next_at, a.started_at_ms, a.duration_us)
-        others += (int(outcome.kind), outcome.status, outcome.detail or None, answer)
+        others += (int(outcome.kind), outcome.status, outcome.detail or None, answer or None)
     _DELIVERED.run(conn, delivered)
     _KEEP_LAST.run(conn, further)
     _RECORD.run(conn, others)

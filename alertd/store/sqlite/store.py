@@ -82,12 +82,20 @@ async def open_sqlite(path: str | Path, clock: Clock, options: SqliteOptions | N
     """
     place, bounds = Path(path), options or SqliteOptions()
     opened = await _open(place, bounds)
+    recent = opened.recent
+
+    def reopen() -> sqlite3.Connection:
+        conn = open_writer(place, bounds)
+        recent.load(conn)
+        return conn
+
     writer = Writer(
         opened.conn,
-        lambda: open_writer(place, bounds),
+        reopen,
         queue_jobs=bounds.queue_jobs,
         wal_bytes=lambda: _size(place.with_name(place.name + "-wal")),
         wal_max_bytes=bounds.wal_max_bytes,
+        settled=recent.settle,
     )
     store = SqliteStore(
         Core(
@@ -98,6 +106,7 @@ async def open_sqlite(path: str | Path, clock: Clock, options: SqliteOptions | N
             writer=writer,
             reads=Reader(place, bounds),
             history=Reader(place, bounds),
+            recent=recent,
             salt=opened.salt,
             inode=opened.inode,
             names=opened.names,
@@ -105,6 +114,8 @@ async def open_sqlite(path: str | Path, clock: Clock, options: SqliteOptions | N
             outlined=opened.outlined,
         )
     )
+    if opened.damage is not None:
+        writer.refuse(opened.damage)
     if opened.unchecked:
         store.check_in_background()
     return store

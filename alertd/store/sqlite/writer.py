@@ -44,7 +44,10 @@ _Answer = tuple["asyncio.Future[Any]", Any, "Exception | None"]
 
 
 class Writer:
-    """Runs jobs on the one connection that writes. `connect` opens it anew after an I/O error."""
+    """Runs jobs on the one connection that writes. `connect` opens it anew after an I/O error.
+
+    `settled` hears on the thread, before anybody else, whether a transaction was committed or rolled back.
+    """
 
     def __init__(
         self,
@@ -54,7 +57,9 @@ class Writer:
         queue_jobs: int,
         wal_bytes: Callable[[], int],
         wal_max_bytes: int,
+        settled: Callable[[bool], None] = lambda _: None,
     ) -> None:
+        self._settled = settled
         self._conn: sqlite3.Connection | None = conn
         self._connect = connect
         self._wal_bytes = wal_bytes
@@ -152,6 +157,7 @@ class Writer:
         except Exception as error:  # noqa: BLE001 - the thread's boundary: every caller is told
             self._undo(conn, error)
             return self._fail(group, error) if len(group) == 1 else self._one_by_one(group)
+        self._settled(True)
         return answers
 
     def _begin(self) -> sqlite3.Connection:
@@ -190,6 +196,7 @@ class Writer:
         return [(ticket.future, None, translate(error)) for ticket in group]
 
     def _undo(self, conn: sqlite3.Connection, error: Exception) -> None:
+        self._settled(False)
         try:
             if conn.in_transaction:
                 conn.execute("ROLLBACK")

@@ -4,7 +4,8 @@ Only the writing one checkpoints: below SQLite 3.51.3 a checkpoint of one connec
 damage the file (the WAL-reset bug), and a single connection does not meet itself. No mmap: an I/O error on a mapped page
 kills the process, and mapped pages count as its memory. auto_vacuum stays off: pages that retention frees are used
 again by what comes next, so the file keeps its greatest size; `alertd backup` writes a compact copy. The WAL is
-checkpointed every 1,000 pages: at 4,000 the CPU is the same, but a commit then waits for 16 MB of random pages.
+checkpointed every 4 MB: at 16 MB the CPU is the same, but a commit then waits for that many random pages. Pages of 8 KB
+waste less behind rows of half a kilobyte than those of 4 KB, and are fewer to write; a file keeps those it was made with.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 FIXED_VERSION: Final = (3, 51, 3)
 """The first SQLite without the WAL-reset bug."""
+PAGE_BYTES: Final = 8192
+CHECKPOINT_BYTES: Final = 4 * 1024 * 1024
 _STATEMENTS: Final = 512
 
 
@@ -83,9 +86,10 @@ def reader_pragmas(options: SqliteOptions) -> tuple[str, ...]:
 
 
 def _writer_pragmas(options: SqliteOptions) -> Iterator[str]:
+    yield f"page_size = {PAGE_BYTES}"
     yield "journal_mode = WAL"
     yield "synchronous = FULL"
-    yield "wal_autocheckpoint = 1000"
+    yield f"wal_autocheckpoint = {CHECKPOINT_BYTES // PAGE_BYTES}"
     yield f"journal_size_limit = {options.wal_max_bytes}"
     yield f"cache_size = -{options.writer_cache_bytes // 1024}"
     yield "mmap_size = 0"

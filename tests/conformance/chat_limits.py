@@ -6,8 +6,10 @@ import html
 import json
 import re
 from html.parser import HTMLParser
+from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
+from jsonschema import Draft6Validator
 from slack_sdk.models.blocks import Block
 from typing_extensions import override
 
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
 
     from alertd.destinations.base import HttpRequest
 
+CARD_SCHEMA: Final = Draft6Validator(
+    json.loads((resources.files("adaptive_cards") / "schemas" / "schema-1.4.json").read_text("utf-8"))
+)
+"""The published schema of adaptive cards, version 1.4."""
 BREAK: Final = "\u200b"
 _SLACK_CONTROL: Final = re.compile(r"<([^<>]*)>")
 _MASKED_LINK: Final = re.compile(r"(?<!\\)\]\((\S*?)\)")
@@ -163,6 +169,8 @@ def check_msteams(request: HttpRequest) -> None:
     assert attachment["contentType"] == "application/vnd.microsoft.card.adaptive"
     assert attachment["contentUrl"] is None
     card = attachment["content"]
+    CARD_SCHEMA.validate({name: value for name, value in card.items() if name != "msteams"})
+    assert card["version"] == "1.4"
     assert all(each["type"] == "Action.OpenUrl" for each in card["actions"])
     for text in texts(card):
         assert not re.search(rf"<(?!{BREAK})", text), text

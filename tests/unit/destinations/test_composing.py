@@ -74,10 +74,55 @@ def test_title_is_the_first_line(message: Any, title: str, summary: str) -> None
     assert (said.title, said.summary) == (title, summary)
 
 
-def test_an_issues_title_is_not_said_twice() -> None:
-    """A message that is the issue's title is no summary."""
-    message = new_issue(event=make_event(message="KeyError:  'sku'"))
-    assert content_of(message).summary == ""
+@pytest.mark.parametrize("message", ["KeyError:  'sku'", "'sku'", ""])
+def test_an_issues_title_is_not_said_twice(message: str) -> None:
+    """A message that the issue's title says already is no summary."""
+    assert content_of(new_issue(event=make_event(message=message))).summary == ""
+
+
+def frame(filename: str, line: int, function: str, *, in_app: bool = True) -> dict[str, Any]:
+    """Make a frame of a stack."""
+    return {"filename": filename, "lineno": line, "function": function, "in_app": in_app}
+
+
+def crash(*frames: dict[str, Any]) -> dict[str, Any]:
+    """Make the data of an error."""
+    values = [{"type": "ValueError"}, {"type": "KeyError", "stacktrace": {"frames": list(frames)}}]
+    return {"title": "KeyError: 'sku'", "exception": {"type": "KeyError", "values": values}}
+
+
+def test_a_crash_says_where() -> None:
+    """An error's title is its own; below it are the application's frames, the one that crashed first."""
+    frames = [frame(f"f{number}.py", number, "f") for number in range(9)]
+    data = crash(*frames, frame("lib.py", 9, "g", in_app=False))
+    said = content_of(make_message(event=event(message="'sku'", data=data)))
+    assert said.title == "KeyError: 'sku'"
+    assert said.summary == "\n".join(f"f{number}.py:{number} in f" for number in (8, 7, 6, 5, 4, 3))
+
+
+def test_a_crash_without_own_frames_shows_what_there_is() -> None:
+    """Where nothing is the application's, all frames count; parts that are missing are left out."""
+    data = crash(frame("lib.py", 1, "g", in_app=False), {"module": "m"}, {}, "x")  # type: ignore[arg-type]
+    said = content_of(make_message(event=event(message="Cart broke\nbadly", data=data)))
+    assert said.summary == "Cart broke\nbadly\nm\nlib.py:1 in g"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"exception": []},
+        {"exception": {"values": {}}},
+        {"exception": {"values": [1]}},
+        {"stacktrace": {"frames": 7}},
+        {"exception": {"values": [{"stacktrace": {"frames": [{"filename": [], "lineno": {}}]}}]}},
+        {"title": ["x"], "exception": {}},
+    ],
+)
+def test_a_crash_that_is_none_says_nothing(data: dict[str, Any]) -> None:
+    """Whatever else `data` holds, nothing is said of it."""
+    said = content_of(make_message(event=event(message="Broke", data=data)))
+    assert (said.title, said.summary) == ("Broke", "")
 
 
 @pytest.mark.parametrize(

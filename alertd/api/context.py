@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 from aiohttp import web
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
     from alertd.pipeline import Pipeline
     from alertd.resources.registry import Registry
     from alertd.store.base import Store
+
+
+BODY_SECONDS: Final = 30
+"""How long a caller may take to send its body."""
 
 
 @dataclass(slots=True)
@@ -75,9 +80,12 @@ def json(body: Any, status: int = 200) -> web.Response:
 
 
 async def body_of(request: web.Request) -> dict[str, Any]:
-    """Return a request's JSON object. Raises InvalidError."""
+    """Return a request's JSON object. Raises InvalidError, and HTTPRequestTimeout for one that does not arrive."""
     try:
-        body = orjson.loads(await request.read())
+        async with asyncio.timeout(BODY_SECONDS):
+            body = orjson.loads(await request.read())
+    except TimeoutError:
+        raise web.HTTPRequestTimeout(text=f"the body did not arrive within {BODY_SECONDS} s") from None
     except orjson.JSONDecodeError as error:
         raise NotJsonError(f"the body is not JSON: {error}") from error
     if not isinstance(body, dict):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from alertd.api import context
 from alertd.api.server import HttpServer
 from tests.unit.api.bench import Caller, running
 
@@ -104,4 +105,18 @@ async def test_http_1_0_knows_no_expectations() -> None:
         line.ask("/api/v1/events", "Expect: 200-ok", "Connection: keep-alive", KNOWN, version="1.0")
         line.writer.write(BODY)
         assert (await line.answer())[0] == 202
+        await line.end(server)
+
+
+async def test_a_body_that_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every route that takes a body takes it within a time, not only the intake."""
+    monkeypatch.setattr(context, "BODY_SECONDS", 0.2)
+    async with running() as call:
+        server, line = await connect(call)
+        line.ask("/api/v1/workspaces/default/tokens", KNOWN)
+        line.writer.write(BODY[:-1])
+        status, problem = await line.answer()
+        assert status == 408
+        assert "within 0.2 s" in problem["detail"]
+        line.writer.write(BODY[-1:])
         await line.end(server)

@@ -50,6 +50,8 @@ class Operation:
     conditional: bool = False
     example: Any = None
     """An example of the body."""
+    self_guarded: bool = False
+    """Whether a token or a key in the path or the request says who is calling, and no token of ours is asked for."""
 
     def for_all(self) -> Operation:
         """Return the same for tokens of all workspaces alone."""

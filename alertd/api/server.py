@@ -14,6 +14,7 @@ from alertd.api.audit import Audit
 from alertd.api.channels import Channels
 from alertd.api.destinations import Destinations
 from alertd.api.docs import Docs
+from alertd.api.doors import open_doors
 from alertd.api.edge import make_edge, make_gate
 from alertd.api.expect import GATE, behind
 from alertd.api.front import Front
@@ -93,9 +94,14 @@ _RESOURCES: Final = (
 
 
 def build(
-    context: Context, post_events: Callable[[web.Request], Awaitable[web.StreamResponse]], max_body: int
+    context: Context,
+    post_events: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    max_body: int,
+    doors: Callable[[web.Application], None] = lambda app: None,
 ) -> web.Application:
-    """Put every route on one application; `max_body` in bytes bounds what a request may bring."""
+    """Put every route on one application; `max_body` in bytes bounds what a request may bring, `doors` adds the routes of
+    outside services.
+    """  # noqa: D205 - one thought, two lines
     refusals = Refusals(context.metrics)
     app = web.Application(middlewares=[make_edge(context.authenticator, refusals)], client_max_size=max_body)
     app[OPERATIONS] = {}
@@ -105,6 +111,7 @@ def build(
         resource(context).register(app)
     for kind in (EVENT_TYPE, SUBSCRIPTION, DERIVED_TYPE, METRIC_ALERT):
         Collection(context, kind).register(app)
+    open_doors(app, doors)
     Docs(app, SHOWN)
     return app
 

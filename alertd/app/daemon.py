@@ -16,6 +16,7 @@ from alertd.api.bootstrap import FILE_NAME, admin_token
 from alertd.api.context import Context
 from alertd.api.server import HttpServer, build
 from alertd.app.about import About, beat_of, open_last_words
+from alertd.app.doors import Outside
 from alertd.app.live import LiveRules
 from alertd.app.reloader import Reloader
 from alertd.app.rules import KnownTypes, Rules
@@ -110,6 +111,7 @@ class Daemon:
     housekeeping: Housekeeping
     facts: Facts
     about: About
+    outside: Outside
     words: LastWords
     crash: Crash | None
 
@@ -189,7 +191,9 @@ class Daemon:
         await self.live.apply(compiled)
         limiter = rate_limit(config, clock)
         self.intake = EventIntake(self.pipeline, clock, self.metrics, config.intake.bounds, may_send, limiter)
-        app = build(self._context(), self.intake.post, config.intake.http.max_body_bytes + BODY_SLACK)
+        self.outside = Outside(self.pipeline, clock, self.metrics, config.intake.bounds, self.registry)
+        most = config.intake.http.max_body_bytes + BODY_SLACK
+        app = build(self._context(), self.intake.post, most, self.outside.register)
         self.server = HttpServer(app, config.server.host, config.server.port)
         self.housekeeping = Housekeeping(
             store,
@@ -330,6 +334,7 @@ class Daemon:
         ruleset = compiled.ruleset
         await self._load_tokens()
         self.intake.reconfigure(config.intake.bounds, rate_limit(config, self.clock))
+        self.outside.reconfigure(config.intake.bounds)
         self.about.heartbeat.beat = beat_of(config)
         self.housekeeping.retention_days = config.store.retention_days
         self.metrics.reload_success.set(1)

@@ -28,7 +28,7 @@ READ = ("events", "alerts", "deliveries", "destinations")
         "/api",
         "/api/v2/x?y=z",
         "/-/reload",
-        "/sentry/api/1/envelope/",
+        "/sentry",
         "/%00/%ff",
     ],
 )
@@ -42,6 +42,21 @@ async def test_without_a_token_everything_is_401(method: str, path: str) -> None
         if method != "HEAD":
             assert body["status"] == 401
             assert body["title"] == "Unauthorized"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "PROPFIND"])
+async def test_doors_of_outside_services_are_shut(method: str) -> None:
+    """Below /api/v1/webhooks/ what is unknown is 401, below /sentry/ it is 403, whatever the method, token or not."""
+    async with running() as call:
+        for path in (
+            "/api/v1/webhooks/",
+            "/api/v1/webhooks/sentry/",
+            "/api/v1/webhooks/nobody/x",
+            "/api/v1/webhooks/x/y/z",
+        ):
+            assert (await call(method, path, None))[0] == 401
+        for path in ("/sentry/", "/sentry/api/1/envelope/", "/sentry/x"):
+            assert (await call(method, path, None))[0] == 403
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,64 @@
+"""The doors of outside services as the documentation says them, and what answers where there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from alertd.api.operation import OPERATIONS, Operation, ref
+from alertd.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WEBHOOKS: Final = "/api/v1/webhooks/"
+SENTRY: Final = "/sentry/"
+
+
+def open_doors(app: web.Application, register: Callable[[web.Application], None]) -> None:
+    """Let outside services in by the routes that `register` adds, and refuse whoever knocks elsewhere."""
+    before = {id(route) for route in app.router.routes()}
+    register(app)
+    for added in app.router.routes():
+        if id(added) not in before and added.resource is not None and added.method == "POST":
+            path = added.resource.canonical
+            app[OPERATIONS]["POST", path] = _operation(path)
+    app.router.add_route("*", WEBHOOKS + "{rest:.*}", _no_endpoint)
+    app.router.add_route("*", SENTRY + "{rest:.*}", _no_key)
+
+
+def _operation(path: str) -> Operation:
+    if path.startswith(WEBHOOKS):
+        source = path.removeprefix(WEBHOOKS).partition("/")[0]
+        return Operation(
+            f"Take a webhook of {source}: the URL of an intake endpoint",
+            "webhooks",
+            None,
+            body={},
+            answers={202: ref("Accepted")},
+            errors=(401, 404, 408, 413, 415, 422, 429, 503),
+            self_guarded=True,
+        )
+    return Operation(
+        "Take what a Sentry SDK sends: the DSN of a project's key",
+        "webhooks",
+        None,
+        body={},
+        body_types=("application/x-sentry-envelope", "application/json"),
+        answers={200: {"type": "object"}},
+        errors=(403, 408, 413, 415, 429, 503),
+        self_guarded=True,
+    )
+
+
+async def _no_endpoint(request: web.Request) -> web.Response:
+    """Refuse an unknown source, a missing token, another method."""
+    raise web.HTTPUnauthorized(text="there is no such intake endpoint")
+
+
+async def _no_key(request: web.Request) -> web.Response:
+    """Refuse what is no path of an SDK."""
+    if request.method == "OPTIONS":
+        raise NotFoundError(f"there is nothing at {request.path}")
+    raise web.HTTPForbidden(text="a key is required, and a path as in a DSN: /sentry/PROJECT")

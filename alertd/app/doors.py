@@ -1,0 +1,123 @@
+"""The doors of outside services: which intake endpoint a URL's token means, and where an SDK's key leads."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, cast
+
+from alertd.engine.issues.fingerprint import fingerprint_of
+from alertd.intake.sentry_body import Bodies
+from alertd.intake.sentry_sdk import SdkProject, SentrySdkIntake
+from alertd.intake.sentry_webhook import SentryWebhooks, WebhookEndpoint
+from alertd.model.intake_endpoint import MAX_BODY_BYTES, IntakeEndpoint, SdkKey
+from alertd.resources.kinds import INTAKE_ENDPOINT, PROJECT, SDK_KEY
+from alertd.sources.sentry_defaults import SentryDefaults
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from aiohttp import web
+
+    from alertd.clock import Clock
+    from alertd.metrics import Metrics
+    from alertd.model.event import Bounds
+    from alertd.pipeline import Pipeline
+    from alertd.resources.registry import Registry
+    from alertd.resources.snapshot import Entry, Snapshot
+
+
+class EndpointDoors:
+    """Looks intake endpoints up; what was found of a snapshot is remembered with it."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._seen: Snapshot | None = None
+        self._endpoints: Mapping[bytes, Entry] = {}
+
+    def find(self, source: str, token: str) -> WebhookEndpoint | None:
+        """Return the endpoint for this source with this token. Tokens are compared by their hashes."""
+        snapshot = self._registry.snapshot
+        if snapshot is not self._seen:
+            self._seen, self._endpoints = snapshot, self._by_token(snapshot)
+        entry = self._endpoints.get(_hash(token))
+        if entry is None:
+            return None
+        own = cast("IntakeEndpoint", entry.model)
+        if own.source != source or not own.enabled:
+            return None
+        return WebhookEndpoint(
+            name=own.name,
+            workspace=entry.workspace,
+            secret=own.secret,
+            defaults=SentryDefaults(
+                project=own.project or "",
+                environment=own.environment or "",
+                types=own.types,
+                severities=own.severities,
+                issue_key=issue_key,
+            ),
+            max_body_bytes=own.max_body_bytes or MAX_BODY_BYTES[own.source],
+        )
+
+    def _by_token(self, snapshot: Snapshot) -> dict[bytes, Entry]:
+        return {
+            _hash(self._registry.url_token(entry)): entry
+            for workspace in snapshot.workspace_names()
+            for entry in snapshot.entries(INTAKE_ENDPOINT.word, workspace)
+        }
+
+
+class SdkDoors:
+    """Looks SDK keys up; `number_of` gives a project's number."""
+
+    def __init__(self, registry: Registry, number_of: Callable[[str, str], int | None]) -> None:
+        self._registry = registry
+        self._number_of = number_of
+
+    def find(self, project: str, key: str) -> SdkProject | None:
+        """Return where a key leads; `project` is its number or name."""
+        snapshot = self._registry.snapshot
+        for workspace in snapshot.workspace_names():
+            entry = snapshot.get((SDK_KEY.word, workspace, key))
+            if entry is None:
+                continue
+            own = cast("SdkKey", entry.model).project
+            known = snapshot.get((PROJECT.word, workspace, own)) is not None
+            if known and project in (own, str(self._number_of(workspace, own))):
+                return SdkProject(workspace, SentryDefaults(project=own, issue_key=issue_key))
+        return None
+
+
+class Outside:
+    """All intakes of outside services, with one bound for the bodies that they hold together."""
+
+    def __init__(self, pipeline: Pipeline, clock: Clock, metrics: Metrics, bounds: Bounds, registry: Registry) -> None:
+        bodies = Bodies()
+
+        def number_of(workspace: str, project: str) -> int | None:
+            return pipeline.ruleset.ids.get((PROJECT.word, workspace, project))
+
+        self._intakes = (
+            SentryWebhooks(pipeline, clock, metrics, bounds, EndpointDoors(registry), bodies),
+            SentrySdkIntake(pipeline, clock, metrics, bounds, SdkDoors(registry, number_of), bodies),
+        )
+
+    def register(self, app: web.Application) -> None:
+        """Add the routes."""
+        for intake in self._intakes:
+            intake.register(app)
+
+    def reconfigure(self, bounds: Bounds) -> None:
+        """Use other bounds from the next request on."""
+        for intake in self._intakes:
+            intake.reconfigure(bounds)
+
+
+def issue_key(project: str, data: Mapping[str, Any], labels: Mapping[str, str]) -> str:
+    """Name the issue of an error: its fingerprint."""
+    return fingerprint_of(data, labels)
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()

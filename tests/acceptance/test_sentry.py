@@ -1,0 +1,87 @@
+"""Acceptance: a real Sentry SDK, given the DSN that the API answers, sends to the daemon unchanged."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import sys
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from tests.daemon import BELOW, Daemon, eventually
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+PROGRAM = """
+import sys
+import sentry_sdk
+
+sentry_sdk.init(dsn=sys.argv[1], environment="prod", release="shop@1.2.3")
+sentry_sdk.set_tag("team", "payments")
+try:
+    {}["missing"]
+except KeyError as error:
+    sentry_sdk.capture_exception(error)
+sentry_sdk.capture_message("disk is nearly full", level="warning")
+sentry_sdk.flush(timeout=10)
+"""
+
+
+async def events_of(daemon: Daemon, count: int) -> list[dict[str, Any]]:
+    """Wait for so many events that are not alertd's own, oldest first."""
+
+    async def look() -> list[dict[str, Any]] | None:
+        found = [e for e in (await daemon.get("events"))["items"] if not e["type"].startswith("alertd.")]
+        return found[::-1] if len(found) >= count else None
+
+    found: list[dict[str, Any]] = await eventually(look, f"{count} events")
+    return found
+
+
+async def test_a_real_sdk_sends_errors_and_messages(tmp_path: Path) -> None:
+    """With the DSN of a project of the configuration, by its number; a revoked key is refused."""
+    async with Daemon(tmp_path, {"workspaces": [{"name": "default", "projects": [{"name": "shop"}]}]}) as daemon:
+        made = await daemon.post(f"{BELOW}/projects/shop/keys")
+        assert made.status == 201, made.body
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", PROGRAM, made.json["dsn"])
+        assert await asyncio.wait_for(process.wait(), 40) == 0
+        error, message = sorted(await events_of(daemon, 2), key=lambda event: event["type"])
+        assert (error["type"], error["project"], error["environment"]) == ("sentry.error", "shop", "prod")
+        assert error["labels"]["team"] == "payments"
+        assert "KeyError" in orjson.dumps(error["data"]).decode()
+        assert (message["type"], message["severity"]) == ("sentry.message", "warning")
+        key = made.json["public_key"]
+        reply = await daemon.call("DELETE", f"{BELOW}/projects/shop/keys/{key}")
+        assert reply.status == 204
+        path = f"/sentry/api/{made.json['dsn'].rsplit('/', 1)[1]}/store/?sentry_key={key}"
+        assert (await daemon.post(path, {"message": "x"}, token="")).status == 403
+
+
+async def test_a_signed_webhook_is_taken_once(tmp_path: Path) -> None:
+    """By the URL that the API answers: a right signature is 202, a wrong or missing one 401, a repeat does nothing."""
+    async with Daemon(tmp_path, {}) as daemon:
+        document = {"name": "sentry", "source": "sentry", "secret": "s3cr3t", "project": "shop"}
+        made = await daemon.post(f"{BELOW}/intake-endpoints", document)
+        assert made.status == 201, made.body
+        event = {
+            "event_id": "a" * 32, "title": "KeyError: missing", "level": "error", "project": 1, "platform": "python",
+            "web_url": "https://sentry.example.com/1", "issue_id": "77", "timestamp": 1778112000.0,
+            "exception": {"values": [{"type": "KeyError", "value": "missing"}]},
+        }  # fmt: skip
+        body = orjson.dumps({"action": "triggered", "data": {"event": event, "triggered_rule": "all"}})
+        signature = hmac.new(b"s3cr3t", body, hashlib.sha256).hexdigest()
+        headers = {"Sentry-Hook-Resource": "event_alert", "Content-Type": "application/json"}
+
+        async def sent(signed: str | None) -> int:
+            own = headers if signed is None else {**headers, "Sentry-Hook-Signature": signed}
+            async with daemon.session.post(made.json["url"], data=body, headers=own) as answer:
+                return answer.status
+
+        assert [await sent(each) for each in (None, "0" * 64, signature, signature)] == [401, 401, 202, 202]
+        (found,) = await events_of(daemon, 1)
+        assert (found["type"], found["project"], found["severity"]) == ("sentry.error", "shop", "error")

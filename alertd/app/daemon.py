@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -21,6 +20,7 @@ from alertd.app.live import LiveRules
 from alertd.app.reloader import Reloader
 from alertd.app.rules import KnownTypes, Rules
 from alertd.app.translate import (
+    instance_id,
     kafka_options,
     live_verdicts,
     provisioned_tokens,
@@ -245,26 +245,13 @@ class Daemon:
     async def _edge(self) -> list[Service]:
         if self.config.intake.kafka is None:
             return [self.server]
-        options = kafka_options(self.config, await self._instance_id())
+        options = kafka_options(self.config, await instance_id(self.config.intake.kafka, self.store))
 
         def session() -> Session:
             bounds = self.config.intake.bounds
             return Session(options, self.pipeline, self.store, self.ids, self.clock, self.metrics, bounds)
 
         return [self.server, KafkaIntake(session, self.metrics)]
-
-    async def _instance_id(self) -> str | None:
-        """Return the id that makes a restart keep its partitions: made once, kept in the store."""
-        kafka = self.config.intake.kafka
-        if kafka is None or not kafka.static_membership:
-            return None
-        if kafka.instance_id is not None:
-            return kafka.instance_id
-        known = await self.store.get_meta("kafka_instance_id")
-        if known is None:
-            known = f"alertd-{uuid.uuid4()}"
-            await self.store.set_meta("kafka_instance_id", known)
-        return known
 
     async def _alive(self) -> bool:
         """Whether there is life: the store answers. A restart makes no room on a full disk, but finds a replaced file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, Any
 
 from alertd.clock import rfc3339
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from alertd.clock import Clock
+    from alertd.config.kafka import KafkaIntake
     from alertd.config.settings import Config
     from alertd.engine.plan import Plan
     from alertd.engine.ruleset import NameKey
     from alertd.resources.snapshot import Snapshot
+    from alertd.store.base import NameStore
 
 
 def provisioned_tokens(config: Config) -> list[Token]:
@@ -69,6 +72,19 @@ def kafka_options(config: Config, instance_id: str | None) -> KafkaOptions:
         stall_seconds=kafka.stall_seconds,
         offset_reset=kafka.offset_reset,
     )
+
+
+async def instance_id(kafka: KafkaIntake, store: NameStore) -> str | None:
+    """Return the id that makes a restart keep its partitions: made once, kept in the store; None without static membership."""
+    if not kafka.static_membership:
+        return None
+    if kafka.instance_id is not None:
+        return kafka.instance_id
+    known = await store.get_meta("kafka_instance_id")
+    if known is None:
+        known = f"alertd-{uuid.uuid4()}"
+        await store.set_meta("kafka_instance_id", known)
+    return known
 
 
 def secrets_key(config: Config) -> str:

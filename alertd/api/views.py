@@ -9,7 +9,7 @@ import orjson
 from alertd.clock import rfc3339
 from alertd.model import ids
 from alertd.model.delivery import DeliveryState, OutcomeKind
-from alertd.model.verdict import Verdict, VerdictCode, decode
+from alertd.model.verdict import Verdict, VerdictCode, decode, decode_violations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -37,12 +37,13 @@ class Names:
 
 
 def event_view(row: Row) -> Row:
-    """An event as `events` lists it: its own fields, and what became of it."""
+    """An event as `events` lists it: its own fields, what became of it, where its data violates the schema of its type."""
     return {
         **orjson.loads(row["payload"]),
         "received_at": rfc3339(ids.milliseconds(row["number"])),
         "matched": bool(row["matched"]),
         "alert_id": ids.format_id(ids.ALERT, row["number"]) if row["matched"] else None,
+        "violations": [{"pointer": v.pointer, "detail": v.detail} for v in decode_violations(row["verdicts"])],
     }
 
 

@@ -100,7 +100,7 @@ class _Compiler:
             metrics={each.id: each for each, own in zip(metrics, workspace.metric_alerts, strict=True) if own.enabled},
             known=self._known,
             schemas={name: Schema(each.data_schema) for name, each in self._known.items() if each.data_schema},
-            refuses=workspace.schema_policy == "refuse",
+            refuses=workspace.schema_policy == "refuse" and any(each.data_schema for each in self._known.values()),
             learnt_types_max=workspace.learnt_types_max,
         )
 

@@ -35,6 +35,11 @@ class Ruleset:
     names: Mapping[int, NameKey]
 
     @property
+    def refuses(self) -> bool:
+        """Whether any workspace refuses events whose data violates a schema."""
+        return any(rules.refuses for rules in self.workspaces.values())
+
+    @property
     def channel_count(self) -> int:
         """How many channels decide, the built-in ones included."""
         return sum(rules.channel_count for rules in self.workspaces.values())

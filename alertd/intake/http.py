@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 import orjson
 from aiohttp import web
 
+from alertd.engine.refusal import refusals
 from alertd.errors import DecodeError, IntakeFullError, TooFastError, TooLargeError
+from alertd.intake.reading import Reading
 from alertd.model.workspace import DEFAULT
 from alertd.sources.base import Context, ForbiddenWorkspaceError
 from alertd.sources.compression import decompress
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 
     from alertd.clock import Clock
     from alertd.metrics import Metrics
-    from alertd.model.event import Bounds
+    from alertd.model.event import Bounds, Event
     from alertd.model.token import Token
     from alertd.pipeline import Pipeline
     from alertd.submission import Accepted
@@ -55,6 +57,7 @@ class EventIntake:
         self._bounds = bounds
         self._may_send = may_send
         self._limiter = limiter
+        self._reading = Reading()
 
     def reconfigure(self, bounds: Bounds, limiter: Limiter | None) -> None:
         """Use other bounds from the next request on."""
@@ -70,7 +73,9 @@ class EventIntake:
         try:
             encoding = request.headers.get("Content-Encoding")
             body = decompress(encoding, body, self._bounds.max_body_bytes) if encoding else body
-            events = decode_http(request.headers.get("Content-Type"), request.headers, body, self._context(token))
+            kind = request.headers.get("Content-Type")
+            events = decode_http(kind, request.headers, body, self._context(token))
+            self._refuse(events, single=len(events) == 1 and not _is_list(kind, body))
         except DecodeError:
             self._rejected.inc()
             raise
@@ -91,6 +96,12 @@ class EventIntake:
             confined=token.workspace is not None,
         )
 
+    def _refuse(self, events: list[Event], *, single: bool) -> None:
+        """Raise DecodeError for data that violates a schema, where the workspace refuses it."""
+        problems = refusals(self._pipeline.ruleset, events, single=single)
+        if problems:
+            raise DecodeError(problems)
+
     def _limit(self, count: int) -> None:
         wait = self._limiter.take(count) if self._limiter else 0
         if wait > 0:
@@ -103,12 +114,17 @@ class EventIntake:
         try:
             if request.content.is_eof():
                 return await request.read()
-            async with asyncio.timeout(BODY_SECONDS):
-                return await request.read()
+            with self._reading.room(self._bounds.max_body_bytes if length is None else length):
+                async with asyncio.timeout(BODY_SECONDS):
+                    return await request.read()
         except web.HTTPRequestEntityTooLarge:
             raise TooLargeError(f"the body is larger than {self._bounds.max_body_bytes} bytes") from None
         except TimeoutError:
             raise web.HTTPRequestTimeout(text=f"the body did not arrive within {BODY_SECONDS} s") from None
+
+
+def _is_list(content_type: str | None, body: bytes) -> bool:
+    return "ndjson" in (content_type or "") or body.lstrip()[:1] == b"["
 
 
 def answer(accepted: list[Accepted]) -> bytes:

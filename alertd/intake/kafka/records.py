@@ -12,8 +12,9 @@ from alertd.store.base import RejectedRecord
 from alertd.submission import Submission
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from alertd.errors import Problem
     from alertd.intake.kafka.options import Topic
     from alertd.model.event import Bounds, Event
     from alertd.model.ids import IdSource
@@ -31,8 +32,12 @@ def read(
     workspaces: frozenset[str],
     bounds: Bounds,
     ids: IdSource,
+    refuse: Callable[[Event], Sequence[Problem]] | None = None,
 ) -> Submission:
-    """Turn one fetch of one partition into a submission; never raises for what the records hold."""
+    """Turn one fetch of one partition into a submission; never raises for what the records hold.
+
+    `refuse` says what is wrong with an event that could be read.
+    """
     context = Context(topic.workspace, now_ms, workspaces, bounds, confined=False)
     events: list[Event] = []
     offsets: list[int] = []
@@ -42,10 +47,13 @@ def read(
         value = record.value or b""
         size += len(value)
         try:
-            events.append(decode_kafka(topic.format, record.headers, record.value, context))
+            event = decode_kafka(topic.format, record.headers, record.value, context)
+            if refuse is not None and (problems := refuse(event)):
+                raise DecodeError(problems)  # noqa: TRY301 - told like any record that cannot be read
         except DecodeError as error:
             rejected.append(_rejected(ids.take(), topic.workspace, record, value, str(error)))
         else:
+            events.append(event)
             offsets.append(record.offset)
     done = asyncio.get_running_loop().create_future()
     return Submission("kafka", events, size, done, partition, offsets, records[-1].offset + 1, rejected)

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
+from alertd.engine.refusal import refusals
 from alertd.errors import AlertdError, IntakeFullError
 from alertd.intake.kafka.bounded import bounded, dispose, tear_out
 from alertd.intake.kafka.positions import Positions
@@ -21,14 +22,15 @@ from alertd.intake.kafka.watch import Watch
 from alertd.runtime import wait_event
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from aiokafka import TopicPartition
 
     from alertd.clock import Clock
+    from alertd.errors import Problem
     from alertd.intake.kafka.options import KafkaOptions
     from alertd.metrics import Metrics
-    from alertd.model.event import Bounds
+    from alertd.model.event import Bounds, Event
     from alertd.model.ids import IdSource
     from alertd.pipeline import Pipeline
     from alertd.store.base import PipelineStore
@@ -188,11 +190,15 @@ class Session:
                 workspaces=workspaces,
                 bounds=self._bounds,
                 ids=self._ids,
+                refuse=self._refuse if self._pipeline.ruleset.refuses else None,
             )
             while not self._try_offer(submission):
                 await self._hold()
                 if self._stopping.is_set() or self._positions.generation != generation:
                     return
+
+    def _refuse(self, event: Event) -> Sequence[Problem]:
+        return refusals(self._pipeline.ruleset, (event,), single=True)
 
     def _try_offer(self, submission: Submission) -> bool:
         """Offer records to the pipeline if as much room is left for others as they take."""

@@ -158,7 +158,8 @@ class Issue:
     Shapes: `id` as in `alertd.model.ids`; `number` counts in the project; `key` is the grouping key it was begun with;
     `level` is Sentry's word, `title`, `culprit` and `last_event_id` are the latest event's; `since_ms` is when `state`
     began; times are milliseconds since 1970; `users` is a sketch; `incident_id` is the open incident's; `shares` maps
-    all its keys to their shares once it was merged, else None; `traffic` is None until its second event.
+    all its keys to their shares once it was merged, else None; `traffic` is None until its second event; `arrived_ms` is
+    when its last event arrived, whatever time that carried.
     """
 
     id: int
@@ -187,6 +188,7 @@ class Issue:
     mute: Mute | None = None
     shares: dict[str, Share] | None = None
     traffic: Traffic | None = None
+    arrived_ms: int = 0
 
     def copy(self) -> Issue:
         """Return an equal one that shares nothing that can change."""
@@ -217,6 +219,7 @@ class Issue:
             self.mute,
             None if self.shares is None else dict(self.shares),
             None if self.traffic is None else self.traffic.copy(),
+            self.arrived_ms,
         )
 
     @property

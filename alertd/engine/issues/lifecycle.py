@@ -66,6 +66,7 @@ def begin(facts: Facts, ledger: Ledger, issue_id: int, now_ms: int) -> tuple[Iss
         (facts.environment,) if facts.environment else (),
         (facts.release,) if facts.release else (),
         add(b"", facts.user) if facts.user else b"",
+        arrived_ms=now_ms,
     )
     if facts.release:
         ledger.see_release(facts.release, facts.at_ms)
@@ -76,6 +77,7 @@ def advance(issue: Issue, facts: Facts, ledger: Ledger, now_ms: int) -> Transiti
     """Weigh one more event of an issue, changing it; return what became of it, None when nothing did."""
     before = issue.state
     why = None if before.is_unresolved else _ended(issue, facts, ledger, now_ms)
+    issue.arrived_ms = now_ms
     count(issue, facts, ledger)
     traffic = issue.traffic
     if traffic is None:

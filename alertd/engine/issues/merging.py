@@ -93,6 +93,7 @@ def _take_over(found: Issue, other: Issue) -> None:
     found.environments = _both(found.environments, other.environments, ENVIRONMENTS_MAX)
     found.releases = _both(found.releases, other.releases, RELEASES_MAX)
     found.regressions += other.regressions
+    found.arrived_ms = max(found.arrived_ms, other.arrived_ms)
     found.incident_id = found.incident_id or other.incident_id
     if found.traffic is not None and other.traffic is not None:
         join(found.traffic, other.traffic)

@@ -57,6 +57,7 @@ def encode_issue(issue: Issue) -> bytes:
             issue.resolution,
             issue.mute,
             None if issue.shares is None else _shares(issue.shares),
+            issue.arrived_ms,
         )
     )
     traffic = b"" if issue.traffic is None else encode_traffic(issue.traffic)
@@ -69,7 +70,7 @@ def encode_issue(issue: Issue) -> bytes:
 def decode_issue(stored: bytes) -> Issue:
     """Read an issue back. Raises StoreVersionError for a later version."""
     fields, rest = _open(stored)
-    environments, releases, assignee, regressions, incident_id, resolution, mute, shares = fields[16:24]
+    environments, releases, assignee, regressions, incident_id, resolution, mute, shares, arrived_ms = fields[16:25]
     (size,) = _LENGTH.unpack_from(stored, rest)
     users = stored[rest + _LENGTH.size : rest + _LENGTH.size + size]
     traffic = stored[rest + 2 * _LENGTH.size + size :]
@@ -81,6 +82,7 @@ def decode_issue(stored: bytes) -> Issue:
     issue.mute = None if mute is None else Mute(*mute)
     issue.shares = None if shares is None else {key: _share(*share) for key, *share in shares}
     issue.traffic = decode_traffic(traffic) if traffic else None
+    issue.arrived_ms = arrived_ms
     return issue
 
 

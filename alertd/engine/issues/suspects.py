@@ -11,6 +11,7 @@ Nobody is accused: this is a list to look at first.
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ _NAMED: Final = 1.5
 _MERGE: Final = 0.5
 _ASIDE: Final = 0.2
 _SURE: Final = 0.5
-_SIZE: Final = 0.3
+_SIZE: Final = 0.2
 _SPOKEN_CALLS: Final = 2
 _WORD_LEAST: Final = 4
 _WORD: Final = re.compile(r"[A-Za-z][a-z0-9]+|[A-Z]+(?![a-z])")
@@ -137,19 +138,19 @@ def _suspect(
 
 def _recency(age_ms: int, behind: int | None) -> float:
     if behind is None:
-        return max(LEAST_RECENT, 0.5 ** (age_ms / HALF_LIFE_MS))
-    return max(LEAST_RECENT, BEHIND**behind)
+        return max(LEAST_RECENT, math.pow(0.5, age_ms / HALF_LIFE_MS))
+    return max(LEAST_RECENT, math.pow(BEHIND, float(behind)))
 
 
 def _likelihood(found: _Weighed, commit: Commit) -> float:
     """How likely its files make it, whenever it was."""
+    merge = _MERGE if commit.is_merge else 1.0
     if not commit.files:
-        return _UNKNOWN * (_MERGE if commit.is_merge else 1.0)
+        return _UNKNOWN * merge
     near = _NOWHERE + (_NEAR - _NOWHERE) * found.near
-    likely = max(found.path, _SPOKEN if found.spoken else near) / max(1, commit.size - found.matched + 1) ** _SIZE
-    if not found.running:
-        likely *= _ASIDE
-    return likely * (_MERGE if commit.is_merge else 1.0)
+    likely = max(found.path, _SPOKEN if found.spoken else near)
+    others = max(0, commit.size - found.matched)
+    return likely * merge * (1.0 if found.running else _ASIDE) / math.pow(others + 1.0, _SIZE)
 
 
 def _weigh(files: Iterable[str], calls: Sequence[_Call], spoken: Collection[str], names: Counter[Segments]) -> _Weighed:

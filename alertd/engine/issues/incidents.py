@@ -1,0 +1,208 @@
+"""Incidents: what opens one, what is noted in it, what ends it. Every function returns a new value, None where nothing is.
+
+An issue has at most one open incident: what happens to the issue meanwhile is an entry of its timeline, not another
+incident. An incident is resolved by hand, or by quiet, when its issue was not seen for a while and does not spike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from alertd.engine.issues.changes import candidates, deploys
+from alertd.engine.issues.distinct import count
+from alertd.engine.issues.score import parts_of
+from alertd.engine.issues.suspects import suspects
+from alertd.model.incident import TIMELINE_HEAD, TIMELINE_MAX, Incident, IncidentKind, IncidentState, Moment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from alertd.model.change import Change
+    from alertd.model.issue import Issue, Transition
+    from alertd.model.subscription import Trigger
+
+QUIET_MS: Final = 30 * 60_000
+"""After so long without an event an incident is over, in milliseconds."""
+TITLE_MAX: Final = 300
+"""Greatest length of a title, in characters."""
+
+Environments = frozenset[str] | None
+"""The environments where something opens an incident: None: in none; empty: in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRule:
+    """What opens an incident, and in which environments; after how much quiet it is over, in milliseconds."""
+
+    new: Environments = frozenset({"prod", "production"})
+    regression: Environments = frozenset()
+    spike: Environments = frozenset()
+    unmuted: Environments = None
+    quiet_ms: int = QUIET_MS
+
+    def opens(self, trigger: Trigger, environment: str) -> bool:
+        """Tell whether a trigger opens an incident there."""
+        chosen: Environments = getattr(self, trigger)
+        return chosen is not None and (not chosen or environment in chosen)
+
+
+STANDARD: Final = IncidentRule()
+"""What holds when nothing was said."""
+
+
+def open_for_issue(
+    incident_id: int,
+    issue: Issue,
+    transition: Transition,
+    environment: str,
+    data: Mapping[str, Any],
+    log: Sequence[Change],
+) -> Incident:
+    """Open the incident of a transition that has a trigger, with the `data` of the event and the project's change log."""
+    now_ms, trigger = transition.at_ms, transition.change.trigger
+    shown = deploys(log, now_ms, environment)
+    factor = issue.traffic.factor if issue.traffic is not None else 1.0
+    suspected = suspects(data, candidates(log, now_ms, environment), now_ms)
+    timeline = [Moment(deploy.at_ms, "deploy", f"{deploy.name} went live") for deploy in reversed(shown)]
+    timeline.append(Moment(now_ms, "opened", f"{issue.short_id}: {transition.why}"))
+    return Incident(
+        incident_id,
+        issue.workspace_id,
+        issue.project,
+        environment,
+        IncidentKind.ISSUE,
+        _title(issue, transition, environment),
+        now_ms,
+        now_ms,
+        issue_id=issue.id,
+        cause=trigger or "",
+        key=issue.key,
+        parts=parts_of(issue.level, trigger, factor, count(issue.users), shown),
+        suspects=suspected,
+        deploys=shown,
+        timeline=tuple(timeline),
+    )
+
+
+def open_for_deploy(incident_id: int, workspace_id: int, change: Change, now_ms: int) -> Incident:
+    """Open the incident of a deployment or a push: it informs, and is over at once."""
+    where = f" to {change.environment}" if change.environment else ""
+    what = change.name or change.revision[:12] or change.kind.word
+    title = f"{change.project}: {what} {'went live' if change.kind.is_live else 'was pushed'}{where}".strip()
+    text = f"{change.kind.word} by {change.author}" if change.author else change.kind.word
+    return Incident(
+        incident_id,
+        workspace_id,
+        change.project,
+        change.environment,
+        IncidentKind.DEPLOY,
+        title[:TITLE_MAX],
+        now_ms,
+        now_ms,
+        IncidentState.RESOLVED,
+        url=change.url,
+        timeline=(Moment(change.at_ms, "deploy", text),),
+        resolved_ms=now_ms,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """An incident that somebody else reports, or simulates: where, what, how bad (Sentry's level), and the error."""
+
+    workspace_id: int
+    project: str
+    environment: str
+    key: str
+    title: str
+    level: str
+    data: Mapping[str, Any]
+    url: str = ""
+    test: bool = False
+
+
+def open_for_report(incident_id: int, report: Report, log: Sequence[Change], now_ms: int) -> Incident:
+    """Open an incident that was reported; `log` has the change window that came with it."""
+    shown = deploys(log, now_ms, report.environment)
+    kind = IncidentKind.SIMULATED if report.test else IncidentKind.REPORTED
+    return Incident(
+        incident_id,
+        report.workspace_id,
+        report.project,
+        report.environment,
+        kind,
+        report.title[:TITLE_MAX],
+        now_ms,
+        now_ms,
+        key=report.key,
+        url=report.url,
+        parts=parts_of(report.level, None, 1.0, 0, shown),
+        suspects=suspects(report.data, candidates(log, now_ms, report.environment), now_ms),
+        deploys=shown,
+        timeline=(Moment(now_ms, "opened", kind.word),),
+        test=report.test,
+    )
+
+
+def follow(incident: Incident, issue: Issue, transition: Transition) -> Incident:
+    """Note what became of the issue of an incident that is open; the score is that of the worst it was."""
+    trigger = transition.change.trigger
+    noted = _noted(incident, Moment(transition.at_ms, transition.change.word, transition.why, transition.by))
+    if trigger is None:
+        return noted
+    factor = issue.traffic.factor if issue.traffic is not None else 1.0
+    parts = parts_of(issue.level, trigger, factor, count(issue.users), incident.deploys)
+    worse = sum(part.points for part in parts) > sum(part.points for part in incident.parts)
+    return replace(noted, parts=parts if worse else incident.parts, last_event_ms=transition.at_ms)
+
+
+def note_deploy(incident: Incident, change: Change) -> Incident:
+    """Note what went live while an incident is open, in its environment: it may be the remedy."""
+    return _noted(incident, Moment(change.at_ms, "deploy", f"{change.name or change.revision[:12]} went live"))
+
+
+def acknowledge(incident: Incident, now_ms: int, by: str) -> Incident | None:
+    """Acknowledge it; None when it is acknowledged or over already."""
+    if incident.state is not IncidentState.OPEN:
+        return None
+    noted = _noted(incident, Moment(now_ms, "acknowledged", "acknowledged", by))
+    return replace(noted, state=IncidentState.ACKNOWLEDGED, acknowledged_ms=now_ms, acknowledged_by=by)
+
+
+def resolve(incident: Incident, now_ms: int, by: str) -> Incident | None:
+    """Resolve it by hand; None when it is over already."""
+    return None if incident.is_over else _resolved(incident, now_ms, "resolved", by)
+
+
+def settle(incident: Incident, issue: Issue | None, now_ms: int, rule: IncidentRule = STANDARD) -> Incident | None:
+    """Resolve it by quiet; None when it is over already, or not quiet yet. `issue` is its issue as it now is."""
+    if incident.is_over:
+        return None
+    if issue is not None:
+        if issue.traffic is not None and issue.traffic.spiking:
+            return None
+        incident = replace(incident, last_event_ms=max(incident.last_event_ms, issue.arrived_ms))
+    quiet_ms = now_ms - incident.last_event_ms
+    if quiet_ms < rule.quiet_ms:
+        return None
+    return _resolved(incident, now_ms, f"quiet for {quiet_ms // 60_000} minutes", "")
+
+
+def _resolved(incident: Incident, now_ms: int, why: str, by: str) -> Incident:
+    noted = _noted(incident, Moment(now_ms, "resolved", why, by))
+    return replace(noted, state=IncidentState.RESOLVED, resolved_ms=now_ms, resolved_by=by)
+
+
+def _noted(incident: Incident, moment: Moment) -> Incident:
+    """Add to the timeline; a full one loses its oldest entry behind the first ones."""
+    timeline, omitted = (*incident.timeline, moment), incident.omitted
+    if len(timeline) > TIMELINE_MAX:
+        timeline, omitted = timeline[:TIMELINE_HEAD] + timeline[TIMELINE_HEAD + 1 :], omitted + 1
+    return replace(incident, timeline=timeline, omitted=omitted)
+
+
+def _title(issue: Issue, transition: Transition, environment: str) -> str:
+    where = f" in {environment}" if environment else ""
+    return f"{issue.short_id} {transition.change.word}{where}: {issue.title}"[:TITLE_MAX]

@@ -1,0 +1,130 @@
+"""The working set: issues that were needed lately, in memory; the truth is the store's.
+
+It saves reading, nothing more: it holds what was stored, so that anything may be forgotten at any time. It is bounded
+by the number of issues; what was not needed longest goes first. One process that writes the same issues by another way
+(a command over the API) replaces them here, or forgets them.
+"""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from typing import TYPE_CHECKING, Final, Protocol
+
+from alertd.engine.issues.admission import OVERFLOW_KEY
+from alertd.engine.issues.batch import IssueBatch, Loaded, Wanted
+from alertd.engine.issues.facts import bears_issue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from alertd.engine.issues.batch import IssueRules, ProjectKey
+    from alertd.model.event import Event
+    from alertd.model.issue import Issue, IssueKey
+    from alertd.model.ledger import Ledger
+
+ISSUES_MAX: Final = 10_000
+"""Greatest number of issues in memory; the default of a setting."""
+LEDGERS_MAX: Final = 1_000
+"""Greatest number of ledgers in memory."""
+
+
+class IssueMemory(Protocol):
+    """What the pipeline asks of a memory of issues."""
+
+    def wanted(self, events: Iterable[tuple[int, Event]], read: Loaded) -> Wanted:
+        """Name what has yet to be read before events, each with the number of its workspace, can be weighed.
+
+        To be asked again after each reading, until it wants nothing: then a batch can begin, at once.
+        """
+
+    def begin(self, read: Loaded, rules: IssueRules | None = None) -> IssueBatch:
+        """Begin a batch on what is in memory and what was read."""
+
+    def keep(self, batch: IssueBatch) -> None:
+        """Take note that a batch was stored."""
+
+    def replace(self, issue: Issue) -> None:
+        """Take note that an issue was stored by another way."""
+
+    def forget(self, issue_id: int) -> None:
+        """Take note that an issue is no more, or is not to be trusted."""
+
+
+class WorkingSet:
+    """The memory of one process: the issues needed last, at most `most` of them."""
+
+    def __init__(self, most: int = ISSUES_MAX) -> None:
+        self._most = most
+        self._issues: dict[int, Issue] = {}
+        self._keys: dict[IssueKey, int] = {}
+        self._ledgers: dict[ProjectKey, Ledger] = {}
+        self.evicted = 0
+        """How many issues were forgotten to keep the bound, in all."""
+
+    def __len__(self) -> int:
+        return len(self._issues)
+
+    def wanted(self, events: Iterable[tuple[int, Event]], read: Loaded) -> Wanted:
+        """Name what has yet to be read before events can be weighed."""
+        wanted = Wanted()
+        for workspace_id, event in events:
+            if not bears_issue(event.body):
+                continue
+            project = (workspace_id, event.project)
+            if project not in self._ledgers:
+                wanted.projects.add(project)
+            key = (workspace_id, event.project, event.key)
+            if key not in self._keys:
+                wanted.keys.add(key)
+                overflow = (workspace_id, event.project, OVERFLOW_KEY)
+                if overflow not in self._keys:
+                    wanted.keys.add(overflow)
+        wanted.keys -= read.asked.keys
+        wanted.projects -= read.asked.projects
+        return wanted
+
+    def begin(self, read: Loaded, rules: IssueRules | None = None) -> IssueBatch:
+        """Begin a batch on what is in memory and what was read; what is in memory is the newer."""
+        known = Loaded(
+            read.asked,
+            ChainMap(self._issues, read.issues),
+            ChainMap(self._keys, read.keys),
+            ChainMap(self._ledgers, read.ledgers),
+            read.incidents,
+            read.logs,
+        )
+        return IssueBatch(known, rules)
+
+    def keep(self, batch: IssueBatch) -> None:
+        """Take note that a batch was stored."""
+        for issue in batch.issues.values():
+            self._put(issue)
+        for project, ledger in batch.ledgers.items():
+            self._ledgers.pop(project, None)
+            self._ledgers[project] = ledger
+        while len(self._ledgers) > LEDGERS_MAX:
+            del self._ledgers[next(iter(self._ledgers))]
+        self._shrink()
+
+    def replace(self, issue: Issue) -> None:
+        """Take note that an issue was stored by another way."""
+        self._put(issue)
+        self._shrink()
+
+    def forget(self, issue_id: int) -> None:
+        """Take note that an issue is no more, or is not to be trusted."""
+        issue = self._issues.pop(issue_id, None)
+        if issue is not None:
+            for key in issue.keys:
+                self._keys.pop((issue.workspace_id, issue.project, key), None)
+
+    def _put(self, issue: Issue) -> None:
+        self.forget(issue.id)
+        self._issues[issue.id] = issue
+        for key in issue.keys:
+            self._keys[issue.workspace_id, issue.project, key] = issue.id
+
+    def _shrink(self) -> None:
+        while len(self._issues) > self._most:
+            self.forget(next(iter(self._issues)))
+            self.evicted += 1

@@ -13,7 +13,9 @@ from aiohttp import web
 
 from alertd.api import server as http_server
 from alertd.api.auth import Authenticator
-from alertd.api.edge import make_edge
+from alertd.api.edge import make_edge, make_gate
+from alertd.api.expect import GATE
+from alertd.api.refusals import Refusals
 from alertd.clock import SystemClock
 from alertd.intake import http as http_intake
 from alertd.metrics import Metrics
@@ -185,7 +187,9 @@ async def impatient(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     monkeypatch.setattr(http_intake, "BODY_SECONDS", 0.3)
     metrics, token = Metrics(), Token(1, "t", Role.ADMIN, None, digest_of("secret"), 0)
     intake = http_intake.EventIntake(_NeverFull(), SystemClock(), metrics, Bounds(), lambda _: token)  # type: ignore[arg-type]
-    app = web.Application(middlewares=[make_edge(Authenticator(SystemClock(), [token]), metrics)])
+    authenticator, refusals = Authenticator(SystemClock(), [token]), Refusals(metrics)
+    app = web.Application(middlewares=[make_edge(authenticator, refusals)])
+    app[GATE] = make_gate(authenticator, refusals)
     app.router.add_post("/api/v1/events", intake.post)
     server = http_server.HttpServer(app, "127.0.0.1", 0)
     await server.start()

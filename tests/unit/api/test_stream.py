@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from alertd.api.edge import make_edge
+from alertd.api.refusals import Refusals
 from alertd.api.stream import Stream
 from tests.unit.api.bench import DEADLINE, HOME, Caller, running
 
@@ -105,7 +106,7 @@ async def test_a_quiet_stream_says_that_it_is_alive() -> None:
     """When nothing happens a comment is sent now and then."""
     async with running() as call:
         context = call.bench.context
-        app = web.Application(middlewares=[make_edge(context.authenticator, context.metrics)])
+        app = web.Application(middlewares=[make_edge(context.authenticator, Refusals(context.metrics))])
         Stream(context, keepalive_seconds=0.001).register(app)
         async with asyncio.timeout(DEADLINE), TestClient(TestServer(app)) as client:
             quick = Caller(call.bench, client)

@@ -38,6 +38,9 @@ class HousekeepingStore(Protocol):
     async def forget(self, now_ms: int) -> int:
         """Delete engine state that is over; return how much went."""
 
+    async def forget_revisions(self) -> int:
+        """Delete rulesets that decided about nothing that is still there; return how many."""
+
     async def outbox_counts(self) -> Mapping[tuple[int, DeliveryState], int]:
         """Count what waits."""
 
@@ -117,6 +120,7 @@ class Housekeeping:
             gone += went
             await asyncio.sleep(0)
         await self._store.forget(now_ms)
+        await self._store.forget_revisions()
         return gone
 
     async def _count(self) -> None:

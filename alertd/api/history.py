@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from alertd.api.auth import caller, require
 from alertd.api.context import json
 from alertd.api.endings import why_ended
+from alertd.api.past import PastRulesets
 from alertd.api.query import HISTORY, PAGE, Query, history_filter, write_cursor
 from alertd.api.views import (
     alert_view,
@@ -40,6 +41,7 @@ class History:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._store = context.store
+        self._past = PastRulesets(context.store)
 
     def register(self, app: web.Application) -> None:
         """Add the routes."""
@@ -73,16 +75,22 @@ class History:
         if row is None:
             raise NotFoundError(f"there is no event {request.match_info['id']!r} in the workspace {workspace!r}")
         view = event_view(row)
-        view["verdicts"] = self._verdicts(row)
+        view["verdicts"] = await self._verdicts(row)
         view["deliveries"] = await self._deliveries_of(row["number"], workspace, attempts=True)
         return json(view)
 
-    def _verdicts(self, row: dict[str, Any]) -> list[dict[str, Any]]:
-        """Stored verdicts, and those of subscriptions out of scope as today's ruleset derives them."""
-        ruleset, names = self._context.pipeline.ruleset, self._context.names
-        stored = decode(row["verdicts"])
+    async def _verdicts(self, row: dict[str, Any]) -> list[dict[str, Any]]:
+        """Stored verdicts, and those of subscriptions out of scope as the ruleset that decided derives them.
+
+        An event from before rulesets were kept, or of a workspace that is gone, shows what is stored alone.
+        """
+        names = self._context.names
+        ruleset = await self._past.at(row["revision"], self._context.pipeline.ruleset)
+        stored, event = decode(row["verdicts"]), from_payload(row["payload"])
         looked_at = {verdict.subscription_id for verdict in stored}
-        outside = [v for v in excluded(ruleset, from_payload(row["payload"])) if v.subscription_id not in looked_at]
+        known = ruleset is not None and event.workspace in ruleset.workspaces
+        outside = [] if ruleset is None or not known else excluded(ruleset, event)
+        outside = [verdict for verdict in outside if verdict.subscription_id not in looked_at]
         return verdict_views([*stored, *outside], names)
 
     async def alerts(self, request: web.Request) -> web.Response:

@@ -40,6 +40,10 @@ class ScriptedStore:
         """Have nothing to forget."""
         return 0
 
+    async def forget_revisions(self) -> int:
+        """Have nothing to forget."""
+        return 0
+
     async def outbox_counts(self) -> dict[tuple[int, DeliveryState], int]:
         """Raise what is left to raise, then count."""
         if self.errors:

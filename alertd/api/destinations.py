@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from typing_extensions import override
 
 from alertd.api.auth import caller
@@ -12,9 +11,8 @@ from alertd.api.context import json
 from alertd.api.operation import Operation, ref, route
 from alertd.api.resources import BELOW, Collection
 from alertd.api.shapes import DESTINATION_STATUS
+from alertd.api.trial import try_destination
 from alertd.clock import rfc3339
-from alertd.destinations.base import Message
-from alertd.model import ids
 from alertd.model.token import Role
 from alertd.resources.change import Noted, find
 from alertd.resources.kinds import DESTINATION
@@ -24,9 +22,6 @@ if TYPE_CHECKING:
 
     from alertd.api.context import Context
     from alertd.resources.snapshot import Entry
-
-TEST_TYPE = "alertd.test"
-"""The type of the event in a test message."""
 
 
 class Destinations(Collection):
@@ -79,47 +74,7 @@ class Destinations(Collection):
         """Send a test message through the real path and answer what came of it."""
         workspace = self.enter(request, Role.OPERATOR)
         destination = self._find(request, workspace)
-        number = self._number(destination)
-        outcome, seconds = await self.context.dispatcher.test(number, self._message(workspace, destination.name))
-        return json(
-            {
-                "destination": destination.name,
-                "outcome": outcome.kind.word,
-                "status": outcome.status,
-                "error": outcome.detail or None,
-                "answer": outcome.answer.decode("utf-8", "replace"),
-                "duration_seconds": round(seconds, 6),
-            }
-        )
-
-    def _message(self, workspace: str, name: str) -> Message:
-        context = self.context
-        number = context.ids.take(2)
-        now = rfc3339(context.clock.now_ms())
-        alert_id = ids.format_id(ids.ALERT, number)
-        event = {
-            "type": TEST_TYPE,
-            "id": f"test-{number}",
-            "workspace": workspace,
-            "severity": "info",
-            "time": now,
-            "key": TEST_TYPE,
-            "message": f"A test of the destination {name}",
-        }
-        return Message(
-            delivery_id=ids.format_id(ids.DELIVERY, number + 1),
-            alert_id=alert_id,
-            attempt=1,
-            workspace=workspace,
-            subscription="test",
-            channel="test",
-            trigger=None,
-            event_type=TEST_TYPE,
-            event=orjson.dumps(event),
-            url="",
-            test=True,
-            time=now,
-        )
+        return json(await try_destination(self.context, workspace, destination.name))
 
     async def enable(self, request: web.Request) -> web.Response:
         """Let a destination take deliveries again; what waits for it goes out."""

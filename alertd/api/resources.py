@@ -11,6 +11,7 @@ from alertd.api.context import body_of, json
 from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
 from alertd.api.query import Query, write_name_cursor
 from alertd.clock import rfc3339
+from alertd.errors import ConflictError
 from alertd.model.token import Role
 from alertd.resources.change import Precondition, find
 from alertd.sources.base import UnsupportedMediaTypeError
@@ -143,9 +144,11 @@ class Collection:
         return self.context.registry.snapshot.entries(self.kind.word, workspace)
 
     def _key(self, request: web.Request, *known: str) -> tuple[str, str, str]:
-        workspace = self.enter(request, Role.ADMIN)
+        workspace, name = self.enter(request, Role.ADMIN), request.match_info["name"]
         Query(request, known).check()
-        return (self.kind.word, workspace, request.match_info["name"])
+        if any(view["name"] == name and view["built_in"] for view in self.built_in(workspace)):
+            raise ConflictError(f"the {self.kind.noun} {name!r} is built in and cannot be changed")
+        return (self.kind.word, workspace, name)
 
     def _own_fields(self, document: dict[str, Any]) -> dict[str, Any]:
         """Leave out what is only shown, so that what was read can be given back."""

@@ -16,6 +16,7 @@ from alertd.api.destinations import Destinations
 from alertd.api.docs import Docs
 from alertd.api.doors import open_doors
 from alertd.api.edge import make_edge, make_gate
+from alertd.api.event_types import EventTypes
 from alertd.api.expect import GATE, behind
 from alertd.api.front import Front
 from alertd.api.history import History
@@ -25,14 +26,15 @@ from alertd.api.projects import Projects
 from alertd.api.refusals import Refusals
 from alertd.api.resources import Collection
 from alertd.api.sdk_keys import SdkKeys
-from alertd.api.shapes import COUNT, DESTINATION_STATUS, FLAG, TEXT_OR_NULL
+from alertd.api.shapes import COUNT, DESTINATION_STATUS, FLAG, SUBSCRIPTION_STATUS, TEXT_OR_NULL, TYPE_STATUS
 from alertd.api.stream import Stream
+from alertd.api.subscriptions import Subscriptions
 from alertd.api.system import System
 from alertd.api.tokens import Tokens
 from alertd.api.transfer import Transfer
 from alertd.api.workspaces import Workspaces
 from alertd.model.token import Role
-from alertd.resources.kinds import DERIVED_TYPE, EVENT_TYPE, METRIC_ALERT, SUBSCRIPTION
+from alertd.resources.kinds import DERIVED_TYPE, METRIC_ALERT
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -71,7 +73,9 @@ SEND: Final = Operation(
 SHOWN: Final = {
     "Destination": DESTINATION_STATUS,
     "Channel": {"built_in": FLAG},
+    "EventType": TYPE_STATUS,
     "Project": {"number": COUNT},
+    "Subscription": SUBSCRIPTION_STATUS,
     "IntakeEndpoint": {"url": TEXT_OR_NULL, "verified": FLAG},
 }
 """What resources show besides their fields."""
@@ -85,7 +89,9 @@ _RESOURCES: Final = (
     Projects,
     SdkKeys,
     Channels,
+    EventTypes,
     Destinations,
+    Subscriptions,
     IntakeEndpoints,
     History,
     Audit,
@@ -109,7 +115,7 @@ def build(
     route(app, "POST", "/api/v1/events", post_events, SEND)
     for resource in _RESOURCES:
         resource(context).register(app)
-    for kind in (EVENT_TYPE, SUBSCRIPTION, DERIVED_TYPE, METRIC_ALERT):
+    for kind in (DERIVED_TYPE, METRIC_ALERT):
         Collection(context, kind).register(app)
     open_doors(app, doors)
     Docs(app, SHOWN)

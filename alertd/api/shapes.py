@@ -100,6 +100,11 @@ SHAPES: Final[dict[str, Schema]] = {
             ),
         },
     ),
+    "SubscriptionTest": _object(
+        ("subscription", "results"),
+        subscription=TEXT,
+        results={"type": "array", "items": {"$ref": "#/components/schemas/TestResult"}},
+    ),
     "SdkKey": _object(
         ("public_key", "title", "project", "dsn", "created_at"),
         public_key=TEXT,
@@ -163,6 +168,25 @@ DESTINATION_STATUS: Final[dict[str, Schema]] = {
     "last_error": TEXT_OR_NULL,
 }
 """What a destination shows of its lane."""
+SUBSCRIPTION_STATUS: Final[dict[str, Schema]] = {
+    "last_fired_at": {**TIME_OR_NULL, "description": "when an event last matched it, delivered or not"},
+    "last_success_at": TIME_OR_NULL,
+    "last_error": {**TEXT_OR_NULL, "description": "why a delivery was given up last"},
+    "last_error_at": TIME_OR_NULL,
+    "fired_total": COUNT,
+    "sent_total": COUNT,
+    "delivered_total": COUNT,
+    "failed_total": COUNT,
+}
+"""What a subscription shows of its events."""
+TYPE_STATUS: Final[dict[str, Schema]] = {
+    "built_in": {**FLAG, "description": "whether a catalogue knows it"},
+    "learnt": {**FLAG, "description": "whether it is only known from events"},
+    "first_seen_at": TIME_OR_NULL,
+    "last_seen_at": TIME_OR_NULL,
+    "events_total": COUNT,
+}
+"""What an event type shows of its events."""
 RESOURCE_STATUS: Final[dict[str, Schema]] = {
     "provisioned": {**FLAG, "description": "whether the configuration holds it, which makes it read-only here"},
     "origin": {**TEXT_OR_NULL, "description": "where the configuration holds it, as alertd.yml:42"},

@@ -309,3 +309,53 @@ async def test_sdk_keys_of_a_project() -> None:
         assert (await call("POST", where, json={"titel": "x"}))[0] == 422
         assert (await call("DELETE", f"{HOME}/projects/shop"))[0] == 409
         assert (await call("DELETE", f"{HOME}/projects/shop?cascade=true"))[0] == 204
+
+
+async def test_a_subscription_tells_what_became_of_its_events() -> None:
+    """When it fired last, what it sent, delivered and failed, and why, without reading the history."""
+    async with running() as call:
+        _, before = await call("GET", f"{HOME}/subscriptions/everything")
+        assert (before["last_fired_at"], before["fired_total"]) == (None, 0)
+        await call.sent({"type": "x", "id": "one"})
+        await call.settled(f"{HOME}/deliveries?subscription=everything")
+        _, after = await call("GET", f"{HOME}/subscriptions/everything", "viewer")
+        assert after["last_fired_at"] is not None
+        assert (after["fired_total"], after["sent_total"], after["delivered_total"]) == (1, 1, 1)
+        _, elsewhere = await call("GET", f"{HOME}/subscriptions/elsewhere")
+        assert elsewhere["last_fired_at"] is None
+
+
+async def test_a_subscription_is_tested() -> None:
+    """Each of its destinations gets a marked message of the type that is asked for; nothing is stored."""
+    async with running() as call:
+        where = f"{HOME}/subscriptions/everything/test"
+        assert (await call("POST", where, "viewer"))[0] == 403
+        status, answer = await call("POST", where, "operator", json={"type": "run:failed"})
+        assert status == 200
+        assert [(r["destination"], r["outcome"]) for r in answer["results"]] == [("hook", "delivered")]
+        (message,) = call.bench.doors["default", "hook"].messages
+        assert (message.test, message.event_type, message.subscription) == (True, "run:failed", "everything")
+        assert (await call("GET", f"{HOME}/deliveries"))[1]["items"] == []
+        for bad in ({"typ": "x"}, {"type": "a b"}, {"type": 5}, {"type": ""}, {"type": "x" * 257}):
+            assert (await call("POST", where, "operator", json=bad))[0] == 422
+        assert (await call("POST", f"{HOME}/subscriptions/nothing/test"))[0] == 404
+
+
+async def test_event_types_are_discovered() -> None:
+    """Types of the catalogues are listed as built in, those that events brought as learnt, with counts and times."""
+    async with running() as call:
+        await call.sent({"type": "never.heard.of"}, {"type": "never.heard.of"}, {"type": "app_deployed"})
+        _, page = await call("GET", f"{HOME}/event-types?learnt=true", "viewer")
+        assert [(t["name"], t["events_total"]) for t in page["items"]] == [("never.heard.of", 2)]
+        assert page["items"][0]["first_seen_at"] is not None
+        _, known = await call("GET", f"{HOME}/event-types/app_deployed")
+        assert (known["built_in"], known["group"], known["events_total"]) == (True, "deployments", 1)
+        _, group = await call("GET", f"{HOME}/event-types?group=deployments")
+        assert "app_deployed" in [t["name"] for t in group["items"]]
+        for method in ("PUT", "PATCH", "DELETE"):
+            assert (await call(method, f"{HOME}/event-types/app_deployed", json={}, headers={"If-Match": "*"}))[
+                0
+            ] == 409
+        await make(call, "event-types", {"name": "app_deployed", "title": "Shipped"})
+        _, own = await call("GET", f"{HOME}/event-types/app_deployed")
+        assert (own["title"], own["built_in"], own["events_total"]) == ("Shipped", False, 1)

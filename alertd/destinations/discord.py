@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StringConstraints
 from typing_extensions import override
 from yarl import URL
 
@@ -75,8 +75,8 @@ class DiscordSettings(RepeatingSettings):
         description="the webhook's address; a secret",
         examples=["https://discord.com/api/webhooks/000000000000000000/XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX"],
     )
-    username: Annotated[str, AfterValidator(_check_username)] | None = Field(
-        None, min_length=1, max_length=80, description="the name shown; null: the webhook's own"
+    username: Annotated[str, StringConstraints(min_length=1, max_length=80), AfterValidator(_check_username)] | None = (
+        Field(None, description="the name shown; null: the webhook's own")
     )
     thread_id: str | None = Field(
         None,

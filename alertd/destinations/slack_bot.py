@@ -96,7 +96,7 @@ class SlackBot(HttpDestination[SlackSettings]):
                 return await self._post(message, content, key)
             if outcome.kind is not OutcomeKind.DELIVERED or self.settings.follow == "edit":
                 return outcome
-        return await self._reply(message, content, posted)
+        return await self._reply(message, content, key, posted)
 
     async def _post(self, message: Message, content: Content, key: str) -> Outcome:
         answer = await self.exchange(self._call("chat.postMessage", message, payload_of(content)))
@@ -123,11 +123,14 @@ class SlackBot(HttpDestination[SlackSettings]):
             await self.world.memory.set(key, _dump(replace(posted, at=_moment(content))))
         return outcome
 
-    async def _reply(self, message: Message, content: Content, posted: Posted) -> Outcome:
+    async def _reply(self, message: Message, content: Content, key: str, posted: Posted) -> Outcome:
         shown = content.trigger in BROADCAST
         where = {"channel": posted.channel, "thread_ts": posted.ts, "reply_broadcast": shown}
         answer = await self.exchange(self._call("chat.postMessage", message, reply_of(content) | where))
-        return answer if isinstance(answer, Outcome) else self.judge(answer, self._now())
+        if isinstance(answer, Outcome):
+            return answer
+        lost = error_of(answer) in _LOST
+        return await self._post(message, content, key) if lost else self.judge(answer, self._now())
 
     def _call(self, method: str, message: Message, payload: dict[str, Any]) -> HttpRequest:
         token = self.settings.token

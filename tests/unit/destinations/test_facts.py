@@ -1,0 +1,56 @@
+"""What is known of a message's subject."""
+
+from __future__ import annotations
+
+from alertd.destinations.composing import content_of
+from alertd.destinations.facts import facts_of, line_tail, origin, short_commit, suspect_text
+from tests.conformance.messages import make_digest, make_event, make_issue, make_message
+
+
+def test_facts_of_an_issue() -> None:
+    """How bad, where, since when, how often, whom, what, and the labels last."""
+    said = content_of(make_message(event=make_event(), event_type="sentry.error", issue=make_issue(), trigger="new"))
+    assert [(fact.name, fact.text) for fact in facts_of(said)] == [
+        ("Severity", "Error"),
+        ("Project", "shop"),
+        ("Environment", "prod"),
+        ("First seen", "2026-05-01 08:00 UTC"),
+        ("Last seen", "2026-05-07 00:00 UTC"),
+        ("Events", "1,240"),
+        ("Users", "31"),
+        ("Type", "sentry.error"),
+        ("team", "payments"),
+        ("release", "2026.5.1"),
+    ]
+
+
+def test_facts_of_a_bare_event() -> None:
+    """What is not known is not there; the type is not said twice."""
+    said = content_of(make_message(event=b'{"severity": "warning"}', time="2026-05-07T00:00:00Z"))
+    assert [(fact.name, fact.text) for fact in facts_of(said)] == [
+        ("Severity", "Warning"),
+        ("Time", "2026-05-07 00:00 UTC"),
+    ]
+    assert facts_of(content_of(make_message(digest=make_digest()))) == ()
+
+
+def test_resolved_is_a_word_too() -> None:
+    """Colour is never the only sign."""
+    said = content_of(make_message(event_type="x.resolved"))
+    assert facts_of(said)[0].text == "Resolved"
+
+
+def test_origin_says_what_a_reader_should_know() -> None:
+    """The subscription, a test, a possible repeat."""
+    assert origin(content_of(make_message())) == "alertd · production-runs"
+    message = make_message(test=True, maybe_duplicate=True)
+    assert origin(content_of(message)) == "alertd · production-runs · a test, no alert · may be a repeat"
+
+
+def test_a_suspect_and_a_line() -> None:
+    """A commit and a digest's alert, in words."""
+    (suspect,) = content_of(make_message(issue=make_issue())).suspects
+    assert short_commit(suspect) == "4f2a91c7d0"
+    assert suspect_text(suspect) == "Read the SKU from the cart, by Ann (changed checkout.py, 2 hours before)"
+    line = content_of(make_message(digest=make_digest())).lines[0]
+    assert line_tail(line) == " · shop/prod · 2026-05-07 00:00 UTC"

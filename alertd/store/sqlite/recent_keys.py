@@ -1,8 +1,8 @@
 """The keys of events that have just come: held in memory, then merged into their index in the index's own order.
 
 A random key (a UUID) that goes into `event_key` by itself dirties a page of its own, which costs more than all else about
-its event. So keys gather here until a run is cut and sorted; every transaction then merges a part of the run, whose keys
-are neighbours and share pages. Nothing hangs on memory: the events' own rows hold their ids, and the small fact `keys_to`
+its event. So keys gather here until a run is cut; every transaction then merges a part of the run in order, whose keys are
+neighbours and share pages. Nothing hangs on memory: the events' own rows hold their ids, and the small fact `keys_to`
 says up to which event all keys are merged; `load` reads the rest back.
 
 What a transaction does here counts once it is committed. All but `find` belongs to the thread that writes.
@@ -56,6 +56,7 @@ class RecentKeys:
     def _reset(self) -> None:
         self._fresh: Keys = {}
         self._run: Keys = {}
+        self._buckets: list[tuple[int, list[Uid]]] = []
         self._order: list[tuple[int, Uid]] = []
         self._position = 0
         self._run_to = 0
@@ -139,7 +140,7 @@ class RecentKeys:
             self._since += self._added_events
             self._newest = max(self._newest, self._added_newest)
             self._position += self._merged
-            if self._position == len(self._order):
+            if self._position == len(self._order) and not self._buckets:
                 self._run, self._order, self._position = {}, [], 0
         self._forget_transaction()
 
@@ -149,6 +150,9 @@ class RecentKeys:
         if cut:
             self._cut()
         start = self._position + self._merged
+        while self._buckets and len(self._order) < start + count:
+            workspace_id, uids = self._buckets.pop()
+            self._order += [(workspace_id, uid) for uid in sorted(uids)]
         part = self._order[start : start + count]
         self._merged += len(part)
         rows: list[Any] = []
@@ -157,23 +161,21 @@ class RecentKeys:
             if number is not None and (workspace_id, uid) not in self._dropped:
                 rows += (workspace_id, _param(uid), number)
         _INDEX.run(conn, rows)
-        if cut or part:
-            self._keep_end(conn)
-
-    def _keep_end(self, conn: sqlite3.Connection) -> None:
-        """Write down that the run is merged, if it is."""
-        if self._position + self._merged == len(self._order):
+        if (cut or part) and not self._buckets and self._position + self._merged == len(self._order):
             set_meta(conn, _KEYS_TO, str(self._run_to))
 
     def _cut(self) -> None:
+        """Begin a run: keys by their first sign, last ones first; each such bucket is sorted when its turn comes."""
         self._run, self._fresh = self._fresh, {}
         self._run_to, self._since = self._newest, 0
-        for workspace_id in sorted(self._run):
-            uids = self._run[workspace_id]
-            texts = sorted(uid for uid in uids if isinstance(uid, str))
-            blobs = sorted(uid for uid in uids if isinstance(uid, bytes))
-            self._order += [(workspace_id, uid) for uid in texts]
-            self._order += [(workspace_id, uid) for uid in blobs]
+        for workspace_id in sorted(self._run, reverse=True):
+            texts: dict[Any, list[Uid]] = {}
+            blobs: dict[Any, list[Uid]] = {}
+            for uid in self._run[workspace_id]:
+                heads = blobs if isinstance(uid, bytes) else texts
+                heads.setdefault(uid[0], []).append(uid)
+            for heads in (blobs, texts):
+                self._buckets += [(workspace_id, heads[head]) for head in sorted(heads, reverse=True)]
 
 
 def _param(uid: Uid) -> Any:

@@ -18,6 +18,7 @@ from alertd.api.doors import open_doors
 from alertd.api.edge import make_edge, make_gate
 from alertd.api.event_types import EventTypes
 from alertd.api.expect import GATE, behind
+from alertd.api.explain import Explain
 from alertd.api.front import Front
 from alertd.api.history import History
 from alertd.api.intake_endpoints import IntakeEndpoints
@@ -93,6 +94,7 @@ _RESOURCES: Final = (
     Destinations,
     Subscriptions,
     IntakeEndpoints,
+    Explain,
     History,
     Audit,
     Transfer,

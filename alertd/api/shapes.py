@@ -54,6 +54,25 @@ EVENT: Final[Schema] = {
     "additionalProperties": False,
 }
 
+VERDICT: Final = _object(
+    ("subscription", "channel", "verdict", "reason", "detail", "destinations"),
+    subscription=TEXT_OR_NULL,
+    channel=TEXT_OR_NULL,
+    verdict={**TEXT, "description": "sent, or what decided against it"},
+    reason={**TEXT_OR_NULL, "description": "the field that decided; null: sent"},
+    detail={**TEXT, "description": "the same in words"},
+    destinations={"type": "array", "items": {"type": "object"}},
+)
+PLACES: Final[Schema] = {"type": "array", "items": _object(("pointer", "detail"), pointer=TEXT, detail=TEXT)}
+_PART: Final[dict[str, Schema]] = {
+    "event": {"type": "object"},
+    "matched": FLAG,
+    "violations": PLACES,
+    "verdicts": {"type": "array", "items": {"$ref": "#/components/schemas/Verdict"}},
+    "deliveries": {"type": "array", "items": {"type": "object"}},
+    "progress": {"type": "array", "items": {"type": "object"}},
+}
+
 SHAPES: Final[dict[str, Schema]] = {
     "Problem": {
         **_object(
@@ -73,6 +92,10 @@ SHAPES: Final[dict[str, Schema]] = {
     "Event": EVENT,
     "Accepted": _object(
         ("accepted", "duplicates", "ids"), accepted=COUNT, duplicates=COUNT, ids={"type": "array", "items": TEXT}
+    ),
+    "Verdict": VERDICT,
+    "Explanation": _object(
+        (*_PART, "makes"), **_PART, makes={"type": "array", "items": _object(tuple(_PART), **_PART)}
     ),
     "AuditEntry": _object(
         ("id", "at", "actor", "action", "kind", "name", "before", "after"),

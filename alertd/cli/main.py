@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from alertd.cli import destination, files, run, send, tail, token, transfer
+from alertd.cli import destination, explain, files, run, send, tail, token, transfer
 
 app = typer.Typer(
     name="alertd",
@@ -33,6 +33,7 @@ def program(
 app.command()(run.run)
 app.command()(files.check)
 app.command()(send.send)
+app.command()(explain.explain)
 app.command()(tail.tail)
 app.add_typer(token.app, name="token")
 app.add_typer(destination.app, name="destination")

@@ -79,8 +79,8 @@ def send(
         "key": key,
         "message": message,
         "url": link,
-        "labels": _labels(label or []) or None,
-        "data": _data(data),
+        "labels": labels_of(label or []) or None,
+        "data": data_of(data),
     }
     event = {name: value for name, value in given.items() if value is not None}
     if event_type is None:
@@ -95,7 +95,8 @@ def send(
         say(("duplicate " if answer["duplicates"] else "accepted ") + answer["ids"][0])
 
 
-def _labels(given: list[str]) -> dict[str, str]:
+def labels_of(given: list[str]) -> dict[str, str]:
+    """Read `NAME=VALUE` texts. Raises BadParameter."""
     pairs = [text.partition("=") for text in given]
     for name, equals, _ in pairs:
         if not (name and equals):
@@ -103,7 +104,8 @@ def _labels(given: list[str]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def _data(text: str | None) -> Any:
+def data_of(text: str | None) -> Any:
+    """Read a JSON object; None when nothing was given. Raises BadParameter."""
     import orjson
 
     if text is None:

@@ -24,6 +24,7 @@ CONTRACT = {"run", "check", "send", "tail", "backup", "migrate", "version"} | {
     "token revoke",
     "destination test",
     "diff",
+    "explain",
     "export",
 }
 COMMAND = re.compile(r"(?:^|`)(?:[\w./-]*/)?alertd ([a-z][^`\n|]*)", re.MULTILINE)

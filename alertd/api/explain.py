@@ -1,0 +1,105 @@
+"""Explain over HTTP: an event in, its plan out, by the engine that decides, with nothing done."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from alertd.api.auth import require
+from alertd.api.context import json
+from alertd.api.operation import Operation, ref, route
+from alertd.api.query import Query
+from alertd.api.resources import BELOW
+from alertd.api.views import Names, verdict_view, verdict_views
+from alertd.clock import rfc3339
+from alertd.engine.explain import explain
+from alertd.errors import InvalidError, NotJsonError, Problem
+from alertd.model.event import Bounds, with_id
+from alertd.model.ids import made_event_id
+from alertd.model.token import Role
+from alertd.sources.base import Context as Decoding
+from alertd.sources.native import decode_json
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from alertd.api.context import Context
+    from alertd.engine.explain import Explained, Progress
+    from alertd.model.delivery import Delivery
+    from alertd.model.event import Event
+
+
+class Explain:
+    """`POST /api/v1/workspaces/{workspace}/explain`."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def register(self, app: web.Application) -> None:
+        """Add the route."""
+        documented = Operation(
+            "Say what would be decided about an event, and why, doing nothing",
+            "explain",
+            body=ref("Event"),
+            answers={200: ref("Explanation")},
+            example={"type": "run:failed", "severity": "error", "project": "shop", "environment": "prod"},
+        )
+        route(app, "POST", f"{BELOW}/explain", self.explain, documented)
+
+    async def explain(self, request: web.Request) -> web.Response:
+        """Explain one event."""
+        require(request, Role.VIEWER, request.match_info["workspace"])
+        workspace = self._context.workspace(request)
+        Query(request, ()).check()
+        event = self._event(await request.read(), workspace)
+        context = self._context
+        number, now_ms = context.ids.take(), context.clock.now_ms()
+        if not event.id:
+            with_id(event, made_event_id(number, context.store.salt))
+        parts = explain(context.pipeline.ruleset, context.pipeline.state(), event, now_ms, number)
+        first, *made = (self._part(part) for part in parts)
+        return json({**first, "makes": made})
+
+    def _event(self, body: bytes, workspace: str) -> Event:
+        """Read the event as the intake would. Raises DecodeError."""
+        if not body.strip():
+            raise NotJsonError("the body is empty: send one event")
+        decoding = Decoding(workspace, self._context.clock.now_ms(), frozenset({workspace}), Bounds(), confined=True)
+        events = decode_json(body, decoding)
+        if len(events) != 1 or body.lstrip()[:1] == b"[":
+            raise InvalidError([Problem("", "one event at a time, as an object")])
+        return events[0]
+
+    def _part(self, part: Explained) -> dict[str, Any]:
+        names, plan = self._context.names, part.plan
+        return {
+            "event": orjson.loads(plan.event.payload),
+            "matched": plan.matched,
+            "violations": [{"pointer": v.pointer, "detail": v.detail} for v in plan.violations],
+            "verdicts": [*verdict_views(plan.verdicts, names), *(verdict_view(each, names) for each in part.outside)],
+            "deliveries": [self._delivery(each, names) for each in plan.deliveries],
+            "progress": [_progress(each) for each in part.progress],
+        }
+
+    def _delivery(self, delivery: Delivery, names: Names) -> dict[str, Any]:
+        lane = self._context.dispatcher.snapshot(delivery.destination_id)
+        return {
+            "destination": names.name(delivery.destination_id),
+            "subscription": names.name(delivery.subscription_id),
+            "channel": names.name(delivery.channel_id),
+            "queue_depth": lane.depth,
+            "breaker_state": lane.breaker,
+            "paused_until": None if lane.paused_until_ms is None else rfc3339(lane.paused_until_ms),
+        }
+
+
+def _progress(progress: Progress) -> dict[str, Any]:
+    return {
+        "kind": progress.kind,
+        "name": progress.name,
+        "count": progress.count,
+        "next": progress.next,
+        "value": progress.value,
+        "due_at": None if progress.due_at_ms is None else rfc3339(progress.due_at_ms),
+    }

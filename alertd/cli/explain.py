@@ -1,0 +1,129 @@
+"""`alertd explain`: who would be told of an event, or was, and who not and why, as a tree."""
+
+from typing import Annotated, Any
+
+import typer
+
+from alertd.cli.options import (
+    ConfigOption,
+    JsonOption,
+    TokenOption,
+    UrlOption,
+    WorkspaceOption,
+    one_of,
+    print_json,
+    say,
+)
+from alertd.cli.send import SEVERITIES, data_of, labels_of
+
+
+def explain(
+    what: Annotated[
+        str, typer.Argument(metavar="TYPE|EVENT_ID", help="The id of a stored event, or the type of one made up here.")
+    ],
+    data: Annotated[str | None, typer.Option("--data", "-d", metavar="JSON", help="A JSON object.")] = None,
+    severity: Annotated[
+        str | None,
+        typer.Option(
+            "--severity",
+            "-s",
+            metavar="WORD",
+            callback=one_of(*SEVERITIES),
+            autocompletion=lambda: list(SEVERITIES),
+            help="debug, info, warning, error or critical (or fatal).",
+        ),
+    ] = None,
+    project: Annotated[str | None, typer.Option("--project", "-p", metavar="NAME", help="Its project.")] = None,
+    environment: Annotated[
+        str | None, typer.Option("--environment", "-e", metavar="NAME", help="Its environment, e.g. prod.")
+    ] = None,
+    key: Annotated[str | None, typer.Option("--key", metavar="KEY", help="What it is about.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", "-l", metavar="NAME=VALUE", help="A label; may be repeated.")
+    ] = None,
+    workspace: WorkspaceOption = "default",
+    json: JsonOption = False,
+    url: UrlOption = None,
+    config: ConfigOption = None,
+    token_file: TokenOption = None,
+) -> None:
+    """Say who is told of an event and who not, and why.
+
+    With options, or with what is no id of a stored event: what would be decided now about such an event; nothing is sent. With the id of a stored event: what was decided, and what became of it.
+    """
+    from alertd.cli.client import Client, Refusal, Server, below, with_client
+
+    given: dict[str, Any] = {
+        "severity": severity,
+        "project": project,
+        "environment": environment,
+        "key": key,
+        "labels": labels_of(label or []) or None,
+        "data": data_of(data),
+    }
+    said = {name: value for name, value in given.items() if value is not None}
+
+    def ask(client: Client) -> dict[str, Any]:
+        if not said:
+            try:
+                return client.call("GET", below(workspace, "events", what), needs=("verdicts",))
+            except Refusal as refusal:
+                if refusal.status != 404:  # noqa: PLR2004 - no such event: then it is a type
+                    raise
+        return client.call("POST", below(workspace, "explain"), {"type": what, **said}, ("verdicts", "deliveries"))
+
+    found = with_client(Server(url, config, token_file), ask)
+    if json:
+        print_json(found)
+        return
+    for line in tree(found):
+        say(line)
+
+
+def tree(found: dict[str, Any]) -> list[str]:
+    """Draw what was decided: the event, each subscription with its verdict, its deliveries, and what else came of it."""
+    event = found.get("event", found)
+    where = "/".join(str(event[name]) for name in ("project", "environment") if event.get(name))
+    lines = [" ".join(part for part in (event["type"], event["severity"], where, event["id"]) if part)]
+    lines += [f"! {v['pointer'] or 'data'}: {v['detail']}" for v in found.get("violations", [])]
+    branches = [_verdict(verdict, found) for verdict in found["verdicts"]]
+    branches += [_progress(each) for each in found.get("progress", [])]
+    branches += [["makes " + inner[0], *inner[1:]] for inner in map(tree, found.get("makes", []))]
+    if not branches:
+        branches = [["no subscription listens to this type"]]
+    for position, branch in enumerate(branches):
+        last = position == len(branches) - 1
+        lines.append(("└─ " if last else "├─ ") + branch[0])
+        lines += [("   " if last else "│  ") + line for line in branch[1:]]
+    return lines
+
+
+def _verdict(verdict: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    mark = "✓" if verdict["verdict"] == "sent" else "✗"
+    channel = f" (channel {verdict['channel']})" if verdict["channel"] else ""
+    lines = [f"{mark} {verdict['subscription']}{channel}: {verdict['detail']}"]
+    if verdict["verdict"] == "sent":
+        own = [d for d in found.get("deliveries", []) if d["subscription"] == verdict["subscription"]]
+        lines += [f"→ {_delivery(delivery)}" for delivery in own]
+    closed = [f"✗ {each['destination']}: {each['verdict']}" for each in verdict.get("destinations", [])]
+    return [lines[0], *(f"   {line}" for line in (*lines[1:], *closed))]
+
+
+def _delivery(delivery: dict[str, Any]) -> str:
+    if "state" in delivery:
+        error = f": {delivery['error']}" if delivery.get("error") else ""
+        return f"{delivery['destination']} {delivery['state']} after {delivery['attempt_count']} attempts{error}"
+    waits = f", paused until {delivery['paused_until']}" if delivery["paused_until"] else ""
+    open_breaker = "" if delivery["breaker_state"] == "closed" else f", breaker {delivery['breaker_state']}"
+    return f"{delivery['destination']}{open_breaker}{waits}"
+
+
+def _progress(progress: dict[str, Any]) -> list[str]:
+    noun = progress["kind"].replace("_", " ")
+    if progress["count"] is not None:
+        following = (
+            f"number {progress['next']} makes an event" if progress["next"] else "none makes one until it is quiet"
+        )
+        return [f"{noun} {progress['name']}: occurrence number {progress['count']}; {following}"]
+    due = f", moved by time alone at {progress['due_at']}" if progress["due_at"] else ""
+    return [f"{noun} {progress['name']}: value {progress['value']:g}{due}"]

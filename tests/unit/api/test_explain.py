@@ -1,0 +1,55 @@
+"""Explain over HTTP and on the command line: the exact answer to who would be told and why, with nothing done."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.api.bench import HOME, running
+
+EXPLAIN = f"{HOME}/explain"
+
+
+async def test_it_says_what_would_be_decided_and_does_nothing() -> None:
+    """The verdicts are those that the same event gets when it is sent; nothing of the explained one is stored."""
+    event = {"type": "run:failed", "severity": "info", "project": "shop"}
+    async with running() as call:
+        status, plan = await call("POST", EXPLAIN, "viewer", json=event)
+        assert status == 200
+        assert [(v["subscription"], v["reason"]) for v in plan["verdicts"]] == [
+            ("everything", None), ("serious", "severity"), ("elsewhere", "environment"),
+        ]  # fmt: skip
+        assert [(d["destination"], d["subscription"]) for d in plan["deliveries"]] == [("hook", "everything")]
+        assert plan["event"]["type"] == "run:failed"
+        assert (await call("GET", f"{HOME}/events"))[1]["items"] == []
+        (sent,) = await call.sent(event)
+        _, stored = await call("GET", f"{HOME}/events/{sent}")
+        assert stored["verdicts"] == plan["verdicts"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [(b"", 400), (b"{", 400), (b"[]", 422), (b'[{"type": "x"}]', 422), (b"{}", 422), (b"7", 422)]
+)
+async def test_only_one_event_is_explained(body: bytes, status: int) -> None:
+    """What is not one event is refused as the intake refuses it."""
+    async with running() as call:
+        assert (await call("POST", EXPLAIN, data=body))[0] == status
+
+
+async def test_another_workspace_is_not_explained() -> None:
+    """An event may not name another workspace than the path's; who only sends may not ask."""
+    async with running() as call:
+        assert (await call("POST", EXPLAIN, json={"type": "x", "workspace": "other"}))[0] in (403, 422)
+        assert (await call("POST", EXPLAIN, "intake", json={"type": "x"}))[0] == 403
+        assert (await call("POST", EXPLAIN, "other-admin", json={"type": "x"}))[0] == 403
+
+
+async def test_what_it_would_make_is_explained_too() -> None:
+    """A derived event stands in `makes` with its own verdicts, and the count with its next step in `progress`."""
+    async with running() as call:
+        _, first = await call("POST", EXPLAIN, json={"type": "app_crashed_repeated", "project": "shop"})
+        assert (first["makes"], first["progress"][0]["count"], first["progress"][0]["next"]) == ([], 1, 2)
+        await call.sent({"type": "app_crashed_repeated", "project": "shop"})
+        _, second = await call("POST", EXPLAIN, json={"type": "app_crashed_repeated", "project": "shop"})
+        (made,) = second["makes"]
+        assert made["event"]["type"] == "app_crashed"
+        assert "everything" in [v["subscription"] for v in made["verdicts"]]

@@ -1,0 +1,51 @@
+"""`alertd explain`: the plan as a tree for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.unit.cli.stage import Stage
+
+
+def shown(stage: Stage, *words: str) -> list[str]:
+    """Type the command and give its lines."""
+    result = stage.typed("explain", *words)
+    assert result.exit_code == 0, result.output
+    return list(result.stdout.splitlines())
+
+
+def test_a_type_is_explained_as_a_tree(stage: Stage) -> None:
+    """The event first, then each subscription with its verdict in words, and where it would go."""
+    lines = shown(stage, "run:failed", "--severity", "info", "--project", "shop")
+    assert lines[0].startswith("run:failed info shop ")
+    assert lines[1:] == [
+        "├─ ✓ everything (channel all): sent",
+        "│     → hook",
+        "├─ ✗ serious (channel all): the event's severity is below min_severity",
+        "└─ ✗ elsewhere (channel all): the event's environment is not among those of the subscription or its channel",
+    ]
+
+
+def test_a_stored_event_is_explained_with_what_became_of_it(stage: Stage) -> None:
+    """The id of a stored event gives what was decided then, and the state of its deliveries."""
+    assert stage.typed("send", "run:failed", "--id", "run-1").exit_code == 0
+    lines = shown(stage, "run-1")
+    assert lines[0] == "run:failed info run-1"
+    assert any(line.strip("│ ").startswith("→ hook ") for line in lines)
+
+
+def test_what_comes_of_it_is_a_branch(stage: Stage) -> None:
+    """How far a derived type has come, and the event that it would make, hang in the same tree."""
+    assert stage.typed("send", "app_crashed_repeated", "--project", "shop").exit_code == 0
+    lines = shown(stage, "app_crashed_repeated", "--project", "shop")
+    assert any("derived type app_crashed: occurrence number 2; number 5 makes an event" in line for line in lines)
+    assert any(line.startswith("└─ makes app_crashed ") for line in lines)
+
+
+def test_for_programs(stage: Stage) -> None:
+    """With --json it is the API's answer; bad options are usage errors."""
+    result = stage.typed("explain", "run:failed", "--json")
+    assert result.stdout.startswith("{")
+    assert stage.typed("explain", "run:failed", "--data", "[]").exit_code == 2
+    assert stage.typed("explain", "run failed", "--project", "x").exit_code == 1

@@ -15,7 +15,7 @@ DEV_READY := $(VENV)/.ready-dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test lint unit torture bench lock clean
+.PHONY: help setup run test lint unit torture bench renderings lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -41,6 +41,9 @@ torture: $(DEV_READY) ## Kill the daemon N times under load and count what arriv
 
 bench: $(DEV_READY) ## Measure, print a table, write JSON (see benchmarks/README.md)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+renderings: $(DEV_READY) ## Write docs/renderings anew: what each destination type makes of the same alerts
+	$(BIN)/python -m tests.renderings
 
 LOCK := -m uv pip compile pyproject.toml - --universal --python-version 3.11 --generate-hashes --quiet \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate

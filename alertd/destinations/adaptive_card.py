@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alertd.destinations.content import State
 from alertd.destinations.facts import facts_of, line_tail, origin, short_commit, suspect_text
-from alertd.destinations.limits import fit, json_bytes
+from alertd.destinations.limits import ELLIPSIS, fit, json_bytes
 from alertd.destinations.markdown import inert
 from alertd.model.severity import Severity
 
@@ -34,6 +34,8 @@ _STYLES: Final = {"Default": "emphasis", "Accent": "accent", "Warning": "warning
 _KICKER: Final = 200
 _TITLE: Final = 300
 _SUMMARY: Final = 4000
+_LINES: Final = 30
+"""Lines of a summary."""
 _FACTS: Final = 14
 _FACT_NAME: Final = 60
 _FACT_VALUE: Final = 200
@@ -67,8 +69,7 @@ def card_of(content: Content) -> dict[str, Any]:
 
 def _body(content: Content) -> Iterator[dict[str, Any]]:
     yield _head(content)
-    if content.summary:
-        yield _text(_run(content.summary, _SUMMARY, **({"fontType": "Monospace"} if "\n" in content.summary else {})))
+    yield from _summary(content.summary)
     if facts := _facts(content):
         yield {"type": "FactSet", "facts": facts, "separator": True}
     if content.suspects:
@@ -91,6 +92,19 @@ def _head(content: Content) -> dict[str, Any]:
             _text(_run(content.title, _TITLE, size="Large", weight="Bolder")),
         ],
     }
+
+
+def _summary(text: str) -> Iterator[dict[str, Any]]:
+    """Write each line as a block of its own: a run does not break at line ends everywhere."""
+    lines = _cut(text, _SUMMARY).split("\n")
+    if len(lines) > _LINES:
+        lines = [*lines[: _LINES - 1], ELLIPSIS]
+    looks = {"fontType": "Monospace"} if len(lines) > 1 else {}
+    first = True
+    for each in filter(None, lines):
+        block = _text({"type": "TextRun", "text": each, **looks})
+        yield block if first else block | {"spacing": "None"}
+        first = False
 
 
 def _facts(content: Content) -> list[dict[str, str]]:

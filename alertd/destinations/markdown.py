@@ -1,7 +1,8 @@
 """Markdown in which the text of an event says nothing but itself: no mention, no link, no formatting of its own. Pure.
 
 Dialects differ in what a backslash escapes, so two things are done without one: a zero-width space is put where a mention,
-a control sequence (`<!here>`) or a link with a label of its own would begin. It survives any parser.
+a control sequence (`<!here>`), a character's number (`&#64;`) or a link with a label of its own would begin. It survives any
+parser.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
 BREAK: Final = "\u200b"
 """A zero-width space."""
 
-_BEGINS: Final = re.compile(r"[@<\]!]|`(?=`)")
+_BEGINS: Final = re.compile(r"[@<\]!]|`(?=`)|&(?=[#A-Za-z])")
 _CALLS: Final = re.compile(r"@|<(?=[!@#])")
 _SPECIAL: Final = re.compile(r"[\\`*_\[\]#~|>]")
 _FENCE: Final = "```"
-_IN_ADDRESS: Final = {"(": "%28", ")": "%29", "@": "%40", "*": "%2A", "_": "%5F", "~": "%7E"}
+_IN_ADDRESS: Final = {"(": "%28", ")": "%29", "@": "%40", "*": "%2A"}
 
 
 def inert(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from alertd.destinations.facts import facts_of, line_tail, origin, short_commit, suspect_text
 from alertd.destinations.limits import fit, pack_richest
 from alertd.destinations.markdown import fenced
-from alertd.destinations.moments import unix_seconds
+from alertd.destinations.moments import shown, unix_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,7 +145,7 @@ def _line(line: Line, url: str) -> str:
 
 
 def _context(content: Content) -> dict[str, Any]:
-    when = f" · {_date(content.at, '')}" if unix_seconds(content.at) is not None else ""
+    when = f" · {_date(content.at, shown(content.at))}" if unix_seconds(content.at) is not None else ""
     return {"type": "context", "elements": [_mrkdwn(fit(origin(content), _FIELD_VALUE, escape=escape) + when)]}
 
 
@@ -162,8 +162,7 @@ def _button(number: int, link: Link) -> dict[str, Any]:
 def _date(time: str, text: str) -> str:
     """Let Slack show a time in the reader's own zone."""
     seconds = unix_seconds(time)
-    fallback = escape(text) or "then"
-    return fallback if seconds is None else f"<!date^{seconds}^{{date_short_pretty}} {{time}}|{fallback}>"
+    return escape(text) if seconds is None else f"<!date^{seconds}^{{date_short_pretty}} {{time}}|{escape(text)}>"
 
 
 def _linked(label: str, url: str) -> str:

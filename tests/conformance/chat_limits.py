@@ -107,7 +107,7 @@ def check_markdown(text: str, *, pings: bool = True) -> None:
     """
     assert text.count("```") in {0, 2}, text
     outside = "".join(text.split("```")[::2])
-    assert not re.search(rf"@(?!{BREAK})", without_addresses(outside)), text
+    assert not re.search(rf"@(?!{BREAK})", html.unescape(without_addresses(outside))), text
     assert not re.search(rf"<(?!{BREAK}|t:)", without_addresses(outside)), text
     assert not (pings and re.search(rf"@(?!{BREAK})|<[!@#]", without_addresses(text))), text
     for target in _MASKED_LINK.findall(outside):

@@ -128,6 +128,7 @@ TEXTS: Final = {
     "markdown": "*b* _i_ **b** __u__ ~~s~~ `c` ```block``` # h\n> q\n- l\n1. n [t](https://x.example) ![i](https://x) \\ | a |",
     "html": "<b>x</b><script>alert(1)</script><a href='javascript:1'>x</a>&lt;&amp;&#64; <at>x</at> ]]>",
     "mentions": "@channel @here @everyone @all <!channel> <!here> <!everyone> <!subteam^S1> <@U123> <#C1> <@&1> <@!1> @ann",
+    "entities": "&#64;channel &#x40;here &commat;everyone &lt;!here&gt; &amp;#64;all \\@channel",
     "links": "https://evil.example/ [x](javascript:alert(1)) <https://x.example|label> mailto:a@x.example tel:1 ftp://x",
     "templates": "{{7*7}} {% raw %} ${HOME} $(id) `id` %s %n {0} {title}",
     "right_to_left": "\u202eevil\u202c \u2067x\u2069 \u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627 \u200f",

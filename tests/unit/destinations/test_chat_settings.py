@@ -122,7 +122,7 @@ async def test_an_attachment_is_designed() -> None:
         in attachment["text"]
     )
     assert attachment["text"].endswith(
-        "[Issue](https://alerts.example.com/issues/SHOP-42) · [Alert](http://127.0.0.1:8080/alerts/alt%5F0001)"
+        "[Issue](https://alerts.example.com/issues/SHOP-42) · [Alert](http://127.0.0.1:8080/alerts/alt_0001)"
         " · [Source](https://shop.example.com/runs/17)"
     )
     assert {"title": "Environment", "value": "prod", "short": True} in attachment["fields"]

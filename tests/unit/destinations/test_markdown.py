@@ -19,6 +19,7 @@ hostile = st.text("@<>]![(`*_#~|\\ ab\n\u200b", max_size=60)
         ("<!here>", f"<{BREAK}!{BREAK}here>"),
         ("[a](b)", f"[a]{BREAK}(b)"),
         ("```", f"`{BREAK}`{BREAK}`"),
+        ("&#64;all &commat;all & &", f"&{BREAK}#64;all &{BREAK}commat;all & &"),
         ("a_b *c*", "a_b *c*"),
     ],
 )
@@ -51,6 +52,6 @@ def test_a_code_block_holds(text: str, limit: int) -> None:
 
 def test_a_link() -> None:
     """An address cannot end its parentheses; without one the label stands alone."""
-    assert link("a", "https://x.example/(b)_c*@d") == "[a](https://x.example/%28b%29%5Fc%2A%40d)"
+    assert link("a", "https://x.example/(b)_c*@d") == "[a](https://x.example/%28b%29_c%2A%40d)"
     assert link("a", "") == "a"
-    assert address("https://x.example/~a") == "https://x.example/%7Ea"
+    assert address("https://x.example/~a_b") == "https://x.example/~a_b"

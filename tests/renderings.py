@@ -1,0 +1,145 @@
+"""Golden renderings: what each destination type makes of the same few alerts, kept under `docs/renderings/`.
+
+`make renderings` writes them anew; a test says when they are not current. A new type adds a line to `WAYS`.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from alertd.destinations.base import Digest, DigestEntry, Previewing, World
+from alertd.destinations.registry import REGISTRY, parse_settings
+from tests.conformance.destination_suite import FixedClock, ScriptedSender
+from tests.conformance.messages import TEXTS, encode, everywhere, make_event, make_issue, make_message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from alertd.destinations.base import Message, Preview
+
+FOLDER: Final = Path(__file__).parents[1] / "docs" / "renderings"
+ALERTS: Final = "https://alerts.example.com/alerts"
+
+WAYS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "slack": ("slack", {"url": "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXX"}),
+    "slack-bot": ("slack", {"token": "xoxb-0000-XXXXXXXX", "channel": "#ops"}),
+    "mattermost": ("mattermost", {"url": "https://chat.example.com/hooks/xxxxxxxxxxxx"}),
+    "rocketchat": ("rocketchat", {"url": "https://chat.example.com/hooks/xxxxxxxxxxxx/yyyyyyyyyyyy"}),
+    "discord": ("discord", {"url": "https://discord.com/api/webhooks/000000000000/XXXXXXXXXXXX"}),
+    "msteams": (
+        "msteams",
+        {"url": "https://prod-00.westeurope.logic.azure.com/workflows/0000000000/run?sig=XXXXXXXXXXXX"},
+    ),
+    "telegram": ("telegram", {"token": "123456:ABC-DEF1234ghIkl", "chat_id": "-1001234567890"}),
+    "ntfy": ("ntfy", {"topic": "alerts-example"}),
+}
+"""Each way to use a type, with settings."""
+
+
+def _crash() -> dict[str, Any]:
+    frames = [
+        {"filename": "lib/wsgi.py", "lineno": 1421, "function": "__call__", "in_app": False},
+        {"filename": "shop/views.py", "lineno": 88, "function": "checkout", "in_app": True},
+        {"filename": "shop/cart.py", "lineno": 12, "function": "total", "in_app": True},
+    ]
+    values = [{"type": "KeyError", "value": "'sku'", "stacktrace": {"frames": frames}}]
+    return {"title": "KeyError: 'sku'", "exception": {"type": "KeyError", "value": "'sku'", "values": values}}
+
+
+def _about_issue(trigger: str | None, **changes: Any) -> Message:
+    return make_message(
+        event=make_event(message="'sku'", data=_crash()),
+        event_type="sentry.error",
+        issue=make_issue(**changes),
+        trigger=trigger,
+        url=f"{ALERTS}/alt_0001",
+        acknowledge_url=f"{ALERTS}/alt_0001/acknowledge?until=1778115600&signature=x",
+    )
+
+
+def _entry(number: int) -> DigestEntry:
+    kinds = (
+        ("run:failed", "error", "Run {} failed after 3 attempts"),
+        ("deploy:failed", "critical", "Deploy {} failed"),
+    )
+    type_, severity, text = kinds[number % 7 == 3]
+    time = f"2026-05-07T00:{number % 60:02}:00Z"
+    event = make_event(type=type_, severity=severity, message=text.format(number), time=time, key=f"run-{number}")
+    return DigestEntry(event, f"{ALERTS}/alt_{number:04}")
+
+
+def _digest() -> Message:
+    reason = "More alerts came than this destination's queue holds. Each of them can be replayed."
+    digest = Digest(tuple(_entry(number) for number in range(1, 21)), 500, reason)
+    return make_message(event=encode({}), event_type="alertd.digest", digest=digest, url=f"{ALERTS}?state=cancelled")
+
+
+def _hostile() -> Message:
+    said = "\n".join(
+        TEXTS[name] for name in ("mentions", "entities", "markdown", "html", "links", "right_to_left", "control")
+    )
+    return everywhere(f"{said}\n{TEXTS['emoji'][:60]}", test=True)
+
+
+CASES: Final[dict[str, Message]] = {
+    "new-issue": _about_issue("new", event_count=1, user_count=1, first_seen="2026-05-07T00:00:00Z"),
+    "regression": _about_issue("regression", state="regressed"),
+    "resolved": _about_issue(None, state="resolved"),
+    "digest-of-500": _digest(),
+    "hostile": _hostile(),
+    "hostile-100-kb": everywhere(TEXTS["long_words"]),
+}
+"""The alerts, by the name of their files."""
+
+
+def rendering(way: str, case: str) -> str:
+    """Render one case as one way to use a type does, secrets left out."""
+    type_name, settings = WAYS[way]
+    world = World(FixedClock(), ScriptedSender(), print)
+    opened = REGISTRY[type_name].open(parse_settings(type_name, settings), 10.0, world)
+    if not isinstance(opened, Previewing):
+        raise TypeError(f"{type_name} has no preview")
+    return _written(opened.preview(CASES[case]))
+
+
+def files() -> Iterator[tuple[Path, str]]:
+    """Give every file with what should be in it."""
+    for way in WAYS:
+        for case in CASES:
+            yield FOLDER / way / f"{case}.json", rendering(way, case)
+
+
+def _written(shown: Preview) -> str:
+    try:
+        body = json.loads(shown.body)
+    except ValueError:
+        body = shown.body.splitlines()
+    whole = {"target": shown.target, "headers": dict(shown.headers), "body": body}
+    return _visible(json.dumps(whole, ensure_ascii=False, indent=2)) + "\n"
+
+
+def _visible(text: str) -> str:
+    """Write what nobody sees (zero-width spaces, turned directions) as JSON's escapes."""
+    return "".join(
+        _escaped(each) if unicodedata.category(each) in {"Cf", "Zl", "Zp", "Co", "Cn"} else each for each in text
+    )
+
+
+def _escaped(character: str) -> str:
+    return json.dumps(character)[1:-1]
+
+
+def write() -> None:
+    """Write all files anew; files of types that are no more go."""
+    for old in FOLDER.glob("*/*.json"):
+        old.unlink()
+    for path, text in files():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write()

@@ -29,6 +29,10 @@ class Deadline:
         """Whether the cancellation that arrived is this deadline's own, and nobody else's; takes it back then."""
         return self.fired and self.task.uncancel() <= self.cancelling
 
+    def from_outside(self) -> bool:
+        """Whether somebody cancelled the task since the request began."""
+        return self.task.cancelling() > self.cancelling
+
 
 class Deadlines:
     """All deadlines of one length, in `seconds`, so that the first to begin is the first to end."""

@@ -109,6 +109,8 @@ class AiohttpSender:
             return HttpAnswer(response.status, response.headers, bytes(kept))
         except asyncio.CancelledError:
             if not deadline.was_it():
+                if self._closed and not deadline.from_outside():
+                    raise SendError("the sender is closed", ambiguous=body.written) from None
                 raise
             if response is not None:
                 return HttpAnswer(response.status, response.headers, bytes(kept))

@@ -6,13 +6,13 @@ import asyncio
 import socket
 import ssl
 import struct
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import trustme
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     Handler = Callable[["Peer"], Awaitable[None]]
 
@@ -76,6 +76,7 @@ class Server:
         self.port = 0
         self.requests: list[bytes] = []
         self.connections = 0
+        self._more = asyncio.Event()
         self.left = asyncio.Event()
         """Set when a hanging handler saw its client go."""
         self.played = asyncio.Event()
@@ -88,6 +89,7 @@ class Server:
     def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Start the handler."""
         self.connections += 1
+        self._more.set()
         task = asyncio.get_running_loop().create_task(self._serve(Peer(reader, writer, self)))
         self._tasks.add(task)
 
@@ -97,6 +99,12 @@ class Server:
                 await self._handler(peer)
         finally:
             peer.writer.transport.abort() if self.scheme == "https" else peer.writer.close()
+
+    async def crowded(self, connections: int) -> None:
+        """Wait until so many connections have come."""
+        while self.connections < connections:
+            self._more.clear()
+            await soon(self._more.wait())
 
     async def deserted(self) -> None:
         """Wait until every handler has ended: none of them ends while its client stays."""
@@ -164,3 +172,15 @@ def certified(*hosts: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     client = ssl.create_default_context()
     authority.configure_trust(client)
     return server, client
+
+
+@contextmanager
+def deaf(address: str, port: int = 0) -> Iterator[int]:
+    """Let nobody accept at an address: connections to it hang. Gives the port."""
+    with socket.socket() as listener, socket.socket() as first, socket.socket() as second:
+        listener.bind((address, port))
+        listener.listen(0)
+        for filler in (first, second):
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from alertd.destinations.guard import EgressPolicy
-    from tests.conformance.sender_suite import Lookup
+    from tests.conformance.sender_case import Lookup
 
 
 class TestFastSender(SenderSuite):

@@ -50,7 +50,9 @@ class Patrol:
         self.now: Callable[[], float] = self._loop.time
         self.future: Callable[[], asyncio.Future[Any]] = self._loop.create_future
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """How many connections there are."""
         return len(self._connections)
 
     def add(self, connection: Watched) -> None:

@@ -20,7 +20,9 @@ class Pool:
         self._resting: list[Connection] = []
         self.closed = False
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """How many connections rest."""
         return len(self._resting)
 
     def take(self, now: float) -> Connection | None:

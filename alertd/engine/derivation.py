@@ -30,14 +30,19 @@ def check_derivations(rules: WorkspaceRules) -> None:
 
 
 def feeds(rules: WorkspaceRules) -> dict[str, tuple[str, ...]]:
-    """Say for each derived type which others may count what it makes, whatever the environment."""
+    """Say for each derived type which others may count what it makes, whatever the environment; none counts its own."""
     heard: dict[str, tuple[str, ...]] = {}
     for channel in rules.channels:
         for derived in channel.derived:
             if derived.name not in heard:
                 positions = rules.index.lookup(derived.type)
                 heard[derived.name] = tuple(
-                    dict.fromkeys(other.name for position in positions for other in rules.channels[position].derived)
+                    dict.fromkeys(
+                        other.name
+                        for position in positions
+                        for other in rules.channels[position].derived
+                        if other is not derived
+                    )
                 )
     return heard
 

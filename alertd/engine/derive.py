@@ -28,11 +28,14 @@ def derive(
     counts: Mapping[RuleKey, Count],
     event: Event,
     now_ms: int,
-    depth: int,
+    made: Made | None,
     changes: Changes,
 ) -> tuple[Made, ...]:
-    """Count one event for derived types; note the counts in `changes` and return what they make."""
-    return tuple(_steps(derived, counts, event, now_ms, depth, changes))
+    """Count one event, `made` by alertd or not; note the counts in `changes` and return what they make.
+
+    No derived type counts what it has made itself.
+    """
+    return tuple(_steps(derived, counts, event, now_ms, made or Made(event, depth=0), changes))
 
 
 def _steps(
@@ -40,14 +43,16 @@ def _steps(
     counts: Mapping[RuleKey, Count],
     event: Event,
     now_ms: int,
-    depth: int,
+    made: Made,
     changes: Changes,
 ) -> Iterator[Made]:
     for rule in derived:
+        if rule.id == made.by:
+            continue
         key = key_of(rule, event)
         counted = changes.counts[key] = rule.ladder.step(counts.get(key), now_ms)
         if rule.ladder.has(counted.times):
-            yield Made(_event(rule, event, counted.times), None, depth)
+            yield Made(_event(rule, event, counted.times), None, made.depth + 1, rule.id)
 
 
 def key_of(rule: CompiledDerived, event: Event) -> RuleKey:

@@ -87,8 +87,10 @@ def _progress(ruleset: Ruleset, decided: Plan) -> Iterator[Progress]:
     event = decided.event
     scope = rules.scope(event.type, event.project, event.environment)
     for derived in scope.derived:
-        count, following = derived.ladder.position(decided.changes.counts[key_of(derived, event)].times)
-        yield Progress("derived_type", derived.name, count=count, next=following)
+        counted = decided.changes.counts.get(key_of(derived, event))
+        if counted is not None:
+            count, following = derived.ladder.position(counted.times)
+            yield Progress("derived_type", derived.name, count=count, next=following)
     for metric in scope.metrics:
         series = decided.changes.series.get((metric.id, event.project, event.environment, event.key))
         if series is not None:

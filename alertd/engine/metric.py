@@ -173,7 +173,7 @@ def _made(
         data["cause"] = {"id": cause.id, "type": cause.type}
     event = make_event(
         type=rule.type if fires else rule.resolved_type,
-        id=made_id(_PREFIX, rule.name, *key[1:], since, told, said),
+        id=made_id(_PREFIX, rule.name, *key[1:], since, told, said, "" if cause is None else cause.id),
         workspace=workspace,
         project=key[1],
         environment=key[2],
@@ -187,7 +187,7 @@ def _made(
 
 
 def _message(rule: CompiledMetric, series: Series, said: Said, lasted_ms: int) -> str:
-    seconds = f"{lasted_ms / 1000:g} s"
+    seconds = f"{round(lasted_ms / 1000, 1):g} s"
     if said in {Said.FIRING, Said.REMINDER}:
         side = "above" if rule.above else "below"
         return f"{rule.field} is {series.value:g}, {side} {rule.limit:g} for {seconds}"

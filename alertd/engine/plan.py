@@ -22,12 +22,13 @@ class Made:
     """An event that alertd makes because of others, or because time has passed.
 
     Shapes: `told` says who alone hears of it (None: whoever listens); `depth` is 1 for what an event from outside, or
-    time, has caused.
+    time, has caused; `by` is the number of the derived type that made it (0: none did).
     """
 
     event: Event
     told: Told | None = None
     depth: int = 1
+    by: int = 0
 
 
 @dataclass(slots=True)

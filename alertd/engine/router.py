@@ -190,8 +190,7 @@ def _weigh_rules(found: Plan, scope: Scope, state: EngineState, now_ms: int, mad
     if scope.schema is not None:
         found.violations = scope.schema.violations(event.body.get("data"))
     if scope.derived:
-        depth = 1 if made is None else made.depth + 1
-        found.makes += derive(scope.derived, state.counts, event, now_ms, depth, _changes(found))
+        found.makes += derive(scope.derived, state.counts, event, now_ms, made, _changes(found))
     if scope.metrics and made is None:
         found.makes += weigh(scope.metrics, state.series, event, now_ms, _changes(found))
 

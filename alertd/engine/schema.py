@@ -122,7 +122,7 @@ class _Cost:
             raise SchemaError(pointer_of(place), "a schema that does not refer to itself")
         if target not in self._known:
             self._open.add(target)
-            self._known[target] = self._of(self._find(target, place), place, depth + 1)
+            self._known[target] = self._of(self._find(target, place), [*target[2:].split("/")], depth + 1)
             self._open.discard(target)
         return self._known[target]
 

@@ -25,7 +25,8 @@ class DerivedType(Resource):
     """On the counts in `occurrences` of its sources an event of the type `type` is made, then no more until a quiet period.
 
     Counted are events of `types`, or those that `channel` takes: for each project, for each environment of a project, or
-    for each key in an environment. What comes out is marked `source: alertd` and may itself be a source of others.
+    for each key in an environment. What comes out is marked `source: alertd` and may itself be a source of others; none
+    counts what it has made itself.
     """
 
     name: Slug

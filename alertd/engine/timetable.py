@@ -47,9 +47,9 @@ class Timetable:
 
     def due(self, now_ms: int, most: int) -> list[RuleKey]:
         """Give up to `most` keys that are due, first ones first; they stay due until they are put anew."""
-        found: list[RuleKey] = []
+        found: dict[RuleKey, int] = {}  # a key that was taken out and put again may stand in the heap twice
         while len(found) < most and (at := self.next()) is not None and at <= now_ms:
-            found.append(heappop(self._heap)[1])
-        for key in found:
-            heappush(self._heap, (self._at[key], key))
-        return found
+            found[heappop(self._heap)[1]] = at
+        for key, at in found.items():
+            heappush(self._heap, (at, key))
+        return list(found)

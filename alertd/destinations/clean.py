@@ -13,7 +13,7 @@ from alertd.destinations.limits import ELLIPSIS, fit
 
 LINE_MAX: Final = 500
 """Characters of a text that stands on one line."""
-BLOCK_MAX: Final = 20_000
+BLOCK_MAX: Final = 10_000
 """Characters of a text of several lines."""
 
 _LINE_END: Final = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from alertd.destinations.clean import BLOCK_MAX, block, line
+from alertd.destinations.clean import LINE_MAX, block, line
 from alertd.destinations.content import Content, Line, Link, State, Suspect
 from alertd.destinations.crash import crash_text, crash_title
 from alertd.model.severity import BY_WORD, Severity
@@ -120,11 +120,10 @@ def _title(event: dict[str, Any], issue: dict[str, Any], type_: str) -> tuple[st
     message, crash = block(event.get("message")), crash_text(event)
     first, _, others = message.partition("\n")
     if title := line(issue.get("title")) or crash_title(event):
-        said = line(message, BLOCK_MAX) in title
+        said = len(message) <= LINE_MAX and line(message) in title
         return title, "\n".join(filter(None, ("" if said else message, crash)))
     title = line(first)
-    whole = title == line(first, len(first) + 1)
-    text = others.strip() if whole else message
+    text = others.strip() if len(first) <= LINE_MAX else message
     return title or type_ or "Event", "\n".join(filter(None, (text, crash)))
 
 

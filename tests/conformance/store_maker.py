@@ -24,6 +24,7 @@ NAMES: list[NameKey] = [
     *(("destination", "default", f"d{n}") for n in range(3)),
     ("destination", "other", "d0"),
     *(("subscription", "default", f"s{n}") for n in range(2)),
+    *(("channel", "default", f"c{n}") for n in range(2)),
 ]
 """Interned into a fresh store in this order, so their numbers are 1, 2, …"""
 

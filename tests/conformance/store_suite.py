@@ -426,7 +426,8 @@ class StoreSuite:
         """Deliveries are chosen by their own fields and by their event's."""
         a = make.plan("a", to=(3, 4), project="shop", environment="prod", severity="error")
         clock.ms += 100
-        b = make.plan("b", to=(6,), workspace="other", event_type="deploy:failed")
+        sent = [Verdict(8, 5, VerdictCode.SENT)]
+        b = make.plan("b", to=(6,), workspace="other", event_type="deploy:failed", verdicts=sent)
         b.deliveries[0].subscription_id = 8
         await store.commit(Batch(1, [a, b]))
         one, two, three = a.deliveries[0].id, a.deliveries[1].id, b.deliveries[0].id

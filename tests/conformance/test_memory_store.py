@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from alertd.store.memory import MemoryStore
+from tests.conformance.history_suite import HistorySuite
 from tests.conformance.resource_suite import ResourceSuite
 from tests.conformance.store_suite import StoreSuite
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from tests.conformance.store_maker import StillClock
 
 
-class TestMemoryStore(StoreSuite, ResourceSuite):
+class TestMemoryStore(StoreSuite, HistorySuite, ResourceSuite):
     """Every test of the suite."""
 
     @pytest.fixture

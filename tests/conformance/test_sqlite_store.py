@@ -8,7 +8,9 @@ import pytest
 
 from alertd.errors import DuplicateEventsError
 from alertd.store.base import Batch, Filter
+from alertd.store.sqlite import blocks, lookup, walks
 from alertd.store.sqlite.store import SqliteStore, open_sqlite
+from tests.conformance.history_suite import HistorySuite
 from tests.conformance.resource_suite import ResourceSuite
 from tests.conformance.store_maker import NAMES, Maker, StillClock
 from tests.conformance.store_suite import StoreSuite
@@ -18,7 +20,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class TestSqliteStore(StoreSuite, ResourceSuite):
+class TestSqliteStoreByBlocks(StoreSuite, HistorySuite):
+    """The same promises when nothing is found but by blocks of three events, made as soon as there are three."""
+
+    @pytest.fixture
+    async def store(
+        self, clock: StillClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> AsyncIterator[SqliteStore]:
+        """Open a fresh file."""
+        monkeypatch.setattr(blocks, "BLOCK_EVENTS", 3)
+        monkeypatch.setattr(walks, "QUICK", 0)
+        monkeypatch.setattr(lookup, "WINDOW_BLOCKS", 1)
+        monkeypatch.setattr(lookup, "WINDOW_GROWTH", 2)
+        store = await open_sqlite(tmp_path / "alertd.db", clock)
+        yield store
+        await store.close()
+
+
+class TestSqliteStore(StoreSuite, HistorySuite, ResourceSuite):
     """Every test of the suite, and lasting."""
 
     @pytest.fixture

@@ -15,8 +15,9 @@ from typing_extensions import override
 
 from alertd.errors import AlertdError, DuplicateEventsError
 from alertd.model.delivery import DeliveryState
-from alertd.store.base import Batch, Filter
+from alertd.store.base import Acknowledgement, Batch, Filter, ReplayRule
 from alertd.store.memory import MemoryStore
+from alertd.store.sqlite import walks
 from alertd.store.sqlite.connection import SqliteOptions
 from alertd.store.sqlite.store import SqliteStore, open_sqlite
 from tests.conformance.store_maker import NAMES, Maker, StillClock
@@ -47,12 +48,16 @@ class StoresAgree(RuleBasedStateMachine):
         self.memory = MemoryStore(self.clock, self.sqlite.salt)
         self.make = Maker(self.clock, self.sqlite.salt)
         self.deliveries: list[int] = []
+        self.events: list[int] = []
+        self.homes: dict[int, str] = {}
         self.made: list[str] = []
+        self.quick, walks.QUICK = walks.QUICK, 2
         self.both(lambda store: store.intern(NAMES))
 
     @override
     def teardown(self) -> None:
         """Close and clean up."""
+        walks.QUICK = self.quick
         self.run(self.sqlite.close())
         self.loop.run_until_complete(self.loop.shutdown_default_executor())
         self.loop.close()
@@ -102,12 +107,14 @@ class StoresAgree(RuleBasedStateMachine):
     )
     def commit(self, events: list[tuple[str | None, tuple[int, ...], str, str]], offset: int, resend: int) -> None:
         """Commit a batch, sometimes with ids that are known, or made before."""
-        plans = [self.make.plan(i, to=to, workspace=w, project=p) for i, to, w, p in events]
+        plans = [self.make.plan(i, to=_own(to, w), workspace=w, project=p) for i, to, w, p in events]
         if self.made and resend % 3 == 0:
             plans.append(self.make.plan(self.made[resend % len(self.made)]))
         answer = self.both(lambda store: store.commit(Batch(1, plans, {("t", 0): offset})))
         if answer is None:
             self.deliveries += [d.id for plan in plans for d in plan.deliveries]
+            self.homes |= {d.id: plan.event.workspace for plan in plans for d in plan.deliveries}
+            self.events += [plan.number for plan in plans]
             self.made += [plan.event.id for plan in plans if plan.event.made]
 
     @precondition(lambda self: self.deliveries)
@@ -142,9 +149,33 @@ class StoresAgree(RuleBasedStateMachine):
     @rule(number=picks)
     def replay(self, number: int) -> None:
         """Send one again."""
-        new_id = self.make.ids.take()
-        if not isinstance(self.both(lambda store: store.replay(self.pick(number), new_id, self.clock.ms)), tuple):
+        origin, new_id = self.pick(number), self.make.ids.take()
+        if not isinstance(self.both(lambda store: store.replay(origin, new_id, self.clock.ms)), tuple):
             self.deliveries.append(new_id)
+            self.homes[new_id] = self.homes[origin]
+
+    @precondition(lambda self: self.deliveries)
+    @rule(chosen=st.lists(picks, min_size=1, max_size=4), to=st.none() | destinations, since=st.none() | picks)
+    def replay_many(self, chosen: list[int], to: int | None, since: int | None) -> None:
+        """Send some again."""
+        origins = [self.pick(number) for number in chosen]
+        pairs = [(n, self.make.ids.take()) for n in origins if to is None or _own((to,), self.homes[n])]
+        rule = ReplayRule(to, 0 if since is None else self.pick(since))
+        made = self.both(lambda store: store.replay_many(pairs, self.clock.ms, rule))
+        self.deliveries += [delivery.id for delivery in made]
+        self.homes |= {delivery.id: self.homes[delivery.replay_of] for delivery in made}
+
+    @precondition(lambda self: self.events)
+    @rule(number=picks, actor=st.sampled_from(("ann", "bob")))
+    def acknowledge(self, number: int, actor: str) -> None:
+        """Take note of an alert, which may be gone."""
+        taken = Acknowledgement(actor, self.clock.ms)
+        self.both(lambda store: store.acknowledge(self.events[number % len(self.events)], taken))
+
+    @rule()
+    def fold(self) -> None:
+        """Make a block of what is outlined."""
+        self.run(self.sqlite.fold(1))
 
     @rule(age=st.integers(0, 100), limit=st.integers(1, 5))
     def retain(self, age: int, limit: int) -> None:
@@ -168,14 +199,19 @@ class StoresAgree(RuleBasedStateMachine):
         workspace=st.sampled_from((None, "default", "other")),
         project=st.sampled_from((None, "shop")),
         destination=st.sampled_from((None, "d0", "d1")),
-        state=st.sampled_from((None, *(state.word for state in DeliveryState))),
+        subscription=st.sampled_from((None, None, "s0", "s1")),
+        state=st.sampled_from((None, "in_flight", *(state.word for state in DeliveryState))),
+        acknowledged=st.sampled_from((None, None, True, False)),
+        text=st.sampled_from((None, None, "SHOP", "try 1")),
         limit=st.integers(1, 4),
         since=st.none() | st.integers(0, 100),
+        flying=st.lists(picks, max_size=3),
     )
-    def look(self, since: int | None, **fields: Any) -> None:
+    def look(self, since: int | None, flying: list[int], **fields: Any) -> None:
         """Read pages."""
         since_ms = None if since is None else self.clock.ms - since
-        which = Filter(since_ms=since_ms, **fields)
+        in_flight = frozenset(self.pick(number) for number in flying) if self.deliveries else frozenset()
+        which = Filter(since_ms=since_ms, in_flight=in_flight, **fields)
         self.both(lambda store: store.events(which))
         self.both(lambda store: store.deliveries(which))
 
@@ -187,8 +223,16 @@ class StoresAgree(RuleBasedStateMachine):
         self.both(lambda store: store.positions())
         self.both(lambda store: store.newest_number())
         self.both(lambda store: store.deliveries(Filter(limit=1000)))
+        self.both(lambda store: store.deliveries_of(self.events[-5:]))
+        self.both(lambda store: store.attempts_of(self.deliveries[-5:]))
+        self.both(lambda store: store.acknowledgements(self.events[-5:]))
         for number in self.deliveries[-5:]:
             self.both(lambda store, number=number: store.attempts(number))  # type: ignore[misc]
+
+
+def _own(to: tuple[int, ...], workspace: str) -> tuple[int, ...]:
+    """Choose the destinations that belong to a workspace."""
+    return tuple(number for number in to if NAMES[number - 1][1] == workspace)
 
 
 async def _answer(call: Awaitable[Any]) -> Any:

@@ -58,14 +58,14 @@ class Blocks(Part):
         if self._outlined >= BLOCK_EVENTS and self._folding is None:
             self._folding = asyncio.get_running_loop().create_task(self._fold_on(), name="history-blocks")
 
-    async def fold(self, at_least: int = BLOCK_EVENTS) -> bool:
-        """Make a block of the oldest outlines; False: there are fewer events than asked for."""
-        rows = await self.core.history.rows(_OUTLINES, (max(at_least, BLOCK_EVENTS),))
+    async def fold(self, at_least: int | None = None) -> bool:
+        """Make a block of the oldest outlines; False: there are fewer events than asked for (None: `BLOCK_EVENTS`)."""
+        rows = await self.core.history.rows(_OUTLINES, (BLOCK_EVENTS,))
         taken, events = 0, 0
         while taken < len(rows) and events < BLOCK_EVENTS:
             events += rows[taken][1]
             taken += 1
-        if not rows or events < at_least:
+        if not rows or events < (BLOCK_EVENTS if at_least is None else at_least):
             return False
         rows = rows[:taken]
         low, high, postings = await asyncio.to_thread(_folded, rows)

@@ -99,14 +99,14 @@ class Span:
         self._reader = reader
         self._sql = _SPAN.format(table=table)
         self._low = low
-        self._below = below
+        self.below = below
 
     async def take(self, count: int) -> Chunk:
         """Give the next stretch."""
-        params = {"low": self._low, "below": self._below, "limit": count}
+        params = {"low": self._low, "below": self.below, "limit": count}
         lowest, found = (await self._reader.rows(self._sql, params))[0]
-        below, self._below = self._below, lowest if found else self._low
-        return Chunk(None, self._below, found < count, found, below)
+        below, self.below = self.below, lowest if found else self._low
+        return Chunk(None, self.below, found < count, found, below)
 
 
 class Listed:
@@ -134,7 +134,6 @@ class Newest:
         self._span = span
         self._further = further
         self._looked = 0
-        self._reached = 0
         self._walk: Walk | None = None
 
     async def take(self, count: int) -> Chunk:
@@ -142,10 +141,9 @@ class Newest:
         if self._walk is None and self._looked < QUICK:
             chunk = await self._span.take(min(count, QUICK - self._looked))
             self._looked += chunk.looked
-            self._reached = chunk.reached
             return chunk
         if self._walk is None:
-            self._walk = self._further(self._reached)
+            self._walk = self._further(self._span.below)
         return await self._walk.take(count)
 
 

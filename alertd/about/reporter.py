@@ -1,6 +1,7 @@
 """The reporter: turns what alertd notices about itself into events of its own, stored and routed like any other.
 
-They are kept until they are stored: while the intake is full or the store cannot write, they wait and are tried again.
+Only what somebody listens to becomes an event, so that a history without such a channel holds nothing but what was sent;
+the log has all of it. Events are kept until they are stored: while the intake is full or the store cannot write, they wait and are tried again.
 """
 
 from __future__ import annotations
@@ -56,20 +57,30 @@ class Report:
 
 
 class Reporter:
-    """The service that stores reports."""
+    """The service that stores reports. `heard` says whether anybody in a workspace listens to a type."""
 
     name = "reporter"
 
-    def __init__(self, submit: Submit, clock: Clock, workspaces: Callable[[], Iterable[str]]) -> None:
+    def __init__(
+        self,
+        submit: Submit,
+        clock: Clock,
+        workspaces: Callable[[], Iterable[str]],
+        heard: Callable[[str, str], bool] = lambda workspace, kind: True,
+    ) -> None:
         self._submit = submit
         self._clock = clock
         self._workspaces = workspaces
+        self._heard = heard
         self._waiting: deque[dict[str, Any]] = deque()
         self._news = asyncio.Event()
         self._stopping = asyncio.Event()
 
     def tell(self, report: Report) -> None:
-        """Take a report; it is stored as soon as that can be."""
+        """Take a report; it is stored as soon as that can be, when anybody listens."""
+        if not self._heard(report.workspace, report.type):
+            _log.info("report.unheard", type=report.type, workspace=report.workspace, message=report.message)
+            return
         if len(self._waiting) >= WAITING_MAX:
             _log.warning("report.dropped", type=self._waiting.popleft()["type"])
         self._waiting.append(

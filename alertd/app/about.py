@@ -45,7 +45,7 @@ class About:
         self._dispatcher = dispatcher
         self._registry = registry
         self._store = store
-        self.reporter = Reporter(pipeline.submit, clock, self._workspaces)
+        self.reporter = Reporter(pipeline.submit, clock, self._workspaces, self._heard)
         sights = Sights(self._lanes, lambda: not pipeline.failing, pipeline.has_room)
         self.watcher = Watcher(sights, store, self.reporter.tell, clock)
         self.heartbeat = Heartbeat(sender, self._storing, beat)
@@ -69,6 +69,17 @@ class About:
 
     def _workspaces(self) -> Iterable[str]:
         return self._registry.snapshot.workspace_names()
+
+    def _heard(self, workspace: str, kind: str) -> bool:
+        """Whether a subscription takes such events to a destination that can be reached at all."""
+        rules = self._pipeline.ruleset.workspaces.get(workspace)
+        if rules is None:
+            return False
+        scope = rules.scope(kind, "", "")
+        return any(
+            subscription.enabled and not scope.closed.keys() >= set(subscription.destinations)
+            for subscription, _ in scope.candidates
+        )
 
     def _lanes(self) -> Iterator[tuple[tuple[str, str], LaneSnapshot]]:
         ids = self._pipeline.ruleset.ids

@@ -189,6 +189,12 @@ class Daemon:
         await self._mend_clock()
         self.live.connect(self.dispatcher, self.pipeline)
         await self.live.apply(compiled)
+        self._wire_edge()
+        self.metrics.reload_success.set(1)
+        self.metrics.ruleset_channels.set(ruleset.channel_count)
+
+    def _wire_edge(self) -> None:
+        config, store, clock = self.config, self.store, self.clock
         limiter = rate_limit(config, clock)
         self.intake = EventIntake(self.pipeline, clock, self.metrics, config.intake.bounds, may_send, limiter)
         self.outside = Outside(self.pipeline, clock, self.metrics, config.intake.bounds, self.registry)
@@ -206,8 +212,6 @@ class Daemon:
         )
         beat = beat_of(config)
         self.about = About(self.pipeline, self.dispatcher, self.registry, store, clock, lambda: self.rules.sender, beat)
-        self.metrics.reload_success.set(1)
-        self.metrics.ruleset_channels.set(ruleset.channel_count)
 
     async def _mend_clock(self) -> None:
         """When the store knows of times to come, the clock was ahead: what it put off is brought back."""

@@ -10,12 +10,13 @@ import pytest
 from alertd.about.watcher import DEAD_SECONDS, STALLED_SECONDS, Sights, Watcher
 from alertd.delivery.breaker import BreakerState
 from alertd.delivery.snapshot import LaneSnapshot
+from alertd.model.destination import RetryOptions
 from alertd.store.base import Filter, Page
 
 if TYPE_CHECKING:
     from alertd.about.reporter import Report
 
-WELL = LaneSnapshot("enabled", "", None, 0, 10, (), BreakerState.CLOSED, None, None, None, "")
+WELL = LaneSnapshot("enabled", "", None, 0, 10, (), BreakerState.CLOSED, None, None, None, "", retry=RetryOptions())
 PLACE = ("default", "hook")
 
 

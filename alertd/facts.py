@@ -1,7 +1,7 @@
 """Facts about subscriptions and types, kept up to date in memory and written once a second.
 
-They are a fold over the history. A start after a crash goes on where the last write ended and reads what came after it,
-so that nothing that was accepted is missing; only outcomes of older deliveries in the very last second may be.
+They are a fold over the history. A start after a crash goes on where the last write ended and reads what came after it:
+nothing that was accepted is missing and nothing is counted twice, but outcomes of the very last second may be missing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from alertd.runtime import wait_event
 from alertd.store.facts import KeptFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from prometheus_client import Counter as Counted
 
@@ -54,7 +54,7 @@ class Facts:
         self._types: dict[TypeKey, TypeFacts] = {}
         self._learnt: Counter[int] = Counter()
         self._known: Mapping[int, tuple[int, frozenset[str]]] = {}
-        self._through = 0
+        self._through = self._ended = 0
         self._changed: set[int] = set()
         self._changed_types: set[TypeKey] = set()
         self._tidied_ms = 0
@@ -93,6 +93,7 @@ class Facts:
 
     def finished(self, delivery: Delivery, attempt: Attempt) -> None:
         """Take note of an attempt after which a delivery is delivered or dead."""
+        self._ended = max(self._ended, delivery.id)
         for number in (delivery.subscription_id, *delivery.also):
             self._end(number, attempt.state, attempt.started_at_ms, attempt.outcome.detail)
 
@@ -104,12 +105,11 @@ class Facts:
         self._subscriptions, self._types = kept.subscriptions, kept.types
         self._learnt = Counter(own for own, _ in self._types)
         self._through = newest if kept.through is None else kept.through
-        begun = self._through
+        self._ended = newest if kept.through is None else kept.ended
         while events := await self._store.events_after(self._through, PAGE):
             self._replay(events)
-        while ended := await self._store.ended_after(begun, PAGE):
+        while ended := await self._store.ended_after(self._ended, PAGE):
             self._repeat(ended)
-            begun = ended[-1].id
 
     async def run(self) -> None:
         """Write until stopped, and once more then."""
@@ -133,6 +133,7 @@ class Facts:
         self._changed, self._changed_types = set(), set()
         changed = KeptFacts(
             self._through,
+            self._ended,
             {number: self._subscriptions[number] for number in numbers},
             {key: self._types[key] for key in types if key in self._types},
             forgotten,
@@ -190,7 +191,8 @@ class Facts:
             self._see((event.workspace_id, event.type), 1, now_ms)
         self._through = events[-1].number
 
-    def _repeat(self, ended: Iterable[PastDelivery]) -> None:
+    def _repeat(self, ended: Sequence[PastDelivery]) -> None:
+        self._ended = ended[-1].id
         for delivery in ended:
             self._end(delivery.subscription_id, delivery.state, delivery.ended_at_ms, delivery.detail)
 

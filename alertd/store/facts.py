@@ -17,12 +17,14 @@ TypeKey = tuple[int, str]
 
 @dataclass(slots=True)
 class KeptFacts:
-    """Facts by subscription and by type, folded up to the event with the number `through` (None: nothing was kept yet).
+    """Facts by subscription and by type.
 
-    As a change: what is to be kept anew; `forgotten` are types that go.
+    Shapes: they are folded up to the event with the number `through` (None: nothing was kept yet), and hold no outcome
+    of a delivery with a greater id than `ended`. As a change: what is to be kept anew; `forgotten` are types that go.
     """
 
     through: int | None = None
+    ended: int = 0
     subscriptions: dict[int, SubscriptionFacts] = field(default_factory=dict)
     types: dict[TypeKey, TypeFacts] = field(default_factory=dict)
     forgotten: Sequence[TypeKey] = ()

@@ -26,13 +26,14 @@ class MemoryFacts(MemoryHistory):
         """Everything that was kept."""
         kept = self._facts
         about = {number: copy(facts) for number, facts in kept.subscriptions.items()}
-        return KeptFacts(kept.through, about, {key: copy(facts) for key, facts in kept.types.items()})
+        return KeptFacts(kept.through, kept.ended, about, {key: copy(facts) for key, facts in kept.types.items()})
 
     async def keep_facts(self, changed: KeptFacts) -> None:
         """Keep what has changed."""
         self._write()
         kept = self._facts
-        kept.through = kept.through if changed.through is None else changed.through
+        if changed.through is not None:
+            kept.through, kept.ended = changed.through, changed.ended
         kept.subscriptions |= {number: copy(facts) for number, facts in changed.subscriptions.items()}
         kept.types |= {key: copy(facts) for key, facts in changed.types.items()}
         for key in changed.forgotten:

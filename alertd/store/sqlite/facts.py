@@ -15,8 +15,8 @@ from alertd.store.sqlite.statement import ManyRows
 if TYPE_CHECKING:
     import sqlite3
 
-THROUGH: Final = "facts_through"
-"""The small fact that says up to which event the facts were folded."""
+_THROUGH: Final = "facts_through"
+_ENDED_AT: Final = "facts_ended"
 _SUBSCRIPTIONS: Final = ManyRows(
     "INSERT OR REPLACE INTO subscription_fact(subscription_id, fired, sent, delivered, failed, last_fired_at,"
     " last_success_at, last_error, last_error_at) VALUES {rows}",
@@ -49,8 +49,10 @@ class FactRows(Part):
             "SELECT workspace_id, type, first_seen, last_seen, events FROM learnt_type"
         ):
             kept.types[row[0], row[1]] = TypeFacts(*row[2:])
-        through = await self.core.reads.row("SELECT value FROM meta WHERE key = ?", (THROUGH,))
-        kept.through = None if through is None else int(through[0])
+        marks = await self.core.reads.rows("SELECT key, value FROM meta WHERE key IN (?, ?)", (_THROUGH, _ENDED_AT))
+        reached = {row[0]: row[1] for row in marks}
+        kept.through = int(reached[_THROUGH]) if _THROUGH in reached else None
+        kept.ended = int(reached.get(_ENDED_AT, 0))
         return kept
 
     async def keep_facts(self, changed: KeptFacts) -> None:
@@ -67,7 +69,8 @@ class FactRows(Part):
             _TYPES.run(conn, list(chain.from_iterable(types)))
             conn.executemany(_FORGET, changed.forgotten)
             if changed.through is not None:
-                set_meta(conn, THROUGH, str(changed.through))
+                set_meta(conn, _THROUGH, str(changed.through))
+                set_meta(conn, _ENDED_AT, str(changed.ended))
 
         await self.core.writer.run(job)
 

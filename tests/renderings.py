@@ -35,6 +35,17 @@ WAYS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     ),
     "telegram": ("telegram", {"token": "123456:ABC-DEF1234ghIkl", "chat_id": "-1001234567890"}),
     "ntfy": ("ntfy", {"topic": "alerts-example"}),
+    "email": (
+        "email",
+        {
+            "to": ["ops@example.com", "Ann <ann@example.com>"],
+            "host": "smtp.example.com",
+            "from": "Alerts <alerts@example.com>",
+            "username": "alerts",
+            "password": "XXXXXXXXXXXX",
+            "subject_prefix": "PROD",
+        },
+    ),
 }
 """Each way to use a type, with settings."""
 

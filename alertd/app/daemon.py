@@ -316,7 +316,7 @@ class Daemon:
         restart = needs_restart(self.started_with, config)
         async with self.registry.rebased(provisioned_entries(config.workspaces, config.origin)) as snapshot:
             refuse_dangling(snapshot, self.registry.snapshot, str(self.launch.config_path))
-            compiled = await self.live.prepare(snapshot)
+            compiled = await self.live.prepare(snapshot, config)
             if config.log != self.config.log:
                 configure_logging(config.log.format, config.log.level)
             self.config = config

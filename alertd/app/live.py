@@ -42,13 +42,14 @@ class LiveRules:
         """Hand what is applied to these from now on."""
         self._parts = (dispatcher, pipeline)
 
-    async def prepare(self, snapshot: Snapshot) -> Compiled:
-        """Compile. Raises InvalidError when the resources do not fit together."""
+    async def prepare(self, snapshot: Snapshot, config: Config | None = None) -> Compiled:
+        """Compile, for a configuration to be (None: the present one). Raises InvalidError when they do not fit together."""
         workspaces = await asyncio.to_thread(snapshot.workspaces)
         there = {workspace.name for workspace in workspaces}
         known = self._parts[1].ruleset.workspaces if self._parts else ()
         try:
-            ruleset = await self._rules.compile(workspaces, [name for name in known if name not in there])
+            mail = (config or self._config()).mail
+            ruleset = await self._rules.compile(workspaces, mail, [name for name in known if name not in there])
         except RulesetTooLargeError as error:
             raise InvalidError([Problem("/pattern", str(error))]) from error
         except DerivationError as error:

@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from alertd.delivery.dispatcher import LaneSpec
 from alertd.delivery.naming import Naming
-from alertd.destinations.base import World
+from alertd.destinations.base import Reaching, World
 from alertd.destinations.egress import AiohttpSender
 from alertd.destinations.guard import EgressPolicy
+from alertd.destinations.guarded_connection import GuardedConnector
 from alertd.destinations.http1.sender import FastSender
+from alertd.destinations.mail_server import MailServer
+from alertd.destinations.people import NOBODY, People
 from alertd.destinations.registry import REGISTRY, TYPE_NAMES, parse_settings
 from alertd.engine.document import Documents
-from alertd.engine.ruleset import Ruleset, compile_ruleset, name_keys
+from alertd.engine.ruleset import Reach, Ruleset, compile_ruleset, name_keys
 from alertd.errors import NotFoundError
 from alertd.model.workspace import Workspace
 
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from alertd.config.settings import Config, Egress
     from alertd.destinations.base import Sender
     from alertd.model.destination import Destination
+    from alertd.model.workspace import Project
     from alertd.store.base import NameStore, RevisionStore
 
     class RuleStore(NameStore, RevisionStore, Protocol):
@@ -65,6 +69,9 @@ class Rules:
         self._clock = clock
         self._write_line = write_line
         self._senders: list[Sender] = []
+        self._connectors: list[GuardedConnector] = []
+        self._mail = MailServer()
+        self._people: dict[tuple[str, str], People] = {}
         self._egress: Egress | None = None
         self._opened: dict[int, _Opened] = {}
         self.destinations: dict[tuple[str, str], Destination] = {}
@@ -72,6 +79,8 @@ class Rules:
 
     async def close(self) -> None:
         """Close every sender."""
+        for connector in self._connectors:
+            connector.close()
         for sender in self._senders:
             await sender.close()
 
@@ -80,7 +89,7 @@ class Rules:
         """The sender that is in use now."""
         return self._senders[-1]
 
-    async def compile(self, workspaces: Sequence[Workspace], gone: Sequence[str] = ()) -> Ruleset:
+    async def compile(self, workspaces: Sequence[Workspace], mail: MailServer, gone: Sequence[str] = ()) -> Ruleset:
         """Compile off the event loop; workspaces that are `gone` stay known, empty, for events under way."""
         workspaces = [*workspaces, *(Workspace(name=name) for name in gone)]
         projects = [
@@ -89,7 +98,8 @@ class Rules:
         ids = await self._store.intern([*name_keys(workspaces), *projects])
         names = await self._store.names()
         revision = int(await self._store.get_meta("revision") or 0) + 1
-        ruleset = await asyncio.to_thread(compile_ruleset, workspaces, ids, revision, names)
+        reach = await asyncio.to_thread(reach_of, workspaces, mail)
+        ruleset = await asyncio.to_thread(compile_ruleset, workspaces, ids, revision, names, reach)
         await self._store.keep_revision(revision, await asyncio.to_thread(self._documents.write, workspaces))
         await self._store.set_meta("revision", str(revision))
         return ruleset
@@ -97,13 +107,16 @@ class Rules:
     def lanes(self, config: Config, workspaces: Sequence[Workspace], ruleset: Ruleset) -> list[LaneSpec]:
         """List the lanes of all destinations, with the defaults of a configuration."""
         self._take_egress(config.egress)
+        self._mail = config.mail
+        self._people = {(w.name, p.name): people_of(p) for w in workspaces for p in w.projects}
         self.destinations = {(w.name, d.name): d for w in workspaces for d in w.destinations}
         specs = []
         opened: dict[int, _Opened] = {}
         for (workspace, name), destination in self.destinations.items():
             number = ruleset.ids["destination", workspace, name]
             options = config.delivery.for_destination(destination)
-            key = (destination.type, destination.settings, options.timeout_seconds)
+            mail = config.mail if isinstance(REGISTRY[destination.type], Reaching) else None
+            key = (destination.type, destination.settings, options.timeout_seconds, mail)
             known = self._opened.get(number)
             if known is None or known.key != key:
                 known = _Opened(key, self._open(destination, options.timeout_seconds))
@@ -122,10 +135,43 @@ class Rules:
         if egress != self._egress:
             self._egress = egress
             make = FastSender if egress.sender == "fast" else AiohttpSender
-            self._senders.append(make(EgressPolicy(egress.allow)))
+            policy = EgressPolicy(egress.allow)
+            self._senders.append(make(policy))
+            self._connectors.append(GuardedConnector(policy))
             self._opened.clear()
 
     def _open(self, destination: Destination, timeout_seconds: float) -> Any:
         settings = parse_settings(destination.type, destination.settings)
-        world = World(self._clock, self._senders[-1], self._write_line)
+        world = World(
+            self._clock,
+            self._senders[-1],
+            self._write_line,
+            mail=self._mail,
+            people=self._people_in,
+            connect=self._connectors[-1].connect,
+        )
         return REGISTRY[destination.type].open(settings, timeout_seconds, world)
+
+    def _people_in(self, workspace: str, project: str) -> People:
+        return self._people.get((workspace, project), NOBODY)
+
+
+def people_of(project: Project) -> People:
+    """Say who belongs to a project."""
+    return People(project.owner, project.collaborators)
+
+
+def reach_of(workspaces: Sequence[Workspace], mail: MailServer) -> Reach:
+    """Say where destinations that depend on settings and people reach anybody."""
+    projects: dict[tuple[str, str], frozenset[str]] = {}
+    for workspace in workspaces:
+        people = {project.name: people_of(project) for project in workspace.projects}
+        for destination in workspace.destinations:
+            kind = REGISTRY[destination.type]
+            if not isinstance(kind, Reaching):
+                continue
+            settings = parse_settings(destination.type, destination.settings)
+            if not kind.reaches(settings, mail, NOBODY):
+                reached = (name for name, own in people.items() if kind.reaches(settings, mail, own))
+                projects[workspace.name, destination.name] = frozenset(reached)
+    return Reach(projects)

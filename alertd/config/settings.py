@@ -18,6 +18,7 @@ from typing_extensions import override
 from alertd.config.kafka import KafkaIntake
 from alertd.config.network import allowed_peer, split_address, valid_address
 from alertd.destinations.guard import parse_url
+from alertd.destinations.mail_server import MailServer
 from alertd.model.destination import DeliveryOptions
 from alertd.model.event import Bounds
 from alertd.model.fields import PositiveSeconds, Resource, Seconds, Slug
@@ -216,6 +217,9 @@ class Config(Resource):
     intake: Intake = Field(Intake(), description="how events come in")
     delivery: DeliveryOptions = Field(DeliveryOptions(), description="defaults for every destination")
     egress: Egress = Field(Egress(), description="where deliveries may go")
+    mail: MailServer = Field(
+        MailServer(), description="how e-mail leaves; a destination of that type may override each"
+    )
     log: Log = Field(Log(), description="what the daemon says on standard output")
     heartbeat: HeartbeatOptions = Field(HeartbeatOptions(), description="tells a dead man's switch that all is well")
     tokens: tuple[ProvisionedToken, ...] = Field((), description="tokens of the API; or: alertd token create")

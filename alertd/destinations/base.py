@@ -10,14 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
+from alertd.destinations.mail_server import MailServer
 from alertd.destinations.passing_memory import PassingMemory
+from alertd.destinations.people import nobody
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    import socket
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from pydantic import BaseModel
 
     from alertd.clock import Clock
+    from alertd.destinations.people import People
     from alertd.model.delivery import Outcome
 
 
@@ -127,6 +131,14 @@ class Previewing(Protocol):
         """Render a message without sending it; no secret is in the answer."""
 
 
+@runtime_checkable
+class Reaching(Protocol):
+    """What a type also offers when it depends on settings or people that it may lack: then nothing is planned for it."""
+
+    def reaches(self, settings: Any, mail: MailServer, people: People) -> bool:
+        """Whether a destination with these settings reaches anybody in a project with these people."""
+
+
 class OpenDestination(Protocol):
     """One configured destination, ready to be attempted."""
 
@@ -151,17 +163,33 @@ class Memory(Protocol):
         """Remember, in place of what was there."""
 
 
+class Connect(Protocol):
+    """Connects through the egress guard, for types that speak no HTTP."""
+
+    def __call__(self, host: str, port: int, ports: Collection[int] = ()) -> Awaitable[socket.socket]:
+        """Return a connected socket. `ports`: where a public address may be connected at. Raises SendError."""
+
+
+async def unconnected(host: str, port: int, ports: Collection[int] = ()) -> socket.socket:
+    """Connect to nothing: for destinations that need no connection of their own. Raises SendError."""
+    raise SendError("egress refused: no connections are made here", refused=True)
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """What a destination may use of the world.
 
-    Shapes: `write_line` prints one line to standard output; `memory` is this destination's own, nobody else's.
+    Shapes: `write_line` prints one line to standard output; `memory` is this destination's own, nobody else's; `mail` is
+    the platform's mail server; `people` gives those of a project by (workspace, project).
     """
 
     clock: Clock
     sender: Sender
     write_line: Callable[[str], None]
     memory: Memory = field(default_factory=PassingMemory)
+    mail: MailServer = field(default_factory=MailServer)
+    people: Callable[[str, str], People] = nobody
+    connect: Connect = unconnected
 
 
 class DestinationType(Protocol):

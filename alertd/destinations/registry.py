@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alertd.destinations.console import ConsoleType
 from alertd.destinations.discord import DiscordType
+from alertd.destinations.email import EmailType
 from alertd.destinations.mattermost import MattermostType
 from alertd.destinations.msteams import MsteamsType
 from alertd.destinations.ntfy import NtfyType
@@ -33,6 +34,7 @@ _TYPES: Final[tuple[DestinationType, ...]] = (
     MsteamsType(),
     TelegramType(),
     NtfyType(),
+    EmailType(),
     ConsoleType(),
     NullType(),
 )

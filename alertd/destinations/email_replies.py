@@ -1,0 +1,93 @@
+"""What replies of an SMTP server mean for a delivery (RFC 5321, 4.2). Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+from alertd.destinations.answers import one_line
+from alertd.model.delivery import ANSWER_MAX, Outcome, OutcomeKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NAME: Final = "email"
+
+_LOGIN_REFUSED: Final = 535
+_TOO_MUCH: Final = 552
+_TEMPORARY: Final = range(400, 500)
+
+
+class Step(Enum):
+    """What a reply answers."""
+
+    GREETING = "greeting"
+    HELLO = "EHLO"
+    STARTTLS = "STARTTLS"
+    LOGIN = "login"
+    SENDER = "MAIL FROM"
+    RECIPIENT = "RCPT TO"
+    CONTENT = "DATA"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One reply: its code, its words, and what it answers."""
+
+    step: Step
+    code: int
+    text: str
+
+    @property
+    def kind(self) -> OutcomeKind:
+        """What it means: 4yz is temporary, and so is 552 for a recipient (too many); a refused login is for good."""
+        if self.code in _TEMPORARY or (self.step is Step.RECIPIENT and self.code == _TOO_MUCH):
+            return OutcomeKind.RETRY_LATER
+        if 200 <= self.code < 400:  # noqa: PLR2004 - the 2yz and 3yz classes
+            return OutcomeKind.DELIVERED
+        return OutcomeKind.GONE if self.code == _LOGIN_REFUSED else OutcomeKind.REJECTED
+
+    @property
+    def detail(self) -> str:
+        """Say it to people: `returned 550 to RCPT TO: no such user`."""
+        said = one_line(self.text)
+        words = f"{self.step.value} returned {self.code}"
+        return f"{words}: {said}" if said else words
+
+
+class RefusedError(Exception):
+    """A server's reply that ends a step."""
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply = reply
+        super().__init__(reply.detail)
+
+
+def outcome_of_reply(reply: Reply) -> Outcome:
+    """Word the outcome of a reply that ended an attempt for everybody."""
+    answer = reply.text.encode("utf-8", "replace")[:ANSWER_MAX]
+    return Outcome(reply.kind, reply.code, f"{NAME}: {reply.detail}", answer)
+
+
+def outcome_of_all(
+    done: int, accepted: Reply | None, refused: Sequence[tuple[str, Reply]], left_out: Sequence[str]
+) -> Outcome:
+    """Sum up an attempt: `done` recipients have it, `refused` were not taken, `left_out` were not tried.
+
+    As long as anybody may still get it, it is tried again (for those alone); else one who does not makes it dead, so that
+    somebody sees it.
+    """
+    if not refused and not left_out:
+        text = accepted.text.encode("utf-8", "replace")[:ANSWER_MAX] if accepted else b""
+        return Outcome(OutcomeKind.DELIVERED, accepted.code if accepted else None, "", text)
+    kinds = {reply.kind for _, reply in refused}
+    first = refused[0][1] if refused else None
+    temporary = next((reply for _, reply in refused if reply.kind is OutcomeKind.RETRY_LATER), None)
+    kind = OutcomeKind.RETRY_LATER if OutcomeKind.RETRY_LATER in kinds else OutcomeKind.REJECTED
+    whole = done + len(refused) + len(left_out)
+    parts = [f"{address}: {reply.detail}" for address, reply in refused] + list(left_out)
+    head = f"{done} of {whole} recipients have it; " if whole > 1 else ""
+    shown = temporary or first
+    answer = shown.text.encode("utf-8", "replace")[:ANSWER_MAX] if shown else b""
+    return Outcome(kind, shown.code if shown else None, f"{NAME}: {head}{'; '.join(parts)}"[:1000], answer)

@@ -1,0 +1,97 @@
+"""The settings of the destination type `email`: to whom, and what differs from the platform's mail server."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Final
+
+from pydantic import AfterValidator, Field, create_model, model_validator
+from pydantic_core import PydanticCustomError
+
+from alertd.destinations.clean import line
+from alertd.destinations.mail_address import parse_mailbox
+from alertd.destinations.mail_server import From, Host, MailServer, Password, Port, Tls, Username, laid_over
+from alertd.destinations.settings_fields import RepeatingSettings
+
+if TYPE_CHECKING:
+    from typing import Self
+
+RECIPIENTS_MAX: Final = 100
+"""The most that `recipients_max` may be: what any server takes in one transaction (RFC 5321)."""
+PREFIX_MAX: Final = 40
+"""Characters of the subject's prefix."""
+
+_PERSON: Final = re.compile(r"@[^\x00-\x1f\x7f]{1,200}")
+
+
+def _check_recipient(text: str) -> str:
+    if text.startswith("@"):
+        if not _PERSON.fullmatch(text) or not text[1:].strip():
+            raise ValueError("@owner, @collaborators, or @ and the name of a collaborator")
+        return text
+    parse_mailbox(text)
+    return text
+
+
+def _check_prefix(text: str) -> str:
+    if line(text) != text:
+        raise ValueError("text on one line, without spaces around it")
+    return text
+
+
+Recipient = Annotated[str, AfterValidator(_check_recipient)]
+
+if TYPE_CHECKING:
+    _Sender = RepeatingSettings
+else:  # `from` is a word of Python's own, so this field cannot be written in a class
+    _about_from = "who writes: alerts@example.com, or Alerts <alerts@example.com>; null: mail.from"
+    _Sender = create_model(
+        "_Sender", __base__=RepeatingSettings, **{"from": (From | None, Field(None, description=_about_from))}
+    )
+
+
+class EmailSettings(_Sender):
+    """To whom, how, and what differs from the platform's mail server."""
+
+    to: tuple[Recipient, ...] = Field(
+        min_length=1,
+        max_length=RECIPIENTS_MAX,
+        description="addresses, and @owner, @collaborators or @ and a collaborator's name for people of the event's project",
+        examples=[["ops@example.com", "@owner"]],
+    )
+    recipients_max: Annotated[int, Field(ge=1, le=RECIPIENTS_MAX)] = Field(
+        10, description="recipients of one alert at most, counted when names have become addresses"
+    )
+    per_recipient: bool = Field(
+        True, description="true: one message to each recipient; false: one to all of them, who see each other"
+    )
+    subject_prefix: Annotated[str, AfterValidator(_check_prefix)] | None = Field(
+        None, min_length=1, max_length=PREFIX_MAX, description="stands before every subject, in brackets"
+    )
+    host: Host | None = Field(
+        None, description="another SMTP server; null: mail.host; the platform's login never goes to another server"
+    )
+    port: Port | None = Field(None, description="another TCP port; null: mail.port")
+    tls: Tls | None = Field(None, description="starttls, tls, or none (only to this machine); null: mail.tls")
+    username: Username | None = Field(None, description="another name to log in with; null: mail.username")
+    password: Password | None = Field(None, description="its password, a secret; null: mail.password")
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> Self:
+        fixed = sum(not each.startswith("@") for each in dict.fromkeys(self.to))
+        if fixed > self.recipients_max:
+            expected = "at most {most} addresses (recipients_max)"
+            raise PydanticCustomError("too_many_recipients", expected, {"most": self.recipients_max})
+        return self
+
+    def server(self, mail: MailServer) -> MailServer:
+        """Lay what is set here over the platform's mail server."""
+        return laid_over(
+            mail,
+            host=self.host,
+            port=self.port,
+            tls=self.tls,
+            username=self.username,
+            password=self.password,
+            sender=getattr(self, "from"),
+        )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import selfcheck
 from benchmarks.bench import Bench, Size
 from benchmarks.report import machine, print_lines, print_runs
-from benchmarks.rows import footprint, isolation, latency, lookups, restart, sender, singles, stores, throughput
+from benchmarks.rows import footprint, isolation, latency, lookups, restart, scopes, sender, singles, stores, throughput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,8 @@ ROWS: dict[str, Callable[[Bench], Result]] = {
     "sender": sender.run,
     "http_singles": singles.run,
     "matching": lookups.run,
+    "scopes": scopes.scopes,
+    "cooldowns": scopes.cooldowns,
     "latency": latency.run,
     "isolation": isolation.run,
     "backlog": stores.backlog,

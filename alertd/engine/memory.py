@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import ChainMap
 from dataclasses import dataclass, field
+from sys import intern
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from alertd.engine.metric import LATE_MS, advance, due_at
@@ -67,9 +68,9 @@ class EngineMemory:
         now_ms: int,
     ) -> None:
         """Take what was stored. A series that was seen under a clock that was ahead counts from now."""
-        self._renew(self.cooldowns, cooldowns)
-        self._renew(self.counts, counts)
-        self._renew(self.series, {key: _not_ahead(each, now_ms) for key, each in series.items()})
+        self._fill(self.cooldowns, cooldowns)
+        self._fill(self.counts, counts)
+        self._fill(self.series, {key: _not_ahead(each, now_ms) for key, each in series.items()})
         self._schedule_all()
 
     def use(self, ruleset: Ruleset) -> None:
@@ -126,11 +127,21 @@ class EngineMemory:
 
     # -- below ----------------------------------------------------------------------------------------------------
 
-    def _renew(self, known: dict[K, V], changed: Mapping[K, V]) -> None:
-        """Put what has changed last, so that the first are those that were untouched the longest."""
+    def _renew(self, known: dict[RuleKey, V], changed: Mapping[RuleKey, V]) -> None:
+        """Put what has changed last, so that the first are those that were untouched the longest.
+
+        Names of projects and environments are kept once, for there are few of them and very many keys.
+        """
         for key, value in changed.items():
             known.pop(key, None)
-            known[key] = value
+            known[(key[0], intern(key[1]), intern(key[2]), key[3])] = value
+        self._evict(known)
+
+    def _fill(self, known: dict[RuleKey, V], stored: Mapping[RuleKey, V]) -> None:
+        known.update(stored)
+        self._evict(known)
+
+    def _evict(self, known: dict[RuleKey, V]) -> None:
         for _ in range(len(known) - self._keys_max):
             del known[next(iter(known))]
             self.evicted += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import chain
+from sys import intern
 from typing import TYPE_CHECKING, Any, Final
 
 from alertd.engine.metric import LATE_MS
@@ -13,12 +14,15 @@ from alertd.store.sqlite.statement import ManyRows
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import AsyncIterator
 
     from alertd.engine.state import CooldownKey, RuleKey
     from alertd.store.base import Batch
 
 SLICE: Final = 500
 """How many rows one transaction forgets at most."""
+PAGE: Final = 20_000
+"""How many rows a start reads at once."""
 
 _COOLDOWNS: Final = ManyRows(
     "INSERT INTO cooldown(subscription_id, project, environment, key, until_ms) VALUES {rows}"
@@ -35,6 +39,16 @@ _SERIES: Final = ManyRows(
     "(alert_id, project, environment, key, value, seen_ms, time_ms, since_ms, told_ms) VALUES {rows}",
     "(?,?,?,?,?,?,?,?,?)",
 )
+_RESTING: Final = """
+SELECT subscription_id, project, environment, key, until_ms FROM cooldown
+WHERE (subscription_id, project, environment, key) > (?, ?, ?, ?) AND until_ms > ?
+ORDER BY subscription_id, project, environment, key LIMIT ?
+"""
+_GOING_ON: Final = """
+SELECT rule_id, project, environment, key, times, until_ms FROM occurrence
+WHERE (rule_id, project, environment, key) > (?, ?, ?, ?) AND until_ms > ?
+ORDER BY rule_id, project, environment, key LIMIT ?
+"""
 _DROP_SERIES: Final = "DELETE FROM series WHERE (alert_id, project, environment, key) = (?, ?, ?, ?)"
 
 
@@ -84,17 +98,24 @@ class EngineStates(Part):
 
     async def cooldowns(self, now_ms: int) -> dict[CooldownKey, int]:
         """All cooldowns that still rest at `now_ms`."""
-        rows = await self.core.reads.rows(
-            "SELECT subscription_id, project, environment, key, until_ms FROM cooldown WHERE until_ms > ?", (now_ms,)
-        )
-        return {(row[0], row[1], row[2], row[3]): row[4] for row in rows}
+        found: dict[CooldownKey, int] = {}
+        async for rows in self._pages(_RESTING, now_ms):
+            found.update(((row[0], intern(row[1]), intern(row[2]), row[3]), row[4]) for row in rows)
+        return found
 
     async def counts(self, now_ms: int) -> dict[RuleKey, Count]:
         """All counts that go on at `now_ms`."""
-        rows = await self.core.reads.rows(
-            "SELECT rule_id, project, environment, key, times, until_ms FROM occurrence WHERE until_ms > ?", (now_ms,)
-        )
-        return {(row[0], row[1], row[2], row[3]): Count(row[4], row[5]) for row in rows}
+        found: dict[RuleKey, Count] = {}
+        async for rows in self._pages(_GOING_ON, now_ms):
+            found.update(((row[0], intern(row[1]), intern(row[2]), row[3]), Count(*row[4:])) for row in rows)
+        return found
+
+    async def _pages(self, sql: str, now_ms: int) -> AsyncIterator[list[tuple[Any, ...]]]:
+        """Read along a table's key: a million rows at once would take their memory twice."""
+        after: tuple[Any, ...] = (-1, "", "", "")
+        while rows := await self.core.reads.rows(sql, (*after, now_ms, PAGE)):
+            yield rows
+            after = tuple(rows[-1][:4])
 
     async def series(self) -> dict[RuleKey, Series]:
         """All series that metric alerts follow."""

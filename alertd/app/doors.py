@@ -9,8 +9,12 @@ from alertd.engine.issues.fingerprint import fingerprint_of
 from alertd.intake.sentry_body import Bodies
 from alertd.intake.sentry_sdk import SdkProject, SentrySdkIntake
 from alertd.intake.sentry_webhook import SentryWebhooks, WebhookEndpoint
+from alertd.intake.webhooks import Webhooks
 from alertd.model.intake_endpoint import MAX_BODY_BYTES, IntakeEndpoint, SdkKey
 from alertd.resources.kinds import INTAKE_ENDPOINT, PROJECT, SDK_KEY
+from alertd.sources.alerts import AlertmanagerDecoder, GrafanaDecoder
+from alertd.sources.github import GithubDecoder
+from alertd.sources.incident import IncidentDecoder
 from alertd.sources.sentry_defaults import SentryDefaults
 
 if TYPE_CHECKING:
@@ -98,8 +102,11 @@ class Outside:
         def number_of(workspace: str, project: str) -> int | None:
             return pipeline.ruleset.ids.get((PROJECT.word, workspace, project))
 
+        endpoints = EndpointDoors(registry)
+        decoders = (GithubDecoder(), AlertmanagerDecoder(), GrafanaDecoder(), IncidentDecoder())
         self._intakes = (
-            SentryWebhooks(pipeline, clock, metrics, bounds, EndpointDoors(registry), bodies),
+            SentryWebhooks(pipeline, clock, metrics, bounds, endpoints, bodies),
+            Webhooks(pipeline, clock, metrics, bounds, endpoints, bodies, decoders),
             SentrySdkIntake(pipeline, clock, metrics, bounds, SdkDoors(registry, number_of), bodies),
         )
 

@@ -8,6 +8,9 @@ from alertd.errors import DecodeError, NotJsonError
 from alertd.sources.base import UnsupportedMediaTypeError
 from alertd.sources.cloudevents import REQUIRED, decode_batch, decode_binary, decode_structured, decode_value
 from alertd.sources.document import check_size, load
+from alertd.sources.github import DELIVERY as GITHUB_DELIVERY
+from alertd.sources.github import EVENT as GITHUB_EVENT
+from alertd.sources.github import GithubDecoder
 from alertd.sources.headers import (
     decode_http_value,
     http_attributes,
@@ -15,8 +18,11 @@ from alertd.sources.headers import (
     kafka_content_type,
     kafka_header,
 )
+from alertd.sources.incident import IncidentDecoder
 from alertd.sources.media_type import MediaType, media_type
 from alertd.sources.native import build, decode_json, decode_ndjson, decode_record
+from alertd.sources.outside import WebhookDecoder, WebhookRequest
+from alertd.sources.sentry_defaults import STANDARD
 from alertd.sources.sentry_webhook import HEADER as SENTRY_HEADER
 from alertd.sources.sentry_webhook import decode_value as decode_webhook_value
 from alertd.sources.sentry_webhook import decode_webhook
@@ -27,7 +33,7 @@ if TYPE_CHECKING:
     from alertd.model.event import Event
     from alertd.sources.base import Context
 
-Format = Literal["native", "cloudevents", "sentry", "auto"]
+Format = Literal["native", "cloudevents", "sentry", "github", "incidents", "auto"]
 """What the records of a topic are (`intake.kafka.topics[].format`)."""
 
 ACCEPTED: Final = (
@@ -35,6 +41,7 @@ ACCEPTED: Final = (
 )
 """What an answer of 415 may say in `Accept-Post`."""
 
+_OUTSIDE: Final[dict[str, WebhookDecoder]] = {"github": GithubDecoder(), "incidents": IncidentDecoder()}
 _JSON: Final = frozenset({"", "application/json", "text/json"})
 _NDJSON: Final = frozenset(
     {
@@ -82,12 +89,15 @@ def decode_kafka(
 
     `native` never looks at the headers. `cloudevents` is structured unless the headers say binary. `auto` goes by the
     headers; without a sign there it is native, or a structured CloudEvent when it has the member `specversion`.
-    `sentry` is a webhook of Sentry, told by its header, else by its members. Errors: see `alertd.sources.base`.
+    `sentry` is a webhook of Sentry, told by its header, else by its members; `github` one of GitHub, with its header
+    `X-GitHub-Event`; `incidents` a report. Errors: see `alertd.sources.base`.
     """
     if form == "native":
         return decode_record(value, context)
     if form == "sentry":
         return _decode_sentry(kafka_header(headers, SENTRY_HEADER), value, context)
+    if form in _OUTSIDE:
+        return _decode_outside(_OUTSIDE[form], headers, value, context)
     event = _decode_by_headers(form, headers, value, context) if headers else None
     if event is not None:
         return event
@@ -103,6 +113,8 @@ def _decode_by_headers(
     resource = kafka_header(headers, SENTRY_HEADER) if form == "auto" else None
     if resource is not None:
         return _decode_sentry(resource, value, context)
+    if form == "auto" and kafka_header(headers, GITHUB_EVENT) is not None:
+        return _decode_outside(_OUTSIDE["github"], headers, value, context)
     content_type = kafka_content_type(headers)
     media = media_type(content_type)
     if media.name.startswith(_CLOUDEVENTS):
@@ -114,6 +126,18 @@ def _decode_by_headers(
         check_size(value or b"", context)
         return decode_binary(attributes, content_type, value, context)
     return None
+
+
+def _decode_outside(
+    decoder: WebhookDecoder, headers: Sequence[tuple[str, bytes | None]], value: bytes | None, context: Context
+) -> Event:
+    """Decode a webhook that somebody put into a topic, its headers with it."""
+    body = _present(value)
+    texts = {name: kafka_header(headers, name) or "" for name in (GITHUB_EVENT, GITHUB_DELIVERY)}
+    events = decoder.decode(WebhookRequest(texts, body, body), context, STANDARD)
+    if len(events) != 1:
+        raise DecodeError("the record holds no event")
+    return events[0]
 
 
 def _decode_cloudevents(media: MediaType, body: bytes, context: Context) -> list[Event]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Topic:
     """How one topic's records are read; `workspace` is that of events that name none."""
 
-    format: Literal["native", "cloudevents", "sentry", "auto"] = "native"
+    format: Literal["native", "cloudevents", "sentry", "github", "incidents", "auto"] = "native"
     workspace: str = "default"
 
 

@@ -1,0 +1,191 @@
+"""Alerts of Alertmanager (webhook version 4) and Grafana: one event for each alert of a group, firing or resolved.
+
+Types `alertmanager.alert.firing`, `.resolved`, `grafana.alert.firing`, `.resolved`. The id is made of fingerprint, start
+and status, so that what Alertmanager repeats every few hours, or its twin sends too, is a duplicate that does nothing. The key is the
+fingerprint, labels are the labels, severity is that of the label `severity` (in both states: who hears of a problem also
+hears of its end).
+
+`data`: status, alertname, starts_at, ends_at, annotations, fingerprint, generator_url, receiver, group_key, group_labels,
+external_url, truncated_alerts; of Grafana also dashboard_url, panel_url, silence_url, values, org_id, rule_uid.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from alertd.errors import DecodeError, Problem
+from alertd.model.event import NAME_MAX
+from alertd.sources.document import check_count, kind_of
+from alertd.sources.outside import json_object, made, place, text
+from alertd.sources.sentry_fields import cut, derived_id, key_of, labels_of, link_of, place_of, time_of
+
+if TYPE_CHECKING:
+    from alertd.model.event import Event
+    from alertd.sources.base import Context
+    from alertd.sources.outside import WebhookRequest
+    from alertd.sources.sentry_defaults import SentryDefaults
+
+SIGNATURE: Final = "X-Grafana-Alerting-Signature"
+TIMESTAMPS: Final = ("X-Grafana-Alerting-Timestamp", "X-Grafana-Alerting-Signature-Timestamp")
+"""Headers in which a Grafana that signs a timestamp too may send it; it must be among these."""
+SKEW_SECONDS: Final = 300
+"""How old or new a signed timestamp may be."""
+SEVERITIES: Final = {
+    "critical": "critical",
+    "crit": "critical",
+    "fatal": "critical",
+    "page": "critical",
+    "emergency": "critical",
+    "error": "error",
+    "major": "error",
+    "high": "error",
+    "warning": "warning",
+    "warn": "warning",
+    "minor": "warning",
+    "info": "info",
+    "informational": "info",
+    "none": "info",
+    "low": "info",
+    "debug": "debug",
+}
+"""Words of the label `severity`, and what each is here; any other is a warning, none at all an error."""
+_ZERO: Final = "0001-01-01"
+_STATES: Final = frozenset({"firing", "resolved"})
+_TEXT: Final = 2000
+_GRAFANA: Final = {
+    "dashboard_url": "dashboardURL",
+    "panel_url": "panelURL",
+    "silence_url": "silenceURL",
+    "rule_uid": "ruleUID",
+    "value_string": "valueString",
+}
+
+
+class AlertmanagerDecoder:
+    """Alertmanager, which signs nothing: an endpoint's secret is asked for as its bearer token."""
+
+    source: ClassVar[str] = "alertmanager"
+
+    def is_signed(self, request: WebhookRequest, secret: str, now_ms: int) -> bool:
+        """Check `Authorization: Bearer SECRET`, the only thing that an Alertmanager can be told to bring."""
+        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+        return hmac.compare_digest(f"Bearer {secret}".encode(), given)
+
+    def decode(self, request: WebhookRequest, context: Context, defaults: SentryDefaults) -> list[Event]:
+        """Make an event for each alert."""
+        return _events(self.source, request, context, defaults)
+
+
+class GrafanaDecoder:
+    """Grafana's webhook contact point."""
+
+    source: ClassVar[str] = "grafana"
+
+    def is_signed(self, request: WebhookRequest, secret: str, now_ms: int) -> bool:
+        """Check the signature of the body, or of its timestamp and the body."""
+        given = request.headers.get(SIGNATURE, "").strip().encode("utf-8", "surrogateescape")
+        stamp = next((request.headers[name] for name in TIMESTAMPS if name in request.headers), None)
+        if stamp is None:
+            return hmac.compare_digest(_signature(secret, request.body), given)
+        fresh = stamp.isascii() and stamp.isdigit() and abs(int(stamp[:12]) - now_ms / 1000) <= SKEW_SECONDS
+        signed = hmac.compare_digest(_signature(secret, stamp.encode("utf-8", "replace") + b":" + request.body), given)
+        return signed and fresh
+
+    def decode(self, request: WebhookRequest, context: Context, defaults: SentryDefaults) -> list[Event]:
+        """Make an event for each alert."""
+        return _events(self.source, request, context, defaults)
+
+
+def _signature(secret: str, signed: bytes) -> bytes:
+    return hmac.digest(secret.encode(), signed, "sha256").hex().encode()
+
+
+def _events(source: str, request: WebhookRequest, context: Context, defaults: SentryDefaults) -> list[Event]:
+    group = json_object(request.read, context)
+    alerts = group.get("alerts")
+    if not isinstance(alerts, list):
+        found = "nothing" if alerts is None else kind_of(alerts)
+        raise DecodeError([Problem("/alerts", f"expected an array of alerts, found {found}")])
+    check_count(len(alerts), context)
+    problems = [problem for n, alert in enumerate(alerts) for problem in _problems(alert, f"/alerts/{n}")]
+    if problems:
+        raise DecodeError(problems[:100])
+    return [_event(source, alert, group, context, defaults) for alert in alerts]
+
+
+def _problems(alert: Any, pointer: str) -> list[Problem]:
+    if not isinstance(alert, dict):
+        return [Problem(pointer, f"expected an object, found {kind_of(alert)}")]
+    found = []
+    if alert.get("status") not in _STATES:
+        found.append(Problem(f"{pointer}/status", "expected firing or resolved"))
+    if not isinstance(alert.get("labels"), dict):
+        found.append(Problem(f"{pointer}/labels", f"expected an object, found {kind_of(alert.get('labels'))}"))
+    return found
+
+
+def _event(
+    source: str, alert: dict[str, Any], group: dict[str, Any], context: Context, defaults: SentryDefaults
+) -> Event:
+    labels = {str(name): text(value) for name, value in alert["labels"].items() if text(value)}
+    status, start = alert["status"], text(alert, "startsAt")
+    fingerprint = text(alert, "fingerprint") or derived_id(*(f"{n}={v}".encode() for n, v in sorted(labels.items())))
+    annotations = _annotations(alert)
+    ended = text(alert, "endsAt")
+    severity = labels.get("severity", "")
+    native = {
+        "type": defaults.type_of(f"{source}.alert.{status}"),
+        "id": f"{source}-{derived_id(fingerprint.encode(), start.encode(), status.encode())}"[:NAME_MAX],
+        "project": place_of(defaults.project or labels.get("project", "")),
+        "environment": place_of(labels.get("environment") or labels.get("env") or defaults.environment),
+        "source": source,
+        "severity": defaults.severities.get(severity) or _severity(severity),
+        "time": time_of(ended if status == "resolved" and not ended.startswith(_ZERO) else start),
+        "key": key_of(fingerprint),
+        "message": cut(
+            annotations.get("summary") or annotations.get("description") or labels.get("alertname", ""), _TEXT
+        ),
+        "url": link_of(text(alert, "dashboardURL"), text(alert, "generatorURL"), text(group, "externalURL")),
+        "labels": labels_of(labels, set()),
+        "data": _data(source, alert, group, annotations, fingerprint),
+    }
+    return made(native, context)
+
+
+def _severity(word: str) -> str:
+    return SEVERITIES.get(word.lower(), "warning") if word else "error"
+
+
+def _annotations(alert: dict[str, Any]) -> dict[str, str]:
+    given = alert.get("annotations")
+    if not isinstance(given, dict):
+        return {}
+    return {cut(str(name), 128): cut(text(value), _TEXT) for name, value in list(given.items())[:64] if text(value)}
+
+
+def _data(
+    source: str, alert: dict[str, Any], group: dict[str, Any], annotations: dict[str, str], fingerprint: str
+) -> dict[str, Any]:
+    ended = text(alert, "endsAt")
+    groups = place(group, "groupLabels")
+    data: dict[str, Any] = {
+        "status": alert["status"],
+        "alertname": text(alert, "labels", "alertname")[:256],
+        "starts_at": text(alert, "startsAt")[:64],
+        "ends_at": "" if ended.startswith(_ZERO) else ended[:64],
+        "annotations": annotations,
+        "fingerprint": fingerprint[:128],
+        "generator_url": text(alert, "generatorURL")[:2048],
+        "receiver": text(group, "receiver").replace("\\", "")[:256],
+        "group_key": text(group, "groupKey")[:1024],
+        "group_labels": {str(k)[:128]: text(v)[:1024] for k, v in groups.items()} if isinstance(groups, dict) else {},
+        "external_url": text(group, "externalURL")[:2048],
+        "truncated_alerts": place(group, "truncatedAlerts") if isinstance(place(group, "truncatedAlerts"), int) else 0,
+    }
+    if source == "grafana":
+        values = place(alert, "values")
+        data |= {name: text(alert, theirs)[:2048] for name, theirs in _GRAFANA.items()}
+        data["values"] = values if isinstance(values, dict) else {}
+        data["org_id"] = text(group, "orgId")[:32]
+    return {name: value for name, value in data.items() if value not in ("", {}, None, 0)}

@@ -1,0 +1,360 @@
+"""Webhooks of GitHub, Alertmanager, Grafana and reporters of incidents, decoded: their types, signatures and bounds."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import time
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from alertd.engine.issues.fingerprint import fingerprint_of
+from alertd.errors import DecodeError
+from alertd.model.event import Bounds
+from alertd.sources.alerts import SKEW_SECONDS, AlertmanagerDecoder, GrafanaDecoder
+from alertd.sources.base import Context
+from alertd.sources.detect import decode_kafka
+from alertd.sources.github import COMMITS_MAX, GithubDecoder
+from alertd.sources.incident import FRAMES_MAX, TEXTS, IncidentDecoder
+from alertd.sources.outside import WebhookDecoder, WebhookRequest
+from alertd.sources.sentry_defaults import STANDARD, SentryDefaults
+
+NOW_MS = 1_778_112_000_000
+GUID = "72d3162e-cc78-11e3-81ab-4c9367dc0958"
+DECODERS: tuple[WebhookDecoder, ...] = (GithubDecoder(), AlertmanagerDecoder(), GrafanaDecoder(), IncidentDecoder())
+PUSH: dict[str, Any] = {
+    "ref": "refs/heads/main", "before": "0" * 40, "after": "6" * 40, "created": False, "deleted": False, "forced": False,
+    "compare": "https://github.com/o/r/compare/0...6",
+    "commits": [{
+        "id": "6" * 40, "message": "Initial commit", "timestamp": "2019-05-15T15:19:25Z", "url": "https://github.com/o/r/commit/6",
+        "author": {"name": "A", "email": "a@example.com"}, "added": ["README.md"], "removed": [], "modified": ["README.md", "x"],
+    }],
+    "repository": {"id": 1, "name": "r", "full_name": "o/r", "default_branch": "main"}, "sender": {"login": "a"},
+}  # fmt: skip
+ALERT = {
+    "status": "firing", "labels": {"alertname": "HighErrorRate", "severity": "critical", "env": "prod"},
+    "annotations": {"summary": "5xx > 5%"}, "startsAt": "2026-11-20T22:00:00.123456789Z", "endsAt": "0001-01-01T00:00:00Z",
+    "generatorURL": "http://prom:9090/graph", "fingerprint": "fac0861a85de433a",
+}  # fmt: skip
+GROUP = {
+    "version": "4",
+    "groupKey": '{}:{alertname="x"}',
+    "receiver": "my\\.team",
+    "status": "firing",
+    "alerts": [ALERT],
+}
+INCIDENT: dict[str, Any] = {
+    "source": "sentry", "service": "api", "environment": "prod", "timestamp": "2025-01-15T10:30:00Z", "severity": "error",
+    "exception_type": "TypeError", "message": "Cannot read property 'id' of undefined",
+    "stacktrace": [{"file": "src/handler.ts", "function": "handleRequest", "line": 42}, {"file": "src/auth.ts"}],
+    "tags": {"release": "v1.2.3"}, "links": {"source_url": "https://sentry.io/issues/12345"},
+    "change_window": {"deploy_time": "2025-01-15T10:00:00Z",
+                      "commits": [{"id": "abc123def", "timestamp": "2025-01-15T09:50:00Z", "files": ["src/handler.ts"]}]},
+}  # fmt: skip
+
+
+def decoded(
+    decoder: WebhookDecoder,
+    body: Any,
+    headers: dict[str, str] | None = None,
+    defaults: SentryDefaults = STANDARD,
+    **bounds: int,
+) -> list[dict[str, Any]]:
+    """Decode a body and give the events' JSON."""
+    raw = body if isinstance(body, bytes) else orjson.dumps(body)
+    context = Context("default", NOW_MS, frozenset({"default"}), Bounds(**{"max_body_bytes": 5_000_000, **bounds}))
+    found = decoder.decode(WebhookRequest(headers or {}, raw, raw), context, defaults)
+    return [orjson.loads(event.payload) for event in found]
+
+
+def github(event: str, body: Any, **options: Any) -> list[dict[str, Any]]:
+    """Decode a webhook of GitHub."""
+    return decoded(GithubDecoder(), body, {"X-GitHub-Event": event, "X-GitHub-Delivery": GUID}, **options)
+
+
+def test_push() -> None:
+    """A push tells what changed: commits with their files, each once, branch and whether it is the default one."""
+    (event,) = github("push", PUSH)
+    assert (event["type"], event["id"], event["project"], event["key"]) == (
+        "github.push",
+        GUID,
+        "r",
+        "o/r:refs/heads/main",
+    )
+    assert event["data"]["is_default_branch"] is True
+    assert event["data"]["commits"] == [{
+        "sha": "6" * 40, "message": "Initial commit", "author": {"name": "A", "email": "a@example.com"},
+        "time": "2019-05-15T15:19:25Z", "url": "https://github.com/o/r/commit/6", "files": ["README.md", "x"],
+    }]  # fmt: skip
+    assert event["labels"]["sender"] == "a"
+
+
+def test_push_keeps_the_newest_commits() -> None:
+    """Of a very large push the newest commits stay, and how many went is said."""
+    body = {**PUSH, "commits": [{"id": f"{n:040x}"} for n in range(COMMITS_MAX + 1)]}
+    (event,) = github("push", body)
+    assert (len(event["data"]["commits"]), event["data"]["commits_omitted"]) == (COMMITS_MAX, 1)
+    assert event["data"]["commits"][-1]["sha"] == f"{COMMITS_MAX:040x}"
+
+
+@pytest.mark.parametrize(("state", "severity"), [("success", "info"), ("failure", "error"), ("error", "error")])
+def test_deployments(state: str, severity: str) -> None:
+    """A deployment's state is its severity; its environment is the event's."""
+    deployment = {"id": 7, "sha": "a" * 40, "ref": "main", "environment": "prod", "creator": {"login": "b"}}
+    body = {"action": "created", "deployment": deployment, "deployment_status": {"id": 8, "state": state}, **PUSH}
+    (event,) = github("deployment_status", body)
+    assert (event["type"], event["environment"], event["severity"]) == (
+        "github.deployment_status.created",
+        "prod",
+        severity,
+    )
+    assert (event["labels"]["state"], event["key"]) == (state, "o/r:7")
+
+
+def test_ping_and_form_and_missing_header() -> None:
+    """A ping makes no event; a form's payload is read; without the event's name it is 400 and says so."""
+    assert github("ping", {"zen": "x"}) == []
+    form = urlencode({"payload": json.dumps(PUSH)}).encode()
+    headers = {"X-GitHub-Event": "push", "Content-Type": "application/x-www-form-urlencoded"}
+    assert decoded(GithubDecoder(), form, headers)[0]["type"] == "github.push"
+    with pytest.raises(DecodeError, match="X-GitHub-Event is missing"):
+        decoded(GithubDecoder(), PUSH)
+
+
+def test_a_push_that_is_too_large_loses_its_largest_part() -> None:
+    """What does not fit goes, and `trimmed` names it; the event is not lost."""
+    body = {
+        **PUSH,
+        "commits": [{"id": "1" * 40, "message": "m" * 500, "added": [f"{n}" * 50 for n in range(200)]}] * 150,
+    }
+    (event,) = github("push", body, max_event_bytes=10_000)
+    assert event["data"]["trimmed"] == ["commits"]
+    assert event["data"]["ref"] == "refs/heads/main"
+
+
+def test_endpoint_says_otherwise() -> None:
+    """An endpoint may name the project and other types and severities."""
+    defaults = SentryDefaults(
+        project="shop", types={"github.push": "push"}, severities={"firing": "debug", "critical": "info"}
+    )
+    (event,) = github("push", PUSH, defaults=defaults)
+    assert (event["type"], event["project"]) == ("push", "shop")
+    assert decoded(AlertmanagerDecoder(), GROUP, defaults=defaults)[0]["severity"] == "info"
+
+
+def test_alerts() -> None:
+    """Each alert is an event with its labels; what is repeated has the same id, its end another one."""
+    ended = {**ALERT, "status": "resolved", "endsAt": "2026-11-20T23:00:00Z"}
+    firing, again, resolved = decoded(AlertmanagerDecoder(), {**GROUP, "alerts": [ALERT, ALERT, ended]})
+    assert (firing["type"], firing["severity"], firing["key"]) == (
+        "alertmanager.alert.firing",
+        "critical",
+        "fac0861a85de433a",
+    )
+    assert (firing["environment"], firing["message"], firing["labels"]["alertname"]) == (
+        "prod",
+        "5xx > 5%",
+        "HighErrorRate",
+    )
+    assert (firing["id"], firing["id"] == resolved["id"]) == (again["id"], False)
+    assert (resolved["type"], resolved["time"]) == ("alertmanager.alert.resolved", "2026-11-20T23:00:00Z")
+    assert "ends_at" not in firing["data"]
+    assert firing["data"]["receiver"] == "my.team"
+
+
+def test_grafana() -> None:
+    """Grafana's alerts bring their panel and values."""
+    alert = {**ALERT, "values": {"B": 7.5}, "panelURL": "http://g/p", "valueString": ""}
+    (event,) = decoded(GrafanaDecoder(), {**GROUP, "version": "1", "orgId": 1, "alerts": [alert]})
+    assert event["type"] == "grafana.alert.firing"
+    assert (event["data"]["values"], event["data"]["panel_url"], event["data"]["org_id"]) == (
+        {"B": 7.5},
+        "http://g/p",
+        "1",
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "/alerts"),
+        ({"alerts": {}}, "/alerts"),
+        ({"alerts": [1]}, "/alerts/0"),
+        ({"alerts": [ALERT, {**ALERT, "status": "new"}]}, "/alerts/1/status"),
+        ({"alerts": [{**ALERT, "labels": None}]}, "/alerts/0/labels"),
+    ],
+)
+def test_what_is_no_group_is_refused_by_its_place(body: Any, pointer: str) -> None:
+    """A custom payload that does not read as alerts is refused, and says where."""
+    with pytest.raises(DecodeError) as caught:
+        decoded(AlertmanagerDecoder(), body)
+    assert [problem.pointer for problem in caught.value.problems] == [pointer]
+
+
+def test_incident() -> None:
+    """A report becomes an error in the common layout, the crash frame last, with its change window; a repeat is the same."""
+    defaults = SentryDefaults(issue_key=lambda project, data, labels: fingerprint_of(data, labels))
+    (event,) = decoded(IncidentDecoder(), INCIDENT, defaults=defaults)
+    assert (event["type"], event["project"], event["environment"], event["severity"]) == (
+        "incident.reported",
+        "api",
+        "prod",
+        "error",
+    )
+    frames = event["data"]["exception"]["values"][-1]["stacktrace"]["frames"]
+    assert [frame["filename"] for frame in frames] == ["src/auth.ts", "src/handler.ts"]
+    assert event["data"]["change_window"]["commits"][0]["files"] == ["src/handler.ts"]
+    assert event["url"] == "https://sentry.io/issues/12345"
+    assert event["key"] == fingerprint_of(event["data"], event["labels"])
+    assert decoded(IncidentDecoder(), INCIDENT)[0]["id"] == event["id"]
+    assert decoded(IncidentDecoder(), {**INCIDENT, "message": "other"})[0]["id"] != event["id"]
+
+
+@pytest.mark.parametrize("word", ["warn", "ERR", "Fatal", "crit", "warning"])
+def test_incident_severities(word: str) -> None:
+    """Severity words are read in any case, the short ones too."""
+    wanted = {"warn": "warning", "warning": "warning", "err": "error", "fatal": "critical", "crit": "critical"}
+    assert decoded(IncidentDecoder(), {**INCIDENT, "severity": word})[0]["severity"] == wanted[word.lower()]
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        *(({name: None}, f"/{name}") for name in TEXTS),
+        *(({name: "x" * (most + 1)}, f"/{name}") for name, most in TEXTS.items()),
+        ({"severity": "bad"}, "/severity"),
+        ({"timestamp": "yesterday"}, "/timestamp"),
+        ({"stacktrace": []}, "/stacktrace"),
+        ({"stacktrace": [{"file": "x"}] * (FRAMES_MAX + 1)}, "/stacktrace"),
+        ({"stacktrace": [{"file": "x", "line": 0}]}, "/stacktrace/0/line"),
+        ({"stacktrace": [{"function": "f"}]}, "/stacktrace/0/file"),
+        ({"tags": {"a": 1}}, "/tags/a"),
+        ({"change_window": {"deploy_time": "x", "commits": []}}, "/change_window/deploy_time"),
+        (
+            {"change_window": {"deploy_time": INCIDENT["timestamp"], "commits": [{"files": []}]}},
+            "/change_window/commits/0/id",
+        ),
+        (
+            {"change_window": {"deploy_time": INCIDENT["timestamp"], "commits": [{"id": "a", "files": [1]}]}},
+            "/change_window/commits/0/files",
+        ),
+    ],
+)
+def test_a_bad_report_names_the_place(change: dict[str, Any], pointer: str) -> None:
+    """Each rule is told by its place; at the bound a report is taken."""
+    with pytest.raises(DecodeError) as caught:
+        decoded(IncidentDecoder(), {**INCIDENT, **change})
+    assert [problem.pointer for problem in caught.value.problems] == [pointer]
+
+
+def test_a_report_at_its_bounds_is_taken() -> None:
+    """So many frames and characters and not one more."""
+    assert decoded(
+        IncidentDecoder(), {**INCIDENT, "stacktrace": [{"file": "x"}] * FRAMES_MAX, "message": "m" * TEXTS["message"]}
+    )
+
+
+def digest(secret: str, body: bytes) -> str:
+    """The hexadecimal HMAC-SHA256 of a body."""
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+SIGNED: list[tuple[WebhookDecoder, str, Any]] = [
+    (GithubDecoder(), "X-Hub-Signature-256", lambda secret, body: f"sha256={digest(secret, body)}"),
+    (GrafanaDecoder(), "X-Grafana-Alerting-Signature", digest),
+    (AlertmanagerDecoder(), "Authorization", lambda secret, body: f"Bearer {secret}"),
+    (IncidentDecoder(), "X-Incident-Webhook-Secret", lambda secret, body: secret),
+]
+
+
+@pytest.mark.parametrize(("decoder", "header", "sign"), SIGNED, ids=lambda x: getattr(x, "source", ""))
+def test_signatures(decoder: WebhookDecoder, header: str, sign: Any) -> None:
+    """The right one passes; a wrong secret, another body where the body is signed, none, and what is no text do not."""
+    body = b'{"version":"1","title":"[FIRING:1]"}'
+    right = sign("s3cr3t", body)
+
+    def check(value: str | None, signed: bytes = body, secret: str = "s3cr3t") -> bool:  # noqa: S107 - a test
+        return decoder.is_signed(
+            WebhookRequest({} if value is None else {header: value}, signed, signed), secret, NOW_MS
+        )
+
+    assert check(right)
+    assert not any(check(bad) for bad in (None, "", right[:-1], right + "0", "\udcff", sign("other", body)))
+    if sign("s3cr3t", b"other") != right:
+        assert not check(right, body + b" ")
+
+
+def test_vendors_vectors() -> None:
+    """The vendors' own published examples."""
+    request = WebhookRequest(
+        {"X-Hub-Signature-256": "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"},
+        b"Hello, World!",
+        b"",
+    )
+    assert GithubDecoder().is_signed(request, "It's a Secret to Everybody", NOW_MS)
+    body = b'{"version":"1","title":"[FIRING:1]"}'
+    plain = {"X-Grafana-Alerting-Signature": "f7784a537b6ed22f93e9a9511f7ec8f0ee1ed24404bb05e7760ff32e5392f15c"}
+    assert GrafanaDecoder().is_signed(WebhookRequest(plain, body, b""), "grafana-secret", NOW_MS)
+    stamped = {
+        "X-Grafana-Alerting-Signature": "d7f52538cafbbab51a3f2f2cd3c30780f2f2d5a6597f0a6213c46d0e5be5b6c1",
+        "X-Grafana-Alerting-Timestamp": "1700000000",
+    }
+    at = 1_700_000_000_000
+    for skew, accepted in ((0, True), (SKEW_SECONDS, True), (SKEW_SECONDS + 1, False), (-SKEW_SECONDS - 1, False)):
+        signed = GrafanaDecoder().is_signed(WebhookRequest(stamped, body, b""), "grafana-secret", at + skew * 1000)
+        assert signed is accepted
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@pytest.mark.parametrize("decoder", DECODERS, ids=lambda decoder: decoder.source)
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_only_its_own_error(decoder: WebhookDecoder, data: st.DataObject) -> None:
+    """Whatever comes, good bodies with parts of any shape or any bytes: events, or the decoder's own error."""
+    good: dict[str, Any] = data.draw(st.sampled_from([PUSH, GROUP, INCIDENT]))
+    changed = {name: data.draw(st.one_of(st.just(value), JSON)) for name, value in good.items()}
+    value = data.draw(st.one_of(st.just(changed), JSON))
+    body = data.draw(st.one_of(st.binary(max_size=50), st.just(json.dumps(value).encode())))
+    headers = {
+        "X-GitHub-Event": data.draw(st.sampled_from(["push", "deployment_status", "release", "workflow_run", "issues"]))
+    }
+    with suppress(DecodeError):
+        decoded(decoder, body, headers)
+
+
+def test_kafka_values() -> None:
+    """The same formats as values of a topic, by its format or, for GitHub, by its header; a ping is no event there."""
+    context = Context("default", NOW_MS, frozenset({"default"}))
+    headers = [("X-GitHub-Event", b"push"), ("X-GitHub-Delivery", GUID.encode())]
+    for form in ("github", "auto"):
+        assert decode_kafka(form, headers, orjson.dumps(PUSH), context).id == GUID  # type: ignore[arg-type]
+    assert decode_kafka("incidents", [], orjson.dumps(INCIDENT), context).type == "incident.reported"
+    with pytest.raises(DecodeError, match="no event"):
+        decode_kafka("github", [("X-GitHub-Event", b"ping")], b"{}", context)
+
+
+@pytest.mark.parametrize("decoder", DECODERS, ids=lambda decoder: decoder.source)
+def test_depth_and_size(decoder: WebhookDecoder) -> None:
+    """Ten thousand levels are refused at once, and a body beyond the bound; time grows with the size alone."""
+    headers = {"X-GitHub-Event": "push"}
+    for deep in (b"[" * 10_000, b'{"a":' * 10_000, b'{"alerts":' + b"[" * 900 + b"]" * 900 + b"}"):
+        with pytest.raises(DecodeError):
+            decoded(decoder, deep, headers)
+    with pytest.raises(DecodeError):
+        decoded(decoder, PUSH, headers, max_body_bytes=100)
+    begun = time.process_time()
+    decoded(GithubDecoder(), {**PUSH, "commits": [PUSH["commits"][0]] * 2048}, headers)
+    assert time.process_time() - begun < 2

@@ -174,10 +174,11 @@ class WorkspaceRules:
             if (channel.derived or channel.metrics) and _sees(channel, environment):
                 derived.update((each.id, each) for each in channel.derived)
                 metrics.update((m.id, m) for m in channel.metrics if not _outside(m, project, environment))
-        closed = {d: VerdictCode.NOT_CONFIGURED for d, projects in self.reach.items() if project not in projects}
+        candidates = tuple(_candidate(*heard[order]) for order in sorted(heard))
+        closed = self._unreached(project, candidates) if self.reach else {}
         system, schema = event_type.startswith(SYSTEM_PREFIX), self.schemas.get(event_type)
         return Scope(
-            tuple(_candidate(*heard[order]) for order in sorted(heard)),
+            candidates,
             not (derived or metrics or closed or system or schema is not None or self.needs_issue),
             system,
             tuple(derived.values()),
@@ -185,6 +186,14 @@ class WorkspaceRules:
             schema,
             closed,
         )
+
+    def _unreached(self, project: str, candidates: Iterable[Candidate]) -> dict[int, VerdictCode]:
+        """Say which destinations reach nobody here, of those that the candidates or a metric alert may tell."""
+        told = (metric.told.own for metric in self.metrics.values() if metric.told is not None)
+        named = (metric.told.subscriptions for metric in self.metrics.values() if metric.told is not None)
+        tellers = (*(each for each, _ in candidates), *filter(None, told), *(each for own in named for each in own))
+        used = {number for teller in tellers for number in teller.destinations}
+        return {d: VerdictCode.NOT_CONFIGURED for d in used & self.reach.keys() if project not in self.reach[d]}
 
     def listening(self, event_type: str) -> Iterable[tuple[CompiledSubscription, list[CompiledChannel]]]:
         """Every subscription with a channel that matches a type, each once with all of these channels."""

@@ -48,6 +48,9 @@ class HousekeepingStore(Protocol):
 class Forgetful(Protocol):
     """What remembers things that end."""
 
+    def sizes(self) -> Mapping[str, int]:
+        """How much is remembered, by kind."""
+
     def forget(self, now_ms: int) -> Iterator[int]:
         """Forget what is over, a slice with each step, which gives how many went with it."""
 
@@ -126,6 +129,8 @@ class Housekeeping:
     async def _count(self) -> None:
         counts = await self._store.outbox_counts()
         self._metrics.outbox.clear()
+        for kind, size in self._memory.sizes().items():
+            self._metrics.engine_keys.labels(kind).set(size)
         for (destination_id, state), count in counts.items():
             place = self._place(destination_id)
             if place is not None:

@@ -94,6 +94,10 @@ class EngineMemory:
                 self.series.pop(key, None)
         self._renew(self.series, {key: series for key, series in changes.series.items() if series is not None})
 
+    def sizes(self) -> dict[str, int]:
+        """How much is remembered, by kind."""
+        return {"cooldown": len(self.cooldowns), "count": len(self.counts), "series": len(self.series)}
+
     def forget(self, now_ms: int) -> Iterator[int]:
         """Forget what is over, a slice with each step, which gives how many went with it."""
         for known, is_over in self._expiring(now_ms):

@@ -134,5 +134,6 @@ async def test_the_outbox_is_counted_by_destination_and_state(monkeypatch: pytes
         await store.shown()
         service.stop()
         await running
+    assert metrics.registry.get_sample_value("alertd_engine_keys", {"kind": "cooldown"}) == 0
     (family,) = [family for family in metrics.registry.collect() if family.name == OUTBOX]
     assert [(sample.labels, sample.value) for sample in family.samples] == [({**hook, "state": "retrying"}, 1)]

@@ -15,20 +15,18 @@ What people do is in `alertd.engine.issues.commands`. A state is copied, never c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from alertd.engine.issues.distinct import add
 from alertd.engine.issues.release import newer
 from alertd.engine.issues.spike import Signal, observe
 from alertd.model.issue import ENVIRONMENTS_MAX, RELEASES_MAX, Change, How, Issue, Share, State, Transition
-from alertd.model.traffic import Traffic
+from alertd.model.traffic import SLOT_MS, Traffic
 
 if TYPE_CHECKING:
     from alertd.engine.issues.facts import Facts
     from alertd.model.issue import Mute, Resolution
     from alertd.model.ledger import Ledger
-
-_MS: Final = 60_000.0
 
 
 def weigh(
@@ -81,7 +79,7 @@ def advance(issue: Issue, facts: Facts, ledger: Ledger, now_ms: int) -> Transiti
     count(issue, facts, ledger)
     traffic = issue.traffic
     if traffic is None:
-        traffic = issue.traffic = Traffic(issue.first_seen_ms / _MS, pending_count=1.0)
+        traffic = issue.traffic = Traffic(issue.first_seen_ms // SLOT_MS, issue.count - 1.0)
     signal = observe(traffic, facts.at_ms, quietly=why is not None)
     if why is not None:
         return _reopened(issue, before, why, now_ms)

@@ -1,10 +1,10 @@
 """The detector of spikes: it tells when an issue happens much more often than it usually does.
 
-It weighs each event by a cumulative sum of Poisson log-likelihoods: `evidence` grows by log(FACTOR) with each event and
-falls by (FACTOR - 1) times the expected count with time, never below zero. It is the quickest test there is for a step
-of FACTOR at a given rate of false alarms, needs one number, and has no window: a strong step is seen in seconds, a weak
-one when enough has come. The threshold is the logarithm of how many events a month brings, so that false alarms are
-equally rare at every rate.
+Time is cut into slots of five seconds, and each is weighed by a cumulative sum of Poisson log-likelihoods: `evidence`
+grows by log(FACTOR) with each event and falls by (FACTOR - 1) times the expected count with each slot, never below zero.
+It is the quickest test there is for a step of FACTOR at a given rate of false alarms, needs one number, and has no
+window: a strong step is seen in seconds, a weak one when enough has come. The threshold is the logarithm of how many
+events a month brings, so that false alarms are equally rare at every rate.
 
 What is expected is the greater of two: a fading mean of some hours, raised by what chance may have hidden in it and by
 what a daily rhythm may have added since; and what this hour of the day had before. Neither learns from a spike: what
@@ -12,8 +12,8 @@ came since the evidence was last zero is not trusted yet, and is thrown away whe
 spike that lasts `SETTLED_MINUTES` is the new usual; one that comes again at the same hour is a rhythm.
 
 Nothing is weighed before there is a baseline (cold start: the issue is new, and said so). At least `LEAST_EVENTS` make
-a spike, and they come in at least three different `SLOT`s: a single burst is not a spike until it goes on. A spike
-ends when the rate has been below 1.5 times the expected for long enough, by the same test turned round.
+a spike, and a slot brings a third of the threshold at most: a single burst is not a spike until it goes on. A spike ends
+when the rate has been below 1.5 times the expected for long enough, by the same test turned round.
 
 Work per event is constant (a gap of days costs at most 24 steps). `alertd.model.traffic.Traffic` is all it remembers.
 """
@@ -24,7 +24,7 @@ from enum import Enum
 from math import log, sqrt
 from typing import TYPE_CHECKING, Final
 
-from alertd.model.traffic import HOURS, UNKNOWN, make_rates
+from alertd.model.traffic import HOURS, SLOT_MINUTES, SLOT_MS, UNKNOWN, make_rates
 
 if TYPE_CHECKING:
     from alertd.model.traffic import Traffic
@@ -53,14 +53,15 @@ RISE: Final = 0.5
 FALL: Final = 0.15
 """How much of a day a slot of the rhythm learns: more when it rises than when it falls, so that it keeps working days
 in mind over a weekend."""
-LATE_MS: Final = 60_000
-"""An event that is later than this behind the newest says nothing about now, and is not weighed."""
+FRESH_MINUTES: Final = 5.0
+"""What is expected is looked at anew after so long, even when nothing was learnt: the hour may be another."""
+LATE_SLOTS: Final = 12
+"""An event that is more slots than this behind the newest says nothing about now, and is not weighed."""
 
 _GAIN: Final = log(FACTOR)
 _LOSS: Final = FACTOR - 1.0
-_ALARMS: Final = 5.0 * 43_200.0
+_ALARMS: Final = 3.0 * 43_200.0
 _THRESHOLD: Final = (9.0, 30.0)
-_SLOT: Final = 12.0
 _STEPS: Final = 3.0
 _END_FACTOR: Final = 2.2
 _END_GAIN: Final = _END_FACTOR - 1.0
@@ -68,7 +69,6 @@ _END_LOSS: Final = log(_END_FACTOR)
 _END_THRESHOLD: Final = 6.0
 _HOUR: Final = 60.0
 _HALF_HOUR: Final = 30.0
-_MS: Final = 60_000.0
 
 
 class Signal(Enum):
@@ -84,31 +84,20 @@ _NONE: Final = Signal.NONE
 
 def observe(traffic: Traffic, at_ms: int, count: int = 1, *, quietly: bool = False) -> Signal:
     """Weigh `count` events at one moment; changes `traffic`. `quietly`: the next one may begin a spike, not this."""
-    at = at_ms / _MS
-    span = at - traffic.at
+    slot = at_ms // SLOT_MS
+    gap = slot - traffic.slot
     signal = _NONE
-    if span > 0.0:
-        signal = _pass(traffic, at, span)
-    elif span * _MS < -LATE_MS:
+    if gap > 0:
+        signal = _close(traffic, slot, gap)
+    elif gap < -LATE_SLOTS:
         return _NONE
-    traffic.pending_count += count
-    if traffic.spiking:
-        traffic.spike_count += count
-        evidence = traffic.evidence - count * _END_LOSS
-        traffic.evidence = evidence if evidence > 0.0 else 0.0  # noqa: FURB136 - max() takes twice as long
-        return signal
-    slot = int(traffic.at * _SLOT)
+    traffic.slot_count = seen = traffic.slot_count + count
     threshold = traffic.threshold
-    if slot != traffic.slot:
-        traffic.slot = slot
-        traffic.cap = traffic.evidence + threshold / _STEPS
-    evidence = traffic.evidence + count * _GAIN
-    evidence = evidence if evidence < traffic.cap else traffic.cap  # noqa: FURB136 - as above
-    traffic.evidence = evidence
-    if evidence < threshold or not threshold:
+    if traffic.spiking or not threshold:
         return signal
-    traffic.evidence = threshold
-    if quietly or traffic.pending_count < LEAST_EVENTS:
+    gain, most = seen * _GAIN - traffic.loss, threshold / _STEPS
+    evidence = traffic.evidence + (gain if gain < most else most)  # noqa: FURB136 - min() takes twice as long
+    if evidence < threshold or quietly or traffic.pending_count + seen < LEAST_EVENTS:
         return signal
     _begin(traffic)
     return Signal.BEGAN
@@ -116,9 +105,9 @@ def observe(traffic: Traffic, at_ms: int, count: int = 1, *, quietly: bool = Fal
 
 def settle(traffic: Traffic, at_ms: int) -> Signal:
     """Let time pass without an event, so that a spike can end by quiet; changes `traffic`."""
-    at = at_ms / _MS
-    span = at - traffic.at
-    return _pass(traffic, at, span) if span > 0.0 else _NONE
+    slot = at_ms // SLOT_MS
+    gap = slot - traffic.slot
+    return _close(traffic, slot, gap) if gap > 0 else _NONE
 
 
 def join(traffic: Traffic, other: Traffic) -> None:
@@ -127,7 +116,6 @@ def join(traffic: Traffic, other: Traffic) -> None:
         traffic.base_count += other.base_count / other.base_span * traffic.base_span
     elif other.base_span:
         traffic.base_count, traffic.base_span = other.base_count, other.base_span
-    traffic.at = max(traffic.at, other.at)
     if other.rates is not None:
         rates = traffic.rates = make_rates() if traffic.rates is None else traffic.rates
         for slot, rate in enumerate(other.rates[:HOURS]):
@@ -136,15 +124,23 @@ def join(traffic: Traffic, other: Traffic) -> None:
     _expect(traffic)
 
 
-def _pass(traffic: Traffic, at: float, span: float) -> Signal:
-    """Let time pass."""
-    traffic.at = at
+def _close(traffic: Traffic, slot: int, gap: int) -> Signal:
+    """Weigh the slot that is over, and the empty ones behind it, and go on to another."""
+    traffic.slot = slot
+    count, span = traffic.slot_count, gap * SLOT_MINUTES
+    traffic.slot_count = 0.0
     if traffic.spiking:
-        return _pass_spike(traffic, span)
+        return _close_spike(traffic, count, span)
+    traffic.pending_count += count
     traffic.pending_span += span
-    evidence = traffic.evidence - _LOSS * traffic.expected * span
-    if evidence > 0.0:
-        traffic.evidence = evidence
+    threshold, loss = traffic.threshold, traffic.loss
+    evidence = traffic.evidence + min(count * _GAIN - loss, threshold / _STEPS)
+    if gap > 1 and evidence > 0.0:
+        evidence -= loss * (gap - 1)
+    if evidence > 0.0 and threshold:
+        traffic.evidence = min(evidence, threshold)
+        if traffic.at - traffic.expected_at > FRESH_MINUTES:
+            _expect(traffic)
         return _NONE
     traffic.evidence = 0.0
     traffic.fresh_count += traffic.pending_count
@@ -163,13 +159,14 @@ def _begin(traffic: Traffic) -> None:
     traffic.pending_count = traffic.pending_span = 0.0
 
 
-def _pass_spike(traffic: Traffic, span: float) -> Signal:
+def _close_spike(traffic: Traffic, count: float, span: float) -> Signal:
+    traffic.spike_count += count
     traffic.spike_span += span
-    _hour(traffic, traffic.pending_count, span)
-    traffic.pending_count = 0.0
-    traffic.evidence += _END_GAIN * traffic.expected * span
+    _hour(traffic, count, span)
+    evidence = traffic.evidence + _END_GAIN * traffic.expected * span - count * _END_LOSS
+    traffic.evidence = max(0.0, evidence)
     settled = traffic.spike_span >= SETTLED_MINUTES
-    if traffic.evidence < _END_THRESHOLD and not settled:
+    if evidence < _END_THRESHOLD and not settled:
         return _NONE
     traffic.spiking = False
     traffic.evidence = 0.0
@@ -253,14 +250,16 @@ def _teach(traffic: Traffic, slot: int) -> None:
 
 def _expect(traffic: Traffic) -> None:
     """Say what is expected now, and which evidence makes a spike; neither before the cold start is over."""
+    traffic.expected_at = traffic.at
     count, span = traffic.base_count, traffic.base_span
     if span < COLD_MINUTES:
-        traffic.expected = traffic.threshold = 0.0
+        traffic.expected = traffic.threshold = traffic.loss = 0.0
         return
     expected = (count + MARGIN * sqrt(count + 1.0)) / span
     usual = _usual(traffic)
     expected = expected * (1.0 + GROWTH_PER_HOUR * span / _HOUR) if usual == UNKNOWN else max(expected, usual)
     traffic.expected = expected
+    traffic.loss = _LOSS * expected * SLOT_MINUTES
     traffic.threshold = min(max(log(_ALARMS * expected), _THRESHOLD[0]), _THRESHOLD[1])
 
 

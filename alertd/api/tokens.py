@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from datetime import UTC
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 from aiohttp import web
 from pydantic import Field
@@ -19,7 +19,7 @@ from alertd.api.resources import BELOW, PATCH_TYPES
 from alertd.clock import rfc3339
 from alertd.errors import ConflictError, InvalidError, NotFoundError, Problem, StaleError, UnconditionalError
 from alertd.model import ids
-from alertd.model.fields import Resource, Seconds
+from alertd.model.fields import Resource
 from alertd.model.token import ROLES, Role, Token, TokenSettings, digest_of, new_secret
 from alertd.resources.change import Noted
 from alertd.resources.documents import merge_patch
@@ -36,7 +36,9 @@ _SHOWN: Final = ("id", "workspace", "created_at", "last_used_at", "provisioned",
 class Rotation(Resource):
     """How a token is rotated."""
 
-    overlap_seconds: Seconds = Field(3600, le=2_592_000, description="seconds that the secret before goes on working")
+    overlap_seconds: Annotated[float, Field(ge=0, le=2_592_000, allow_inf_nan=False)] = Field(
+        3600, description="seconds that the secret before goes on working"
+    )
 
 
 class Tokens:

@@ -1,8 +1,9 @@
 """Crash torture: the daemon is killed at random moments under load, again and again, and must lose and double nothing.
 
 `python -m tests.torture N [--seed S]` plays N rounds: events flow in by Kafka and by HTTP at once and out to a receiver
-that fails now and then; in every round the daemon gets SIGKILL at a random moment, sometimes while it still starts. In
-the end every acknowledged event must have been received, each under one delivery id, and the store must agree.
+that fails now and then, while channels are made, changed and deleted; in every round the daemon gets SIGKILL at a random
+moment, sometimes while it still starts. In the end every acknowledged event must have been received, each under one
+delivery id, the store must agree, and every channel must be in a state that was acknowledged, or was being asked for.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from tests.broker import make_broker
 from tests.daemon import Daemon, hook, route, workspace
 from tests.kafka_fixtures import create_topic
 from tests.receiver import Receiver, Request, reset, status
+from tests.torture_changes import Changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -62,6 +64,8 @@ class Report:
     http_acknowledged: int = 0
     http_repeats: int = 0
     kafka_acknowledged: int = 0
+    changes_acknowledged: int = 0
+    changes_cut: int = 0
     in_both: int = 0
     stored: int = 0
     requests_received: int = 0
@@ -95,6 +99,8 @@ class Torture:
         self._daemon = Daemon(folder)
         self._up = asyncio.Event()
         self._over = False
+        self._ended = asyncio.Event()
+        self._changes = Changes(self._daemon, self._up, self._random)
         self._in_air = 0
         self._number = 0
         self._acknowledged: set[str] = set()
@@ -110,11 +116,13 @@ class Torture:
             self._daemon.configure(self._config())
             load = [asyncio.create_task(self._post_on()) for _ in range(POSTERS)]
             load += [asyncio.create_task(self._produce_on(producer)) for _ in range(PRODUCERS)]
+            load.append(asyncio.create_task(self._changes.run_until(self._ended)))
             try:
                 for _ in range(rounds):
                     await self._round()
                 self._over = True
                 await self._start()
+                self._ended.set()
                 await asyncio.gather(*load)
                 await self._settle()
             finally:
@@ -262,6 +270,8 @@ class Torture:
                     await asyncio.sleep(0.05)
         except (AssertionError, TimeoutError) as error:
             problems.append(f"not settled within {SETTLE_SECONDS} s: {error}")
+        problems += await self._changes.reckon()
+        self.report.changes_acknowledged, self.report.changes_cut = self._changes.acknowledged, self._changes.cut
         if await self._daemon.stop() != 0:
             problems.append(f"the last stop failed: {self._daemon.tail(5)}")
         self._reckon(requests, seen)

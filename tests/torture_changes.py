@@ -1,0 +1,83 @@
+"""The part of the torture that changes resources while the daemon is killed: what is found afterwards was acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+from tests.daemon import BELOW, Daemon
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Iterator
+
+CHANNELS = 5
+PAUSE_SECONDS = 0.01
+GONE = ""
+"""The title of a channel that is not there."""
+
+
+class Changes:
+    """Makes, changes and deletes channels without end, and remembers in which states each may now be.
+
+    After an answer that is one state; after a call that was cut it may be the old one or the new one.
+    """
+
+    def __init__(self, daemon: Daemon, up: asyncio.Event, chance: random.Random) -> None:
+        self._daemon = daemon
+        self._up = up
+        self._random = chance
+        self._possible: dict[str, set[str]] = {f"c{n}": {GONE} for n in range(CHANNELS)}
+        self._number = 0
+        self.acknowledged = 0
+        self.cut = 0
+        self.problems: list[str] = []
+
+    async def run_until(self, over: asyncio.Event) -> None:
+        """Change one channel after the other until it is over."""
+        while not over.is_set():
+            await self._up.wait()
+            name = self._random.choice(list(self._possible))
+            try:
+                await self._change(name)
+            except (aiohttp.ClientError, OSError, TimeoutError):
+                self.cut += 1
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _change(self, name: str) -> None:
+        self._number += 1
+        title = f"t{self._number}"
+        if self._possible[name] == {GONE}:
+            document = {"name": name, "title": title, "kind": "literal", "pattern": f"never.{name}"}
+            await self._call("POST", f"{BELOW}/channels", name, title, 201, document)
+        elif self._random.random() < 0.3:
+            await self._call("DELETE", f"{BELOW}/channels/{name}", name, GONE, 204)
+        else:
+            await self._call("PATCH", f"{BELOW}/channels/{name}", name, title, 200, {"title": title})
+
+    async def _call(self, method: str, path: str, name: str, title: str, status: int, body: Any = None) -> None:
+        before = self._possible[name]
+        self._possible[name] = before | {title}
+        reply = await self._daemon.call(method, path, body, headers={"If-Match": "*"} if method == "PATCH" else {})
+        if reply.status == status:
+            self._possible[name] = {title}
+            self.acknowledged += 1
+        elif reply.status in (404, 409) and len(before) > 1:
+            self._possible[name] = {GONE} if reply.status == 404 else before - {GONE}  # now it is known which it was
+        elif reply.status == 503:
+            self._possible[name] = before
+        else:
+            self.problems.append(f"{method} {path} answered {reply.status}: {reply.body!r}")
+
+    async def reckon(self) -> Iterator[str]:
+        """Compare what is there with what may be."""
+        items = (await self._daemon.get("channels?limit=200"))["items"]
+        there = {item["name"]: item["title"] for item in items}
+        wrong = [
+            f"the channel {name} is {there.get(name, GONE)!r}, not one of {sorted(possible)}"
+            for name, possible in self._possible.items()
+            if there.get(name, GONE) not in possible
+        ]
+        return iter([*self.problems, *wrong])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from alertd.delivery.backoff import next_seconds
@@ -21,6 +22,12 @@ RETRIED = frozenset({OutcomeKind.RETRY_LATER, OutcomeKind.AMBIGUOUS})
 def created_ms(delivery: Delivery) -> int:
     """When the delivery was made, in milliseconds since 1970."""
     return delivery.created_at_ms or milliseconds(delivery.id)
+
+
+def bygone(outcome: Outcome) -> Outcome:
+    """Read the failure of a destination that was exchanged meanwhile: that it is gone, or when to come again, is over."""
+    kind = OutcomeKind.RETRY_LATER if outcome.kind is OutcomeKind.GONE else outcome.kind
+    return replace(outcome, kind=kind, retry_after_seconds=None)
 
 
 def judge_failure(

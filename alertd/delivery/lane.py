@@ -15,7 +15,7 @@ from alertd.delivery.alarm import Alarm
 from alertd.delivery.backlog import Backlog
 from alertd.delivery.backoff import honoured_seconds
 from alertd.delivery.endpoint import Endpoint
-from alertd.delivery.judgement import RETRIED, created_ms, judge_failure
+from alertd.delivery.judgement import RETRIED, bygone, created_ms, judge_failure
 from alertd.delivery.meters import Meters
 from alertd.delivery.reporter import Reporter
 from alertd.delivery.rest import Rest
@@ -35,8 +35,8 @@ YIELD_ATTEMPTS: Final = 8
 PAGE_GAP_MS: Final = 100
 """Retries that become due one by one are read in pages at least so far apart."""
 
+_BYGONE: Final = -1  # in place of a probe's number: the destination was exchanged during the attempt
 _DELIVERED: Final = OutcomeKind.DELIVERED
-_GONE: Final = OutcomeKind.GONE
 _STATE_DELIVERED: Final = DeliveryState.DELIVERED
 
 
@@ -47,9 +47,9 @@ class Lane:
         "_alarm",
         "_around",
         "_endpoint",
+        "_quiet",
         "_running",
         "_sealed",
-        "_waiters",
         "backlog",
         "disabled_at_ms",
         "disabled_reason",
@@ -80,7 +80,7 @@ class Lane:
         self._running = False
         self._sealed = False
         self._alarm = Alarm(self.pump)
-        self._waiters: list[asyncio.Future[None]] = []
+        self._quiet: asyncio.Event | None = None
         self._show()
 
     # ------------------------------------------------------------------ what the dispatcher asks
@@ -135,6 +135,8 @@ class Lane:
         if spec.open is not before.open:
             self._endpoint.retire()
             self._endpoint = Endpoint(spec.open, self._around.close)
+            if self.rest.renew():
+                self._around.paused(self)
         self.rest.configure(spec.options, self._around.clock.monotonic())
         self.backlog.shrink(spec.options.queue.capacity)
         if self.enabled:
@@ -174,9 +176,8 @@ class Lane:
     async def settled(self) -> None:
         """Wait until nothing is queued, in flight or waiting to be stored."""
         while self.backlog.held:
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
-            await waiter
+            self._quiet = self._quiet or asyncio.Event()
+            await self._quiet.wait()
 
     @property
     def endpoint(self) -> Endpoint:
@@ -206,8 +207,7 @@ class Lane:
         self.meters.stored(attempts)
         backlog = self.backlog
         backlog.stored(attempts)
-        if self._waiters:
-            self._settle()
+        self._settle()
         if backlog.next_due_ms is not None or backlog.unseen:
             self.pump()
 
@@ -312,6 +312,7 @@ class Lane:
             del flying[delivery.id]
             endpoint.users -= 1
             if endpoint.retired:
+                probe = _BYGONE
                 endpoint.let_go()
         self._finish(delivery, outcome, started_ms, clock.monotonic() - began, probe)
 
@@ -330,7 +331,7 @@ class Lane:
             )
             self.last_success_ms = started_ms
             around.reached((started_ms - created_ms(delivery)) / 1000 + seconds)
-            if self.rest.breaker.streak and self.rest.succeeded():
+            if self.rest.breaker.streak and probe != _BYGONE and self.rest.succeeded():
                 self._breaker_closed()
         else:
             attempt = self._fail(delivery, outcome, started_ms, seconds, probe)
@@ -348,25 +349,26 @@ class Lane:
     def _fail(self, delivery: Delivery, outcome: Outcome, started_ms: int, seconds: float, probe: int) -> Attempt:
         around, retry = self._around, self.spec.options.retry
         now, now_ms = around.clock.monotonic(), around.clock.now_ms()
+        outcome = bygone(outcome) if probe == _BYGONE else outcome
         attempt = judge_failure(delivery, outcome, (started_ms, int(seconds * 1e6), now_ms), retry, around.random)
         self.last_failure_ms = started_ms
         self.last_error = outcome.detail
         self.reporter.failed(delivery, attempt, now)
+        if probe == _BYGONE:
+            return attempt
         if outcome.kind not in RETRIED:
             self.rest.breaker.neutral(probe=probe)
-            if outcome.kind is _GONE:
+            if outcome.kind is OutcomeKind.GONE:
                 around.gone(self, outcome.detail or "the receiver is gone")
         else:
-            self._pause(honoured_seconds(outcome.retry_after_seconds, retry), now_ms)
+            seconds = honoured_seconds(outcome.retry_after_seconds, retry)
+            if seconds > 0 and self.rest.pause(now_ms + round(seconds * 1000)):
+                around.paused(self)
             was_open = self.rest.breaker.opened
             if self.rest.failed(now, probe=probe) and not was_open:
                 self.meters.breaker(opened=True)
                 self.reporter.breaker_opened(self.spec.options.breaker.cool_seconds, outcome)
         return attempt
-
-    def _pause(self, seconds: float, now_ms: int) -> None:
-        if seconds > 0 and self.rest.pause(now_ms + round(seconds * 1000)):
-            self._around.paused(self)
 
     def _breaker_closed(self) -> None:
         self.meters.breaker(opened=False)
@@ -393,8 +395,6 @@ class Lane:
         return self.backlog.depth
 
     def _settle(self) -> None:
-        if not self.backlog.held:
-            waiters, self._waiters = self._waiters, []
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
+        if self._quiet is not None and not self.backlog.held:
+            self._quiet.set()
+            self._quiet = None

@@ -37,6 +37,13 @@ class Rest:
             self.bucket = TokenBucket(rate, now)
         self._bind()
 
+    def renew(self) -> bool:
+        """Forget what another receiver said and did; return whether it had asked for rest. The rate goes on."""
+        self.breaker.succeeded()
+        paused, self._paused_until_ms = self._paused_until_ms, 0
+        self._bind()
+        return bool(paused)
+
     def paused_until(self, now_ms: int) -> int | None:
         """Until when the receiver asked for rest; None when that is over."""
         return self._paused_until_ms if self._paused_until_ms > now_ms else None

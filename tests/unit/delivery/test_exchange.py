@@ -1,0 +1,110 @@
+"""What a lane promises when its destination is exchanged for another: only the present receiver's word counts."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from alertd.delivery.breaker import BreakerState
+from alertd.model.delivery import DeliveryState, Outcome, OutcomeKind
+from tests.unit.delivery.world import AMBIGUOUS, GONE, NAMING, OK, REJECTED, RETRY, Scripted, passes, until
+
+if TYPE_CHECKING:
+    from tests.unit.delivery.world import World
+
+LATER = Outcome(OutcomeKind.RETRY_LATER, 429, "returned 429", retry_after_seconds=86_000)
+PLAIN = {"jitter": "none", "initial_seconds": 1}
+
+
+async def _exchange_in_flight(world: World, old: Scripted, new: Scripted, **given: object) -> None:
+    """Exchange the destination while the old one has an attempt, and let that end."""
+    old.gate = asyncio.Event()
+    await world.start(world.spec(old, **given))
+    world.offer()
+    await until(lambda: old.sent)
+    await world.dispatcher.apply([world.spec(new, **given)], NAMING)
+    old.gate.set()
+    await until(lambda: old.closed)
+
+
+async def test_gone_of_the_old_one_does_not_disable_the_new_one(world: World) -> None:
+    """Its delivery goes to the new one instead."""
+    new = Scripted()
+    await _exchange_in_flight(world, Scripted(GONE), new, **PLAIN)
+    await world.all_final()
+    assert world.dispatcher.disabled == frozenset()
+    assert len(new.sent) == 1
+    (row,) = world.store.rows.values()
+    assert row.state is DeliveryState.DELIVERED
+    assert [attempt.outcome.kind for attempt in row.attempts] == [OutcomeKind.RETRY_LATER, OutcomeKind.DELIVERED]
+    assert row.attempts[0].outcome.detail == "returned 410"
+
+
+async def test_retry_after_of_the_old_one_pauses_nothing(world: World) -> None:
+    """Neither the lane nor the delivery waits a day for somebody who is not asked any more."""
+    new = Scripted()
+    await _exchange_in_flight(world, Scripted(LATER), new, **PLAIN)
+    await world.all_final(5)
+    assert world.dispatcher.snapshot(1).paused_until_ms is None
+    assert len(new.sent) == 1
+
+
+async def test_what_the_old_one_rejected_stays_dead(world: World) -> None:
+    """The message was refused, not the address."""
+    await _exchange_in_flight(world, Scripted(REJECTED), Scripted(), **PLAIN)
+    await world.all_final(5)
+    assert [row.state for row in world.store.rows.values()] == [DeliveryState.DEAD]
+
+
+@pytest.mark.parametrize("outcome", [RETRY, AMBIGUOUS])
+async def test_failures_of_the_old_one_do_not_open_the_breaker(world: World, outcome: Outcome) -> None:
+    """They are nobody's streak."""
+    await _exchange_in_flight(world, Scripted(outcome), Scripted(), failures=1, cool_seconds=3600, **PLAIN)
+    await world.all_final(5)
+    assert world.dispatcher.snapshot(1).breaker is BreakerState.CLOSED
+
+
+async def test_an_open_breaker_and_a_pause_end_with_the_receiver_that_caused_them(world: World) -> None:
+    """The new one is tried at once, and the store forgets the pause."""
+    new = Scripted()
+    given = {"failures": 1, "cool_seconds": 3600, **PLAIN}
+    await world.start(world.spec(Scripted(LATER), **given))
+    world.offer()
+    await until(lambda: 1 in world.store.states and world.store.states[1].paused_until_ms)
+    assert world.dispatcher.snapshot(1).breaker is BreakerState.OPEN
+    await world.dispatcher.apply([world.spec(new, **given)], NAMING)
+    world.offer()
+    await until(lambda: new.sent, 1)
+    assert world.dispatcher.snapshot(1).breaker is BreakerState.CLOSED
+    labels = {"workspace": "default", "destination": "d1"}
+    assert world.sample("alertd_breaker_open", **labels) == 0
+    await until(lambda: world.store.states[1].paused_until_ms is None)
+
+
+async def test_a_late_success_of_the_old_one_does_not_close_the_new_breaker(world: World) -> None:
+    """An open breaker waits for its own probe."""
+    old, new = Scripted(OK), Scripted(RETRY)
+    old.gate = asyncio.Event()
+    given = {"failures": 1, "cool_seconds": 3600, "concurrency": 2, **PLAIN}
+    await world.start(world.spec(old, **given))
+    world.offer()
+    await until(lambda: old.sent)
+    await world.dispatcher.apply([world.spec(new, **given)], NAMING)
+    world.offer()
+    await until(lambda: world.dispatcher.snapshot(1).breaker is BreakerState.OPEN)
+    old.gate.set()
+    await until(lambda: old.closed)
+    await passes(1)
+    assert world.dispatcher.snapshot(1).breaker is BreakerState.OPEN
+
+
+async def test_the_same_destination_with_new_options_keeps_its_rest(world: World) -> None:
+    """A reload that exchanges nothing is no way around a receiver's Retry-After."""
+    hook = Scripted(LATER)
+    await world.start(world.spec(hook, **PLAIN))
+    world.offer()
+    await until(lambda: world.dispatcher.snapshot(1).paused_until_ms)
+    await world.dispatcher.apply([world.spec(hook, concurrency=3, **PLAIN)], NAMING)
+    assert world.dispatcher.snapshot(1).paused_until_ms is not None

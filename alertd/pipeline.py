@@ -114,6 +114,7 @@ class Pipeline:
         self.memory = EngineMemory()
         self.memory.use(ruleset)
         self.positions: dict[Partition, int] = {}
+        metrics.intake_queued.set_function(lambda: self._queued_events)
         metrics.intake_capacity.set(self._bounds.max_events)
 
     # -- what others ask ------------------------------------------------------------------------------------------
@@ -252,7 +253,6 @@ class Pipeline:
             finally:
                 self._under_way = []
                 self._idle.set()
-            self._metrics.intake_queued.set(self._queued_events)
             if self._failures:
                 await self._pause()
 

@@ -138,6 +138,7 @@ async def test_events_are_answered_after_their_commit() -> None:
         bench.gate.open.clear()
         waiting = asyncio.create_task(bench.pipeline.submit(events({"type": "a"}, {"type": "b", "id": "mine"}), 10))
         await bench.gate.entered.wait()
+        assert bench.metrics.registry.get_sample_value("alertd_intake_queued_events") == bench.pipeline.queued_events > 0
         assert not waiting.done()
         assert bench.delivered == []
         bench.gate.open.set()

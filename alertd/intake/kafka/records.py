@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from alertd.errors import DecodeError
+from alertd.errors import DecodeError, Problem
 from alertd.sources.base import Context
 from alertd.sources.detect import decode_kafka
 from alertd.store.base import RejectedRecord
@@ -14,7 +14,6 @@ from alertd.submission import Submission
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from alertd.errors import Problem
     from alertd.intake.kafka.options import Topic
     from alertd.model.event import Bounds, Event
     from alertd.model.ids import IdSource
@@ -48,6 +47,8 @@ def read(
         size += len(value)
         try:
             event = decode_kafka(topic.format, record.headers, record.value, context)
+            if event.workspace not in workspaces:  # the topic's own, which its events need not name
+                raise _unknown(event.workspace)
             if refuse is not None and (problems := refuse(event)):
                 raise DecodeError(problems)  # noqa: TRY301 - told like any record that cannot be read
         except DecodeError as error:
@@ -57,6 +58,10 @@ def read(
             offsets.append(record.offset)
     done = asyncio.get_running_loop().create_future()
     return Submission("kafka", events, size, done, partition, offsets, records[-1].offset + 1, rejected)
+
+
+def _unknown(workspace: str) -> DecodeError:
+    return DecodeError([Problem("/workspace", f"unknown workspace {workspace!r}")])
 
 
 def _rejected(number: int, workspace: str, record: Any, value: bytes, reason: str) -> RejectedRecord:

@@ -152,7 +152,7 @@ class Session:
     async def _content(self, client: aiosmtplib.SMTP, letter: bytes) -> Reply:
         began = await self._replied(Step.CONTENT, client.execute_command(b"DATA"))
         if began.code != _GO_ON or client.protocol is None:
-            raise RefusedError(began)
+            raise SendError(f"the answer is not SMTP ({began.detail})")
         protocol = client.protocol
         ended = letter if letter.endswith(b"\r\n") else letter + b"\r\n"
         self.handed_over = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, create_model
@@ -17,17 +18,25 @@ PORTS: Final[dict[Tls, int]] = {"starttls": 587, "tls": 465, "none": 25}
 LOGIN_MAX: Final = 1024
 """Characters of a user name, and of a password."""
 
+_NAME: Final = re.compile(r"[A-Za-z0-9_.-]+", re.ASCII)
 _LOGIN: Final = re.compile(r"[^\x00-\x1f\x7f]+")
 
 
 def _check_host(host: str) -> str:
-    try:
-        parsed = parse_url(f"http://[{host}]/" if ":" in host else f"http://{host}/")
-    except ValueError:
-        parsed = None
-    if parsed is None or parsed.raw_path != "/" or parsed.explicit_port is not None or parsed.query_string:
+    if not _is_host(host):
         raise ValueError("a host name or an address, such as smtp.example.com, without a port")
     return host
+
+
+def _is_host(host: str) -> bool:
+    try:
+        if ":" in host:
+            ip_address(host)
+        else:
+            parse_url(f"http://{host}/")
+    except ValueError:
+        return False
+    return ":" in host or _NAME.fullmatch(host) is not None
 
 
 def _check_from(text: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from alertd.app.pacing import Pace, paced
 from alertd.delivery.dispatcher import LaneSpec
 from alertd.delivery.naming import Naming
 from alertd.destinations.base import Reaching, World
@@ -58,6 +59,7 @@ class _Opened:
 
     key: tuple[Any, ...] = field(repr=False)
     destination: Any
+    pace: Pace | None
 
 
 class Rules:
@@ -119,9 +121,10 @@ class Rules:
             key = (destination.type, destination.settings, options.timeout_seconds, mail)
             known = self._opened.get(number)
             if known is None or known.key != key:
-                known = _Opened(key, self._open(destination, options.timeout_seconds))
+                known = self._open(key, destination, options.timeout_seconds)
             opened[number] = known
-            specs.append(LaneSpec(number, workspace, name, options, destination.enabled, known.destination))
+            options, burst = paced(options, known.pace, destination, config.delivery)
+            specs.append(LaneSpec(number, workspace, name, options, destination.enabled, known.destination, burst))
         self._opened = opened
         return specs
 
@@ -140,7 +143,8 @@ class Rules:
             self._connectors.append(GuardedConnector(policy))
             self._opened.clear()
 
-    def _open(self, destination: Destination, timeout_seconds: float) -> Any:
+    def _open(self, key: tuple[Any, ...], destination: Destination, timeout_seconds: float) -> _Opened:
+        kind = REGISTRY[destination.type]
         settings = parse_settings(destination.type, destination.settings)
         world = World(
             self._clock,
@@ -150,7 +154,7 @@ class Rules:
             people=self._people_in,
             connect=self._connectors[-1].connect,
         )
-        return REGISTRY[destination.type].open(settings, timeout_seconds, world)
+        return _Opened(key, kind.open(settings, timeout_seconds, world), Pace.of(kind, settings))
 
     def _people_in(self, workspace: str, project: str) -> People:
         return self._people.get((workspace, project), NOBODY)

@@ -9,13 +9,13 @@ BURST_SECONDS: Final = 0.1
 
 
 class TokenBucket:
-    """Fills at `rate_per_second` up to `burst` tokens; it begins full."""
+    """Fills at `rate_per_second` up to `burst` tokens (None: so much as `BURST_SECONDS` say); it begins full."""
 
     __slots__ = ("_at", "_tokens", "burst", "rate_per_second")
 
-    def __init__(self, rate_per_second: float, now: float) -> None:
+    def __init__(self, rate_per_second: float, now: float, burst: float | None = None) -> None:
         self.rate_per_second = rate_per_second
-        self.burst = max(1.0, rate_per_second * BURST_SECONDS)
+        self.burst = max(1.0, rate_per_second * BURST_SECONDS if burst is None else burst)
         self._tokens = self.burst
         self._at = now
 

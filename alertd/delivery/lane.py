@@ -66,7 +66,7 @@ class Lane:
     def __init__(self, spec: LaneSpec, around: Surroundings) -> None:
         self.spec = spec
         self.backlog = Backlog(spec.options.queue.capacity)
-        self.rest = Rest(spec.options, around.clock.monotonic())
+        self.rest = Rest(spec.options, around.clock.monotonic(), spec.burst)
         self.workers: set[asyncio.Task[None]] = set()
         self.disabled_reason = ""
         self.disabled_at_ms: int | None = None
@@ -137,7 +137,7 @@ class Lane:
             self._endpoint = Endpoint(spec.open, self._around.close)
             if self.rest.renew():
                 self._around.paused(self)
-        self.rest.configure(spec.options, self._around.clock.monotonic())
+        self.rest.configure(spec.options, self._around.clock.monotonic(), spec.burst)
         self.backlog.shrink(spec.options.queue.capacity)
         if self.enabled:
             self._resume()

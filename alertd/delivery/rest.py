@@ -17,24 +17,26 @@ if TYPE_CHECKING:
 class Rest:
     """What holds a lane back. `bound` is false while nothing does, so that a healthy lane asks nothing more."""
 
-    __slots__ = ("_paused_until_ms", "bound", "breaker", "bucket")
+    __slots__ = ("_burst", "_paused_until_ms", "bound", "breaker", "bucket")
 
-    def __init__(self, options: DeliveryOptions, now: float) -> None:
+    def __init__(self, options: DeliveryOptions, now: float, burst: float | None = None) -> None:
         self.breaker = Breaker(options.breaker.failures, options.breaker.cool_seconds)
         self.bucket: TokenBucket | None = None
         self.bound = False
         self._paused_until_ms = 0
-        self.configure(options, now)
+        self._burst = burst
+        self.configure(options, now, burst)
 
-    def configure(self, options: DeliveryOptions, now: float) -> None:
-        """Take new options; what happened so far stays."""
+    def configure(self, options: DeliveryOptions, now: float, burst: float | None = None) -> None:
+        """Take new options; what happened so far stays. `burst` is what the rate lets through at once (None: little)."""
         self.breaker.failures = options.breaker.failures
         self.breaker.cool_seconds = options.breaker.cool_seconds
         rate = options.queue.rate_per_second
         if rate is None:
             self.bucket = None
-        elif self.bucket is None or self.bucket.rate_per_second != rate:
-            self.bucket = TokenBucket(rate, now)
+        elif self.bucket is None or self.bucket.rate_per_second != rate or self._burst != burst:
+            self.bucket = TokenBucket(rate, now, burst)
+        self._burst = burst
         self._bind()
 
     def renew(self) -> bool:

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LaneSpec:
-    """One destination; `options` are merged, `open` belongs to the dispatcher once applied, which closes it."""
+    """One destination; `options` are merged, `open` belongs to the dispatcher once applied, which closes it.
+
+    `burst` is how many attempts the rate of `options` lets begin at once after a quiet time (None: a tenth of a second's).
+    """
 
     destination_id: int
     workspace: str
@@ -20,3 +23,4 @@ class LaneSpec:
     options: DeliveryOptions
     enabled: bool
     open: OpenDestination
+    burst: float | None = None

@@ -139,6 +139,14 @@ class Reaching(Protocol):
         """Whether a destination with these settings reaches anybody in a project with these people."""
 
 
+@runtime_checkable
+class Bursting(Protocol):
+    """What a type also offers when its provider lets many messages through at once before it keeps to its pace."""
+
+    def burst(self, settings: Any) -> int:
+        """Give how many."""
+
+
 class OpenDestination(Protocol):
     """One configured destination, ready to be attempted."""
 

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 NAME: Final = "ntfy"
 PACE: Final = 0.2
-"""Messages a second: a server's default is one in 5 s, after 60 at once."""
+"""Messages a second: a server's default is one in 5 s, after"""
+BURST: Final = 60
+"""so many at once."""
 QUOTA_SECONDS: Final = 3600.0
 """How long to wait when the day's messages are used up; nobody says when there are new ones."""
 
@@ -118,6 +120,10 @@ class NtfyType(HttpType):
     def rate_per_second(self, settings: NtfySettings) -> float | None:
         """Give the pace that a server's defaults sustain."""
         return PACE
+
+    def burst(self, settings: NtfySettings) -> int:
+        """Give what a server's defaults take at once."""
+        return BURST
 
 
 def _kind_of(status: int, *, known: bool) -> OutcomeKind:

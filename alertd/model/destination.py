@@ -18,7 +18,7 @@ class QueueOptions(Resource):
     capacity: Positive = Field(1000, description="deliveries in memory; the rest waits in the store")
     concurrency: Positive = Field(8, description="attempts at the same time")
     rate_per_second: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="attempts a second; null: unlimited"
+        None, description="attempts a second; null: unlimited; not set: what the type's provider asks for"
     )
     spill_max: Positive | None = Field(None, description="deliveries waiting in the store; null: unlimited")
 

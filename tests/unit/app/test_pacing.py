@@ -1,0 +1,75 @@
+"""A lane keeps to the pace that was configured, or else to its provider's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from alertd.app.pacing import HEADROOM
+from alertd.app.rules import Rules
+from alertd.clock import SystemClock
+from alertd.config.settings import Config
+from alertd.destinations.mail_server import MailServer
+from alertd.model.workspace import Workspace
+from alertd.store.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from alertd.delivery.spec import LaneSpec
+
+SLACK = {"name": "ops", "type": "slack", "settings": {"url": "https://hooks.slack.com/services/T0/B0/X"}}
+NTFY = {"name": "ops", "type": "ntfy", "settings": {"topic": "alerts-example"}}
+NULL = {"name": "ops", "type": "null"}
+
+
+async def _lane(destination: dict[str, Any], config: dict[str, Any] | None = None) -> LaneSpec:
+    """Compile a configuration with one destination and return its lane."""
+    clock = SystemClock()
+    rules = Rules(MemoryStore(clock), clock, print)
+    workspace = Workspace.model_validate({"name": "default", "destinations": [destination]})
+    ruleset = await rules.compile([workspace], MailServer())
+    try:
+        (spec,) = rules.lanes(Config.model_validate(config or {}), [workspace], ruleset)
+    finally:
+        await rules.close()
+    return spec
+
+
+async def test_a_provider_that_asks_for_a_pace_gets_it() -> None:
+    """A little slower than it allows; other options stay as they were."""
+    spec = await _lane(SLACK | {"queue": {"capacity": 7}})
+    assert spec.options.queue.rate_per_second == pytest.approx(HEADROOM)
+    assert spec.options.queue.capacity == 7
+    assert spec.burst is None
+
+
+async def test_a_provider_that_takes_many_at_once_gets_them() -> None:
+    """60 at once and then one in 5 seconds, less the headroom."""
+    spec = await _lane(NTFY)
+    assert (spec.options.queue.rate_per_second, spec.burst) == pytest.approx((0.2 * HEADROOM, 60 * HEADROOM))
+
+
+async def test_a_type_without_a_pace_is_not_held_back() -> None:
+    """Unlimited, as ever."""
+    assert (await _lane(NULL)).options.queue.rate_per_second is None
+
+
+@pytest.mark.parametrize("rate", [None, 9.0])
+async def test_what_the_destination_says_goes_first(rate: float | None) -> None:
+    """Null too: it means no pace at all."""
+    spec = await _lane(NTFY | {"queue": {"rate_per_second": rate}})
+    assert (spec.options.queue.rate_per_second, spec.burst) == (rate, None)
+
+
+@pytest.mark.parametrize("rate", [None, 9.0])
+async def test_what_the_configuration_says_of_all_goes_before_the_provider(rate: float | None) -> None:
+    """Somebody chose it."""
+    spec = await _lane(NTFY, {"delivery": {"queue": {"rate_per_second": rate}}})
+    assert (spec.options.queue.rate_per_second, spec.burst) == (rate, None)
+
+
+async def test_other_defaults_of_the_queue_choose_no_pace() -> None:
+    """Only the rate itself counts as chosen."""
+    spec = await _lane(SLACK, {"delivery": {"queue": {"capacity": 9}}})
+    assert spec.options.queue.rate_per_second == pytest.approx(HEADROOM)
+    assert spec.options.queue.capacity == 9

@@ -22,8 +22,15 @@ if TYPE_CHECKING:
 
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "renderings"
 ALERTS: Final = "https://alerts.example.com/alerts"
+HOOK: Final = "https://hooks.example.com/x"
+SIGNED: Final = "an example, no secret"
 
 WAYS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "webhook-standard": ("webhook", {"url": HOOK, "secret": SIGNED}),
+    "webhook-rustrak": ("webhook", {"url": HOOK, "secret": SIGNED, "format": "rustrak"}),
+    "webhook-nora": ("webhook", {"url": HOOK, "secret": SIGNED, "format": "nora"}),
+    "webhook-alertmanager": ("webhook", {"url": HOOK, "format": "alertmanager"}),
+    "webhook-cloudevents": ("webhook", {"url": HOOK, "format": "cloudevents"}),
     "slack": ("slack", {"url": "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXX"}),
     "slack-bot": ("slack", {"token": "xoxb-0000-XXXXXXXX", "channel": "#ops"}),
     "mattermost": ("mattermost", {"url": "https://chat.example.com/hooks/xxxxxxxxxxxx"}),

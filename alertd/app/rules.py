@@ -6,10 +6,11 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from alertd.app.directory import LiveDirectory
 from alertd.app.pacing import Pace, paced
 from alertd.delivery.dispatcher import LaneSpec
 from alertd.delivery.naming import Naming
-from alertd.destinations.base import Reaching, World
+from alertd.destinations.base import Particular, Reaching, World
 from alertd.destinations.egress import AiohttpSender
 from alertd.destinations.guard import EgressPolicy
 from alertd.destinations.guarded_connection import GuardedConnector
@@ -74,6 +75,7 @@ class Rules:
         self._connectors: list[GuardedConnector] = []
         self._mail = MailServer()
         self._people: dict[tuple[str, str], People] = {}
+        self._directory = LiveDirectory()
         self._egress: Egress | None = None
         self._opened: dict[int, _Opened] = {}
         self.destinations: dict[tuple[str, str], Destination] = {}
@@ -110,6 +112,7 @@ class Rules:
         """List the lanes of all destinations, with the defaults of a configuration."""
         self._take_egress(config.egress)
         self._mail = config.mail
+        self._directory.take(workspaces, ruleset.ids)
         self._people = {(w.name, p.name): people_of(p) for w in workspaces for p in w.projects}
         self.destinations = {(w.name, d.name): d for w in workspaces for d in w.destinations}
         specs = []
@@ -153,6 +156,7 @@ class Rules:
             mail=self._mail,
             people=self._people_in,
             connect=self._connectors[-1].connect,
+            directory=self._directory,
         )
         return _Opened(key, kind.open(settings, timeout_seconds, world), Pace.of(kind, settings))
 
@@ -166,16 +170,19 @@ def people_of(project: Project) -> People:
 
 
 def reach_of(workspaces: Sequence[Workspace], mail: MailServer) -> Reach:
-    """Say where destinations that depend on settings and people reach anybody."""
+    """Say where destinations that depend on settings and people reach anybody, and which take issues only."""
+    issues_only: set[tuple[str, str]] = set()
     projects: dict[tuple[str, str], frozenset[str]] = {}
     for workspace in workspaces:
         people = {project.name: people_of(project) for project in workspace.projects}
         for destination in workspace.destinations:
             kind = REGISTRY[destination.type]
-            if not isinstance(kind, Reaching):
+            if not isinstance(kind, (Reaching, Particular)):
                 continue
             settings = parse_settings(destination.type, destination.settings)
-            if not kind.reaches(settings, mail, NOBODY):
+            if isinstance(kind, Particular) and kind.needs_issue(settings):
+                issues_only.add((workspace.name, destination.name))
+            if isinstance(kind, Reaching) and not kind.reaches(settings, mail, NOBODY):
                 reached = (name for name, own in people.items() if kind.reaches(settings, mail, own))
                 projects[workspace.name, destination.name] = frozenset(reached)
-    return Reach(projects)
+    return Reach(projects, frozenset(issues_only))

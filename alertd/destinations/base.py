@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
+from alertd.destinations.directory import EmptyDirectory
 from alertd.destinations.mail_server import MailServer
 from alertd.destinations.passing_memory import PassingMemory
 from alertd.destinations.people import nobody
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from alertd.clock import Clock
+    from alertd.destinations.directory import Directory
     from alertd.destinations.people import People
     from alertd.model.delivery import Outcome
 
@@ -140,6 +142,14 @@ class Reaching(Protocol):
 
 
 @runtime_checkable
+class Particular(Protocol):
+    """What a type also offers when some of its settings cannot tell every event: then nothing else is planned for it."""
+
+    def needs_issue(self, settings: Any) -> bool:
+        """Whether a destination with these settings takes alerts about issues only."""
+
+
+@runtime_checkable
 class Bursting(Protocol):
     """What a type also offers when its provider lets many messages through at once before it keeps to its pace."""
 
@@ -188,7 +198,8 @@ class World:
     """What a destination may use of the world.
 
     Shapes: `write_line` prints one line to standard output; `memory` is this destination's own, nobody else's; `mail` is
-    the platform's mail server; `people` gives those of a project by (workspace, project).
+    the platform's mail server; `people` gives those of a project by (workspace, project); `directory` knows the numbers
+    and titles behind names.
     """
 
     clock: Clock
@@ -198,6 +209,7 @@ class World:
     mail: MailServer = field(default_factory=MailServer)
     people: Callable[[str, str], People] = nobody
     connect: Connect = unconnected
+    directory: Directory = field(default_factory=EmptyDirectory)
 
 
 class DestinationType(Protocol):

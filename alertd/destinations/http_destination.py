@@ -69,7 +69,10 @@ class HttpDestination(ABC, Generic[S]):
         outcome = self.classify(answer, now_seconds)
         if not (outcome.detail or outcome.answer):
             return outcome
-        return replace(outcome, detail=self._redactor.text(outcome.detail), answer=self._redactor.data(outcome.answer))
+        detail, answered = self._redactor.text(outcome.detail), self._redactor.data(outcome.answer)
+        if detail is outcome.detail and answered is outcome.answer:
+            return outcome
+        return replace(outcome, detail=detail, answer=answered)
 
     def preview(self, message: Message) -> Preview:
         """Show what would be sent, without secrets."""

@@ -23,3 +23,14 @@ def _parse(time: str) -> datetime | None:
         return parsed.astimezone(UTC) if parsed.tzinfo else None
     except (ValueError, OverflowError):
         return None
+
+
+def normal(time: str) -> str:
+    """Write an RFC 3339 time in UTC with a Z, to the microsecond at most; empty when it is none."""
+    parsed = _parse(time)
+    return "" if parsed is None else parsed.isoformat().replace("+00:00", "Z")
+
+
+def of_seconds(seconds: float) -> str:
+    """Write seconds since 1970 as RFC 3339, to the second."""
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")

@@ -35,24 +35,29 @@ _PART_MIN: Final = 8
 class Redactor:
     """Takes a set of secrets out of texts."""
 
-    __slots__ = ("_pairs",)
+    __slots__ = ("_pairs", "_shortest")
 
     def __init__(self, secrets: Iterable[str]) -> None:
         found = {form: shown for secret in secrets if secret for form, shown in _forms(secret)}
         self._pairs = sorted(found.items(), key=lambda pair: -len(pair[0]))
+        self._shortest = min(map(len, found), default=1)
 
     def text(self, text: str) -> str:
-        """Take them out of a text."""
+        """Take them out of a text; one without any is given back itself."""
+        if len(text) < self._shortest:
+            return text
         for form, shown in self._pairs:
             if form in text:
                 text = text.replace(form, shown)
         return text
 
     def data(self, data: bytes) -> bytes:
-        """Take them out of bytes, whatever these are."""
+        """Take them out of bytes, whatever these are; those without any are given back themselves."""
+        if len(data) < self._shortest:
+            return data
         text = data.decode("utf-8", "surrogateescape")
         redacted = self.text(text)
-        return data if redacted == text else redacted.encode("utf-8", "surrogateescape")
+        return data if redacted is text else redacted.encode("utf-8", "surrogateescape")
 
     def preview(self, request: HttpRequest) -> Preview:
         """Show a request to people."""

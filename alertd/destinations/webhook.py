@@ -1,175 +1,163 @@
-"""The destination type `webhook`: any HTTP endpoint, in the form and with the signature of Standard Webhooks 1.0."""
+"""The destination type `webhook`: any HTTP endpoint, in one of several forms, signed.
+
+`format: standard` with the signature of Standard Webhooks is the path that most deliveries take, and is written to be
+quick; `ShapedWebhook` does all else.
+"""
 
 from __future__ import annotations
 
-import re
+import gzip
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from urllib.parse import urlencode, urlsplit
 
 import orjson
-from pydantic import AfterValidator, BaseModel, Field, SecretStr
+from typing_extensions import override
 
+from alertd.destinations.alertmanager_body import alertmanager_body
 from alertd.destinations.base import HttpRequest, SendError
-from alertd.destinations.guard import parse_url
+from alertd.destinations.cloudevents_body import binary, structured
+from alertd.destinations.http_destination import DELIVERY_HEADER, HttpDestination, HttpType
+from alertd.destinations.nora_body import nora_body
+from alertd.destinations.redaction import Redactor, secrets_of
 from alertd.destinations.retry_after import parse_retry_after
-from alertd.destinations.signing import Signer, parse_key
+from alertd.destinations.rustrak_body import rustrak_body
+from alertd.destinations.standard_body import body_of
+from alertd.destinations.webhook_seal import seal_of, signing_of
+from alertd.destinations.webhook_settings import WebhookSettings, texts
 from alertd.model.delivery import ANSWER_MAX, Outcome, OutcomeKind
-from alertd.model.fields import Resource
 
 if TYPE_CHECKING:
-    from alertd.clock import Clock
-    from alertd.destinations.base import HttpAnswer, Message, Sender, World
+    from pydantic import BaseModel
 
-HEADERS_MAX: Final = 64
-"""Headers of a user's own."""
-
-HEADER_BYTES_MAX: Final = 4096
-"""Bytes in one header's value."""
+    from alertd.destinations.base import HttpAnswer, Message, World
 
 RETRIED: Final = frozenset({408, 425, 429})
 """Statuses below 500 after which the same request may do better later."""
+GZIP_LEVEL: Final = 6
 
 _GONE: Final = 410
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
-_VALUE: Final = re.compile(r"[\x20-\x7e\t]*", re.ASCII)
-_OURS: Final = frozenset(
-    {
-        "connection",
-        "content-encoding",
-        "content-length",
-        "content-type",
-        "expect",
-        "host",
-        "keep-alive",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-"""Headers that frame or describe the request itself; `webhook-*` are the signature's."""
+_JSON: Final = "application/json"
 
 
-def _check_url(url: str) -> str:
-    parse_url(url)
-    return url
+class WebhookDestination(HttpDestination[WebhookSettings]):
+    """Posts each delivery to one URL, in the form and with the signature of Standard Webhooks."""
 
+    def __init__(self, type_name: str, settings: WebhookSettings, timeout_seconds: float, world: World) -> None:
+        super().__init__(type_name, settings, timeout_seconds, world)
+        self._url = url_of(settings)
+        self._method = settings.method
+        self._headers = {"content-type": _JSON} | texts(settings.headers)
+        self._signer = signing_of(settings)
+        self._sender = world.sender
+        self._clock = world.clock
+        self._redactor = Redactor([*secrets_of(settings), settings.url])
 
-def _check_secret(secret: SecretStr) -> SecretStr:
-    parse_key(secret.get_secret_value())
-    return secret
-
-
-def _check_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
-    if len(headers) > HEADERS_MAX:
-        raise ValueError(f"at most {HEADERS_MAX} headers")
-    if len({name.lower() for name in headers}) < len(headers):
-        raise ValueError("a header is named twice (their case does not count)")
-    for name, value in headers.items():
-        _check_header(name, value.get_secret_value())
-    return headers
-
-
-def _check_header(name: str, value: str) -> None:
-    if not _TOKEN.fullmatch(name):
-        raise ValueError(f"{name!r} is not a header name")
-    if name.lower() in _OURS or name.lower().startswith("webhook-"):
-        raise ValueError(f"header {name} is set by alertd")
-    if len(value) > HEADER_BYTES_MAX:
-        raise ValueError(f"the value of {name} has more than {HEADER_BYTES_MAX} bytes")
-    if not _VALUE.fullmatch(value):
-        raise ValueError(f"the value of {name} has a line break or something else that is not printable ASCII")
-
-
-class WebhookSettings(Resource):
-    """Where to post, how to sign, and what to add."""
-
-    url: Annotated[str, AfterValidator(_check_url)] = Field(repr=False, description="http:// or https://")
-    secret: Annotated[SecretStr, AfterValidator(_check_secret)] | None = Field(
-        None, description="whsec_ and base64, or any text (its UTF-8 bytes); null: unsigned"
-    )
-    headers: Annotated[dict[str, SecretStr], AfterValidator(_check_headers)] = Field(
-        default_factory=dict, description="added to every request; values are kept as secrets"
-    )
-    format: Literal["standard"] = Field("standard", description="the body's form")
-
-
-class WebhookDestination:
-    """Posts each delivery to one URL."""
-
-    def __init__(self, settings: WebhookSettings, timeout_seconds: float, sender: Sender, clock: Clock) -> None:
-        self._url = settings.url
-        self._headers = {"content-type": "application/json"} | {
-            name: value.get_secret_value() for name, value in settings.headers.items()
-        }
-        secret = settings.secret
-        self._signer = None if secret is None else Signer(parse_key(secret.get_secret_value()))
-        self._timeout_seconds = timeout_seconds
-        self._sender = sender
-        self._clock = clock
-
+    @override
     async def attempt(self, message: Message) -> Outcome:
         """Post once and say what came of it."""
         now = self._clock.wall_seconds()
         try:
             answer = await self._sender.send(self.render(message, now), self._timeout_seconds)
         except SendError as error:
-            return _outcome_of_error(error)
+            return self._outcome_of_error(error, ambiguous=error.ambiguous)
         except orjson.JSONEncodeError:
             return Outcome(OutcomeKind.REJECTED, detail="webhook: a name in the delivery is not valid Unicode")
-        return classify(answer, now)
+        if answer.body or not 200 <= answer.status < 300:  # noqa: PLR2004 - the 2xx class
+            return self.judge(answer, now)
+        return _delivered(answer.status)
 
-    async def close(self) -> None:
-        """Hold nothing: the sender is shared."""
-
+    @override
     def render(self, message: Message, now_seconds: int) -> HttpRequest:
-        """Make the request; the timestamp and thus the signature are this attempt's, the id is the delivery's."""
+        """Make the request; the timestamp and thus the signature are this attempt's, the id is the delivery's.
+
+        Raises orjson.JSONEncodeError for names with lone surrogates, which the configuration lets nobody give.
+        """
         body = body_of(message)
         headers = self._headers.copy()
         headers["webhook-id"] = message.delivery_id
         headers["webhook-timestamp"] = str(now_seconds)
         if self._signer is not None:
             headers["webhook-signature"] = self._signer.sign(message.delivery_id, now_seconds, body)
-        return HttpRequest(self._url, body, headers)
+        return HttpRequest(self._url, body, headers, self._method)
+
+    @override
+    def classify(self, answer: HttpAnswer, now_seconds: float) -> Outcome:
+        """Say what an answer means for the delivery."""
+        return classify(answer, now_seconds)
 
 
-class WebhookType:
+class ShapedWebhook(WebhookDestination):
+    """Posts in the form of others, or with another signature, or compressed."""
+
+    def __init__(self, type_name: str, settings: WebhookSettings, timeout_seconds: float, world: World) -> None:
+        super().__init__(type_name, settings, timeout_seconds, world)
+        self._seal = seal_of(settings)
+        self._directory = world.directory
+
+    @override
+    def render(self, message: Message, now_seconds: int) -> HttpRequest:
+        """Make the request. Raises as the base."""
+        message_id, body, own = self._shape(message, now_seconds)
+        headers = self._headers | own
+        self._seal.put(headers, message_id, now_seconds, body)
+        above = self.settings.gzip_above_bytes
+        if above is not None and len(body) > above:
+            body = gzip.compress(body, GZIP_LEVEL, mtime=0)
+            headers["content-encoding"] = "gzip"
+        return HttpRequest(self._url, body, headers, self._method)
+
+    def _shape(self, message: Message, now_seconds: int) -> tuple[str, bytes, dict[str, str]]:
+        """Give the id that is the same on every attempt, the body, and the form's own headers."""
+        name, own_id = self.settings.format, message.delivery_id
+        if name == "rustrak":
+            return *rustrak_body(message, self._directory, now_seconds), {DELIVERY_HEADER: own_id}
+        if name == "nora":
+            return own_id, nora_body(message, self._directory), {}
+        if name == "alertmanager":
+            return own_id, alertmanager_body(message, now_seconds), {}
+        if name == "cloudevents":
+            return own_id, *(structured if self.settings.mode == "structured" else binary)(message)
+        return own_id, body_of(message), {}
+
+
+class WebhookType(HttpType):
     """The type `webhook`."""
 
     name: ClassVar[str] = "webhook"
-    about: ClassVar[str] = "Any HTTP endpoint, in the form and with the signature of Standard Webhooks."
+    about: ClassVar[str] = (
+        "Any HTTP endpoint. `format` says what it understands: `standard` is the body and the signature of Standard"
+        " Webhooks (`webhook-id`, `webhook-timestamp`, `webhook-signature`), which libraries for most languages verify;"
+        " `rustrak`, `nora`, `alertmanager` (version 4) and `cloudevents` are those of others, for receivers that are"
+        " there already. To replace a secret, set the new one as `secret` and the old one as `previous_secret`: both"
+        " sign until the receiver knows the new one."
+    )
     settings_model: ClassVar[type[BaseModel]] = WebhookSettings
 
-    def rate_per_second(self, settings: WebhookSettings) -> float | None:
-        """No pace."""
-        return None
-
+    @override
     def open(self, settings: WebhookSettings, timeout_seconds: float, world: World) -> WebhookDestination:
         """Open one."""
-        return WebhookDestination(settings, timeout_seconds, world.sender, world.clock)
+        return (WebhookDestination if is_plain(settings) else ShapedWebhook)(
+            self.name, settings, timeout_seconds, world
+        )
+
+    def needs_issue(self, settings: Any) -> bool:
+        """Say whether nothing but an alert about an issue can be written in its form."""
+        return isinstance(settings, WebhookSettings) and settings.format == "rustrak"
 
 
-def body_of(message: Message) -> bytes:
-    """Write the body: the event's bytes are spliced in as they are. Raises orjson.JSONEncodeError on lone surrogates."""
-    return orjson.dumps(
-        {
-            "type": message.event_type,
-            "timestamp": message.time or _time_in(message.event),
-            "data": {
-                "delivery_id": message.delivery_id,
-                "alert_id": message.alert_id,
-                "workspace": message.workspace,
-                "subscription": message.subscription,
-                "channel": message.channel,
-                "trigger": message.trigger,
-                "event": orjson.Fragment(message.event),
-                "issue": None,
-                "url": message.url,
-                "test": message.test,
-            },
-        }
-    )
+def is_plain(settings: WebhookSettings) -> bool:
+    """Say whether the quick way does."""
+    return settings.format == settings.signature == "standard" and settings.gzip_above_bytes is None
+
+
+def url_of(settings: WebhookSettings) -> str:
+    """Give the URL with the parameters of `query` behind its own."""
+    if not settings.query:
+        return settings.url
+    parts = urlsplit(settings.url)
+    query = "&".join(filter(None, (parts.query, urlencode(texts(settings.query)))))
+    return parts._replace(query=query, fragment="").geturl()
 
 
 def classify(answer: HttpAnswer, now_seconds: float) -> Outcome:
@@ -195,20 +183,3 @@ def _kind_of(status: int) -> OutcomeKind:
 @lru_cache(maxsize=100)
 def _delivered(status: int) -> Outcome:
     return Outcome(OutcomeKind.DELIVERED, status)
-
-
-def _outcome_of_error(error: SendError) -> Outcome:
-    if error.refused:
-        kind = OutcomeKind.REJECTED
-    else:
-        kind = OutcomeKind.AMBIGUOUS if error.ambiguous else OutcomeKind.RETRY_LATER
-    return Outcome(kind, detail=f"webhook: {error}")
-
-
-def _time_in(event: bytes) -> str:
-    try:
-        found = orjson.loads(event)
-    except orjson.JSONDecodeError:
-        return ""
-    time = found.get("time") if isinstance(found, dict) else None
-    return time if isinstance(time, str) else ""

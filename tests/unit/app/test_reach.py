@@ -50,3 +50,13 @@ def test_an_address_that_mail_cannot_carry_reaches_nobody() -> None:
     destination = Destination(name="mail", type="email", settings={"to": ["@owner"]})
     reach = reach_of([Workspace(name="default", projects=(odd,), destinations=(destination,))], SERVER)
     assert reach.projects["default", "mail"] == frozenset()
+
+
+def test_a_form_that_tells_of_issues_takes_nothing_else() -> None:
+    """A webhook in Rustrak's form is named among those that need an issue; others are not."""
+    hooks = tuple(
+        Destination(name=form, type="webhook", settings={"url": "https://x.example/", "format": form})
+        for form in ("standard", "rustrak", "nora")
+    )
+    reach = reach_of([Workspace(name="default", destinations=hooks)], MailServer())
+    assert reach.needs_issue == {("default", "rustrak")}

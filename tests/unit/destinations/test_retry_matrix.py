@@ -28,6 +28,8 @@ AMBIGUOUS: Final = OutcomeKind.AMBIGUOUS
 
 SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "webhook": {"url": "https://hooks.example.com/x"},
+    "webhook-rustrak": {"url": "https://hooks.example.com/x", "format": "rustrak"},
+    "webhook-alertmanager": {"url": "https://hooks.example.com/x", "format": "alertmanager"},
     "slack": {"url": "https://hooks.slack.com/services/T0/B0/X0"},
     "slack-bot": {"token": "xoxb-1", "channel": "C0123"},
     "mattermost": {"url": "https://chat.example.com/hooks/x"},
@@ -77,6 +79,14 @@ ROWS: Final = [
     Row("webhook", 410, DISABLE),
     Row("webhook", 302, PERMANENT),
     Row("webhook", 404, PERMANENT),
+    Row("webhook-rustrak", 200, OK),
+    Row("webhook-rustrak", 429, RETRY),
+    Row("webhook-rustrak", 500, RETRY),
+    Row("webhook-rustrak", 410, DISABLE),
+    Row("webhook-rustrak", 400, PERMANENT),
+    Row("webhook-alertmanager", 200, OK),
+    Row("webhook-alertmanager", 503, RETRY),
+    Row("webhook-alertmanager", 400, PERMANENT),
     Row("slack", 200, OK, b"ok"),
     Row("slack", 200, PERMANENT, b"<html>"),
     Row("slack", 200, PERMANENT, b""),

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 from pydantic import ValidationError
 
-from alertd.destinations.base import HttpAnswer, SendError
-from alertd.destinations.webhook import WebhookDestination, WebhookSettings, body_of, classify
+from alertd.destinations.base import HttpAnswer, SendError, World
+from alertd.destinations.standard_body import body_of
+from alertd.destinations.webhook import WebhookType, classify
+from alertd.destinations.webhook_settings import WebhookSettings
 from alertd.model.delivery import DELIVERED, Outcome, OutcomeKind
 from tests.conformance.destination_suite import NOW, FixedClock, ScriptedSender, make_message
 
@@ -43,7 +45,7 @@ def test_smallest_settings() -> None:
         ({"url": "http://u:p@x/"}, "url: the URL has a user name or password in it; use a header instead"),
         ({"url": URL, "secret": "whsec_!"}, "secret: what follows whsec_ is not base64"),
         ({"url": URL, "secret": ""}, "secret: the secret is empty"),
-        ({"url": URL, "format": "other"}, "format: Input should be 'standard'"),
+        ({"url": URL, "format": "other"}, "format: Input should be 'standard', 'rustrak', 'nora', 'alertmanager' or 'cloudevents'"),
         ({"url": URL, "header": {}}, "header: Extra inputs are not permitted"),
         ({"url": URL, "headers": {"X-A": "b\r\nX-C: d"}}, "headers: the value of X-A has a line break or something else that is not printable ASCII"),
         ({"url": URL, "headers": {"X-A": "ü"}}, "headers: the value of X-A has a line break or something else that is not printable ASCII"),
@@ -181,7 +183,7 @@ def test_retry_after_is_ignored_elsewhere(status: int) -> None:
 )
 async def test_error_has_its_outcome(error: SendError, kind: OutcomeKind) -> None:
     """Without an answer the outcome says why, in the sender's words."""
-    opened = WebhookDestination(WebhookSettings(url=URL), 10, ScriptedSender([error]), FixedClock())
+    opened = WebhookType().open(WebhookSettings(url=URL), 10, World(FixedClock(), ScriptedSender([error]), print))
     assert await opened.attempt(make_message()) == Outcome(kind, detail=f"webhook: {error}")
 
 
@@ -194,7 +196,7 @@ def test_delivered_without_a_body_costs_no_new_value() -> None:
 async def test_headers_of_one_request_do_not_reach_the_next() -> None:
     """Each request has headers of its own."""
     sender = ScriptedSender([HttpAnswer(204, {}, b"")])
-    opened = WebhookDestination(WebhookSettings(url=URL, secret="s"), 10, sender, FixedClock())  # noqa: S106 - a test's own
+    opened = WebhookType().open(WebhookSettings(url=URL, secret="s"), 10, World(FixedClock(), sender, print))  # noqa: S106 - a test's own
     await opened.attempt(make_message())
     await opened.attempt(make_message(delivery_id="dlv_0002"))
     first, second = (request.headers for request in sender.requests)

@@ -1,0 +1,46 @@
+"""The directory that destinations look things up in: the numbers and titles of what is configured now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from alertd.engine.ruleset import NameKey
+    from alertd.model.workspace import Workspace
+
+
+class LiveDirectory:
+    """Answers for the rules that were taken last; destinations stay open over a change of them."""
+
+    def __init__(self) -> None:
+        self._ids: Mapping[NameKey, int] = {}
+        self._titles: dict[NameKey, str] = {}
+
+    def take(self, workspaces: Iterable[Workspace], ids: Mapping[NameKey, int]) -> None:
+        """Answer from these from now on."""
+        self._ids = ids
+        self._titles = {
+            (kind, workspace.name, each.name): each.title
+            for workspace in workspaces
+            for kind, resources in (("project", workspace.projects), ("subscription", workspace.subscriptions))
+            for each in resources
+            if each.title
+        }
+
+    def project_number(self, workspace: str, project: str) -> int:
+        """Give a project's number; 0: unknown."""
+        return self._ids.get(("project", workspace, project), 0)
+
+    def project_title(self, workspace: str, project: str) -> str:
+        """Give a project's title; its name when it has none."""
+        return self._titles.get(("project", workspace, project), project)
+
+    def subscription_number(self, workspace: str, subscription: str) -> int:
+        """Give a subscription's number; 0: unknown."""
+        return self._ids.get(("subscription", workspace, subscription), 0)
+
+    def subscription_title(self, workspace: str, subscription: str) -> str:
+        """Give a subscription's title; its name when it has none."""
+        return self._titles.get(("subscription", workspace, subscription), subscription)

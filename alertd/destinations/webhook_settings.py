@@ -1,0 +1,184 @@
+"""The settings of the destination type `webhook`."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, AwareDatetime, Field, SecretStr, StringConstraints, ValidationInfo, field_validator
+
+from alertd.destinations.header_names import FRAMING, TOKEN
+from alertd.destinations.settings_fields import Url
+from alertd.destinations.signing import parse_key, parse_private_key
+from alertd.model.fields import Resource, needed
+
+HEADERS_MAX: Final = 64
+"""Headers of a user's own."""
+
+HEADER_BYTES_MAX: Final = 4096
+"""Bytes in one header's value, and characters in one of the query."""
+
+QUERY_MAX: Final = 32
+"""Parameters of the query."""
+
+HUB_HEADER: Final = "X-Hub-Signature-256"
+
+_VALUE: Final = re.compile(r"[\x20-\x7e\t]*", re.ASCII)
+_OURS: Final = FRAMING | {"content-encoding", "content-type", HUB_HEADER.lower()}
+"""Headers that frame or describe the request itself."""
+_OUR_PREFIXES: Final = ("webhook-", "x-rustrak-", "ce-")
+"""Those of signatures and formats."""
+
+
+def _check_secret(secret: SecretStr) -> SecretStr:
+    parse_key(secret.get_secret_value())
+    return secret
+
+
+def _check_private_key(key: SecretStr) -> SecretStr:
+    parse_private_key(key.get_secret_value())
+    return key
+
+
+def _check_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    if len(headers) > HEADERS_MAX:
+        raise ValueError(f"at most {HEADERS_MAX} headers")
+    if len({name.lower() for name in headers}) < len(headers):
+        raise ValueError("a header is named twice (their case does not count)")
+    for name, value in headers.items():
+        _check_header(name, value.get_secret_value())
+    return headers
+
+
+def _check_header(name: str, value: str) -> None:
+    _check_name(name)
+    if len(value) > HEADER_BYTES_MAX:
+        raise ValueError(f"the value of {name} has more than {HEADER_BYTES_MAX} bytes")
+    if not _VALUE.fullmatch(value):
+        raise ValueError(f"the value of {name} has a line break or something else that is not printable ASCII")
+
+
+def _check_name(name: str) -> str:
+    if not TOKEN.fullmatch(name):
+        raise ValueError(f"{name!r} is not a header name")
+    if name.lower() in _OURS or name.lower().startswith(_OUR_PREFIXES):
+        raise ValueError(f"header {name} is set by alertd")
+    return name
+
+
+def _check_query(query: dict[str, SecretStr]) -> dict[str, SecretStr]:
+    if len(query) > QUERY_MAX:
+        raise ValueError(f"at most {QUERY_MAX} parameters")
+    for name, value in query.items():
+        if not name or len(name) + len(value.get_secret_value()) > HEADER_BYTES_MAX:
+            raise ValueError(f"a parameter has a name, and with its value at most {HEADER_BYTES_MAX} characters")
+        if not (name + value.get_secret_value()).isprintable():
+            raise ValueError(f"parameter {name!r} has a line break or something else that is not printable")
+    return query
+
+
+Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
+PrivateKey = Annotated[SecretStr, AfterValidator(_check_private_key)]
+HeaderName = Annotated[str, StringConstraints(max_length=128), AfterValidator(_check_name)]
+HeaderText = Annotated[str, StringConstraints(max_length=64, pattern=r"^[!-~]*$")]
+
+
+class WebhookSettings(Resource):
+    """Where to post, in which form, how to sign, and what to add."""
+
+    url: Url = Field(repr=False, description="http:// or https://")
+    secret: Secret | None = Field(None, description="whsec_ and base64, or any text (its UTF-8 bytes); null: unsigned")
+    headers: Annotated[dict[str, SecretStr], AfterValidator(_check_headers)] = Field(
+        default_factory=dict, description="added to every request; values are kept as secrets"
+    )
+    format: Literal["standard", "rustrak", "nora", "alertmanager", "cloudevents"] = Field(
+        "standard",
+        description="the body's form; rustrak takes alerts about issues only",
+    )
+    method: Literal["POST", "PUT", "PATCH"] = Field("POST", description="the request's method")
+    query: Annotated[dict[str, SecretStr], AfterValidator(_check_query)] = Field(
+        default_factory=dict, description="parameters added to the URL; values are kept as secrets"
+    )
+    mode: Literal["structured", "binary"] = Field(
+        "structured", description="cloudevents only: everything in the body, or the attributes in ce- headers"
+    )
+    private_key: PrivateKey | None = Field(
+        None, description="whsk_ and the base64 of an ed25519 key: signs as v1a, beside the secret or without one"
+    )
+    signature: Literal["standard", "hub", "custom"] = Field(
+        "standard",
+        description="which headers carry the signature; standard: Standard Webhooks; hub: X-Hub-Signature-256;"
+        " custom: signature_header; rustrak has headers of its own",
+    )
+    signature_header: HeaderName | None = Field(
+        None, validate_default=True, description="the header's name, with signature: custom"
+    )
+    signature_prefix: HeaderText = Field("", description="what stands before a custom signature, such as sha256=")
+    signature_encoding: Literal["hex", "base64"] = Field("hex", description="how a custom signature is written")
+    signed: Literal["body", "ts_body"] = Field(
+        "body",
+        description="what rustrak's and a custom signature cover: the body, or the timestamp, a dot and the body",
+    )
+    previous_secret: Secret | None = Field(
+        None, validate_default=True, description="while a secret is replaced: the old one, which signs as well"
+    )
+    previous_private_key: PrivateKey | None = Field(
+        None, validate_default=True, description="while a private key is replaced: the old one, which signs as well"
+    )
+    previous_until: AwareDatetime | None = Field(
+        None, description="when the old ones stop to sign (RFC 3339); null: when they are taken out"
+    )
+    gzip_above_bytes: Annotated[int, Field(ge=0)] | None = Field(
+        None,
+        description="bodies of more bytes are sent compressed; the signature is of the body before that; null: none is",
+    )
+
+    @field_validator("private_key")
+    @classmethod
+    def _carried(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if key is not None and info.data.get("format") == "rustrak":
+            raise ValueError("rustrak has a signature of its own, which no private key makes")
+        return key
+
+    @field_validator("signature")
+    @classmethod
+    def _own(cls, signature: str, info: ValidationInfo) -> str:
+        if signature != "standard" and info.data.get("format") == "rustrak":
+            raise ValueError("rustrak has a signature of its own; leave this at standard")
+        if signature != "standard" and info.data.get("private_key") is not None:
+            raise ValueError("a private key signs with signature: standard only")
+        return signature
+
+    @field_validator("signature_header")
+    @classmethod
+    def _named(cls, name: str | None, info: ValidationInfo) -> str | None:
+        custom = info.data.get("signature") == "custom"
+        if custom and name is None:
+            raise needed("the header's name is needed with signature: custom")
+        if name is not None and not custom:
+            raise ValueError("only signature: custom has a header of its own")
+        if name is not None and name.lower() in {each.lower() for each in info.data.get("headers", {})}:
+            raise ValueError("headers has it, too")
+        return name
+
+    @field_validator("previous_secret", "previous_private_key")
+    @classmethod
+    def _replaced(cls, old: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        name = (info.field_name or "").removeprefix("previous_")
+        if old is None or name not in info.data:
+            return old
+        if info.data[name] is None:
+            raise ValueError(f"there is no {name} that replaces it")
+        if info.data.get("format") == "rustrak" or info.data.get("signature") != "standard":
+            raise ValueError("two signatures fit into one header only with signature: standard")
+        return old
+
+
+def texts(values: dict[str, SecretStr]) -> dict[str, str]:
+    """Give values as they are sent."""
+    return {name: value.get_secret_value() for name, value in values.items()}
+
+
+def secret_of(value: SecretStr | None) -> Any:
+    """Give a secret's text, or None."""
+    return None if value is None else value.get_secret_value()

@@ -54,8 +54,8 @@ def encode_issue(issue: Issue) -> bytes:
             issue.assignee,
             issue.regressions,
             issue.incident_id,
-            issue.resolution,
-            issue.mute,
+            issue.resolution and tuple(issue.resolution),
+            issue.mute and tuple(issue.mute),
             None if issue.shares is None else _shares(issue.shares),
             issue.arrived_ms,
         )

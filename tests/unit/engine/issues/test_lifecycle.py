@@ -101,7 +101,7 @@ def life() -> Life:
 
 def before(state: str) -> Life:
     """Bring one into a state, with nothing told yet."""
-    found = {
+    lives: dict[str, Callable[[], Life]] = {
         "none": Life,
         "new": life,
         "ongoing": lambda: life().wait(SETTLED_MS),
@@ -114,7 +114,8 @@ def before(state: str) -> Life:
         "muted for an hour": lambda: life().muted(until_ms=NOW + HOUR),
         "muted for 3 events": lambda: life().muted(more_events=3),
         "muted until a spike": lambda: life().muted(until_spike=True),
-    }[state]()
+    }
+    found = lives[state]()
     found.told.clear()
     return found
 
@@ -304,7 +305,10 @@ happenings = st.lists(
 
 def played(order: list[tuple[int, Any]], resolving: bool) -> tuple[dict[str, Any], dict[str, list[str]]]:
     """Weigh numbered happenings in an order, each event id once as the store's keys see to; resolve all in the middle."""
-    ledger, issues, told, seen = Ledger(1, "shop"), {}, {}, set()
+    ledger = Ledger(1, "shop")
+    issues: dict[str, Issue] = {}
+    told: dict[str, list[str]] = {}
+    seen: set[int] = set()
     for place, (number, (which, second, release, environment, user)) in enumerate(order):
         if resolving and place == len(order) // 2:
             for key, issue in issues.items():

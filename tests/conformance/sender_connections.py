@@ -215,21 +215,25 @@ class SenderConnections(SenderCase):
             pass
 
     async def test_cancel_while_connecting(self) -> None:
-        """Cancelling in a look-up, in a connection that nobody accepts and in a handshake leaves nothing behind."""
+        """Cancelling in a look-up and in a handshake leaves nothing behind."""
+        asked = asyncio.Event()
 
         async def lookup(host: str, port: int) -> list[str]:
+            asked.set()
             await asyncio.Event().wait()
             return []
 
         async with serve(Peer.hang) as server:
             async with self.sender(lookup=lookup) as sender:
-                for url in ("http://slow.example/", server.url().replace("http:", "https:")):
+                for url, begun in (
+                    ("http://slow.example/", asked.wait()),
+                    (server.url().replace("http:", "https:"), server.crowded(1)),
+                ):
                     task = asyncio.ensure_future(self.send(sender, url))
-                    await turns(30)
+                    await soon(begun)
                     task.cancel()
                     with pytest.raises(asyncio.CancelledError):
                         await task
-                await soon(server.left.wait())
             await server.deserted()
 
     async def test_cancel_a_hundred_in_flight(self) -> None:
@@ -268,8 +272,10 @@ class SenderConnections(SenderCase):
 
     async def test_close_while_connecting(self) -> None:
         """Closing ends what is being resolved, connected and shaken hands with; nothing of it was sent."""
+        asked = asyncio.Event()
 
         async def lookup(host: str, port: int) -> list[str]:
+            asked.set()
             await asyncio.Event().wait()
             return []
 
@@ -277,7 +283,8 @@ class SenderConnections(SenderCase):
             async with self.sender(lookup=lookup) as sender:
                 urls = ("http://slow.example/", server.url().replace("http:", "https:"))
                 tasks = [asyncio.ensure_future(self.send(sender, url, timeout=2)) for url in urls]
-                await turns(30)
+                await soon(asked.wait())
+                await server.crowded(1)
                 await soon(sender.close())
                 for outcome in await _all(tasks):
                     assert isinstance(outcome, SendError), repr(outcome)

@@ -50,17 +50,17 @@ class Facts:
 def bears_issue(body: Mapping[str, Any]) -> bool:
     """Tell whether an event's body belongs to an issue."""
     data = body.get("data")
-    return data is not None and "event_id" in data and "title" in data and data.get("level") in LEVELS
+    if data is None or "event_id" not in data or "title" not in data:
+        return False
+    level = data.get("level")
+    return isinstance(level, str) and level in LEVELS
 
 
 def facts_of(event: Event, now_ms: int) -> Facts | None:
     """Read an event's facts; None when it bears no issue. Never raises, whatever `data` holds."""
-    data = event.body.get("data")
-    if data is None or "event_id" not in data or "title" not in data:
+    if not bears_issue(event.body):
         return None
-    level = data.get("level")
-    if not isinstance(level, str) or level not in LEVELS:
-        return None
+    data = event.body["data"]
     get = data.get
     title, culprit, release, user = data["title"], get("culprit"), get("release"), get("user")
     return Facts(
@@ -68,7 +68,7 @@ def facts_of(event: Event, now_ms: int) -> Facts | None:
         event.id,
         title[:TITLE_MAX] if type(title) is str and title else event.type,
         culprit[:TITLE_MAX] if type(culprit) is str else "",
-        level,
+        data["level"],
         event.environment,
         release[:NAME_MAX] if type(release) is str else "",
         _user(user) if user else "",

@@ -11,7 +11,7 @@ from alertd.model.channel import SYSTEM_CHANNELS, Channel, ChannelKind
 from alertd.resources.kinds import CHANNEL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from alertd.api.context import Context
     from alertd.resources.snapshot import Entry
@@ -28,7 +28,12 @@ class Channels(Collection):
     @override
     def status(self, entry: Entry) -> dict[str, Any]:
         """Tell own ones from those that are built in."""
-        return {"built_in": False}
+        return {"built_in": entry.built_in}
+
+    @override
+    def made_by_nobody(self, workspace: str) -> Sequence[Entry]:
+        """List none: `critical-types` is no system channel, and is shown where it is asked for by name."""
+        return ()
 
     @override
     def built_in(self, workspace: str) -> Iterable[dict[str, Any]]:

@@ -28,7 +28,7 @@ class Destinations(Collection):
     """`/api/v1/workspaces/{workspace}/destinations`: the collection, and what can be done with one."""
 
     more = tuple(DESTINATION_STATUS)
-    choices = ("state",)
+    choices = ("state", "built_in")
 
     def __init__(self, context: Context) -> None:
         super().__init__(context, DESTINATION)
@@ -54,6 +54,7 @@ class Destinations(Collection):
         """Show its lane: state, queue, last success and failure."""
         now = self.context.dispatcher.snapshot(self._number(entry))
         return {
+            "built_in": entry.built_in,
             "state": now.state,
             "disabled_reason": now.disabled_reason or None,
             "disabled_at": _time(now.disabled_at_ms),

@@ -41,6 +41,8 @@ class Collection:
     more: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     """Of what is shown besides the fields, what a list can be filtered by."""
+    lists_defaults = False
+    """Whether a list holds what is there by default without being asked for it by `built_in=true`."""
 
     def __init__(self, context: Context, kind: Kind) -> None:
         self.context = context
@@ -76,7 +78,9 @@ class Collection:
         wanted = {name: text for name in self.filters if (text := query.text(name)) is not None}
         limit, behind = query.limit(), query.name_cursor()
         query.check()
-        views = [*self.built_in(workspace), *(self.view(each, request) for each in self.entries(request, workspace))]
+        defaults = self.made_by_nobody(workspace) if self.lists_defaults or wanted.get("built_in") == "true" else ()
+        entries = (*self.entries(request, workspace), *defaults)
+        views = [*self.built_in(workspace), *(self.view(each, request) for each in entries)]
         found = sorted(
             (v for v in views if _fits(v, wanted) and v["name"] > behind), key=lambda view: str(view["name"])
         )
@@ -142,6 +146,10 @@ class Collection:
     def entries(self, request: web.Request, workspace: str) -> Sequence[Entry]:
         """List what is there."""
         return self.context.registry.snapshot.entries(self.kind.word, workspace)
+
+    def made_by_nobody(self, workspace: str) -> Sequence[Entry]:
+        """List what is there by default."""
+        return self.context.registry.snapshot.built_in(self.kind.word, workspace) if workspace else ()
 
     def _key(self, request: web.Request, *known: str) -> tuple[str, str, str]:
         workspace, name = self.enter(request, Role.ADMIN), request.match_info["name"]

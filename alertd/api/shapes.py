@@ -136,6 +136,27 @@ SHAPES: Final[dict[str, Schema]] = {
         dsn={**TEXT, "description": "what the SDK is given"},
         created_at=TIME_OR_NULL,
     ),
+    "Issue": _object(
+        ("id", "short_id", "title", "level", "state", "project", "event_count", "first_seen", "last_seen", "url"),
+        id=TEXT,
+        short_id={**TEXT, "description": "its name for people, as SHOP-42"},
+        title=TEXT,
+        level=TEXT,
+        state={"type": "string", "enum": ["new", "ongoing", "regressed", "escalating", "muted", "resolved"]},
+        project=TEXT,
+        event_count=COUNT,
+        first_seen=TIME,
+        last_seen=TIME,
+        url=TEXT,
+        suspect_commits={"type": "array", "items": {"type": "object"}},
+        culprit=TEXT,
+        user_count=COUNT,
+        environments={"type": "array", "items": TEXT},
+        releases={"type": "array", "items": TEXT},
+        assignee=TEXT_OR_NULL,
+        transitions={"type": "array", "items": {"type": "object"}},
+        alerts={"type": "array", "items": TEXT},
+    ),
     "TestResult": _object(
         ("destination", "outcome", "status", "error", "answer", "duration_seconds"),
         destination=TEXT,
@@ -178,6 +199,7 @@ def with_status(schema: Schema, status: dict[str, Schema]) -> Schema:
 
 
 DESTINATION_STATUS: Final[dict[str, Schema]] = {
+    "built_in": {**FLAG, "description": "whether it is there by default and cannot be changed"},
     "state": {**TEXT, "description": "what its lane does now"},
     "disabled_reason": TEXT_OR_NULL,
     "disabled_at": TIME_OR_NULL,
@@ -192,6 +214,7 @@ DESTINATION_STATUS: Final[dict[str, Schema]] = {
 }
 """What a destination shows of its lane."""
 SUBSCRIPTION_STATUS: Final[dict[str, Schema]] = {
+    "built_in": {**FLAG, "description": "whether it is a default that nobody has changed"},
     "last_fired_at": {**TIME_OR_NULL, "description": "when an event last matched it, delivered or not"},
     "last_success_at": TIME_OR_NULL,
     "last_error": {**TEXT_OR_NULL, "description": "why a delivery was given up last"},

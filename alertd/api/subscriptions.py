@@ -34,6 +34,8 @@ class Subscriptions(Collection):
     """`/api/v1/workspaces/{workspace}/subscriptions`: the collection, and a test."""
 
     more = tuple(SUBSCRIPTION_STATUS)
+    choices = ("built_in",)
+    lists_defaults = True
 
     def __init__(self, context: Context) -> None:
         super().__init__(context, SUBSCRIPTION)
@@ -58,6 +60,7 @@ class Subscriptions(Collection):
         """Show what has become of its events."""
         facts = self.context.facts.subscription(self.context.number(SUBSCRIPTION.word, entry.workspace, entry.name))
         return {
+            "built_in": entry.built_in,
             "last_fired_at": _time(facts.last_fired_at_ms),
             "last_success_at": _time(facts.last_success_at_ms),
             "last_error": facts.last_error or None,

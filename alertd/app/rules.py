@@ -79,7 +79,7 @@ class Rules:
         self._egress: Egress | None = None
         self._opened: dict[int, _Opened] = {}
         self.destinations: dict[tuple[str, str], Destination] = {}
-        self.alerts_url = ""
+        self.base_url = ""
 
     async def close(self) -> None:
         """Close every sender."""
@@ -92,6 +92,10 @@ class Rules:
     def sender(self) -> Sender:
         """The sender that is in use now."""
         return self._senders[-1]
+
+    def issue_url(self, issue_id: str) -> str:
+        """Return the address of an issue."""
+        return f"{self.base_url}/api/v1/issues/{issue_id}"
 
     async def compile(self, workspaces: Sequence[Workspace], mail: MailServer, gone: Sequence[str] = ()) -> Ruleset:
         """Compile off the event loop; workspaces that are `gone` stay known, empty, for events under way."""
@@ -113,7 +117,8 @@ class Rules:
         self._take_egress(config.egress)
         self._mail = config.mail
         self._directory.take(workspaces, ruleset.ids)
-        self._people = {(w.name, p.name): people_of(p) for w in workspaces for p in w.projects}
+        self._people = {(w.name, p.name): people_of(w, p) for w in workspaces for p in w.projects}
+        self._people |= {(w.name, ""): people_of(w) for w in workspaces}
         self.destinations = {(w.name, d.name): d for w in workspaces for d in w.destinations}
         specs = []
         opened: dict[int, _Opened] = {}
@@ -134,7 +139,7 @@ class Rules:
     def naming(self, ruleset: Ruleset) -> Naming:
         """Say how deliveries are described."""
         names = {number: key[2] for number, key in ruleset.names.items()}
-        return Naming(names, lambda alert_id: self.alerts_url + alert_id)
+        return Naming(names, lambda alert_id: f"{self.base_url}/api/v1/alerts/{alert_id}")
 
     def _take_egress(self, egress: Egress) -> None:
         """Send through another sender when `egress` changed; attempts in flight end on the old one."""
@@ -161,12 +166,14 @@ class Rules:
         return _Opened(key, kind.open(settings, timeout_seconds, world), Pace.of(kind, settings))
 
     def _people_in(self, workspace: str, project: str) -> People:
-        return self._people.get((workspace, project), NOBODY)
+        return self._people.get((workspace, project)) or self._people.get((workspace, ""), NOBODY)
 
 
-def people_of(project: Project) -> People:
-    """Say who belongs to a project."""
-    return People(project.owner, project.collaborators)
+def people_of(workspace: Workspace, project: Project | None = None) -> People:
+    """Say who belongs to a project (None: to none, or to one that nobody knows); its owner may be the workspace's."""
+    if project is None:
+        return People(workspace.owner)
+    return People(project.owner or workspace.owner, project.collaborators)
 
 
 def reach_of(workspaces: Sequence[Workspace], mail: MailServer) -> Reach:
@@ -174,7 +181,7 @@ def reach_of(workspaces: Sequence[Workspace], mail: MailServer) -> Reach:
     issues_only: set[tuple[str, str]] = set()
     projects: dict[tuple[str, str], frozenset[str]] = {}
     for workspace in workspaces:
-        people = {project.name: people_of(project) for project in workspace.projects}
+        people = {project.name: people_of(workspace, project) for project in workspace.projects}
         for destination in workspace.destinations:
             kind = REGISTRY[destination.type]
             if not isinstance(kind, (Reaching, Particular)):
@@ -182,7 +189,7 @@ def reach_of(workspaces: Sequence[Workspace], mail: MailServer) -> Reach:
             settings = parse_settings(destination.type, destination.settings)
             if isinstance(kind, Particular) and kind.needs_issue(settings):
                 issues_only.add((workspace.name, destination.name))
-            if isinstance(kind, Reaching) and not kind.reaches(settings, mail, NOBODY):
+            if isinstance(kind, Reaching) and not kind.reaches(settings, mail, people_of(workspace)):
                 reached = (name for name, own in people.items() if kind.reaches(settings, mail, own))
                 projects[workspace.name, destination.name] = frozenset(reached)
     return Reach(projects, frozenset(issues_only))

@@ -49,6 +49,9 @@ class WorkspaceSettings(Resource):
 
     name: Slug
     title: Title = ""
+    owner: Person | None = Field(
+        None, description="who is told of what belongs to no project, or to one without an owner"
+    )
     catalogues: tuple[Catalogue, ...] = Field(
         ("paas", "runs", "agents", "alertd"), description="built-in event types that are known here"
     )

@@ -11,7 +11,7 @@ from alertd.errors import ConflictError, InvalidError, NotFoundError, Problem, S
 from alertd.model.workspace import DEFAULT
 from alertd.resources.documents import document_of, merge_patch
 from alertd.resources.judge import read
-from alertd.resources.kinds import BY_WORD, OWNED_KINDS, WORKSPACE, referred
+from alertd.resources.kinds import BY_WORD, OWNED_KINDS, SUBSCRIPTION, WORKSPACE, referred
 from alertd.resources.snapshot import Entry, without
 
 if TYPE_CHECKING:
@@ -88,14 +88,14 @@ class Changes:
     def replace(self, snapshot: Snapshot, key: ResourceKey, document: Document, given: Precondition) -> Change:
         """Put another document in the place of one."""
         kind, before = BY_WORD[key[0]], find(snapshot, key)
-        refuse_provisioned(before)
+        _refuse_fixed(before)
         given.check(before)
         return self._update(snapshot, kind, before, {"name": key[2], **document})
 
     def patch(self, snapshot: Snapshot, key: ResourceKey, patch: Document, given: Precondition) -> Change:
         """Apply a merge patch."""
         kind, before = BY_WORD[key[0]], find(snapshot, key)
-        refuse_provisioned(before)
+        _refuse_fixed(before)
         given.check(before)
         return self._update(snapshot, kind, before, merge_patch(document_of(before.model), patch))
 
@@ -110,8 +110,10 @@ class Changes:
     def remove(self, snapshot: Snapshot, key: ResourceKey, given: Precondition, *, cascade: bool) -> Change:
         """Remove a resource. Raises ConflictError that lists those who use it, unless `cascade` takes it out of them."""
         before = find(snapshot, key)
-        refuse_provisioned(before)
+        _refuse_fixed(before)
         given.check(before)
+        if key[0] == SUBSCRIPTION.word and before.built_in:
+            raise ConflictError(f"the subscription {key[2]!r} is built in: switch it off instead (enabled: false)")
         if key[0] == WORKSPACE.word:
             return self._remove_workspace(snapshot, before, cascade=cascade)
         users = [entry for entry, _ in snapshot.users(key)]
@@ -155,13 +157,28 @@ class Changes:
 
 
 def find(snapshot: Snapshot, key: ResourceKey) -> Entry:
-    """Return an entry. Raises NotFoundError, ConflictError for what is built in."""
+    """Return an entry, also one that is built in. Raises NotFoundError, ConflictError for system channels."""
     entry = snapshot.get(key)
     if entry is None:
+        for each in _built_in(snapshot, key):
+            return each
         _refuse_built_in(BY_WORD[key[0]], key[2])
         where = "" if key[0] == WORKSPACE.word else f" in the workspace {key[1]!r}"
         raise NotFoundError(f"there is no {_noun(key[0])} {key[2]!r}{where}")
     return entry
+
+
+def _built_in(snapshot: Snapshot, key: ResourceKey) -> list[Entry]:
+    kind, workspace, name = key
+    known = snapshot.get((WORKSPACE.word, workspace, workspace)) is not None and name in snapshot.names(kind, workspace)
+    return [each for each in snapshot.built_in(kind, workspace) if each.name == name] if known else []
+
+
+def _refuse_fixed(entry: Entry) -> None:
+    """Raise ConflictError for what cannot be changed here."""
+    refuse_provisioned(entry)
+    if entry.built_in:
+        _refuse_built_in(BY_WORD[entry.kind], entry.name)
 
 
 def refuse_provisioned(entry: Entry) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from alertd.model.channel import SYSTEM_CHANNELS, Channel
+from alertd.model.defaults import CRITICAL_TYPES, OWNER_EMAIL
 from alertd.model.derived_type import DerivedType
 from alertd.model.destination import Destination
 from alertd.model.event_type import EventType
@@ -50,8 +51,8 @@ class Kind:
         return self.word.replace("_", " ")
 
 
-CHANNEL: Final = Kind("channel", "channels", Channel, built_in=SYSTEM_CHANNELS)
-DESTINATION: Final = Kind("destination", "destinations", Destination)
+CHANNEL: Final = Kind("channel", "channels", Channel, built_in=(*SYSTEM_CHANNELS, CRITICAL_TYPES))
+DESTINATION: Final = Kind("destination", "destinations", Destination, built_in=(OWNER_EMAIL,))
 SUBSCRIPTION: Final = Kind(
     "subscription", "subscriptions", Subscription, (("channels", "channel"), ("destinations", "destination"))
 )

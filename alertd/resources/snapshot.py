@@ -12,14 +12,27 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from alertd.model.defaults import OWNER, critical_channel, default_subscriptions
 from alertd.model.workspace import DEFAULT, Workspace, WorkspaceSettings
 from alertd.resources.documents import document_of
-from alertd.resources.kinds import BY_WORD, KINDS, OWNED_KINDS, WORKSPACE, Kind, referred
+from alertd.resources.kinds import (
+    BY_WORD,
+    CHANNEL,
+    DESTINATION,
+    KINDS,
+    OWNED_KINDS,
+    PROJECT,
+    SUBSCRIPTION,
+    WORKSPACE,
+    Kind,
+    referred,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from alertd.model.fields import Resource
+    from alertd.model.subscription import Subscription
     from alertd.store.resource import ResourceKey
 
 
@@ -35,6 +48,11 @@ class Entry:
     origin: str | None = None
     created_at_ms: int | None = None
     updated_at_ms: int | None = None
+
+    @property
+    def built_in(self) -> bool:
+        """Whether nobody made it."""
+        return self.origin is None and self.version == 0
 
     @property
     def key(self) -> ResourceKey:
@@ -76,7 +94,15 @@ class Snapshot:
     def names(self, kind: str, workspace: str) -> Iterable[str]:
         """All names of a kind in a workspace, the built-in ones included."""
         known = BY_WORD.get(kind)
-        return (*self._lists.get((kind, workspace), {}), *(known.built_in if known else ()))
+        defaults = self._default_subscriptions(workspace) if kind == SUBSCRIPTION.word else ()
+        own = self._lists.get((kind, workspace), {})
+        return (*own, *(known.built_in if known else ()), *(each.name for each in defaults if each.name not in own))
+
+    def built_in(self, kind: str, workspace: str) -> list[Entry]:
+        """What of a kind is in a workspace without having been made, but for system channels."""
+        own, made = self._lists.get((kind, workspace), {}), self.workspace(workspace)
+        found = {each.word: getattr(made, each.field) for each in (CHANNEL, DESTINATION, SUBSCRIPTION)}
+        return [Entry(kind, workspace, each.name, each) for each in found.get(kind, ()) if each.name not in own]
 
     def workspace_names(self) -> list[str]:
         """All workspaces."""
@@ -131,7 +157,16 @@ class Snapshot:
     def _assemble(self, name: str) -> Workspace:
         own: dict[str, Any] = {kind.field: tuple(self._sound(kind, name)) for kind in KINDS}
         head = self._lists[WORKSPACE.word, name][name].model
-        return Workspace.model_construct(None, **{**dict(head), **own})
+        whole = Workspace.model_construct(None, **{**dict(head), **own})
+        channel = critical_channel(whole)
+        defaults = self._default_subscriptions(name) if channel is not None else ()
+        more = {CHANNEL: (channel,) if channel else (), DESTINATION: (OWNER,), SUBSCRIPTION: defaults}
+        return whole.model_copy(
+            update={kind.field: (*own[kind.field], *_new(own[kind.field], m)) for kind, m in more.items()}
+        )
+
+    def _default_subscriptions(self, workspace: str) -> tuple[Subscription, ...]:
+        return default_subscriptions(self._lists.get((PROJECT.word, workspace), {}))
 
     def _sound(self, kind: Kind, workspace: str) -> Iterator[Resource]:
         known = {noun: frozenset(self.names(noun, workspace)) for _, noun in kind.references}
@@ -167,6 +202,12 @@ def without(model: Resource, known: Iterable[tuple[str, Collection[str]]]) -> Re
             if not kept:
                 update["enabled"] = False  # what is left of it could only pass for something that sends
     return model.model_copy(update=update)
+
+
+def _new(own: Iterable[Any], built_in: Iterable[Resource]) -> Iterator[Resource]:
+    """Give what is built in and not replaced by a resource of the user's own."""
+    taken = {each.name for each in own}
+    return (each for each in built_in if each.name not in taken)  # type: ignore[attr-defined]
 
 
 def _lists(

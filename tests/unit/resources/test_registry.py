@@ -108,7 +108,7 @@ async def test_made_is_stored_logged_and_live(registry: Registry, store: MemoryS
     assert entry.created_at_ms is not None
     assert [r.key for r in await store.resources()] == [("channel", "default", "runs")]
     assert await log_of(store) == [("ann", "created", "channel", "runs")]
-    assert [c.name for c in live.applied[-1].workspace("default").channels] == ["runs"]
+    assert [c.name for c in live.applied[-1].workspace("default").channels] == ["runs", "critical-types"]
 
 
 async def test_everything_is_there_after_a_restart(registry: Registry, store: MemoryStore, live: Live) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from alertd.app.directory import LiveDirectory
+from alertd.app.kept_memory import KeptMemory
 from alertd.app.pacing import Pace, paced
 from alertd.delivery.dispatcher import LaneSpec
 from alertd.delivery.naming import Naming
@@ -34,9 +35,10 @@ if TYPE_CHECKING:
     from alertd.model.destination import Destination
     from alertd.model.workspace import Project
     from alertd.store.base import NameStore, RevisionStore
+    from alertd.store.recall import RecallStore
 
-    class RuleStore(NameStore, RevisionStore, Protocol):
-        """What rules keep: the numbers of names, and every ruleset that decided."""
+    class RuleStore(NameStore, RevisionStore, RecallStore, Protocol):
+        """What rules keep: the numbers of names, every ruleset that decided, what destinations remember."""
 
 
 class KnownTypes:
@@ -129,7 +131,7 @@ class Rules:
             key = (destination.type, destination.settings, options.timeout_seconds, mail)
             known = self._opened.get(number)
             if known is None or known.key != key:
-                known = self._open(key, destination, options.timeout_seconds)
+                known = self._open(key, number, destination, options.timeout_seconds)
             opened[number] = known
             options, burst = paced(options, known.pace, destination, config.delivery)
             specs.append(LaneSpec(number, workspace, name, options, destination.enabled, known.destination, burst))
@@ -151,13 +153,14 @@ class Rules:
             self._connectors.append(GuardedConnector(policy))
             self._opened.clear()
 
-    def _open(self, key: tuple[Any, ...], destination: Destination, timeout_seconds: float) -> _Opened:
+    def _open(self, key: tuple[Any, ...], number: int, destination: Destination, timeout_seconds: float) -> _Opened:
         kind = REGISTRY[destination.type]
         settings = parse_settings(destination.type, destination.settings)
         world = World(
             self._clock,
             self._senders[-1],
             self._write_line,
+            KeptMemory(self._store, self._clock, number),
             mail=self._mail,
             people=self._people_in,
             connect=self._connectors[-1].connect,

@@ -28,3 +28,7 @@ class PassingMemory:
         self._entries[key] = value
         if len(self._entries) > self._entries_max:
             del self._entries[next(iter(self._entries))]
+
+    def forget(self, key: str) -> None:
+        """Remember it no more; what was never set is fine."""
+        self._entries.pop(key, None)

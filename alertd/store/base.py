@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from alertd.store.facts import FactStore
+from alertd.store.recall import RecallStore
 from alertd.store.resource import ResourceStore
 
 if TYPE_CHECKING:
@@ -353,6 +354,7 @@ class Store(
     OutboxStore,
     HistoryStore,
     FactStore,
+    RecallStore,
     RevisionStore,
     TokenStore,
     NameStore,

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from alertd.model.delivery import DeliveryState
 from alertd.model.ids import milliseconds
 from alertd.store.facts import KeptFacts, PastDelivery, PastEvent
-from alertd.store.memory_history import MemoryHistory
+from alertd.store.memory_recall import MemoryRecall
 
 if TYPE_CHECKING:
     from alertd.store.memory_rows import MemoryDelivery
 
 
-class MemoryFacts(MemoryHistory):
+class MemoryFacts(MemoryRecall):
     """What is folded from the history, and what explains it."""
 
     def __init__(self, salt: int) -> None:

@@ -142,6 +142,17 @@ CREATE TABLE acknowledgement (
     at       INTEGER NOT NULL
 );
 
+-- What destinations remember of what their providers said (which message to edit): short texts, and when they were used.
+CREATE TABLE remembered (
+    destination_id INTEGER NOT NULL,
+    key            TEXT NOT NULL,
+    value          TEXT NOT NULL,
+    used_at        INTEGER NOT NULL,
+    PRIMARY KEY (destination_id, key)
+) WITHOUT ROWID;
+CREATE INDEX remembered_use ON remembered (destination_id, used_at);
+CREATE INDEX remembered_age ON remembered (used_at);
+
 -- A record that could not be read may be tried again: its headers, as JSON (alertd.store.base.RejectedRecord).
 ALTER TABLE rejected ADD COLUMN headers TEXT NOT NULL DEFAULT '';
 

@@ -22,6 +22,7 @@ from alertd.store.sqlite.opening import Opened, check, mark_closed, open_file
 from alertd.store.sqlite.outbox import Outbox
 from alertd.store.sqlite.part import Core
 from alertd.store.sqlite.reader import Reader
+from alertd.store.sqlite.recall import Recall
 from alertd.store.sqlite.replays import Replays
 from alertd.store.sqlite.resources import Resources
 from alertd.store.sqlite.revisions import Revisions
@@ -35,7 +36,7 @@ _log = structlog.get_logger(__name__)
 
 
 class SqliteStore(
-    Commits, EngineStates, Outbox, Replays, History, FactRows, Revisions, Tokens, Names, Resources, Maintenance
+    Commits, EngineStates, Outbox, Replays, History, FactRows, Recall, Revisions, Tokens, Names, Resources, Maintenance
 ):
     """Every protocol of `alertd.store.base` on one file that this process owns.
 

@@ -12,6 +12,8 @@ from alertd.destinations.mattermost import MattermostType
 from alertd.destinations.msteams import MsteamsType
 from alertd.destinations.ntfy import NtfyType
 from alertd.destinations.null import NullType
+from alertd.destinations.opsgenie import OpsgenieType
+from alertd.destinations.pagerduty import PagerdutyType
 from alertd.destinations.rocketchat import RocketchatType
 from alertd.destinations.slack import SlackType
 from alertd.destinations.telegram import TelegramType
@@ -35,6 +37,8 @@ _TYPES: Final[tuple[DestinationType, ...]] = (
     TelegramType(),
     NtfyType(),
     EmailType(),
+    PagerdutyType(),
+    OpsgenieType(),
     ConsoleType(),
     NullType(),
 )

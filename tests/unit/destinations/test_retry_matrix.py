@@ -39,6 +39,9 @@ SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "msteams-legacy": {"url": "https://example.webhook.office.com/webhookb2/x"},
     "telegram": {"token": "123456:ABC-DEF1234", "chat_id": "-1001234567890"},
     "ntfy": {"topic": "alerts"},
+    "pagerduty": {"routing_key": "0123456789abcdef0123456789abcdef"},
+    "pagerduty-changes": {"routing_key": "0123456789abcdef0123456789abcdef", "events": "changes"},
+    "opsgenie": {"api_key": "k"},
 }
 """Settings with which each type is tried; what stands behind a dash is a way to use the type."""
 
@@ -191,6 +194,36 @@ ROWS: Final = [
     Row("ntfy", 403, DISABLE, b'{"code":40301}'),
     Row("ntfy", 400, PERMANENT, b'{"code":40009}'),
     Row("ntfy", 413, PERMANENT, b'{"code":41301}'),
+    Row("pagerduty", 202, OK, b'{"status":"success","message":"Event processed","dedup_key":"srv01/HTTP"}'),
+    Row("pagerduty", 202, OK),
+    Row("pagerduty", 429, RETRY, wait=30),
+    Row("pagerduty", 429, RETRY, headers={"Retry-After": "7"}, wait=7),
+    Row("pagerduty", 500, RETRY),
+    Row("pagerduty", 503, RETRY, headers={"Retry-After": "9"}, wait=9),
+    Row("pagerduty", 400, PERMANENT, b'{"status":"invalid event","message":"Event object is invalid","errors":["x"]}'),
+    Row("pagerduty", 400, PERMANENT, b"<html>"),
+    Row("pagerduty", 403, PERMANENT),
+    Row("pagerduty", 413, PERMANENT),
+    Row("pagerduty-changes", 202, OK),
+    Row("pagerduty-changes", 429, RETRY, wait=30),
+    Row("pagerduty-changes", 400, PERMANENT),
+    Row("opsgenie", 202, OK, b'{"result":"Request will be processed","took":0.302,"requestId":"43a29c5c"}'),
+    Row("opsgenie", 429, RETRY, b'{"message":"throttled"}', {"X-RateLimit-Period-In-Sec": "60"}, 60),
+    Row("opsgenie", 429, RETRY, b"", {"X-RateLimit-Period-In-Sec": "1"}, 1),
+    Row("opsgenie", 429, RETRY, headers={"X-RateLimit-Period-In-Sec": "soon"}, wait=60),
+    Row("opsgenie", 429, RETRY, wait=60),
+    Row("opsgenie", 500, RETRY),
+    Row("opsgenie", 503, RETRY),
+    Row("opsgenie", 501, PERMANENT),
+    Row("opsgenie", 401, DISABLE, b'{"message":"Could not authenticate"}'),
+    Row("opsgenie", 403, DISABLE, b'{"message":"You are not authorized"}'),
+    Row(
+        "opsgenie",
+        422,
+        PERMANENT,
+        b'{"message":"Request body is not processable","errors":{"message":"may not be empty"}}',
+    ),
+    Row("opsgenie", 404, PERMANENT),
 ]
 
 

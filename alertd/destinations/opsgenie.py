@@ -1,0 +1,188 @@
+"""The destination type `opsgenie`: alerts that are created, acknowledged and closed by their alias.
+
+A repeat is recognised by the alias. Opsgenie answers before it has done anything: 202 says that a request was read, and
+what became of it only its own log tells.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
+from urllib.parse import quote
+
+from pydantic import Field, StringConstraints
+from typing_extensions import override
+
+from alertd.destinations.answers import THROTTLED, header_wait, members_of, outcome_of, usual_kind
+from alertd.destinations.composing import content_of
+from alertd.destinations.http_destination import HttpDestination, HttpType, json_request
+from alertd.destinations.limits import fit
+from alertd.destinations.settings_fields import SecretToken, Url
+from alertd.destinations.turn import Turn, details_of, turn_of
+from alertd.model.delivery import Outcome, OutcomeKind
+from alertd.model.fields import Resource
+from alertd.model.severity import Severity
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from alertd.destinations.base import HttpAnswer, HttpRequest, Message
+    from alertd.destinations.content import Content
+
+NAME: Final = "opsgenie"
+PERIOD_HEADER: Final = "X-RateLimit-Period-In-Sec"
+THROTTLE_SECONDS: Final = 60.0
+"""How long to wait when it does not say."""
+
+MESSAGE_MAX: Final = 130
+DESCRIPTION_MAX: Final = 15_000
+DETAILS_MAX: Final = 8000
+"""Characters of all names and values together."""
+ENTITY_MAX: Final = 512
+TAG_MAX: Final = 50
+TAGS_MAX: Final = 20
+RESPONDERS_MAX: Final = 50
+SOURCE: Final = "alertd"
+
+FACTS_MAX: Final = 40
+_DETAIL_MAX: Final = 500
+_DESCRIBED: Final = frozenset({"Details", "Alerts", "More alerts"})
+"""What stands in the description."""
+_LINKS_ROOM: Final = 10_000
+_GONE: Final = frozenset({401, 403})
+_NOT_IMPLEMENTED: Final = 501
+_PRIORITIES: Final = {
+    Severity.DEBUG: "P5",
+    Severity.INFO: "P5",
+    Severity.WARNING: "P3",
+    Severity.ERROR: "P2",
+    Severity.CRITICAL: "P1",
+}
+_PATHS: Final = {Turn.ACKNOWLEDGE: "acknowledge", Turn.CLOSE: "close"}
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+
+
+class Responder(Resource):
+    """Somebody who is told: a team, a schedule or an escalation by its name, a user by the address."""
+
+    type: Literal["team", "user", "escalation", "schedule"] = Field("team", description="what it is")
+    name: Name = Field(description="its name; a user's e-mail address", examples=["platform"])
+
+
+class OpsgenieSettings(Resource):
+    """Whose alerts these are, and how urgent."""
+
+    api_key: SecretToken = Field(
+        description="the key of an API integration", examples=["00000000-0000-0000-0000-000000000000"]
+    )
+    responders: Annotated[tuple[Responder, ...], Field(max_length=RESPONDERS_MAX)] = Field(
+        (), description="who is told; none: as the integration is set up"
+    )
+    priority: Literal["auto", "P1", "P2", "P3", "P4", "P5"] = Field(
+        "auto",
+        description="auto: critical is P1, error P2, warning P3, all else P5",
+    )
+    tags: Annotated[
+        tuple[Annotated[str, StringConstraints(min_length=1, max_length=TAG_MAX)], ...], Field(max_length=TAGS_MAX)
+    ] = Field((), description="tags on every alert")
+    api_url: Url = Field("https://api.opsgenie.com", description="https://api.eu.opsgenie.com for accounts in the EU")
+
+
+class OpsgenieDestination(HttpDestination[OpsgenieSettings]):
+    """Sends alerts through one integration."""
+
+    @override
+    def render(self, message: Message, now_seconds: int) -> HttpRequest:
+        """Make the request."""
+        content = content_of(message)
+        base = f"{self.settings.api_url.rstrip('/')}/v2/alerts"
+        key = f"GenieKey {self.settings.api_key.get_secret_value()}"
+        turn = turn_of(message, content)
+        if turn is Turn.OPEN:
+            return json_request(base, alert_of(content, self.settings), message, authorization=key)
+        alias = quote(content.dedup_key, safe="")
+        url = f"{base}/{alias}/{_PATHS[turn]}?identifierType=alias"
+        payload = {"source": SOURCE, "user": SOURCE, "note": fit(content.subject, DESCRIPTION_MAX)}
+        return json_request(url, payload, message, authorization=key)
+
+    @override
+    def classify(self, answer: HttpAnswer, now_seconds: int) -> Outcome:
+        """Say what an answer means: a key that is not taken ends the destination."""
+        said = members_of(answer).get("message")
+        kind = OutcomeKind.GONE if answer.status in _GONE else usual_kind(answer.status)
+        if answer.status == _NOT_IMPLEMENTED:
+            kind = OutcomeKind.REJECTED
+        wait = header_wait(answer, now_seconds)
+        if wait is None and answer.status == THROTTLED:
+            wait = _period(answer)
+        return outcome_of(NAME, answer, kind, reason=said if isinstance(said, str) else "", wait=wait)
+
+
+class OpsgenieType(HttpType):
+    """The type `opsgenie`."""
+
+    name: ClassVar[str] = NAME
+    about: ClassVar[str] = (
+        "Alerts of Opsgenie, which its maker ends in April 2027. Add an *API* integration and copy its key to `api_key`."
+        " All alerts about one issue, or about one key of a project and an environment, are one alert there; what ends in"
+        " *resolved* closes it, what ends in *acknowledged* or *muted* acknowledges it. Opsgenie accepts a request before"
+        " it looks at it: *delivered* means accepted."
+    )
+    settings_model: ClassVar[type[BaseModel]] = OpsgenieSettings
+    destination = OpsgenieDestination
+
+
+def alert_of(content: Content, settings: OpsgenieSettings) -> dict[str, Any]:
+    """Write an alert that is to be created."""
+    auto = settings.priority == "auto"
+    payload: dict[str, Any] = {
+        "message": fit(content.subject, MESSAGE_MAX),
+        "alias": content.dedup_key,
+        "description": _description(content),
+        "priority": _PRIORITIES[content.severity] if auto else settings.priority,
+        "source": SOURCE,
+        "details": _details(content),
+    }
+    if content.where:
+        payload["entity"] = fit(content.where, ENTITY_MAX)
+    if settings.tags:
+        payload["tags"] = list(settings.tags)
+    if settings.responders:
+        payload["responders"] = [_responder(each) for each in settings.responders]
+    return payload
+
+
+def _description(content: Content) -> str:
+    links = [f"{each.label}: {each.url}" for each in content.links]
+    text = "\n\n".join(filter(None, (content.title, content.summary, _listed(content))))
+    return fit(text, DESCRIPTION_MAX - _LINKS_ROOM) + ("\n\n" + "\n".join(links) if links else "")
+
+
+def _listed(content: Content) -> str:
+    lines = [f"{each.sign} {each.headline}: {each.title}" for each in content.lines]
+    return "\n".join([*lines, *([f"… and {content.rest:,} more"] if content.rest else [])])
+
+
+def _details(content: Content) -> dict[str, str]:
+    """Write facts as texts, as many as there is room for."""
+    found: dict[str, str] = {}
+    room = DETAILS_MAX
+    for name, value in details_of(content, _DETAIL_MAX, _DETAIL_MAX, FACTS_MAX).items():
+        if name in _DESCRIBED:
+            continue
+        text = fit("\n".join(value) if isinstance(value, list) else str(value), _DETAIL_MAX)
+        room -= len(name) + len(text)
+        if room < 0:
+            break
+        found[name] = text
+    return found
+
+
+def _responder(responder: Responder) -> dict[str, str]:
+    return {"type": responder.type, "username" if responder.type == "user" else "name": responder.name}
+
+
+def _period(answer: HttpAnswer) -> float:
+    """Read how long a period of the limit lasts, in seconds."""
+    text = answer.headers.get(PERIOD_HEADER, "").strip()
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else THROTTLE_SECONDS  # noqa: PLR2004

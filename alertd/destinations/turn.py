@@ -1,0 +1,58 @@
+"""What a message asks of a service that keeps incidents: open one, note that somebody takes care, or close it. Pure."""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
+
+from alertd.destinations.content import State
+from alertd.destinations.facts import facts_of, line_tail, short_commit, suspect_text
+from alertd.destinations.limits import fit
+from alertd.destinations.loose import object_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from alertd.destinations.base import Message
+    from alertd.destinations.content import Content
+
+_LAST_WORD: Final = re.compile(r"[a-z]+\Z")
+_TAKEN: Final = frozenset({"acknowledged", "muted"})
+
+
+class Turn(Enum):
+    """What becomes of an incident."""
+
+    OPEN = "open"
+    ACKNOWLEDGE = "acknowledge"
+    CLOSE = "close"
+
+
+def turn_of(message: Message, content: Content) -> Turn:
+    """Read it from the state, from the last word of the type (`issue.muted`), and from the issue."""
+    if content.state is State.RESOLVED:
+        return Turn.CLOSE
+    word = _LAST_WORD.search(content.event_type)
+    taken = (word is not None and word.group() in _TAKEN) or object_in(message.issue).get("state") == "muted"
+    return Turn.ACKNOWLEDGE if taken else Turn.OPEN
+
+
+def details_of(content: Content, text_max: int, fact_max: int, facts_max: int) -> dict[str, Any]:
+    """Write all that is known as members of an object; sizes in characters of one text, and count of the facts."""
+    return dict(_details(content, text_max, fact_max, facts_max))
+
+
+def _details(content: Content, text_max: int, fact_max: int, facts_max: int) -> Iterator[tuple[str, Any]]:
+    for fact in facts_of(content)[:facts_max]:
+        yield fit(fact.name, fact_max), fit(fact.text, fact_max)
+    if content.summary:
+        yield "Details", fit(content.summary, text_max)
+    if content.suspects:
+        yield "Suspect commits", [fit(f"{short_commit(s)} {suspect_text(s)}", fact_max) for s in content.suspects]
+    if content.is_digest:
+        yield "Alerts", [fit(f"{each.headline}: {each.title}{line_tail(each)}", fact_max) for each in content.lines]
+        yield "More alerts", content.rest
+    yield "Subscription", fit(content.subscription, fact_max)
+    if content.test:
+        yield "Test", "a test, no alert"

@@ -1,0 +1,173 @@
+"""PagerDuty and Opsgenie as their documents describe them, over real HTTP, with both senders."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import web
+from jsonschema import Draft202012Validator
+
+from alertd.destinations.base import World
+from alertd.destinations.egress import AiohttpSender
+from alertd.destinations.guard import EgressPolicy
+from alertd.destinations.http1.sender import FastSender
+from alertd.destinations.registry import REGISTRY, parse_settings
+from alertd.model.delivery import Outcome, OutcomeKind
+from tests.conformance.destination_suite import DEADLINE, FixedClock
+from tests.conformance.messages import make_issue, make_message
+from tests.conformance.test_incident_types import ALERT_SCHEMA, CHANGE_SCHEMA
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from alertd.destinations.base import Message, OpenDestination
+
+KEY = "0123456789abcdef0123456789abcdef"
+LIMIT = 120
+"""Calls a minute for one key."""
+
+SENDERS = pytest.mark.parametrize("make_sender", [FastSender, AiohttpSender])
+
+
+class Services:
+    """A PagerDuty and an Opsgenie that keep incidents by their keys."""
+
+    def __init__(self) -> None:
+        self.alerts: dict[str, list[str]] = {}
+        """Each dedup key's or alias's history: opened, repeated, acknowledged, closed, dropped."""
+        self.changes: list[str] = []
+        self.calls = 0
+        self.url = ""
+
+    async def enqueue(self, request: web.Request) -> web.Response:
+        """Take an alert event."""
+        self.calls += 1
+        if self.calls > LIMIT:
+            return web.json_response({"status": "throttle exceeded"}, status=429)
+        body = await request.json()
+        if errors := [each.message for each in Draft202012Validator(ALERT_SCHEMA).iter_errors(body)]:
+            return web.json_response(
+                {"status": "invalid event", "message": "Event object is invalid", "errors": errors}, status=400
+            )
+        action = {"trigger": "opened", "acknowledge": "acknowledged", "resolve": "closed"}[body["event_action"]]
+        self.note(body["dedup_key"], action)
+        return web.json_response({"status": "success", "dedup_key": body["dedup_key"]}, status=202)
+
+    async def change(self, request: web.Request) -> web.Response:
+        """Take a change event."""
+        body = await request.json()
+        Draft202012Validator(CHANGE_SCHEMA).validate(body)
+        self.changes.append(body["payload"]["summary"])
+        return web.json_response({"status": "success"}, status=202)
+
+    async def create(self, request: web.Request) -> web.Response:
+        """Create an Opsgenie alert."""
+        if request.headers.get("Authorization") != "GenieKey good":
+            return web.json_response({"message": "Could not authenticate"}, status=401)
+        body = await request.json()
+        self.note(body["alias"], "opened")
+        return web.json_response({"result": "Request will be processed", "requestId": "1"}, status=202)
+
+    async def act(self, request: web.Request) -> web.Response:
+        """Close or acknowledge an Opsgenie alert."""
+        assert request.query["identifierType"] == "alias"
+        word = {"close": "closed", "acknowledge": "acknowledged"}[request.match_info["action"]]
+        self.note(request.match_info["alias"], word)
+        return web.json_response({"result": "Request will be processed", "requestId": "2"}, status=202)
+
+    def note(self, key: str, what: str) -> None:
+        """Keep the history as the services do: a repeat opens nothing, what is not open is dropped."""
+        history = self.alerts.setdefault(key, [])
+        is_open = bool(history) and [each for each in history if each != "dropped"][-1:] not in ([], ["closed"])
+        if what == "opened" and is_open:
+            what = "repeated"
+        elif what != "opened" and not is_open:
+            what = "dropped"
+        history.append(what)
+
+
+@pytest.fixture
+async def services() -> AsyncIterator[Services]:
+    """Run them on loopback."""
+    made = Services()
+    app = web.Application()
+    app.router.add_post("/v2/enqueue", made.enqueue)
+    app.router.add_post("/v2/change/enqueue", made.change)
+    app.router.add_post("/v2/alerts", made.create)
+    app.router.add_post("/v2/alerts/{alias}/{action}", made.act)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield made
+    await runner.cleanup()
+
+
+@asynccontextmanager
+async def destination(make_sender: Any, type_name: str, **settings: Any) -> AsyncIterator[OpenDestination]:
+    """Open one that may talk to loopback."""
+    sender = make_sender(EgressPolicy(["127.0.0.1"]))
+    try:
+        yield REGISTRY[type_name].open(parse_settings(type_name, settings), 5.0, World(FixedClock(), sender, print))
+    finally:
+        await sender.close()
+
+
+async def attempt(opened: OpenDestination, message: Message) -> Outcome:
+    """Attempt within the deadline."""
+    async with asyncio.timeout(DEADLINE):
+        return await opened.attempt(message)
+
+
+def about(state: str) -> Message:
+    """Make an alert about the usual issue."""
+    return make_message(issue=make_issue(state=state))
+
+
+@SENDERS
+@pytest.mark.parametrize(
+    ("type_name", "settings"),
+    [("pagerduty", {"routing_key": KEY}), ("opsgenie", {"api_key": "good"})],
+)
+async def test_one_problem_is_one_incident(
+    services: Services, make_sender: Any, type_name: str, settings: dict[str, str]
+) -> None:
+    """Alerts of one issue open one incident; what ends it closes it; the next one opens another."""
+    async with destination(make_sender, type_name, api_url=services.url, **settings) as opened:
+        for state in ("new", "ongoing", "muted", "resolved", "resolved", "regressed"):
+            outcome = await attempt(opened, about(state))
+            assert (outcome.kind, outcome.status) == (OutcomeKind.DELIVERED, 202)
+    assert services.alerts == {
+        "default/issue/iss_0042": ["opened", "repeated", "acknowledged", "closed", "dropped", "opened"]
+    }
+
+
+@SENDERS
+async def test_too_many_calls_wait(services: Services, make_sender: Any) -> None:
+    """After 120 calls in a minute PagerDuty takes no more; the delivery waits half a minute and is not lost."""
+    async with destination(make_sender, "pagerduty", api_url=services.url, routing_key=KEY) as opened:
+        services.calls = LIMIT - 1
+        assert (await attempt(opened, about("new"))).kind is OutcomeKind.DELIVERED
+        refused = await attempt(opened, about("new"))
+    assert (refused.kind, refused.retry_after_seconds) == (OutcomeKind.RETRY_LATER, 30)
+
+
+@SENDERS
+async def test_change_events(services: Services, make_sender: Any) -> None:
+    """A deploy is told as a change."""
+    async with destination(make_sender, "pagerduty", api_url=services.url, routing_key=KEY, events="changes") as opened:
+        assert (await attempt(opened, make_message())).kind is OutcomeKind.DELIVERED
+    assert services.changes == ["run:failed: Run 17 failed"]
+
+
+@SENDERS
+async def test_a_bad_key_ends_the_destination(services: Services, make_sender: Any) -> None:
+    """Opsgenie's 401 is no matter of one delivery."""
+    async with destination(make_sender, "opsgenie", api_url=services.url, api_key="bad") as opened:
+        outcome = await attempt(opened, about("new"))
+    assert outcome.kind is OutcomeKind.GONE
+    assert outcome.detail == "opsgenie: returned 401: Could not authenticate"
+    assert b"bad" not in outcome.answer

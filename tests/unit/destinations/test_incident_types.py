@@ -1,0 +1,156 @@
+"""PagerDuty and Opsgenie: what opens an incident, what takes care of it, what closes it, and how bad it is."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from pydantic import ValidationError
+
+from alertd.destinations.base import World
+from alertd.destinations.composing import content_of
+from alertd.destinations.opsgenie import OpsgenieType
+from alertd.destinations.pagerduty import PagerdutyType
+from alertd.destinations.turn import Turn, turn_of
+from tests.conformance.destination_suite import NOW, FixedClock, ScriptedSender
+from tests.conformance.messages import make_digest, make_event, make_issue, make_message
+
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+def sent(kind: Any, message: Any, **settings: Any) -> tuple[str, Any]:
+    """Render; return the address and the body."""
+    opened = kind.open(kind.settings_model.model_validate(settings), 10, World(FixedClock(), ScriptedSender(), print))
+    request = opened.render(message, NOW)
+    return request.url, json.loads(request.body)
+
+
+def pagerduty(message: Any, **settings: Any) -> Any:
+    """Give PagerDuty's body."""
+    return sent(PagerdutyType(), message, **{"routing_key": KEY, **settings})[1]
+
+
+@pytest.mark.parametrize(
+    ("type_", "issue", "turn"),
+    [
+        ("run:failed", None, Turn.OPEN),
+        ("disk.resolved", None, Turn.CLOSE),
+        ("issue.muted", None, Turn.ACKNOWLEDGE),
+        ("incident.acknowledged", None, Turn.ACKNOWLEDGE),
+        ("app_acknowledged", None, Turn.ACKNOWLEDGE),
+        ("sentry.error", {"state": "ongoing"}, Turn.OPEN),
+        ("sentry.error", {"state": "muted"}, Turn.ACKNOWLEDGE),
+        ("sentry.error", {"state": "resolved"}, Turn.CLOSE),
+        ("resolved.error", None, Turn.OPEN),
+    ],
+)
+def test_turn(type_: str, issue: dict[str, str] | None, turn: Turn) -> None:
+    """The last word of a type, or the state of its issue, says what becomes of an incident."""
+    message = make_message(event_type=type_, issue=None if issue is None else make_issue(**issue))
+    assert turn_of(message, content_of(message)) is turn
+
+
+def test_pagerduty_follows_one_problem() -> None:
+    """Trigger, acknowledge and resolve name the same key; only a trigger has a payload."""
+    bodies = [pagerduty(make_message(issue=make_issue(state=state))) for state in ("new", "muted", "resolved")]
+    assert [body["event_action"] for body in bodies] == ["trigger", "acknowledge", "resolve"]
+    assert len({body["dedup_key"] for body in bodies}) == 1
+    assert ["payload" in body for body in bodies] == [True, False, False]
+
+
+def test_pagerduty_trigger_says_what_happened() -> None:
+    """Summary, place, time and details are there, with links."""
+    message = make_message(event=make_event(), issue=make_issue(), trigger="new", event_type="sentry.error")
+    body = pagerduty(message)
+    assert body["payload"]["summary"] == "New issue SHOP-42: KeyError: 'sku' (shop/prod)"
+    assert body["payload"]["source"] == "shop/prod"
+    assert body["payload"]["timestamp"] == "2026-05-07T00:00:00Z"
+    assert body["payload"]["class"] == "sentry.error"
+    assert body["payload"]["custom_details"]["Events"] == "1,240"
+    assert body["links"][0] == {"href": "https://alerts.example.com/issues/SHOP-42", "text": "Issue"}
+    assert body["client_url"] == "https://alerts.example.com/issues/SHOP-42"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "own", "told"),
+    [
+        ("auto", "debug", "info"),
+        ("auto", "info", "info"),
+        ("auto", "warning", "warning"),
+        ("auto", "error", "error"),
+        ("auto", "critical", "critical"),
+        ("warning", "critical", "warning"),
+        ("critical", "debug", "critical"),
+    ],
+)
+def test_pagerduty_severity(chosen: str, own: str, told: str) -> None:
+    """A severity that was chosen holds for every alert; else the event's own."""
+    assert pagerduty(make_message(event=make_event(severity=own)), severity=chosen)["payload"]["severity"] == told
+
+
+def test_pagerduty_change_events_have_no_key() -> None:
+    """A change event has neither action, key nor severity, and another address."""
+    url, body = sent(PagerdutyType(), make_message(), routing_key=KEY, events="changes")
+    assert url == "https://events.pagerduty.com/v2/change/enqueue"
+    assert not {"event_action", "dedup_key"} & body.keys()
+    assert "severity" not in body["payload"]
+
+
+def test_pagerduty_in_the_eu() -> None:
+    """The address can be that of another service region."""
+    url, _ = sent(PagerdutyType(), make_message(), routing_key=KEY, api_url="https://events.eu.pagerduty.com/")
+    assert url == "https://events.eu.pagerduty.com/v2/enqueue"
+
+
+def test_pagerduty_lists_a_digest() -> None:
+    """A digest is one incident that lists its alerts and counts the rest."""
+    body = pagerduty(make_message(digest=make_digest(500)))
+    assert len(body["payload"]["custom_details"]["Alerts"]) == 20
+    assert body["payload"]["custom_details"]["More alerts"] == 480
+
+
+@pytest.mark.parametrize("key", ["", "has space", "dash-ed", "ü" * 32])
+def test_routing_key_is_letters_and_digits(key: str) -> None:
+    """What cannot be a key is refused without repeating it."""
+    with pytest.raises(ValidationError) as caught:
+        PagerdutyType.settings_model.model_validate({"routing_key": key})
+    assert not key or key not in str(caught.value)
+
+
+def test_opsgenie_follows_one_problem() -> None:
+    """An alert is created, acknowledged and closed by one alias, which stands escaped in the path."""
+    urls = []
+    for state in ("new", "muted", "resolved"):
+        url, body = sent(OpsgenieType(), make_message(issue=make_issue(state=state)), api_key="k")
+        urls.append(url)
+        alias = body.get("alias", "default/issue/iss_0042")
+    assert alias == "default/issue/iss_0042"
+    assert urls == [
+        "https://api.opsgenie.com/v2/alerts",
+        "https://api.opsgenie.com/v2/alerts/default%2Fissue%2Fiss_0042/acknowledge?identifierType=alias",
+        "https://api.opsgenie.com/v2/alerts/default%2Fissue%2Fiss_0042/close?identifierType=alias",
+    ]
+    assert unquote(urls[1].split("/")[5]) == alias
+
+
+@pytest.mark.parametrize(
+    ("chosen", "own", "told"),
+    [("auto", "critical", "P1"), ("auto", "error", "P2"), ("auto", "warning", "P3"), ("auto", "info", "P5"), ("P4", "critical", "P4")],
+)  # fmt: skip
+def test_opsgenie_priority(chosen: str, own: str, told: str) -> None:
+    """A priority that was chosen holds for every alert; else the severity decides."""
+    _, body = sent(OpsgenieType(), make_message(event=make_event(severity=own)), api_key="k", priority=chosen)
+    assert body["priority"] == told
+
+
+@pytest.mark.parametrize(("count", "good"), [(20, True), (21, False)])
+def test_opsgenie_takes_twenty_tags(count: int, good: bool) -> None:
+    """Twenty tags of fifty characters are taken, one more is not."""
+    settings = {"api_key": "k", "tags": ["x" * 50] * count}
+    if good:
+        assert len(OpsgenieType.settings_model.model_validate(settings).model_dump()["tags"]) == 20
+    else:
+        with pytest.raises(ValidationError):
+            OpsgenieType.settings_model.model_validate(settings)

@@ -117,6 +117,20 @@ class SenderExchanges(SenderCase):
         answer = await self.answer(answering(b"HTTP/1.1 %d X\r\nretry-after: 5\r\nContent-Length: 0\r\n\r\n" % status))
         assert (answer.status, answer.body, answer.headers.get("Retry-After")) == (status, b"", "5")
 
+    async def test_trailers_and_interim_headers_are_no_headers(self) -> None:
+        """What stands behind a body or in an interim answer is no header, of this answer or of the next one."""
+        first = (
+            b"HTTP/1.1 103 Early Hints\r\nRetry-After: 1\r\n\r\n"
+            b"HTTP/1.1 429 Slow\r\nX: y\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nRetry-After: 99\r\n\r\n"
+        )
+        second = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n"
+        async with serve(answering(first, second)) as server, self.sender() as sender:
+            answers = [await self.send(sender, server.url()) for _ in range(2)]
+            assert server.connections == 1
+        assert [answer.status for answer in answers] == [429, 503]
+        assert [answer.headers.get("Retry-After") for answer in answers] == [None, None]
+        assert [answer.headers.get("X") for answer in answers] == ["y", None]
+
     async def test_compressed_answer_is_left_as_it_is(self) -> None:
         """A compressed answer is not unpacked: no bomb can go off."""
         packed = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x00"

@@ -13,7 +13,7 @@ import socket
 from math import inf
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from httptools import HttpParserCallbackError, HttpParserError, HttpResponseParser
+from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpResponseParser
 from typing_extensions import override
 
 from alertd.destinations.base import HttpAnswer, SendError
@@ -183,7 +183,7 @@ class Connection(asyncio.Protocol):
         self._received += len(data)
         try:
             self._parser.feed_data(data)
-        except HttpParserError as error:
+        except (HttpParserError, HttpParserUpgrade) as error:
             self._garbled(error)
             return
         if self._done:
@@ -214,7 +214,7 @@ class Connection(asyncio.Protocol):
             raise UnfitError("a second answer")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header; what comes after the body (a trailer) is nobody's."""
+        """Keep a header, or a trailer until the end of the answer."""
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -237,7 +237,9 @@ class Connection(asyncio.Protocol):
             self._body += piece[:room]
 
     def on_message_complete(self) -> None:
-        """Take note that the answer is whole."""
+        """Take note that the answer is whole; trailers are no headers, least of all of the next answer."""
+        if self._headers:
+            self._headers = []
         if self._status:
             self._done = True
             self._keep = not self._bodiless and self._parser.should_keep_alive()  # type: ignore[union-attr]
@@ -295,7 +297,7 @@ class Connection(asyncio.Protocol):
         if self._rest_seconds <= 0:
             self._retires = -inf
 
-    def _garbled(self, error: HttpParserError) -> None:
+    def _garbled(self, error: Exception) -> None:
         """Take what the parser does not understand: behind an answer, in its body, or in its place."""
         reason: BaseException | None = error
         if isinstance(error, HttpParserCallbackError):

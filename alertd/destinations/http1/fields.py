@@ -30,11 +30,11 @@ class Fields(Mapping[str, str]):
 
     @override
     def __iter__(self) -> Iterator[str]:
-        return iter(self._all())
+        return iter(dict.fromkeys(self._all()))
 
     @override
     def __len__(self) -> int:
-        return len(self._raw)
+        return sum(1 for _ in self)
 
     def _all(self) -> CIMultiDict[str]:
         if self._read is None:

@@ -45,8 +45,8 @@ class Wanted:
 class Loaded:
     """What a batch knows beforehand: of the keys that were `asked` for the issues that exist, and the ledgers.
 
-    Shapes: `issues` are by id, `keys` say whose each grouping key is; `incidents` are the open ones by id; `logs` are
-    the change logs, oldest first.
+    Shapes: `issues` are by id, `keys` say whose each grouping key is (from a store: of every key that an issue has);
+    `incidents` are the open ones by id; `logs` are the change logs, oldest first.
     """
 
     asked: Wanted = field(default_factory=Wanted)
@@ -92,6 +92,7 @@ class IssueBatch:
         self.transitions: list[tuple[int, Transition]] = []
         """(number of the event, transition) in order"""
         self.overflowed = 0
+        self._seen: dict[IssueKey, tuple[Issue, Ledger]] = {}
 
     def weigh(self, event: Event, workspace_id: int, number: int, now_ms: int) -> Weighed | None:
         """Weigh one event, which has the number `number`; None when it bears no issue.
@@ -101,17 +102,36 @@ class IssueBatch:
         facts = facts_of(event, now_ms)
         if facts is None:
             return None
-        ledger = self._ledger(workspace_id, event.project)
+        where = (workspace_id, event.project, facts.key)
+        seen = self._seen.get(where)
+        if seen is None:
+            return self._weigh_first(event, facts, where, number, now_ms)
+        issue, ledger = seen
+        transition = advance(issue, facts, ledger, now_ms)
+        if transition is None:
+            return Weighed(issue, None, None, is_kept(issue.count), is_overflow=False)
+        return self._changed(issue, transition, event, number, is_overflow=False)
+
+    def _weigh_first(self, event: Event, facts: Facts, where: IssueKey, number: int, now_ms: int) -> Weighed:
+        """Weigh an event whose issue this batch has not seen yet."""
+        ledger = self._ledger(where[0], where[1])
         issue, facts, is_overflow = self._issue(facts, ledger, now_ms)
         transition: Transition | None
         if issue is None:
             issue, transition = begin(facts, ledger, number, now_ms)
             self.issues[number] = issue
-            self.keys[workspace_id, event.project, facts.key] = number
+            self.keys[where[0], where[1], facts.key] = number
         else:
             transition = advance(issue, facts, ledger, now_ms)
+        if not is_overflow:
+            self._seen[where] = (issue, ledger)
         if transition is None:
             return Weighed(issue, None, None, is_kept(issue.count), is_overflow)
+        return self._changed(issue, transition, event, number, is_overflow=is_overflow)
+
+    def _changed(
+        self, issue: Issue, transition: Transition, event: Event, number: int, *, is_overflow: bool
+    ) -> Weighed:
         self.transitions.append((number, transition))
         incident = self._incident(issue, transition, event, number)
         return Weighed(issue, transition, incident, is_kept=True, is_overflow=is_overflow)

@@ -7,7 +7,6 @@ by the number of issues; what was not needed longest goes first. One process tha
 
 from __future__ import annotations
 
-from collections import ChainMap
 from typing import TYPE_CHECKING, Final, Protocol
 
 from alertd.engine.issues.admission import OVERFLOW_KEY
@@ -51,7 +50,7 @@ class IssueMemory(Protocol):
 
 
 class WorkingSet:
-    """The memory of one process: the issues needed last, at most `most` of them."""
+    """The memory of one process: the issues needed last, at most `most` of them, and those of the batch under way."""
 
     def __init__(self, most: int = ISSUES_MAX) -> None:
         self._most = most
@@ -65,7 +64,8 @@ class WorkingSet:
         return len(self._issues)
 
     def wanted(self, events: Iterable[tuple[int, Event]], read: Loaded) -> Wanted:
-        """Name what has yet to be read before events can be weighed."""
+        """Name what has yet to be read before events, each with the number of its workspace, can be weighed."""
+        self._shrink()
         wanted = Wanted()
         for workspace_id, event in events:
             if not bears_issue(event.body):
@@ -85,14 +85,12 @@ class WorkingSet:
 
     def begin(self, read: Loaded, rules: IssueRules | None = None) -> IssueBatch:
         """Begin a batch on what is in memory and what was read; what is in memory is the newer."""
-        known = Loaded(
-            read.asked,
-            ChainMap(self._issues, read.issues),
-            ChainMap(self._keys, read.keys),
-            ChainMap(self._ledgers, read.ledgers),
-            read.incidents,
-            read.logs,
-        )
+        for issue_id, issue in read.issues.items():
+            if issue_id not in self._issues:
+                self._put(issue)
+        for project, ledger in read.ledgers.items():
+            self._ledgers.setdefault(project, ledger)
+        known = Loaded(read.asked, self._issues, self._keys, self._ledgers, read.incidents, read.logs)
         return IssueBatch(known, rules)
 
     def keep(self, batch: IssueBatch) -> None:
@@ -102,23 +100,28 @@ class WorkingSet:
         for project, ledger in batch.ledgers.items():
             self._ledgers.pop(project, None)
             self._ledgers[project] = ledger
-        while len(self._ledgers) > LEDGERS_MAX:
-            del self._ledgers[next(iter(self._ledgers))]
         self._shrink()
 
     def replace(self, issue: Issue) -> None:
         """Take note that an issue was stored by another way."""
         self._put(issue)
-        self._shrink()
 
     def forget(self, issue_id: int) -> None:
         """Take note that an issue is no more, or is not to be trusted."""
         issue = self._issues.pop(issue_id, None)
         if issue is not None:
             for key in issue.keys:
-                self._keys.pop((issue.workspace_id, issue.project, key), None)
+                where = (issue.workspace_id, issue.project, key)
+                if self._keys.get(where) == issue_id:
+                    del self._keys[where]
 
     def _put(self, issue: Issue) -> None:
+        """Hold an issue as the one that was needed last."""
+        before = self._issues.get(issue.id)
+        if before is not None and before.shares is None and issue.shares is None:
+            del self._issues[issue.id]
+            self._issues[issue.id] = issue
+            return
         self.forget(issue.id)
         self._issues[issue.id] = issue
         for key in issue.keys:
@@ -128,3 +131,5 @@ class WorkingSet:
         while len(self._issues) > self._most:
             self.forget(next(iter(self._issues)))
             self.evicted += 1
+        while len(self._ledgers) > LEDGERS_MAX:
+            del self._ledgers[next(iter(self._ledgers))]

@@ -79,8 +79,8 @@ def test_what_was_changed_by_another_way_is_replaced_or_forgotten() -> None:
     fill(memory, range(2))
     one, other = (memory._issues[number] for number in range(2))
     merged, _ = merge(one, [other], NOW, "ann")
-    memory.forget(other.id)
     memory.replace(merged)
+    memory.forget(other.id)
     batch = memory.begin(Loaded())
     for key in ("1:0", "1:1"):
         found = batch.weigh(event(9, key=key), 1, 900, NOW)

@@ -43,6 +43,7 @@ WAYS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "telegram": ("telegram", {"token": "123456:ABC-DEF1234ghIkl", "chat_id": "-1001234567890"}),
     "pagerduty": ("pagerduty", {"routing_key": "0123456789abcdef0123456789abcdef"}),
     "pagerduty-changes": ("pagerduty", {"routing_key": "0123456789abcdef0123456789abcdef", "events": "changes"}),
+    "alertmanager": ("alertmanager", {"url": "http://alertmanager.example.com:9093"}),
     "opsgenie": ("opsgenie", {"api_key": "00000000-0000-0000-0000-000000000000", "tags": ["alertd"]}),
     "ntfy": ("ntfy", {"topic": "alerts-example"}),
     "email": (

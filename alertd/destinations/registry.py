@@ -5,9 +5,11 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from alertd.destinations.alertmanager import AlertmanagerType
 from alertd.destinations.console import ConsoleType
 from alertd.destinations.discord import DiscordType
 from alertd.destinations.email import EmailType
+from alertd.destinations.file import FileType
 from alertd.destinations.mattermost import MattermostType
 from alertd.destinations.msteams import MsteamsType
 from alertd.destinations.ntfy import NtfyType
@@ -39,6 +41,8 @@ _TYPES: Final[tuple[DestinationType, ...]] = (
     EmailType(),
     PagerdutyType(),
     OpsgenieType(),
+    AlertmanagerType(),
+    FileType(),
     ConsoleType(),
     NullType(),
 )

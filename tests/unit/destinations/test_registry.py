@@ -14,7 +14,19 @@ def test_types_are_known_by_their_names() -> None:
     """Each type is found under its own name, and error texts can list them."""
     assert {name: each.name for name, each in REGISTRY.items()} == {name: name for name in REGISTRY}
     assert TYPE_NAMES.split(", ") == [
-        *("console", "discord", "email", "mattermost", "msteams", "ntfy", "null", "opsgenie", "pagerduty"),
+        *(
+            "alertmanager",
+            "console",
+            "discord",
+            "email",
+            "file",
+            "mattermost",
+            "msteams",
+            "ntfy",
+            "null",
+            "opsgenie",
+            "pagerduty",
+        ),
         *("rocketchat", "slack", "telegram", "webhook"),
     ]
 
@@ -33,5 +45,5 @@ def test_every_wrong_setting_is_reported_at_once() -> None:
 
 def test_unknown_type_lists_the_known_ones() -> None:
     """An unknown type is an error that lists those there are."""
-    with pytest.raises(NotFoundError, match="no destination type 'slak'; there are console, discord, "):
+    with pytest.raises(NotFoundError, match="no destination type 'slak'; there are alertmanager, console, discord, "):
         parse_settings("slak", {})

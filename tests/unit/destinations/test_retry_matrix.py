@@ -42,6 +42,7 @@ SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "pagerduty": {"routing_key": "0123456789abcdef0123456789abcdef"},
     "pagerduty-changes": {"routing_key": "0123456789abcdef0123456789abcdef", "events": "changes"},
     "opsgenie": {"api_key": "k"},
+    "alertmanager": {"url": "http://alertmanager.example.com:9093"},
 }
 """Settings with which each type is tried; what stands behind a dash is a way to use the type."""
 
@@ -207,6 +208,13 @@ ROWS: Final = [
     Row("pagerduty-changes", 202, OK),
     Row("pagerduty-changes", 429, RETRY, wait=30),
     Row("pagerduty-changes", 400, PERMANENT),
+    Row("alertmanager", 200, OK),
+    Row("alertmanager", 400, PERMANENT, b'"at least one label pair required"'),
+    Row("alertmanager", 401, PERMANENT),
+    Row("alertmanager", 404, PERMANENT),
+    Row("alertmanager", 429, RETRY, headers={"Retry-After": "7"}, wait=7),
+    Row("alertmanager", 500, RETRY, b'"internal"'),
+    Row("alertmanager", 503, RETRY),
     Row("opsgenie", 202, OK, b'{"result":"Request will be processed","took":0.302,"requestId":"43a29c5c"}'),
     Row("opsgenie", 429, RETRY, b'{"message":"throttled"}', {"X-RateLimit-Period-In-Sec": "60"}, 60),
     Row("opsgenie", 429, RETRY, b"", {"X-RateLimit-Period-In-Sec": "1"}, 1),

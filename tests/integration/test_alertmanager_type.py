@@ -1,0 +1,133 @@
+"""The type `alertmanager` against Debian's own Alertmanager, started on loopback for these tests."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+
+from alertd.destinations.base import World
+from alertd.destinations.guard import EgressPolicy
+from alertd.destinations.http1.sender import FastSender
+from alertd.destinations.registry import REGISTRY, parse_settings
+from alertd.model.delivery import OutcomeKind
+from tests.broker import free_ports
+from tests.conformance.destination_suite import DEADLINE, FixedClock
+from tests.conformance.messages import HOSTILE, make_digest, make_event, make_message
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from alertd.destinations.base import Message, OpenDestination
+    from alertd.model.delivery import Outcome
+
+PROGRAM = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+START_SECONDS = 20.0
+CONFIG = "route: {receiver: none}\nreceivers: [{name: none}]\n"
+
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="there is no Alertmanager here")
+
+
+class Alertmanager:
+    """A running one."""
+
+    def __init__(self, url: str, session: aiohttp.ClientSession) -> None:
+        self.url = url
+        self._session = session
+
+    async def alerts(self) -> list[dict[str, Any]]:
+        """List what fires."""
+        async with self._session.get(f"{self.url}/api/v2/alerts") as answer:
+            found: list[dict[str, Any]] = await answer.json()
+            return found
+
+    async def ready(self) -> bool:
+        """Say whether it answers."""
+        try:
+            async with self._session.get(f"{self.url}/-/ready") as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
+
+
+@pytest.fixture
+async def alertmanager(tmp_path: Path) -> AsyncIterator[Alertmanager]:
+    """Start one without a cluster, and stop it."""
+    (port,) = free_ports(1)
+    (tmp_path / "am.yml").write_text(CONFIG)
+    process = await asyncio.create_subprocess_exec(
+        str(PROGRAM),
+        f"--config.file={tmp_path / 'am.yml'}",
+        f"--storage.path={tmp_path / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--cluster.listen-address=",
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with aiohttp.ClientSession() as session:
+            made = Alertmanager(f"http://127.0.0.1:{port}", session)
+            async with asyncio.timeout(START_SECONDS):
+                while not await made.ready():  # noqa: ASYNC110 - no event tells
+                    await asyncio.sleep(0.05)
+            yield made
+    finally:
+        process.kill()
+        await process.wait()
+
+
+@asynccontextmanager
+async def destination(alertmanager: Alertmanager) -> AsyncIterator[OpenDestination]:
+    """Open one that points there, with today's time."""
+    sender = FastSender(EgressPolicy(["127.0.0.1"]))
+    valid = parse_settings("alertmanager", {"url": alertmanager.url})
+    try:
+        yield REGISTRY["alertmanager"].open(valid, 5.0, World(FixedClock(time.time()), sender, print))
+    finally:
+        await sender.close()
+
+
+async def attempt(opened: OpenDestination, message: Message) -> Outcome:
+    """Attempt within the deadline."""
+    async with asyncio.timeout(DEADLINE):
+        return await opened.attempt(message)
+
+
+def about(type_: str, **event: Any) -> Message:
+    """Make an alert about a disk."""
+    return make_message(event=make_event(type=type_, key="disk-1", **event), event_type=type_)
+
+
+async def test_an_alert_fires_and_ends(alertmanager: Alertmanager) -> None:
+    """It fires under its labels; what ends it, of another type and severity, ends that very alert."""
+    async with destination(alertmanager) as opened:
+        assert (await attempt(opened, about("disk.full", severity="critical"))).kind is OutcomeKind.DELIVERED
+        (alert,) = await alertmanager.alerts()
+        assert alert["labels"]["alertname"] == "disk.full"
+        assert alert["labels"]["severity"] == "critical"
+        assert alert["status"]["state"] in {"active", "unprocessed"}
+        assert (await attempt(opened, about("disk.full", severity="critical"))).kind is OutcomeKind.DELIVERED
+        assert len(await alertmanager.alerts()) == 1
+        assert (await attempt(opened, about("disk.resolved", severity="info"))).kind is OutcomeKind.DELIVERED
+        assert await alertmanager.alerts() == []
+
+
+async def test_a_digest_is_its_alerts(alertmanager: Alertmanager) -> None:
+    """Each alert of a digest is one there; those of one key are the same."""
+    async with destination(alertmanager) as opened:
+        assert (await attempt(opened, make_message(digest=make_digest(5)))).kind is OutcomeKind.DELIVERED
+    assert len(await alertmanager.alerts()) == 1
+
+
+async def test_it_takes_whatever_an_event_says(alertmanager: Alertmanager) -> None:
+    """No text makes it refuse an alert."""
+    async with destination(alertmanager) as opened:
+        for name, message in HOSTILE.items():
+            outcome = await attempt(opened, message)
+            assert outcome.kind is OutcomeKind.DELIVERED, (name, outcome)

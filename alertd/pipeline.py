@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from alertd.engine.chain import follow
+from alertd.engine.issues.facts import bears_issue
 from alertd.engine.memory import EngineMemory, Overlay
 from alertd.engine.router import EngineState, plan
 from alertd.engine.state import Changes
@@ -22,20 +22,23 @@ from alertd.errors import DuplicateEventsError, IntakeFullError, StoreUnavailabl
 from alertd.model.event import with_id
 from alertd.model.ids import made_event_id
 from alertd.model.verdict import VerdictCode
-from alertd.submission import Accepted, BatchUnderWay, Submission
+from alertd.submission import Accepted, BatchUnderWay, QueueBounds, Submission
 from alertd.tally import Tally
+from alertd.weighing import Issues
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from alertd.clock import Clock
-    from alertd.engine.plan import Made, Plan
+    from alertd.engine.issues.batch import Loaded
+    from alertd.engine.plan import Made
     from alertd.engine.ruleset import Ruleset
     from alertd.metrics import Metrics
     from alertd.model.delivery import Delivery
     from alertd.model.event import Event
     from alertd.model.ids import IdSource
     from alertd.store.base import Partition, PipelineStore
+    from alertd.submission import PlannedHook
     from alertd.tally import FactSink
 
 _log = structlog.get_logger("alertd.pipeline")
@@ -50,21 +53,6 @@ SETTLE_SECONDS: Final = 5.0
 """How long after a start nothing is moved by time alone, so that values which came meanwhile are looked at first."""
 ALARM_SECONDS: Final = 1.0
 """How long the clock is not looked at while something is due later, so that a step of it is noticed."""
-
-
-class PlannedHook(Protocol):
-    """Hears of every plan that was committed (for a live view)."""
-
-    def __call__(self, plans: Sequence[Plan]) -> None:
-        """Take committed plans."""
-
-
-@dataclass(frozen=True, slots=True)
-class QueueBounds:
-    """What may wait between arrival and commit. Units: events, bytes."""
-
-    max_events: int = 10_000
-    max_bytes: int = 64 * 1024 * 1024
 
 
 class Pipeline:
@@ -85,6 +73,7 @@ class Pipeline:
         bounds: QueueBounds | None = None,
         on_committed: PlannedHook | None = None,
         facts: FactSink | None = None,
+        issues: Issues | None = None,
     ) -> None:
         self._store = store
         self._ids = ids
@@ -112,6 +101,7 @@ class Pipeline:
         self._disabled: frozenset[int] = frozenset()
         self._unconfigured: frozenset[int] = frozenset()
         self.memory = EngineMemory()
+        self.issues = issues or Issues(store)
         self.memory.use(ruleset)
         self.positions: dict[Partition, int] = {}
         metrics.intake_queued.set_function(lambda: self._queued_events)
@@ -129,6 +119,7 @@ class Pipeline:
         self.positions.update(await self._store.positions())
         now_ms, series = self._clock.now_ms(), await self._store.series()
         self.memory.load(await self._store.cooldowns(now_ms), await self._store.counts(now_ms), series, now_ms)
+        await self.issues.load()
         if series:
             self._due_from = self._clock.monotonic() + SETTLE_SECONDS
 
@@ -308,9 +299,20 @@ class Pipeline:
     # -- one batch ------------------------------------------------------------------------------------------------
 
     async def _process(self, submissions: list[Submission]) -> None:
+        if not any(bears_issue(event.body) for each in submissions for event in each.events):
+            return await self._commit(submissions)
+        async with self.issues.lock:
+            return await self._commit(submissions)
+
+    async def _commit(self, submissions: list[Submission]) -> None:
         work = BatchUnderWay(submissions, self.positions)
+        try:
+            read = await self.issues.read(self._ruleset, (event for s in submissions for event in s.events))
+        except StoreUnavailableError as error:
+            self._failed(submissions, error)
+            return
         while True:
-            self._plan(work)
+            self._plan(work, read)
             started = self._clock.monotonic()
             try:
                 await self._store.commit(work.batch)
@@ -324,7 +326,7 @@ class Pipeline:
                 self._committed(work)
                 return
 
-    def _plan(self, work: BatchUnderWay) -> None:
+    def _plan(self, work: BatchUnderWay, read: Loaded | None) -> None:
         now_ms = self._clock.now_ms()
         work.begin(self._ruleset.revision)
         batch = work.batch
@@ -337,12 +339,16 @@ class Pipeline:
             work.made += len(made)
             plans.extend(made)
 
+        issues = work.issues = None if read is None else self.issues.begin(read, ruleset, now_ms)
         if self._is_due():
             make(self.memory.due(now_ms, overlay))
         for event in work.fresh():
             number = ids.take(1, now_ms)
             if not event.id or event.made:
                 with_id(event, made_event_id(number, self._salt))
+            weighed = None
+            if issues is not None:
+                weighed = issues.weigh(event, ruleset.workspaces[event.workspace].id, number)
             decided = plan(ruleset, state, event, number, now_ms)
             ids.extend(len(decided.deliveries))
             plans.append(decided)
@@ -350,6 +356,10 @@ class Pipeline:
                 overlay.take(decided)
             if decided.makes:
                 make(decided.makes)
+            if weighed is not None and issues is not None:
+                make(issues.planned(weighed, decided))
+        if issues is not None:
+            batch.issues = issues.writes()
 
     def _failed(self, submissions: list[Submission], error: StoreUnavailableError) -> None:
         self._failures += 1
@@ -370,6 +380,8 @@ class Pipeline:
         batch = work.batch
         self.memory.absorb(batch.cooldowns, Changes(batch.counts, batch.series))
         self.positions.update(batch.positions)
+        if work.issues is not None:
+            self.issues.keep(work.issues)
         deliveries = [delivery for decided in batch.plans for delivery in decided.deliveries]
         if deliveries:
             self._deliver(deliveries)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from alertd.store.base import Batch
 
@@ -12,8 +12,25 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterator, Mapping, Sequence
 
+    from alertd.engine.plan import Plan
     from alertd.model.event import Event
     from alertd.store.base import Partition, RejectedRecord
+    from alertd.weighing import IssuesUnderWay
+
+
+@dataclass(frozen=True, slots=True)
+class QueueBounds:
+    """What may wait between arrival and commit. Units: events, bytes."""
+
+    max_events: int = 10_000
+    max_bytes: int = 64 * 1024 * 1024
+
+
+class PlannedHook(Protocol):
+    """Hears of every plan that was committed (for a live view)."""
+
+    def __call__(self, plans: Sequence[Plan]) -> None:
+        """Take committed plans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +69,7 @@ class BatchUnderWay:
         self.submissions = submissions
         self.known: dict[tuple[str, str], int] = {}
         self.batch = Batch()
+        self.issues: IssuesUnderWay | None = None
         self.seen: set[tuple[str, str]] = set()
         self.made = 0
         self._positions = positions

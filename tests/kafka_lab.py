@@ -22,7 +22,8 @@ from alertd.metrics import Metrics
 from alertd.model.event import Bounds
 from alertd.model.ids import IdSource
 from alertd.model.workspace import Workspace
-from alertd.pipeline import Pipeline, QueueBounds
+from alertd.pipeline import Pipeline
+from alertd.submission import QueueBounds
 from alertd.store.memory import MemoryStore
 
 if TYPE_CHECKING:

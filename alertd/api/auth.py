@@ -112,3 +112,11 @@ def require(request: web.Request, least: Role, workspace: str | None = None) -> 
         where = f"the workspace {workspace!r}" if workspace else "all workspaces"
         raise ForbiddenError(f"the token belongs to the workspace {token.workspace!r}, this concerns {where}")
     return token
+
+
+def may_send(request: web.Request) -> Token:
+    """Return the caller's token if it may send events. Raises ForbiddenError."""
+    token = caller(request)
+    if token.role not in SENDERS:
+        raise ForbiddenError(f"the role {token.role.word} may not send events")
+    return token

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from alertd.api.auth import caller
-from alertd.api.context import json
+from alertd.api.context import body_of, json
 from alertd.api.operation import Operation, ref, route
+from alertd.api.query import Query
 from alertd.api.resources import BELOW, Collection
 from alertd.api.shapes import DESTINATION_STATUS
-from alertd.api.trial import try_destination
+from alertd.api.trial import check_event, preview_destination, try_destination
 from alertd.clock import rfc3339
 from alertd.model.token import Role
 from alertd.resources.change import Noted, find
@@ -45,6 +46,16 @@ class Destinations(Collection):
         ):
             documented = Operation(summary, "destinations", Role.OPERATOR, answers={200: answer}, errors=(409,))
             route(app, "POST", f"{below}/{name}", handler, documented)
+        documented = Operation(
+            "Show what would be sent, secrets left out, and send nothing",
+            "destinations",
+            Role.OPERATOR,
+            body={"type": "object", "description": "fields of the event to show, such as message and data"},
+            body_needed=False,
+            answers={200: ref("Preview")},
+            errors=(409,),
+        )
+        route(app, "POST", f"{below}/preview", self.preview, documented)
 
     def _find(self, request: web.Request, workspace: str) -> Entry:
         return find(self.context.registry.snapshot, (DESTINATION.word, workspace, request.match_info["name"]))
@@ -76,6 +87,15 @@ class Destinations(Collection):
         workspace = self.enter(request, Role.OPERATOR)
         destination = self._find(request, workspace)
         return json(await try_destination(self.context, workspace, destination.name))
+
+    async def preview(self, request: web.Request) -> web.Response:
+        """Answer what would be sent; nothing is."""
+        workspace = self.enter(request, Role.OPERATOR)
+        Query(request, ()).check()
+        destination = self._find(request, workspace)
+        given = await body_of(request) if request.can_read_body else {}
+        check_event(given)
+        return json(preview_destination(self.context, workspace, destination.name, **given))
 
     async def enable(self, request: web.Request) -> web.Response:
         """Let a destination take deliveries again; what waits for it goes out."""

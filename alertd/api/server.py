@@ -22,6 +22,7 @@ from alertd.api.explain import Explain
 from alertd.api.front import Front
 from alertd.api.history import History
 from alertd.api.intake_endpoints import IntakeEndpoints
+from alertd.api.issues import Issues
 from alertd.api.operation import OPERATIONS, Operation, ref, route
 from alertd.api.projects import Projects
 from alertd.api.refusals import Refusals
@@ -95,6 +96,7 @@ _RESOURCES: Final = (
     Subscriptions,
     IntakeEndpoints,
     Explain,
+    Issues,
     History,
     Audit,
     Transfer,

@@ -166,6 +166,13 @@ SHAPES: Final[dict[str, Schema]] = {
         answer=TEXT,
         duration_seconds=NUMBER,
     ),
+    "Preview": _object(
+        ("destination", "target", "headers", "body"),
+        destination=TEXT,
+        target={**TEXT, "description": "how and where it would be sent to"},
+        headers={"type": "object", "additionalProperties": TEXT},
+        body=TEXT,
+    ),
     "Rotation": _object(
         (),
         overlap_seconds={

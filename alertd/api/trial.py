@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from alertd.clock import rfc3339
-from alertd.destinations.base import Message
+from alertd.destinations.base import Message, Previewing
+from alertd.errors import ConflictError, InvalidError, Problem
 from alertd.model import ids
 from alertd.resources.kinds import DESTINATION
 
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
 
 TEST_TYPE: Final = "alertd.test"
 """The type of the event in a test message, unless another is asked for."""
+
+EVENT_FIELDS: Final[dict[str, type]] = {
+    **dict.fromkeys(("type", "project", "environment", "source", "severity", "time", "key", "message", "url"), str),
+    "labels": dict,
+    "data": dict,
+}
+"""The fields of an event that a preview may be given, and what they are."""
 
 
 async def try_destination(
@@ -36,6 +44,34 @@ async def try_destination(
         "answer": outcome.answer.decode("utf-8", "replace"),
         "duration_seconds": round(seconds, 6),
     }
+
+
+def check_event(given: dict[str, Any]) -> None:
+    """Refuse fields that no event has, or that are of the wrong kind. Raises InvalidError."""
+    problems = [
+        Problem(f"/{name}", f"is not known here; known are {', '.join(sorted(EVENT_FIELDS))}")
+        for name in given
+        if name not in EVENT_FIELDS
+    ]
+    problems += [
+        Problem(f"/{name}", f"expected {'an object' if EVENT_FIELDS[name] is dict else 'text'}")
+        for name, value in given.items()
+        if name in EVENT_FIELDS and not isinstance(value, EVENT_FIELDS[name])
+    ]
+    if problems:
+        raise InvalidError(problems)
+
+
+def preview_destination(context: Context, workspace: str, name: str, **event: Any) -> dict[str, Any]:
+    """Render a test message for one destination without sending it; `event` overrides its fields.
+
+    Raises NotFoundError, ConflictError where the type has nothing to show.
+    """
+    opened = context.dispatcher.opened(context.number(DESTINATION.word, workspace, name))
+    if not isinstance(opened, Previewing):
+        raise ConflictError(f"the destination {name!r} is of a type that has no preview")
+    shown = opened.preview(_message(context, workspace, name, "preview", "preview", event))
+    return {"destination": name, "target": shown.target, "headers": dict(shown.headers), "body": shown.body}
 
 
 def _message(

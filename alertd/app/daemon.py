@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from alertd.api.auth import SENDERS, Authenticator, ForbiddenError, caller
+from alertd.api.auth import Authenticator, may_send
 from alertd.api.bootstrap import FILE_NAME, admin_token
 from alertd.api.context import Context
 from alertd.api.server import HttpServer, build
@@ -42,7 +42,7 @@ from alertd.intake.kafka.session import Session
 from alertd.log import configure_logging, tapped
 from alertd.metrics import Metrics
 from alertd.model.ids import IdSource, milliseconds
-from alertd.pipeline import Pipeline, QueueBounds
+from alertd.pipeline import Pipeline
 from alertd.resources.learning import Learner
 from alertd.resources.registry import Registry
 from alertd.resources.secrecy import Secrecy
@@ -50,18 +50,17 @@ from alertd.resources.snapshot import provisioned_entries
 from alertd.resources.vault import Vault
 from alertd.runtime import LoopLag, Signals, Stage, StopLimits, StopRequest, calm_collector, run_services
 from alertd.store.sqlite.store import open_sqlite
+from alertd.submission import QueueBounds
 from alertd.systemd import Notifier, Watchdog, watchdog_seconds
+from alertd.weighing import Issues
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from aiohttp import web
-
     from alertd.about.last_words import Crash, LastWords
     from alertd.config.settings import Config
     from alertd.engine.plan import Plan
-    from alertd.model.token import Token
     from alertd.runtime import Service
     from alertd.store.base import Store
 
@@ -184,6 +183,7 @@ class Daemon:
             bounds=QueueBounds(config.intake.queue.max_events, config.intake.queue.max_bytes),
             on_committed=self._publish,
             facts=self.facts,
+            issues=Issues(store, self.rules.issue_url),
         )
         await self.pipeline.load()
         await self._mend_clock()
@@ -280,7 +280,7 @@ class Daemon:
         return f"http://{shown}:{self.server.port}"
 
     def _set_links(self) -> None:
-        self.rules.alerts_url = f"{self.config.server.public_url or self.base_url}/api/v1/alerts/"
+        self.rules.base_url = self.config.server.public_url or self.base_url
 
     # -- reload ---------------------------------------------------------------------------------------------------
 
@@ -381,7 +381,7 @@ class Daemon:
             reload_tokens=self._load_tokens,
             registry=self.registry,
             facts=self.facts,
-            base_url=lambda: self.config.server.public_url or self.base_url,
+            base_url=lambda: self.rules.base_url,
         )
 
 
@@ -390,11 +390,3 @@ def _inode(file: Path) -> int | None:
         return file.stat().st_ino
     except OSError:
         return None
-
-
-def may_send(request: web.Request) -> Token:
-    """Return the caller's token if it may send events. Raises ForbiddenError."""
-    token = caller(request)
-    if token.role not in SENDERS:
-        raise ForbiddenError(f"the role {token.role.word} may not send events")
-    return token

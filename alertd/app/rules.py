@@ -19,6 +19,7 @@ from alertd.destinations.http1.sender import FastSender
 from alertd.destinations.mail_server import MailServer
 from alertd.destinations.people import NOBODY, People
 from alertd.destinations.registry import REGISTRY, TYPE_NAMES, parse_settings
+from alertd.destinations.templated import templated
 from alertd.engine.document import Documents
 from alertd.engine.ruleset import Reach, Ruleset, compile_ruleset, name_keys
 from alertd.errors import NotFoundError
@@ -128,7 +129,7 @@ class Rules:
             number = ruleset.ids["destination", workspace, name]
             options = config.delivery.for_destination(destination)
             mail = config.mail if isinstance(REGISTRY[destination.type], Reaching) else None
-            key = (destination.type, destination.settings, options.timeout_seconds, mail)
+            key = (destination.type, destination.settings, options.timeout_seconds, mail, destination.templates)
             known = self._opened.get(number)
             if known is None or known.key != key:
                 known = self._open(key, number, destination, options.timeout_seconds)
@@ -166,7 +167,8 @@ class Rules:
             connect=self._connectors[-1].connect,
             directory=self._directory,
         )
-        return _Opened(key, kind.open(settings, timeout_seconds, world), Pace.of(kind, settings))
+        opened = templated(kind.open(settings, timeout_seconds, world), destination.templates)
+        return _Opened(key, opened, Pace.of(kind, settings))
 
     def _people_in(self, workspace: str, project: str) -> People:
         return self._people.get((workspace, project)) or self._people.get((workspace, ""), NOBODY)

@@ -44,6 +44,7 @@ class Naming:
             delivery.payload,
             self.link(alert_id),
             time=time_in(delivery.payload),
+            issue=delivery.issue,
         )
 
 

@@ -77,7 +77,8 @@ class Delivery:
 
     Shapes: `id` and `event_number` as in `alertd.model.ids`; `*_id` are the store's numbers of named resources;
     `attempts` counts those made so far; `next_at_ms` is when it is due; `payload` is the event's JSON; `also` are further
-    subscriptions that it serves, known while it has not left memory since it was planned.
+    subscriptions that it serves, known while it has not left memory since it was planned; `issue` is the JSON of the event's
+    issue as it was then.
     """
 
     id: int
@@ -93,6 +94,7 @@ class Delivery:
     replay_of: int | None = None
     created_at_ms: int = 0
     also: tuple[int, ...] = ()
+    issue: bytes | None = None
 
 
 @dataclass(slots=True)

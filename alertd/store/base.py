@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from alertd.store.facts import FactStore
+from alertd.store.issues import IssueStore
 from alertd.store.recall import RecallStore
 from alertd.store.resource import ResourceStore
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from alertd.engine.state import CooldownKey, Count, RuleKey, Series
     from alertd.model.delivery import Attempt, Delivery, DeliveryState
     from alertd.model.token import Token
+    from alertd.store.issues import IssueWrites
 
 NameKey = tuple[str, str, str]
 """(kind, workspace, name); kind: workspace, channel, destination, subscription, derived_type, metric_alert."""
@@ -63,9 +65,10 @@ class Batch:
     cooldowns: dict[CooldownKey, int] = field(default_factory=dict)
     counts: dict[RuleKey, Count] = field(default_factory=dict)
     series: dict[RuleKey, Series | None] = field(default_factory=dict)
+    issues: IssueWrites | None = None
 
 
-class PipelineStore(Protocol):
+class PipelineStore(IssueStore, Protocol):
     """What the pipeline needs."""
 
     async def commit(self, batch: Batch) -> None:

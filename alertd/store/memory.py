@@ -65,6 +65,8 @@ class MemoryStore(MemoryFacts):
             self._newest = max(self._newest, plan.number, *(d.id for d in plan.deliveries))
         self._positions.update(batch.positions)
         self._change_state(batch)
+        if batch.issues is not None:
+            self._take_issues(batch.issues)
         self._rejected.update({record.id: record for record in batch.rejected})
         self._newest = max(self._newest, *(record.id for record in batch.rejected), 0)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alertd.engine.metric import LATE_MS
-from alertd.store.memory_resources import MemoryResources
+from alertd.store.memory_issues import MemoryIssues
 
 if TYPE_CHECKING:
     from alertd.engine.state import CooldownKey, Count, RuleKey, Series
     from alertd.store.base import Batch
 
 
-class MemoryEngine(MemoryResources):
+class MemoryEngine(MemoryIssues):
     """What the pipeline takes up at the start, and what housekeeping forgets."""
 
     def __init__(self) -> None:

@@ -55,6 +55,12 @@ async def test_a_real_sdk_sends_errors_and_messages(tmp_path: Path) -> None:
         assert error["labels"]["team"] == "payments"
         assert "KeyError" in orjson.dumps(error["data"]).decode()
         assert (message["type"], message["severity"]) == ("sentry.message", "warning")
+        issues = (await daemon.get("issues"))["items"]
+        assert sorted((i["project"], i["event_count"], i["state"]) for i in issues) == [("shop", 1, "new")] * 2
+        assert (await daemon.post(f"{BELOW}/issues/SHOP-1/resolve")).json["state"] == "resolved"
+        await daemon.kill()
+        await daemon.start()
+        assert (await daemon.get("issues/SHOP-1"))["state"] == "resolved"
         key = made.json["public_key"]
         reply = await daemon.call("DELETE", f"{BELOW}/projects/shop/keys/{key}")
         assert reply.status == 204

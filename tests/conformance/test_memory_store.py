@@ -8,6 +8,7 @@ import pytest
 
 from alertd.store.memory import MemoryStore
 from tests.conformance.history_suite import HistorySuite
+from tests.conformance.issue_suite import IssueSuite
 from tests.conformance.resource_suite import ResourceSuite
 from tests.conformance.store_suite import StoreSuite
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from tests.conformance.store_maker import StillClock
 
 
-class TestMemoryStore(StoreSuite, HistorySuite, ResourceSuite):
+class TestMemoryStore(StoreSuite, HistorySuite, ResourceSuite, IssueSuite):
     """Every test of the suite."""
 
     @pytest.fixture

@@ -11,6 +11,7 @@ from alertd.store.base import Batch, Filter
 from alertd.store.sqlite import blocks, lookup, walks
 from alertd.store.sqlite.store import SqliteStore, open_sqlite
 from tests.conformance.history_suite import HistorySuite
+from tests.conformance.issue_suite import IssueSuite
 from tests.conformance.resource_suite import ResourceSuite
 from tests.conformance.store_maker import NAMES, Maker, StillClock
 from tests.conformance.store_suite import StoreSuite
@@ -37,7 +38,7 @@ class TestSqliteStoreByBlocks(StoreSuite, HistorySuite):
         await store.close()
 
 
-class TestSqliteStore(StoreSuite, HistorySuite, ResourceSuite):
+class TestSqliteStore(StoreSuite, HistorySuite, ResourceSuite, IssueSuite):
     """Every test of the suite, and lasting."""
 
     @pytest.fixture

@@ -11,7 +11,7 @@ from aiokafka import TopicPartition
 from alertd.intake.kafka import positions, session
 from alertd.intake.kafka.positions import Positions
 from alertd.model.event import Bounds
-from alertd.pipeline import QueueBounds
+from alertd.submission import QueueBounds
 from alertd.sources.base import Context
 from alertd.sources.native import decode_json
 from tests.broker import require

@@ -15,12 +15,12 @@ from alertd.errors import IntakeFullError, StoreUnavailableError
 from alertd.metrics import Metrics
 from alertd.model.ids import IdSource, made_event_number
 from alertd.model.workspace import Workspace
-from alertd.pipeline import Pipeline, QueueBounds
+from alertd.pipeline import Pipeline
 from alertd.sources.base import Context
 from alertd.sources.native import decode_json
 from alertd.store.base import Filter
 from alertd.store.memory import MemoryStore
-from alertd.submission import Submission
+from alertd.submission import QueueBounds, Submission
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -138,7 +138,9 @@ async def test_events_are_answered_after_their_commit() -> None:
         bench.gate.open.clear()
         waiting = asyncio.create_task(bench.pipeline.submit(events({"type": "a"}, {"type": "b", "id": "mine"}), 10))
         await bench.gate.entered.wait()
-        assert bench.metrics.registry.get_sample_value("alertd_intake_queued_events") == bench.pipeline.queued_events > 0
+        assert (
+            bench.metrics.registry.get_sample_value("alertd_intake_queued_events") == bench.pipeline.queued_events > 0
+        )
         assert not waiting.done()
         assert bench.delivered == []
         bench.gate.open.set()

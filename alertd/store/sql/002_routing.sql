@@ -106,7 +106,7 @@ CREATE TABLE shape (
     destinations  TEXT
 );
 
--- The shapes of the newest events, a row for each commit: `[[shape, offset from first, …], …]`.
+-- The shapes of the newest events, a row for each commit: `[[shape of each, …], [its number less first, …]]`.
 CREATE TABLE outline (
     first  INTEGER PRIMARY KEY,
     events INTEGER NOT NULL,

@@ -15,6 +15,7 @@ from alertd.errors import DuplicateEventsError, StoreError
 from alertd.model.ids import made_event_number
 from alertd.model.verdict import encode
 from alertd.store.sqlite.engine_state import write_state
+from alertd.store.sqlite.issues import write_issues
 from alertd.store.sqlite.key import stored_key
 from alertd.store.sqlite.shapes import INSERT
 from alertd.store.sqlite.statement import ManyRows, blob
@@ -113,6 +114,8 @@ class BatchJob:
             self._store_plans(conn)
         POSITIONS.run(conn, list(chain.from_iterable((*place, offset) for place, offset in batch.positions.items())))
         write_state(conn, batch)
+        if batch.issues is not None:
+            write_issues(conn, batch.issues)
         for r in batch.rejected:
             row = (r.id, r.workspace, r.topic, r.partition, r.offset, r.reason, r.bytes, r.size, r.headers)
             conn.execute(REJECTED, row)

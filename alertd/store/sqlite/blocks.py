@@ -9,6 +9,8 @@ block is over when it is made; those from before there were outlines are in no b
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
+from dataclasses import dataclass
 from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +19,7 @@ import structlog
 
 from alertd.errors import StoreError
 from alertd.store.sqlite.part import Core, Part
-from alertd.store.sqlite.statement import ManyRows
+from alertd.store.sqlite.statement import ManyRows, blob
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from alertd.store.sqlite.reader import Row
 
-BLOCK_EVENTS: Final = 8192
+BLOCK_EVENTS: Final = 16_384
 """How many outlined events make a block."""
 
 _OUTLINES: Final = "SELECT first, events, shapes FROM outline ORDER BY first LIMIT ?"
@@ -42,6 +44,16 @@ _FORGET_BLOCK: Final = "DELETE FROM block WHERE low = ?"
 _UNUSED: Final = "SELECT id FROM shape WHERE NOT EXISTS (SELECT 1 FROM posting WHERE posting.shape = shape.id)"
 _FORGET_SHAPES: Final = "DELETE FROM shape WHERE id IN (SELECT value FROM json_each(?))"
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block: the lowest and the highest number, its postings as parameters, and the outlines that it is made of."""
+
+    low: int
+    high: int
+    postings: list[Any]
+    outlines: list[int]
 
 
 class Blocks(Part):
@@ -67,15 +79,8 @@ class Blocks(Part):
             taken += 1
         if not rows or events < (BLOCK_EVENTS if at_least is None else at_least):
             return False
-        rows = rows[:taken]
-        low, high, postings = await asyncio.to_thread(_folded, rows)
-
-        def write(conn: sqlite3.Connection) -> None:
-            _POSTINGS.run(conn, postings)
-            conn.execute(_BLOCK, (low, high))
-            conn.execute(_TAKE, (orjson.dumps([row[0] for row in rows]).decode(),))
-
-        await self.core.writer.run(write)
+        block = await asyncio.to_thread(folded, rows[:taken])
+        await self.core.writer.run(lambda conn: keep(conn, block))
         return True
 
     async def _forget_blocks(self) -> None:
@@ -87,7 +92,7 @@ class Blocks(Part):
         if forgotten:
             unused = {row[0] for row in await self.core.history.rows(_UNUSED)}
             left = await self.core.history.rows("SELECT first, shapes FROM outline")
-            used = {shape for row in left for shape, *_ in orjson.loads(row[1])}
+            used = {shape for row in left for shape, _ in outlined(*row)}
             going = self.core.shapes.forget(unused - used)
             await self.core.writer.execute(_FORGET_SHAPES, (orjson.dumps(going).decode(),))
 
@@ -116,28 +121,35 @@ def numbers_of(block: int, stored: bytes) -> Iterable[int]:
     return accumulate(distances)
 
 
-def outlined(first: int, stored: bytes) -> Iterable[tuple[int, list[int]]]:
-    """Read an outline: each shape with the numbers of its events."""
-    for shape, *offsets in orjson.loads(stored):
-        yield shape, [first + offset for offset in offsets]
+def outlined(first: int, stored: bytes) -> Iterable[tuple[int, int]]:
+    """Read an outline: each event's shape and number."""
+    shapes, offsets = orjson.loads(stored)
+    return zip(shapes, [first + offset for offset in offsets], strict=True)
 
 
-def _folded(rows: Sequence[Row]) -> tuple[int, int, list[Any]]:
-    """Fold outlines into (lowest number, highest, postings as parameters)."""
-    found: dict[int, list[int]] = {}
+def folded(rows: Sequence[Row]) -> Block:
+    """Fold outlines, rows of `first, events, shapes`."""
+    found: defaultdict[int, list[int]] = defaultdict(list)
     for first, _, stored in rows:
-        for shape, numbers in outlined(first, stored):
-            found.setdefault(shape, []).extend(numbers)
+        for shape, number in outlined(first, stored):
+            found[shape].append(number)
     for numbers in found.values():
         numbers.sort()
     low = min(numbers[0] for numbers in found.values())
     high = max(numbers[-1] for numbers in found.values())
     postings = [(low, shape, len(n), _distances(low, n)) for shape, n in sorted(found.items())]
-    return low, high, list(chain.from_iterable(postings))
+    return Block(low, high, list(chain.from_iterable(postings)), [row[0] for row in rows])
 
 
-def _distances(low: int, numbers: Sequence[int]) -> bytes:
-    return orjson.dumps([numbers[0] - low, *(b - a for a, b in pairwise(numbers))])
+def keep(conn: sqlite3.Connection, block: Block) -> None:
+    """Write a block in place of its outlines."""
+    _POSTINGS.run(conn, block.postings)
+    conn.execute(_BLOCK, (block.low, block.high))
+    conn.execute(_TAKE, (orjson.dumps(block.outlines).decode(),))
+
+
+def _distances(low: int, numbers: Sequence[int]) -> bytearray:
+    return blob(orjson.dumps([numbers[0] - low, *(b - a for a, b in pairwise(numbers))]))
 
 
 def _forget(conn: sqlite3.Connection, low: int, last_posting: int) -> None:

@@ -21,7 +21,7 @@ SPAN: Final = 1 << 20
 """An event's own deliveries have the numbers right behind its own: so many at most are looked at."""
 OWN: Final = (
     "d.id > {event} AND d.id < min({event} + 1048576,"
-    " coalesce((SELECT min(n.id) FROM event n WHERE n.id > {event}), 9223372036854775807))"
+    " coalesce((SELECT min(later.id) FROM event later WHERE later.id > {event}), 9223372036854775807))"
     " AND d.event_id = {event} AND d.replay_of IS NULL"
 )
 """Which deliveries an event was planned with."""
@@ -63,6 +63,12 @@ class Conditions:
         }
         if which.text is not None:
             self.params |= {"text": _like(orjson.dumps(which.text)[1:-1].decode()), "words": _like(which.text)}
+
+    @property
+    def selective(self) -> bool:
+        """Whether it asks for anything that may be rare; a text is not known to the index, and a workspace is large."""
+        names = ("type", *_FIELDS, "destination", "subscription", "channel")
+        return any(getattr(self.which, name) is not None for name in names)
 
     def places(self) -> str:
         """JSON of all destinations that a delivery of this filter may have."""

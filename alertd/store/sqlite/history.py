@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from alertd.store.sqlite.reader import Row
     from alertd.store.sqlite.walks import Chunk, Walk
 
-LOOK_MAX: Final = 20_000
-"""How many rows one page looks at, at most; a page that found less than asked for by then says where to go on."""
+LOOK_MAX: Final = 10_000
+"""How many rows one page looks up, at most; a page that found less than asked for by then says where to go on."""
 CHUNK_MAX: Final = 2_000
 """How many rows one statement looks at, at most."""
 OUTBOX_MAX: Final = 100_000
@@ -200,7 +200,7 @@ class History(Part):
         if chosen is not None:
             return chosen
         where = conditions.of_shape()
-        if not where:
+        if not where or (which.text is not None and not conditions.selective):
             return walks.Span(reader, "delivery", low, below)
 
         def further(below: int) -> Walk:
@@ -236,7 +236,7 @@ class History(Part):
         if chosen is not None:
             return walks.Merged(walks.EventsOf(reader, chosen), walks.replayed(reader, conditions))
         where = conditions.of_shape(matched=matched)
-        if not where:
+        if not where or (which.text is not None and not conditions.selective):
             return walks.Span(reader, "event", low, below)
 
         def further(below: int) -> Walk:
@@ -271,7 +271,8 @@ class _Search:
                 return found, None, True
             if looked >= LOOK_MAX:
                 return found, chunk.reached, False
-            size = min(size * 4, CHUNK_MAX)
+            if chunk.ids is not None or chunk.looked >= size:
+                size = min(size * 4, CHUNK_MAX)
 
     async def _fitting(self, chunk: Chunk, limit: int) -> list[Row]:
         params = {**self._conditions.params, "limit": limit}

@@ -85,9 +85,7 @@ class Lookup:
         *outlines, (newest, _), (self._oldest, _) = await self._reader.rows(_NEWEST, {"below": self._below})
         wanted = set(shapes)
         for first, stored in outlines:
-            for shape, numbers in outlined(first, stored):
-                if shape in wanted:
-                    self._ready += numbers
+            self._ready += [number for shape, number in outlined(first, stored) if shape in wanted]
         self._ready = self._within(self._ready)
         self._bottom = self._at = self._below if newest is None else min(self._below, newest + 1)
         return len(outlines)

@@ -28,14 +28,14 @@ _NOT_HELD: Final = "d.id NOT IN (SELECT value FROM json_each(:held))"
 _DUE: Final = f"""
 SELECT * FROM (
     SELECT d.id, d.event_id, d.subscription_id, d.channel_id, d.attempts, d.next_at, e.type, e.payload, d.trigger,
-           d.replay_of
+           d.replay_of, (SELECT body FROM issue_event i WHERE i.event_id = d.event_id)
     FROM delivery d CROSS JOIN event e ON e.id = d.event_id
     WHERE {_WAITING} AND d.next_at <= :now AND {_NOT_HELD}
     ORDER BY d.next_at, d.id LIMIT :limit)
 UNION ALL
 SELECT NULL, 0, 0, 0, 0, (
     SELECT d.next_at FROM delivery d WHERE {_WAITING} AND d.next_at > :now AND {_NOT_HELD}
-    ORDER BY d.next_at LIMIT 1), '', x'', NULL, NULL
+    ORDER BY d.next_at LIMIT 1), '', x'', NULL, NULL, NULL
 """  # noqa: S608 - constants
 _DESTINATIONS: Final = """
 WITH RECURSIVE found(id) AS (
@@ -138,5 +138,5 @@ class Outbox(Part):
 def _delivery(destination_id: int, row: tuple[Any, ...]) -> Delivery:
     return Delivery(
         row[0], row[1], destination_id, row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9],
-        milliseconds(row[0]),
+        milliseconds(row[0]), issue=row[10],
     )  # fmt: skip

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from alertd.store.sqlite.reader import Row
 
 _ORIGIN: Final = """
-SELECT d.state, d.event_id, d.destination_id, d.subscription_id, d.channel_id, d.trigger, e.type, e.payload
+SELECT d.state, d.event_id, d.destination_id, d.subscription_id, d.channel_id, d.trigger, e.type, e.payload,
+    (SELECT body FROM issue_event i WHERE i.event_id = d.event_id)
 FROM delivery d JOIN event e ON e.id = d.event_id WHERE d.id = ?
 """
 _REPLAY: Final = """
@@ -66,12 +67,12 @@ def _repeat(
     conn: sqlite3.Connection, pair: tuple[int, int], row: Row, now_ms: int, destination_id: int | None
 ) -> Delivery:
     origin, new_id = pair
-    _, event_id, own, subscription_id, channel_id, trigger, event_type, payload = row
+    _, event_id, own, subscription_id, channel_id, trigger, event_type, payload, issue = row
     to = own if destination_id is None else destination_id
     conn.execute(_REPLAY, (new_id, event_id, to, subscription_id, channel_id, trigger, now_ms, origin))
     return Delivery(
         new_id, event_id, to, subscription_id, channel_id, 0, now_ms, event_type, payload, trigger, origin,
-        milliseconds(new_id),
+        milliseconds(new_id), issue=issue,
     )  # fmt: skip
 
 

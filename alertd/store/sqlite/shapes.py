@@ -8,7 +8,6 @@ A shape promises nothing but that an event which fits a filter has one that fits
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -48,13 +47,12 @@ _SENT: Final = VerdictCode.SENT
 class Outline:
     """The shapes of one commit's events: the row, and the shapes that must be stored with it.
 
-    `shapes` is JSON: `[[shape, offset, …], …]`, the offsets counted from `first`, the lowest number.
+    `shapes` is JSON: `[[shape of each event, …], [its number less first, …]]`; `first` is the number of the first one.
     """
 
     first: int
     events: int
     shapes: bytes
-    used: tuple[int, ...]
     fresh: list[tuple[Any, ...]]
 
 
@@ -65,7 +63,8 @@ class Shapes:
         self._bound = bound
         self._known: dict[_Key, int] = {}
         self._unstored: dict[int, tuple[Any, ...]] = {}
-        self._busy: Counter[int] = Counter()
+        self._single: dict[tuple[Any, ...], int] = {}
+        self._busy: dict[int, frozenset[int]] = {}
         self._last = 0
         for row in rows:
             self._known[_key_of(row)] = row[0]
@@ -73,49 +72,55 @@ class Shapes:
 
     def outline(self, plans: Sequence[Plan]) -> Outline:
         """Outline the events of a commit; `done` must follow, whatever becomes of it."""
-        known, first = self._known, plans[0].number
-        groups: dict[int, list[int]] = {}
+        single, first = self._single, plans[0].number
+        shapes = []
         for plan in plans:
-            event = plan.event
-            verdicts, deliveries = plan.verdicts, plan.deliveries
-            if len(verdicts) == 1 and len(deliveries) == 1 and verdicts[0].code is _SENT:
-                sent = verdicts[0]
-                routes: _Routes = ((sent.subscription_id, sent.channel_id), (deliveries[0].destination_id,))
+            event, verdicts, deliveries = plan.event, plan.verdicts, plan.deliveries
+            if len(verdicts) == 1 and len(deliveries) == 1 and (sent := verdicts[0]).code is _SENT:
+                short = (
+                    plan.workspace_id, event.type, event.project, event.environment, event.severity, plan.matched,
+                    sent.subscription_id, sent.channel_id, deliveries[0].destination_id,
+                )  # fmt: skip
+                shapes.append(single.get(short) or self._add(short, plan))
             else:
-                routes = _routes(plan)
-            key = (
-                plan.workspace_id, event.type, event.project, event.environment, event.severity, plan.matched, routes,
-            )  # fmt: skip
-            shape = known.get(key) or self._make(key)
-            group = groups.get(shape)
-            if group is None:
-                groups[shape] = [shape, plan.number - first]
-            else:
-                group.append(plan.number - first)
-        used = tuple(groups)
-        self._busy.update(used)
+                shapes.append(self._find(plan))
+        used = frozenset(shapes)
+        self._busy[first] = used
         fresh = [self._unstored[shape] for shape in used if shape in self._unstored] if self._unstored else []
-        return Outline(first, len(plans), orjson.dumps(list(groups.values())), used, fresh)
+        stored = orjson.dumps((shapes, [plan.number - first for plan in plans]))
+        return Outline(first, len(plans), stored, fresh)
 
     def done(self, outline: Outline, *, stored: bool) -> None:
         """Take note of what became of a commit."""
-        for shape in outline.used:
-            self._busy[shape] -= 1
-            if not self._busy[shape]:
-                del self._busy[shape]
+        self._busy.pop(outline.first, None)
         if stored:
             for row in outline.fresh:
                 self._unstored.pop(row[0], None)
 
     def forget(self, shapes: Collection[int]) -> list[int]:
         """Forget shapes that no event has any more, but those that are in use; return which were forgotten."""
-        going = {shape for shape in shapes if shape not in self._busy and shape not in self._unstored}
+        going = set(shapes).difference(self._unstored, *self._busy.values())
         self._known = {key: shape for key, shape in self._known.items() if shape not in going}
+        self._single.clear()
         return sorted(going)
 
     def __len__(self) -> int:
         """How many shapes there are."""
         return len(self._known)
+
+    def _add(self, short: tuple[Any, ...], plan: Plan) -> int:
+        """Find the shape of an event with one verdict and one delivery, and remember it by a key that is quickly made."""
+        shape = self._single[short] = self._find(plan)
+        if len(self._single) > self._bound * 2:
+            self._single.clear()
+        return shape
+
+    def _find(self, plan: Plan) -> int:
+        event = plan.event
+        sent = [part for v in plan.verdicts if v.code is _SENT for part in (v.subscription_id, v.channel_id)]
+        routes = (tuple(sent), tuple([delivery.destination_id for delivery in plan.deliveries]))
+        key = (plan.workspace_id, event.type, event.project, event.environment, event.severity, plan.matched, routes)
+        return self._known.get(key) or self._make(key)
 
     def _make(self, key: _Key) -> int:
         """Give a new shape its number, or the number of one that says less when there are too many."""
@@ -130,11 +135,6 @@ class Shapes:
             self._known[key] = shape
             self._unstored[shape] = (shape, *_columns(key))
         return shape
-
-
-def _routes(plan: Plan) -> _Routes:
-    sent = [part for v in plan.verdicts if v.code is _SENT for part in (v.subscription_id, v.channel_id)]
-    return tuple(sent), tuple(delivery.destination_id for delivery in plan.deliveries)
 
 
 def _columns(key: _Key) -> tuple[Any, ...]:

@@ -16,6 +16,7 @@ from alertd.store.sqlite.connection import SqliteOptions, open_writer, reader_pr
 from alertd.store.sqlite.engine_state import EngineStates
 from alertd.store.sqlite.facts import FactRows
 from alertd.store.sqlite.history import History
+from alertd.store.sqlite.issues import Issues
 from alertd.store.sqlite.maintenance import Maintenance
 from alertd.store.sqlite.names import Names
 from alertd.store.sqlite.opening import Opened, check, mark_closed, open_file
@@ -36,7 +37,19 @@ _log = structlog.get_logger(__name__)
 
 
 class SqliteStore(
-    Commits, EngineStates, Outbox, Replays, History, FactRows, Recall, Revisions, Tokens, Names, Resources, Maintenance
+    Commits,
+    EngineStates,
+    Outbox,
+    Replays,
+    History,
+    FactRows,
+    Recall,
+    Revisions,
+    Tokens,
+    Names,
+    Resources,
+    Issues,
+    Maintenance,
 ):
     """Every protocol of `alertd.store.base` on one file that this process owns.
 

@@ -1,5 +1,10 @@
 -- A store of version 2 as alertd made it; SQLite's dump with the header's marks.
 BEGIN TRANSACTION;
+CREATE TABLE acknowledgement (
+    event_id INTEGER PRIMARY KEY,
+    actor    TEXT NOT NULL,
+    at       INTEGER NOT NULL
+);
 CREATE TABLE attempt (
     delivery_id INTEGER NOT NULL,
     number      INTEGER NOT NULL,
@@ -21,6 +26,11 @@ CREATE TABLE audit (
     name      TEXT NOT NULL,
     before    BLOB,
     after     BLOB
+);
+CREATE TABLE block (
+    low          INTEGER PRIMARY KEY,
+    high         INTEGER NOT NULL,
+    last_posting INTEGER NOT NULL
 );
 CREATE TABLE cooldown (
     subscription_id INTEGER NOT NULL,
@@ -76,12 +86,21 @@ CREATE TABLE event_key (
     PRIMARY KEY (workspace_id, uid)
 ) WITHOUT ROWID;
 INSERT INTO "event_key" VALUES(1,'a',1887436800000000000);
+CREATE TABLE learnt_type (
+    workspace_id INTEGER NOT NULL,
+    type         TEXT NOT NULL,
+    first_seen   INTEGER NOT NULL,
+    last_seen    INTEGER NOT NULL,
+    events       INTEGER NOT NULL,
+    PRIMARY KEY (workspace_id, type)
+) WITHOUT ROWID;
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) WITHOUT ROWID;
 INSERT INTO "meta" VALUES('closed_cleanly','1');
 INSERT INTO "meta" VALUES('kafka_instance_id','sample');
+INSERT INTO "meta" VALUES('keys_to','1887436800000000002');
 INSERT INTO "meta" VALUES('salt','11641074750701524');
 CREATE TABLE name (
     id        INTEGER PRIMARY KEY,
@@ -98,6 +117,20 @@ INSERT INTO "name" VALUES(5,'destination','default','d2');
 INSERT INTO "name" VALUES(6,'destination','other','d0');
 INSERT INTO "name" VALUES(7,'subscription','default','s0');
 INSERT INTO "name" VALUES(8,'subscription','default','s1');
+CREATE TABLE occurrence (
+    rule_id     INTEGER NOT NULL,
+    project     TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    key         TEXT NOT NULL,
+    times       INTEGER NOT NULL,
+    until_ms    INTEGER NOT NULL,
+    PRIMARY KEY (rule_id, project, environment, key)
+) WITHOUT ROWID;
+CREATE TABLE outline (
+    first  INTEGER PRIMARY KEY,
+    events INTEGER NOT NULL,
+    shapes BLOB NOT NULL
+);
 CREATE TABLE position (
     topic       TEXT NOT NULL,
     partition   INTEGER NOT NULL,
@@ -105,6 +138,13 @@ CREATE TABLE position (
     PRIMARY KEY (topic, partition)
 ) WITHOUT ROWID;
 INSERT INTO "position" VALUES('events',0,7);
+CREATE TABLE posting (
+    id      INTEGER PRIMARY KEY,
+    block   INTEGER NOT NULL,
+    shape   INTEGER NOT NULL,
+    events  INTEGER NOT NULL,
+    numbers BLOB NOT NULL
+);
 CREATE TABLE rejected (
     id            INTEGER PRIMARY KEY,
     workspace     TEXT NOT NULL,
@@ -114,7 +154,14 @@ CREATE TABLE rejected (
     reason        TEXT NOT NULL,
     bytes         BLOB NOT NULL,
     size          INTEGER NOT NULL
-);
+, headers TEXT NOT NULL DEFAULT '');
+CREATE TABLE remembered (
+    destination_id INTEGER NOT NULL,
+    key            TEXT NOT NULL,
+    value          TEXT NOT NULL,
+    used_at        INTEGER NOT NULL,
+    PRIMARY KEY (destination_id, key)
+) WITHOUT ROWID;
 CREATE TABLE resource (
     kind       TEXT NOT NULL,
     workspace  TEXT NOT NULL,
@@ -125,6 +172,46 @@ CREATE TABLE resource (
     updated_at INTEGER NOT NULL,
     PRIMARY KEY (kind, workspace, name)
 ) WITHOUT ROWID;
+CREATE TABLE ruleset (
+    revision INTEGER PRIMARY KEY,
+    base     INTEGER,
+    document BLOB NOT NULL
+);
+CREATE TABLE series (
+    alert_id    INTEGER NOT NULL,
+    project     TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    key         TEXT NOT NULL,
+    value       REAL NOT NULL,
+    seen_ms     INTEGER NOT NULL,
+    time_ms     INTEGER NOT NULL,
+    since_ms    INTEGER,
+    told_ms     INTEGER,
+    PRIMARY KEY (alert_id, project, environment, key)
+) WITHOUT ROWID;
+CREATE TABLE shape (
+    id            INTEGER PRIMARY KEY,
+    workspace_id  INTEGER NOT NULL,
+    type          TEXT,
+    project       TEXT,
+    environment   TEXT,
+    severity      TEXT,
+    matched       INTEGER,
+    subscriptions TEXT,
+    channels      TEXT,
+    destinations  TEXT
+);
+CREATE TABLE subscription_fact (
+    subscription_id INTEGER PRIMARY KEY,
+    fired           INTEGER NOT NULL,
+    sent            INTEGER NOT NULL,
+    delivered       INTEGER NOT NULL,
+    failed          INTEGER NOT NULL,
+    last_fired_at   INTEGER,
+    last_success_at INTEGER,
+    last_error      TEXT,
+    last_error_at   INTEGER
+);
 CREATE TABLE token (
     id          INTEGER PRIMARY KEY,
     name        TEXT NOT NULL,
@@ -133,13 +220,17 @@ CREATE TABLE token (
     digest      BLOB NOT NULL UNIQUE,
     created_at  INTEGER NOT NULL,
     provisioned INTEGER NOT NULL
-);
-INSERT INTO "token" VALUES(1,'ci',0,'default',X'3131313131313131313131313131313131313131313131313131313131313131',1800000000000,0);
+, expires_at INTEGER, last_used_at INTEGER, old_digest BLOB, old_until INTEGER);
+INSERT INTO "token" VALUES(1,'ci',0,'default',X'3131313131313131313131313131313131313131313131313131313131313131',1800000000000,0,NULL,NULL,NULL,NULL);
 CREATE INDEX delivery_due ON delivery (destination_id, next_at, id, state) WHERE state < 2;
-CREATE INDEX delivery_failed ON delivery (state) WHERE state > 2;
 CREATE INDEX delivery_replay ON delivery (event_id, replay_of) WHERE replay_of IS NOT NULL;
 CREATE UNIQUE INDEX token_name ON token (coalesce(workspace, ''), name);
 CREATE INDEX audit_workspace ON audit (workspace, id);
+CREATE INDEX posting_shape ON posting (shape, block, events);
+CREATE INDEX delivery_failed ON delivery (state, destination_id) WHERE state > 2;
+CREATE INDEX delivery_again ON delivery (destination_id) WHERE replay_of IS NOT NULL;
+CREATE INDEX remembered_use ON remembered (destination_id, used_at);
+CREATE INDEX remembered_age ON remembered (used_at);
 COMMIT;
 PRAGMA application_id = 1634497124;
 PRAGMA user_version = 2;

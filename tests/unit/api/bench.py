@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 from aiohttp.test_utils import TestClient, TestServer
 from cryptography.fernet import Fernet
 
-from alertd.api.auth import Authenticator
+from alertd.api.auth import Authenticator, may_send
 from alertd.api.context import Context
 from alertd.api.server import build
-from alertd.app.daemon import may_send
 from alertd.app.rules import KnownTypes
 from alertd.clock import SystemClock
 from alertd.config.settings import Config

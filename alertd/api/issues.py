@@ -1,0 +1,247 @@
+"""Issues over HTTP: listed, shown with what became of them, resolved, muted, unmuted, assigned."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from pydantic import Field, model_validator
+
+from alertd.api.auth import caller, require
+from alertd.api.context import body_of, json
+from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
+from alertd.api.query import Query, write_cursor
+from alertd.api.resources import BELOW
+from alertd.clock import rfc3339
+from alertd.engine.issues import commands
+from alertd.engine.issues.document import ISSUE, issue_document
+from alertd.errors import NotFoundError
+from alertd.model import ids
+from alertd.model.fields import PositiveSeconds, Resource
+from alertd.model.issue import How, Issue, State
+from alertd.model.ledger import Ledger
+from alertd.model.token import Role
+from alertd.resources.change import Noted
+from alertd.resources.judge import Findings, read_model
+from alertd.store.issues import IssueFilter, IssueWrites
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiohttp import web
+
+    from alertd.api.context import Context
+    from alertd.engine.issues.commands import Outcome
+
+HISTORY_MAX: Final = 100
+"""Transitions and events that an issue shows."""
+_SHORT: Final = re.compile(r"(.+)-([1-9][0-9]{0,12})", re.ASCII)
+_STATES: Final = {state.word: (int(state),) for state in State}
+_UNRESOLVED: Final = {"unresolved": tuple(int(state) for state in State if state.is_unresolved)}
+_WORDS: Final = _STATES | _UNRESOLVED
+"""Words that a list is filtered by, and the stored states that they stand for."""
+
+
+class Resolve(Resource):
+    """How an issue is resolved: at once, in a release, or in the one after the newest that is known."""
+
+    release: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    in_next_release: bool = False
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Resolve:
+        if self.release is not None and self.in_next_release:
+            raise ValueError("a release or in_next_release, not both")
+        return self
+
+
+class Mute(Resource):
+    """Until when an issue is muted: for a time, until so many more events, until it spikes; nothing: until it is unmuted."""
+
+    for_seconds: PositiveSeconds | None = None
+    events: Annotated[int, Field(gt=0, le=1_000_000_000)] | None = None
+    until_spike: bool = False
+
+
+class Assign(Resource):
+    """Whose it is; null: nobody's."""
+
+    assignee: Annotated[str, Field(min_length=1, max_length=200)] | None
+
+
+class Issues:
+    """`/api/v1/workspaces/{workspace}/issues`."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def register(self, app: web.Application) -> None:
+        """Add the routes."""
+        path, one, shape = f"{BELOW}/issues", f"{BELOW}/issues/{{id}}", ref("Issue")
+        query = (
+            Parameter("state", "only issues in this state; unresolved: any but muted and resolved"),
+            *(Parameter(name, f"only issues with this {name}") for name in ("project", "level", "assignee")),
+            *PAGE,
+        )
+        route(
+            app, "GET", path, self.list, Operation("List issues", "issues", query=query, answers={200: page_of(shape)})
+        )
+        route(
+            app,
+            "GET",
+            one,
+            self.show,
+            Operation("Show an issue, by its id or short id", "issues", answers={200: shape}),
+        )
+        for name, handler, summary, body in (
+            ("resolve", self.resolve, "Resolve an issue", {"type": "object"}),
+            ("mute", self.mute, "Mute an issue", {"type": "object"}),
+            ("unmute", self.unmute, "Unmute an issue", None),
+            ("assign", self.assign, "Give an issue to somebody", {"type": "object"}),
+        ):
+            documented = Operation(
+                summary,
+                "issues",
+                Role.OPERATOR,
+                body=body,
+                body_needed=name == "assign",
+                answers={200: shape},
+                errors=(409,),
+            )
+            route(app, "POST", f"{one}/{name}", handler, documented)
+
+    def _enter(self, request: web.Request, least: Role) -> str:
+        require(request, least, request.match_info["workspace"])
+        return self._context.workspace(request)
+
+    def _number(self, workspace: str) -> int:
+        return self._context.number("workspace", workspace, workspace)
+
+    async def list(self, request: web.Request) -> web.Response:
+        """List issues, newest first."""
+        workspace, query = (
+            self._enter(request, Role.VIEWER),
+            Query(request, ("state", "project", "level", "assignee", "limit", "cursor")),
+        )
+        word, limit = query.word("state", tuple(_WORDS)), query.limit()
+        which = IssueFilter(
+            self._number(workspace),
+            query.cursor(),
+            limit + 1,
+            query.text("project"),
+            query.text("level"),
+            query.text("assignee"),
+            None if word is None else _WORDS.get(word),
+        )
+        query.check()
+        found = await self._context.store.issues(which)
+        items = [self._view(issue) for issue in found[:limit]]
+        return json({"items": items, "next_cursor": write_cursor(found[limit - 1].id) if len(found) > limit else None})
+
+    async def show(self, request: web.Request) -> web.Response:
+        """Show one with its transitions and the newest of its events that are kept."""
+        workspace = self._enter(request, Role.VIEWER)
+        Query(request, ()).check()
+        return json(await self._whole(await self._find(request, workspace)))
+
+    async def resolve(self, request: web.Request) -> web.Response:
+        """Resolve an issue."""
+        self._enter(request, Role.OPERATOR)
+        given = await _read(request, Resolve)
+        how = How.IN_RELEASE if given.release else How.IN_NEXT_RELEASE if given.in_next_release else How.NOW
+
+        def act(issue: Issue, ledger: Ledger, now_ms: int, by: str) -> Outcome:
+            return commands.resolve(issue, how, given.release or "", ledger, now_ms, by)
+
+        return await self._act(request, "resolved", act)
+
+    async def mute(self, request: web.Request) -> web.Response:
+        """Mute an issue."""
+        self._enter(request, Role.OPERATOR)
+        given = await _read(request, Mute)
+
+        def act(issue: Issue, ledger: Ledger, now_ms: int, by: str) -> Outcome:
+            until = None if given.for_seconds is None else now_ms + round(given.for_seconds * 1000)
+            return commands.mute(
+                issue, now_ms, by, until_ms=until, more_events=given.events, until_spike=given.until_spike
+            )
+
+        return await self._act(request, "muted", act)
+
+    async def unmute(self, request: web.Request) -> web.Response:
+        """Unmute an issue."""
+        return await self._act(request, "unmuted", lambda issue, ledger, now_ms, by: commands.unmute(issue, now_ms, by))
+
+    async def assign(self, request: web.Request) -> web.Response:
+        """Give an issue to somebody."""
+        self._enter(request, Role.OPERATOR)
+        given = await _read(request, Assign)
+
+        def act(issue: Issue, ledger: Ledger, now_ms: int, by: str) -> Outcome:
+            return commands.assign(issue, given.assignee or "", now_ms, by)
+
+        return await self._act(request, "assigned", act)
+
+    async def _act(
+        self, request: web.Request, action: str, act: Callable[[Issue, Ledger, int, str], Outcome]
+    ) -> web.Response:
+        """Do what is asked under the lock that the pipeline takes, store it, note it in the audit log."""
+        workspace = self._enter(request, Role.OPERATOR)
+        context, by = self._context, caller(request).name
+        async with context.pipeline.issues.lock:
+            issue = await self._find(request, workspace)
+            ledger = await context.store.ledger(issue.workspace_id, issue.project) or Ledger(
+                issue.workspace_id, issue.project
+            )
+            found, transition = act(issue, ledger, context.clock.now_ms(), by)
+            if transition is not None:
+                await context.store.write_issues(IssueWrites([found], transitions=[(context.ids.take(), transition)]))
+                context.pipeline.issues.memory.replace(found)
+        if transition is not None:
+            await context.registry.note(by, Noted(action, ("issue", workspace, found.short_id), None, None))
+        return json(await self._whole(found))
+
+    async def _find(self, request: web.Request, workspace: str) -> Issue:
+        name = request.match_info["id"]
+        number = ids.parse_id(ISSUE, name)
+        short = _SHORT.fullmatch(name)
+        if number is None and short is not None:
+            project = "" if short[1].upper() == "ISSUE" else short[1]
+            number = await self._context.store.issue_number(self._number(workspace), project, int(short[2]))
+        issue = await self._context.store.issue(number) if number is not None else None
+        if issue is None or issue.workspace_id != self._number(workspace):
+            raise NotFoundError(f"there is no issue {name!r} in the workspace {workspace!r}")
+        return issue
+
+    def _view(self, issue: Issue) -> dict[str, Any]:
+        issues = self._context.pipeline.issues
+        incident = issues.incidents.get(issue.incident_id) if issue.incident_id is not None else None
+        return issue_document(issue, self._context.clock.now_ms(), issues.url(issue.id), incident)
+
+    async def _whole(self, issue: Issue) -> dict[str, Any]:
+        store = self._context.store
+        rows = await store.transitions(issue.id, HISTORY_MAX)
+        numbers = await store.issue_events(issue.id, HISTORY_MAX)
+        return {
+            **self._view(issue),
+            "transitions": [
+                {
+                    "change": each.change.word,
+                    "before": None if each.before is None else each.before.word,
+                    "after": each.after.word,
+                    "at": rfc3339(each.at_ms),
+                    "why": each.why,
+                    "by": each.by or None,
+                }
+                for _, each in rows
+            ],
+            "alerts": [ids.format_id(ids.ALERT, number) for number in numbers],
+        }
+
+
+async def _read(request: web.Request, model: type[Any]) -> Any:
+    given = await body_of(request) if request.can_read_body else {}
+    findings = Findings()
+    found = read_model(model, given, findings)
+    findings.check()
+    return found

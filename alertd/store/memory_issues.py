@@ -1,0 +1,116 @@
+"""Issues, in memory; kept in their stored form, so that nobody changes what is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alertd.engine.issues.stored import decode_issue, decode_ledger, encode_issue, encode_ledger
+from alertd.store.memory_resources import MemoryResources
+
+if TYPE_CHECKING:
+    from alertd.engine.issues.batch import Loaded, ProjectKey, Wanted
+    from alertd.model.incident import Incident
+    from alertd.model.issue import Issue, IssueKey, Transition
+    from alertd.model.ledger import Ledger
+    from alertd.store.issues import IssueEvent, IssueFilter, IssueWrites
+
+
+class MemoryIssues(MemoryResources):
+    """What the pipeline and the API ask."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._issues: dict[int, bytes] = {}
+        self._issue_keys: dict[IssueKey, int] = {}
+        self._ledgers: dict[ProjectKey, bytes] = {}
+        self._incidents: dict[int, Incident] = {}
+        self._transitions: list[tuple[int, Transition]] = []
+        self._issue_events: dict[int, IssueEvent] = {}
+
+    def _take_issues(self, writes: IssueWrites) -> None:
+        self._issues.update({issue.id: encode_issue(issue) for issue in writes.issues})
+        self._issue_keys.update(writes.keys)
+        self._ledgers.update({key: encode_ledger(ledger) for key, ledger in writes.ledgers.items()})
+        self._incidents.update({incident.id: incident for incident in writes.incidents})
+        self._transitions += writes.transitions
+        self._issue_events.update({event.event_number: event for event in writes.events})
+
+    async def read_issues(self, wanted: Wanted, into: Loaded) -> None:
+        """Read what is wanted."""
+        for key in wanted.keys:
+            issue_id = self._issue_keys.get(key)
+            if issue_id is not None:
+                issue = decode_issue(self._issues[issue_id])
+                into.issues[issue_id] = issue
+                into.keys.update({(issue.workspace_id, issue.project, own): issue_id for own in issue.keys})
+        for project in wanted.projects:
+            if project in self._ledgers:
+                into.ledgers[project] = decode_ledger(self._ledgers[project])
+        into.asked.keys |= wanted.keys
+        into.asked.projects |= wanted.projects
+
+    async def write_issues(self, writes: IssueWrites) -> None:
+        """Store changes outside a commit."""
+        self._write()
+        self._take_issues(writes)
+
+    async def issues(self, which: IssueFilter) -> list[Issue]:
+        """Up to `limit` issues, newest first."""
+        found = [decode_issue(self._issues[n]) for n in sorted(self._issues, reverse=True)]
+        return [issue for issue in found if _fits(issue, which)][: which.limit]
+
+    async def issue(self, issue_id: int) -> Issue | None:
+        """One issue."""
+        stored = self._issues.get(issue_id)
+        return None if stored is None else decode_issue(stored)
+
+    async def issue_number(self, workspace_id: int, project: str, number: int) -> int | None:
+        """The id of the issue with this number in a project."""
+        for stored in self._issues.values():
+            issue = decode_issue(stored)
+            if (issue.workspace_id, issue.project.lower(), issue.number) == (workspace_id, project.lower(), number):
+                return issue.id
+        return None
+
+    async def ledger(self, workspace_id: int, project: str) -> Ledger | None:
+        """One project's ledger."""
+        stored = self._ledgers.get((workspace_id, project))
+        return None if stored is None else decode_ledger(stored)
+
+    async def transitions(self, issue_id: int, limit: int) -> list[tuple[int, Transition]]:
+        """The newest transitions of an issue."""
+        own = [each for each in self._transitions if each[1].issue_id == issue_id]
+        return sorted(own, key=lambda each: each[0], reverse=True)[:limit]
+
+    async def issue_events(self, issue_id: int, limit: int) -> list[int]:
+        """The numbers of the newest events that are kept of an issue."""
+        own = (number for number, event in self._issue_events.items() if event.issue_id == issue_id)
+        return sorted(own, reverse=True)[:limit]
+
+    async def incidents(
+        self, workspace_id: int | None, *, is_open: bool | None, below: int | None, limit: int
+    ) -> list[Incident]:
+        """Up to `limit` incidents, newest first."""
+        found = [
+            incident
+            for number, incident in sorted(self._incidents.items(), reverse=True)
+            if workspace_id in (None, incident.workspace_id)
+            and is_open in (None, not incident.is_over)
+            and (below is None or number < below)
+        ]
+        return found[:limit]
+
+    async def incident(self, incident_id: int) -> Incident | None:
+        """One incident."""
+        return self._incidents.get(incident_id)
+
+
+def _fits(issue: Issue, which: IssueFilter) -> bool:
+    return (
+        issue.workspace_id == which.workspace_id
+        and (which.below is None or issue.id < which.below)
+        and which.project in (None, issue.project)
+        and which.level in (None, issue.level)
+        and which.assignee in (None, issue.assignee)
+        and (which.states is None or issue.state in which.states)
+    )

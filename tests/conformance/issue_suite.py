@@ -1,0 +1,104 @@
+"""What every store promises of issues, as tests; `IssueSuite` is used as `StoreSuite` is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from alertd.engine.issues.batch import IssueBatch, Loaded, Wanted
+from alertd.errors import StoreUnavailableError
+from alertd.model.event import from_payload
+from alertd.model.ids import first_of
+from alertd.store.issues import IssueEvent, IssueFilter, IssueWrites
+from tests.conformance.store_maker import START_MS
+
+if TYPE_CHECKING:
+    from alertd.store.base import Store
+
+PAYLOAD = (
+    b'{"type":"sentry.error","id":"a","workspace":"default","project":"shop","severity":"error","time":"2027-01-15T08:00:00Z",'
+    b'"key":"KEY","data":{"event_id":"a","title":"T","level":"error","release":"1.0"}}'
+)
+
+
+def batch(*keys: str, read: Loaded | None = None, first: int = 1) -> IssueBatch:
+    """Weigh an error for each key, the first of them with the number `first` milliseconds after the start."""
+    made = IssueBatch(read or Loaded())
+    for n, key in enumerate(keys):
+        made.weigh(
+            from_payload(PAYLOAD.replace(b"KEY", key.encode())), 1, first_of(START_MS + first + n), START_MS + first + n
+        )
+    return made
+
+
+def writes(made: IssueBatch, *events: IssueEvent) -> IssueWrites:
+    """Say what a batch writes."""
+    return IssueWrites(
+        list(made.issues.values()), made.keys, made.ledgers, list(made.incidents.values()), made.transitions, events
+    )
+
+
+class IssueSuite:
+    """The promises."""
+
+    async def test_issues_come_back_as_they_were(self, store: Store) -> None:
+        """By key and by id, with their project's ledger; what is not there is noted as asked for."""
+        made = batch("a", "b", "a")
+        await store.write_issues(writes(made))
+        wanted = Wanted({(1, "shop", "a"), (1, "shop", "nothing")}, {(1, "shop"), (1, "blog")})
+        read = Loaded()
+        await store.read_issues(wanted, read)
+        first = first_of(START_MS + 1)
+        assert read.issues == {first: made.issues[first]}
+        assert read.keys == {(1, "shop", "a"): first}
+        assert read.ledgers == {(1, "shop"): made.ledgers[1, "shop"]}
+        assert (read.asked.keys, read.asked.projects) == (wanted.keys, wanted.projects)
+        assert await store.issue(first) == made.issues[first]
+        assert await store.issue(7) is None
+        assert await store.ledger(1, "shop") == made.ledgers[1, "shop"]
+
+    async def test_a_later_state_replaces_the_earlier(self, store: Store) -> None:
+        """An issue that goes on is stored over itself, and its short id finds it in any case."""
+        await store.write_issues(writes(batch("a")))
+        read = Loaded()
+        await store.read_issues(Wanted({(1, "shop", "a")}, {(1, "shop")}), read)
+        await store.write_issues(writes(batch("a", read=read, first=5)))
+        (issue,) = await store.issues(IssueFilter(1))
+        assert (issue.count, issue.number) == (2, 1)
+        assert await store.issue_number(1, "SHOP", 1) == issue.id
+        assert await store.issue_number(2, "shop", 1) is None
+
+    async def test_lists(self, store: Store) -> None:
+        """Newest first, by page and by each filter."""
+        await store.write_issues(writes(batch("a", "b", "c")))
+        every = [issue.key for issue in await store.issues(IssueFilter(1))]
+        assert every == ["c", "b", "a"]
+        page = await store.issues(IssueFilter(1, limit=2))
+        assert [i.key for i in await store.issues(IssueFilter(1, below=page[-1].id))] == ["a"]
+        for which, count in (
+            (IssueFilter(2), 0),
+            (IssueFilter(1, project="shop"), 3),
+            (IssueFilter(1, project="blog"), 0),
+            (IssueFilter(1, level="error", states=(0,)), 3),
+            (IssueFilter(1, states=(4, 5)), 0),
+            (IssueFilter(1, assignee="ann"), 0),
+        ):
+            assert len(await store.issues(which)) == count
+
+    async def test_transitions_and_events(self, store: Store) -> None:
+        """Newest first, up to the limit; each issue its own."""
+        made = batch("a", "b")
+        one, other = (first_of(START_MS + n) for n in (1, 2))
+        await store.write_issues(
+            writes(made, IssueEvent(one, one, b"{}"), IssueEvent(one + 9, one), IssueEvent(other, other))
+        )
+        assert await store.transitions(one, 10) == [each for each in made.transitions if each[1].issue_id == one]
+        assert await store.issue_events(one, 10) == [one + 9, one]
+        assert await store.issue_events(one, 1) == [one + 9]
+
+    async def test_a_closed_store_keeps_nothing(self, store: Store) -> None:
+        """After the end nothing is kept, and that is said."""
+        await store.close()
+        with pytest.raises(StoreUnavailableError):
+            await store.write_issues(writes(batch("a")))

@@ -1,0 +1,194 @@
+"""Issues over HTTP: error events become one, transitions alert once, people resolve, mute and assign."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from alertd.resources.kinds import DESTINATION, SUBSCRIPTION
+from tests.unit.api.bench import HOME, running
+
+if TYPE_CHECKING:
+    from tests.unit.api.bench import Caller
+
+ISSUES = f"{HOME}/issues"
+
+
+def error(number: int, *, key: str = "boom", **data: Any) -> dict[str, Any]:
+    """Make an error event in the layout of every decoder of errors."""
+    return {
+        "type": "sentry.error", "id": f"{number:032x}", "project": "shop", "environment": "prod", "severity": "error", "key": key,
+        "data": {"event_id": f"{number:032x}", "title": f"KeyError: {key}", "level": "error", "culprit": "cart", **data},
+    }  # fmt: skip
+
+
+async def subscribed(call: Caller, *triggers: str) -> None:
+    """Tell a destination of transitions alone."""
+    await call.bench.registry.create(DESTINATION, "default", {"name": "told", "type": "null"}, "test")
+    document = {"name": "told", "channels": ["all"], "destinations": ["told"], "triggers": list(triggers)}
+    await call.bench.registry.create(SUBSCRIPTION, "default", document, "test")
+
+
+async def told(call: Caller) -> list[str | None]:
+    """Every trigger that the subscription sent, in order, once all of them have arrived."""
+    _, page = await call("GET", f"{HOME}/deliveries?subscription=told&limit=200")
+    if page["items"]:
+        await call.settled(f"{HOME}/deliveries?subscription=told&limit=200")
+    messages = [m for m in call.bench.doors["default", "told"].messages if m.subscription == "told"]
+    return [m.trigger for m in sorted(messages, key=lambda m: m.delivery_id)]
+
+
+async def test_errors_with_one_key_are_one_issue() -> None:
+    """It has a short id, counts its events and says since when; plain events make none; it is found by either id."""
+    async with running() as call:
+        await call.sent(error(1), error(2, release="1.0", user={"id": "u1"}), {"type": "plain", "severity": "error"})
+        await call.sent(error(3, key="other"))
+        _, page = await call("GET", ISSUES, "viewer")
+        assert [(i["short_id"], i["event_count"], i["state"]) for i in page["items"]] == [
+            ("SHOP-2", 1, "new"),
+            ("SHOP-1", 2, "new"),
+        ]
+        _, issue = await call("GET", f"{ISSUES}/SHOP-1")
+        assert (issue["title"], issue["releases"], issue["user_count"], issue["culprit"]) == (
+            "KeyError: boom",
+            ["1.0"],
+            1,
+            "cart",
+        )
+        assert (await call("GET", f"{ISSUES}/{issue['id']}"))[1] == issue
+        assert (await call("GET", f"{ISSUES}/shop-1"))[1] == issue
+        assert [t["change"] for t in issue["transitions"]] == ["new"]
+        assert len(issue["alerts"]) == 2
+        for nothing in ("SHOP-9", "iss_0000000000000001", "x"):
+            assert (await call("GET", f"{ISSUES}/{nothing}"))[0] == 404
+
+
+async def test_each_transition_alerts_once() -> None:
+    """New once, nothing more while it goes on; resolved at once, the next event is a regression, once."""
+    async with running() as call:
+        await subscribed(call, "new", "regression", "unmuted")
+        for number in range(3):
+            await call.sent(error(number))
+        assert await told(call) == ["new"]
+        status, issue = await call("POST", f"{ISSUES}/SHOP-1/resolve", "operator")
+        assert (status, issue["state"]) == (200, "resolved")
+        await call.sent(error(10), error(11))
+        await call.sent(error(12))
+        assert await told(call) == ["new", "regression"]
+        _, issue = await call("GET", f"{ISSUES}/SHOP-1")
+        assert (issue["state"], issue["event_count"]) == ("regressed", 6)
+        assert [t["change"] for t in issue["transitions"]] == ["regression", "resolved", "new"]
+        assert issue["transitions"][1]["by"] == "operator"
+
+
+async def test_the_alert_carries_the_issue_as_it_was() -> None:
+    """What goes out has the issue with its state and counts at that event, and the trigger."""
+    async with running() as call:
+        await subscribed(call, "new")
+        await call.sent(error(1), error(2))
+        door = call.bench.doors["default", "told"]
+        async with asyncio.timeout(10):
+            while not any(m.subscription == "told" for m in door.messages):  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0)
+        message = next(m for m in door.messages if m.trigger == "new")
+        assert message.issue is not None
+        issue = orjson.loads(message.issue)
+        assert (issue["short_id"], issue["event_count"], issue["state"]) == ("SHOP-1", 1, "new")
+
+
+async def test_a_mute_ends_by_its_condition() -> None:
+    """Muted until so many more events: silent until then, then unmuted once."""
+    async with running() as call:
+        await subscribed(call, "new", "unmuted")
+        await call.sent(error(1))
+        status, issue = await call("POST", f"{ISSUES}/SHOP-1/mute", "operator", json={"events": 2})
+        assert (status, issue["state"]) == (200, "muted")
+        for number in range(2, 6):
+            await call.sent(error(number))
+        assert await told(call) == ["new", "unmuted"]
+        await call("POST", f"{ISSUES}/SHOP-1/mute", "operator")
+        status, issue = await call("POST", f"{ISSUES}/SHOP-1/unmute", "operator")
+        assert issue["state"] == "ongoing"
+
+
+async def test_releases_decide_where_they_are_named() -> None:
+    """Resolved in a release, an older one is no regression and a newer one is."""
+    async with running() as call:
+        await subscribed(call, "regression")
+        await call.sent(error(1, release="shop@1.0.0"))
+        assert (await call("POST", f"{ISSUES}/SHOP-1/resolve", json={"release": "shop@1.1.0"}))[0] == 200
+        await call.sent(error(2, release="shop@1.0.0"))
+        assert await told(call) == []
+        await call.sent(error(3, release="shop@1.2.0"))
+        assert await told(call) == ["regression"]
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "pointer"),
+    [
+        ("resolve", {"release": ""}, "/release"),
+        ("resolve", {"rel": "x"}, "/rel"),
+        ("mute", {"events": 0}, "/events"),
+        ("mute", {"for_seconds": -1}, "/for_seconds"),
+        ("assign", {}, "/assignee"),
+        ("assign", {"assignee": ""}, "/assignee"),
+    ],
+)
+async def test_bad_commands_change_nothing(action: str, body: dict[str, Any], pointer: str) -> None:
+    """Each bad field is named, and the issue stays as it was."""
+    async with running() as call:
+        await call.sent(error(1))
+        _, before = await call("GET", f"{ISSUES}/SHOP-1")
+        status, problem = await call("POST", f"{ISSUES}/SHOP-1/{action}", json=body)
+        assert (status, [e["pointer"] for e in problem["errors"]]) == (422, [pointer])
+        assert (await call("GET", f"{ISSUES}/SHOP-1"))[1] == before
+
+
+async def test_lists_are_filtered_and_paged() -> None:
+    """By state, project, level and assignee, page by page, each once."""
+    async with running() as call:
+        await call.sent(*(error(n, key=f"k{n}") for n in range(5)))
+        await call("POST", f"{ISSUES}/SHOP-1/resolve")
+        await call("POST", f"{ISSUES}/SHOP-2/assign", json={"assignee": "ann"})
+
+        async def names(query: str) -> list[str]:
+            return [item["short_id"] for item in (await call("GET", f"{ISSUES}?{query}"))[1]["items"]]
+
+        assert await names("state=resolved") == ["SHOP-1"]
+        assert await names("state=unresolved") == ["SHOP-5", "SHOP-4", "SHOP-3", "SHOP-2"]
+        assert await names("assignee=ann") == ["SHOP-2"]
+        assert await names("project=blog") == []
+        _, page = await call("GET", f"{ISSUES}?limit=3")
+        assert await names(f"limit=3&cursor={page['next_cursor']}") == ["SHOP-2", "SHOP-1"]
+        assert (await call("GET", f"{ISSUES}?state=sad"))[0] == 422
+
+
+async def test_commands_and_events_do_not_undo_each_other() -> None:
+    """While events pour in, assigning and resolving hold, and every event is counted."""
+    async with running() as call:
+        await call.sent(error(0))
+
+        async def pour() -> None:
+            for number in range(1, 41):
+                await call.sent(error(number))
+
+        async def command() -> None:
+            for number in range(20):
+                await call("POST", f"{ISSUES}/SHOP-1/assign", json={"assignee": f"a{number}"})
+
+        await asyncio.gather(pour(), command())
+        _, issue = await call("GET", f"{ISSUES}/SHOP-1")
+        assert (issue["event_count"], issue["assignee"]) == (41, "a19")
+
+
+async def test_a_channel_may_ask_for_transitions() -> None:
+    """Where a channel listens to `issue.*`, an event tells of each transition, with the issue, and no trigger."""
+    async with running() as call:
+        await call.sent(error(1))
+        await call("POST", f"{ISSUES}/SHOP-1/resolve")
+        await call.sent(error(2))
+        _, page = await call("GET", f"{HOME}/events?type=issue.regression")
+        assert [event["data"]["issue"]["short_id"] for event in page["items"]] == ["SHOP-1"]

@@ -14,6 +14,7 @@ import orjson
 from alertd.engine.issues.batch import Loaded
 from alertd.engine.issues.document import ISSUE, issue_document
 from alertd.engine.issues.facts import bears_issue
+from alertd.engine.issues.incidents import STANDARD, settle
 from alertd.engine.issues.working_set import WorkingSet
 from alertd.engine.plan import Made
 from alertd.model.event import from_payload
@@ -77,6 +78,18 @@ class Issues:
             self.incidents.pop(incident.id, None)
         else:
             self.incidents[incident.id] = incident
+
+    async def settle(self, now_ms: int) -> None:
+        """Resolve the incidents that have become quiet. Raises StoreUnavailableError."""
+        quiet = [n for n in self.incidents.values() if now_ms - n.last_event_ms >= STANDARD.quiet_ms]
+        for incident in quiet:
+            async with self.lock:
+                known = self.incidents.get(incident.id)
+                issue = None if incident.issue_id is None else await self._store.issue(incident.issue_id)
+                settled = None if known is None else settle(known, issue, now_ms)
+                if settled is not None:
+                    await self._store.write_issues(IssueWrites(incidents=[settled]))
+                    self.follow(settled)
 
     def url(self, issue_id: int) -> str:
         """Return an issue's address."""

@@ -21,6 +21,7 @@ from alertd.api.expect import GATE, behind
 from alertd.api.explain import Explain
 from alertd.api.front import Front
 from alertd.api.history import History
+from alertd.api.incidents import Incidents
 from alertd.api.intake_endpoints import IntakeEndpoints
 from alertd.api.issues import Issues
 from alertd.api.operation import OPERATIONS, Operation, ref, route
@@ -97,6 +98,7 @@ _RESOURCES: Final = (
     IntakeEndpoints,
     Explain,
     Issues,
+    Incidents,
     History,
     Audit,
     Transfer,

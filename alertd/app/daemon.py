@@ -208,7 +208,7 @@ class Daemon:
             self.pipeline.memory,
             self._place,
             config.store.retention_days,
-            [self._keep_used],
+            [self._keep_used, self._settle],
         )
         beat = beat_of(config)
         self.about = About(self.pipeline, self.dispatcher, self.registry, store, clock, lambda: self.rules.sender, beat)
@@ -350,6 +350,9 @@ class Daemon:
         used = self.authenticator.take_used()
         if used:
             await self.store.touch_tokens(used)
+
+    async def _settle(self) -> None:
+        await self.pipeline.issues.settle(self.clock.now_ms())
 
     def _set_disabled(self, disabled: frozenset[int]) -> None:
         self.pipeline.disabled = disabled

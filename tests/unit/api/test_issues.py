@@ -192,3 +192,28 @@ async def test_a_channel_may_ask_for_transitions() -> None:
         await call.sent(error(2))
         _, page = await call("GET", f"{HOME}/events?type=issue.regression")
         assert [event["data"]["issue"]["short_id"] for event in page["items"]] == ["SHOP-1"]
+
+
+async def test_incidents() -> None:
+    """A new issue in production opens one with its score and timeline; it is acknowledged, resolved, or ends by quiet."""
+    async with running() as call:
+        await call.sent(error(1), error(2), error(3, key="other"))
+        where = f"{HOME}/incidents"
+        _, page = await call("GET", where, "viewer")
+        other, incident = page["items"]
+        assert (incident["state"], incident["trigger"], incident["environment"]) == ("open", "new", "prod")
+        assert incident["score"] == min(100, sum(part["points"] for part in incident["score_parts"])) > 0
+        one = f"{where}/{incident['id']}"
+        assert (await call("GET", one))[1] == incident
+        status, taken = await call("POST", f"{one}/acknowledge", "operator")
+        assert (status, taken["state"], taken["acknowledged_by"]) == (200, "acknowledged", "operator")
+        status, over = await call("POST", f"{one}/resolve", "operator")
+        assert (over["state"], [m["what"] for m in over["timeline"]][-2:]) == ("resolved", ["acknowledged", "resolved"])
+        assert [i["id"] for i in (await call("GET", f"{where}?state=open"))[1]["items"]] == [other["id"]]
+        issues = call.bench.pipeline.issues
+        await issues.settle(call.bench.clock.now_ms())
+        assert len(issues.incidents) == 1
+        await issues.settle(call.bench.clock.now_ms() + 30 * 86_400_000)
+        assert (issues.incidents, (await call("GET", f"{where}/{other['id']}"))[1]["state"]) == ({}, "resolved")
+        for nothing in ("inc_0000000000000001", "x"):
+            assert (await call("GET", f"{where}/{nothing}"))[0] == 404

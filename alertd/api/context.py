@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from alertd.api.auth import Authenticator
     from alertd.clock import Clock
+    from alertd.delivery.acknowledging import AcknowledgeLinks
     from alertd.delivery.dispatcher import Dispatcher
     from alertd.delivery.hub import Hub
     from alertd.facts import Facts
@@ -53,6 +54,7 @@ class Context:
     registry: Registry
     facts: Facts
     base_url: Callable[[], str]
+    links: AcknowledgeLinks
 
     @property
     def names(self) -> Names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,9 @@ OPEN_PATHS: Final = frozenset({"/", "/metrics", "/-/healthy", "/-/ready", "/api/
 
 SELF_GUARDED: Final = ("/api/v1/webhooks/", "/sentry/")
 """Where these begin, the path itself or a key says who is calling: they ask for no token."""
+
+LINKS: Final = re.compile(r"/api/v1/alerts/[^/]+/acknowledge")
+"""Links in messages, which are signed."""
 
 _log = structlog.get_logger("alertd.api")
 
@@ -69,7 +73,8 @@ def make_edge(authenticator: Authenticator, refusals: Refusals) -> Middleware:
 
 def _identify(request: web.Request, authenticator: Authenticator) -> None:
     """Find out whose request it is, where that matters. Raises UnauthorizedError and its like."""
-    if request.path not in OPEN_PATHS and not request.path.startswith(SELF_GUARDED):
+    path = request.path
+    if path not in OPEN_PATHS and not path.startswith(SELF_GUARDED) and not LINKS.fullmatch(path):
         request[TOKEN] = authenticator.identify(request.headers.get("Authorization"), request.remote or "")
 
 

@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from typing_extensions import override
 
+from alertd.api.acknowledging import AcknowledgePage
 from alertd.api.audit import Audit
 from alertd.api.channels import Channels
 from alertd.api.destinations import Destinations
@@ -100,6 +101,7 @@ _RESOURCES: Final = (
     Issues,
     Incidents,
     History,
+    AcknowledgePage,
     Audit,
     Transfer,
 )

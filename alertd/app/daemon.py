@@ -31,6 +31,7 @@ from alertd.app.translate import (
 from alertd.clock import SystemClock
 from alertd.config.load import load_config
 from alertd.config.restart import needs_restart
+from alertd.delivery.acknowledging import AcknowledgeLinks
 from alertd.delivery.dispatcher import Dispatcher
 from alertd.delivery.hub import Hub
 from alertd.errors import ConfigError
@@ -127,14 +128,13 @@ class Daemon:
         self.stop = stop
         self.notifier = Notifier.from_environment(launch.environ, clock)
         self.authenticator = Authenticator(clock)
-        self.rules = Rules(store, clock, launch.write_line)
+        vault = Vault(secrets_key(config))
+        self.rules = Rules(store, clock, launch.write_line, AcknowledgeLinks(vault.derive("acknowledge"), clock))
         self.live = LiveRules(self.rules, lambda: self.config)
-        secrecy = Secrecy(KnownTypes(), Vault(secrets_key(config)))
-        self.registry = Registry(store, clock, ids, KnownTypes(), secrecy, self.live)
+        self.registry = Registry(store, clock, ids, KnownTypes(), Secrecy(KnownTypes(), vault), self.live)
         self.learner = Learner(self.registry.learn)
         self._first_token: str | None = None
-        self._file = config.store.path
-        self._inode = _inode(self._file)
+        self._file, self._inode = config.store.path, _inode(config.store.path)
         self._reloading = asyncio.Lock()
 
     @classmethod
@@ -156,9 +156,8 @@ class Daemon:
 
     async def _wire(self) -> None:
         config, store, clock = self.config, self.store, self.clock
-        compiled = await self.live.prepare(
-            await self.registry.load(provisioned_entries(config.workspaces, config.origin))
-        )
+        entries = provisioned_entries(config.workspaces, config.origin)
+        compiled = await self.live.prepare(await self.registry.load(entries))
         ruleset = compiled.ruleset
         self.facts = Facts(store, clock, self.metrics.types_unlearnt)
         await self.facts.load(await store.newest_number())
@@ -385,6 +384,7 @@ class Daemon:
             registry=self.registry,
             facts=self.facts,
             base_url=lambda: self.rules.base_url,
+            links=self.rules.links,
         )
 
 

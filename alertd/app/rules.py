@@ -11,7 +11,7 @@ from alertd.app.kept_memory import KeptMemory
 from alertd.app.pacing import Pace, paced
 from alertd.delivery.dispatcher import LaneSpec
 from alertd.delivery.naming import Naming
-from alertd.destinations.base import Particular, Reaching, World
+from alertd.destinations.base import ForPeople, Particular, Reaching, World
 from alertd.destinations.egress import AiohttpSender
 from alertd.destinations.guard import EgressPolicy
 from alertd.destinations.guarded_connection import GuardedConnector
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from alertd.clock import Clock
     from alertd.config.settings import Config, Egress
+    from alertd.delivery.acknowledging import AcknowledgeLinks
     from alertd.destinations.base import Sender
     from alertd.model.destination import Destination
     from alertd.model.workspace import Project
@@ -64,16 +65,21 @@ class _Opened:
     key: tuple[Any, ...] = field(repr=False)
     destination: Any
     pace: Pace | None
+    linked: bool
 
 
 class Rules:
     """Compiles configurations. What did not change from one to the next stays open."""
 
-    def __init__(self, store: RuleStore, clock: Clock, write_line: Callable[[str], None]) -> None:
+    def __init__(
+        self, store: RuleStore, clock: Clock, write_line: Callable[[str], None], links: AcknowledgeLinks
+    ) -> None:
         self._store = store
         self._documents = Documents()
         self._clock = clock
         self._write_line = write_line
+        self.links = links
+        self._linked: frozenset[int] = frozenset()
         self._senders: list[Sender] = []
         self._connectors: list[GuardedConnector] = []
         self._mail = MailServer()
@@ -137,12 +143,13 @@ class Rules:
             options, burst = paced(options, known.pace, destination, config.delivery)
             specs.append(LaneSpec(number, workspace, name, options, destination.enabled, known.destination, burst))
         self._opened = opened
+        self._linked = frozenset(number for number, known in opened.items() if known.linked)
         return specs
 
     def naming(self, ruleset: Ruleset) -> Naming:
         """Say how deliveries are described."""
         names = {number: key[2] for number, key in ruleset.names.items()}
-        return Naming(names, lambda alert_id: f"{self.base_url}/api/v1/alerts/{alert_id}")
+        return Naming(names, lambda alert_id: f"{self.base_url}/api/v1/alerts/{alert_id}", self.links, self._linked)
 
     def _take_egress(self, egress: Egress) -> None:
         """Send through another sender when `egress` changed; attempts in flight end on the old one."""
@@ -168,7 +175,8 @@ class Rules:
             directory=self._directory,
         )
         opened = templated(kind.open(settings, timeout_seconds, world), destination.templates)
-        return _Opened(key, opened, Pace.of(kind, settings))
+        linked = isinstance(kind, ForPeople) and kind.shows_links(settings)
+        return _Opened(key, opened, Pace.of(kind, settings), linked)
 
     def _people_in(self, workspace: str, project: str) -> People:
         return self._people.get((workspace, project)) or self._people.get((workspace, ""), NOBODY)

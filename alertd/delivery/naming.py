@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from alertd.delivery.judgement import created_ms
 from alertd.destinations.base import Message
 from alertd.model.ids import ALERT, DELIVERY, format_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from alertd.delivery.acknowledging import AcknowledgeLinks
     from alertd.model.delivery import Delivery
 
 
@@ -22,16 +24,20 @@ class Naming:
     """What messages need of the ruleset; exchanged as one when the rules change.
 
     Shapes: `names` maps the store's numbers of subscriptions and channels to their names (an unknown one reads as the
-    empty string); `link` makes the address of an alert's page from its outside id (`alt_…`).
+    empty string); `link` makes the address of an alert's page from its outside id (`alt_…`); `links` signs what
+    acknowledges the alert, for the destinations `linked`.
     """
 
     names: Mapping[int, str]
     link: Callable[[str], str]
+    links: AcknowledgeLinks | None = None
+    linked: frozenset[int] = frozenset()
 
     def message(self, delivery: Delivery, workspace: str) -> Message:
         """Write the message for a delivery's next attempt."""
         names = self.names
         alert_id = format_id(ALERT, delivery.event_number)
+        url = self.link(alert_id)
         return Message(
             format_id(DELIVERY, delivery.id),
             alert_id,
@@ -42,10 +48,17 @@ class Naming:
             delivery.trigger,
             delivery.event_type,
             delivery.payload,
-            self.link(alert_id),
+            url,
             time=time_in(delivery.payload),
             issue=delivery.issue,
+            acknowledge_url=self._acknowledge(url, alert_id, delivery)
+            if delivery.destination_id in self.linked
+            else "",
+            maybe_duplicate=delivery.ambiguous,
         )
+
+    def _acknowledge(self, url: str, alert_id: str, delivery: Delivery) -> str:
+        return f"{url}/acknowledge?{self.links.query(alert_id, created_ms(delivery))}" if self.links else ""
 
 
 def time_in(payload: bytes) -> str:

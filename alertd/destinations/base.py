@@ -150,6 +150,14 @@ class Particular(Protocol):
 
 
 @runtime_checkable
+class ForPeople(Protocol):
+    """What a type also offers when people read its messages and click on what is in them."""
+
+    def shows_links(self, settings: Any) -> bool:
+        """Whether its messages show `acknowledge_url`, which is written for such destinations alone: it costs time."""
+
+
+@runtime_checkable
 class Bursting(Protocol):
     """What a type also offers when its provider lets many messages through at once before it keeps to its pace."""
 

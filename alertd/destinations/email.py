@@ -194,6 +194,10 @@ class EmailType:
         """No pace: a server that is asked too much says so."""
         return None
 
+    def shows_links(self, settings: EmailSettings) -> bool:
+        """People read it."""
+        return True
+
     def reaches(self, settings: EmailSettings, mail: MailServer, people: People) -> bool:
         """Whether there is a server, and anybody to write to."""
         return settings.server(mail).host is not None and reaches_anybody(settings.to, people)

@@ -114,3 +114,7 @@ class HttpType:
     def rate_per_second(self, settings: Any) -> float | None:
         """No pace: the provider asks for none."""
         return None
+
+    def shows_links(self, settings: Any) -> bool:
+        """Whether people may click on what is in its messages: most types are for people."""
+        return True

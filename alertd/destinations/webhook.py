@@ -141,6 +141,11 @@ class WebhookType(HttpType):
             self.name, settings, timeout_seconds, world
         )
 
+    @override
+    def shows_links(self, settings: Any) -> bool:
+        """Programs read it, who have tokens."""
+        return False
+
     def needs_issue(self, settings: Any) -> bool:
         """Say whether nothing but an alert about an issue can be written in its form."""
         return isinstance(settings, WebhookSettings) and settings.format == "rustrak"

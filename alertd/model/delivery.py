@@ -78,7 +78,7 @@ class Delivery:
     Shapes: `id` and `event_number` as in `alertd.model.ids`; `*_id` are the store's numbers of named resources;
     `attempts` counts those made so far; `next_at_ms` is when it is due; `payload` is the event's JSON; `also` are further
     subscriptions that it serves, known while it has not left memory since it was planned; `issue` is the JSON of the event's
-    issue as it was then.
+    issue as it was then; `ambiguous`: an attempt of it may have arrived although nobody answered.
     """
 
     id: int
@@ -95,6 +95,7 @@ class Delivery:
     created_at_ms: int = 0
     also: tuple[int, ...] = ()
     issue: bytes | None = None
+    ambiguous: bool = False
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from alertd.errors import (
     NotFoundError,
     StoreError,
 )
-from alertd.model.delivery import Delivery, DeliveryState
+from alertd.model.delivery import Delivery, DeliveryState, OutcomeKind
 from alertd.model.ids import first_of, made_event_number, milliseconds
 from alertd.model.verdict import encode
 from alertd.store.base import DestinationState, Due
@@ -102,6 +102,7 @@ class MemoryStore(MemoryFacts):
                 continue
             kept.attempts.append(attempt)
             kept.delivery.attempts = attempt.number
+            kept.delivery.ambiguous |= attempt.outcome.kind is OutcomeKind.AMBIGUOUS
             if attempt.next_at_ms is not None:
                 kept.delivery.next_at_ms = attempt.next_at_ms
             self._move(kept, attempt.state)

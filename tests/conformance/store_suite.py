@@ -299,6 +299,16 @@ class StoreSuite:
         assert [(d.attempts, d.next_at_ms) for d in due.deliveries] == [(1, START_MS + 50)]
         assert await store.outbox_counts() == {(3, RETRYING): 1}
 
+    @pytest.mark.parametrize("kinds", [(1,), (4,), (1, 4), (4, 1), (1, 1, 4, 1, 1)])
+    async def test_due_tells_what_may_be_a_repeat(self, store: Store, make: Maker, kinds: tuple[int, ...]) -> None:
+        """A delivery of which any attempt was ambiguous says so, however many came after it."""
+        plan = await make.stored(store)
+        for number, kind in enumerate(kinds, 1):
+            attempt = make.attempt(plan.deliveries[0].id, number, RETRYING, wait_ms=0)
+            await store.record([replace(attempt, outcome=replace(attempt.outcome, kind=OutcomeKind(kind)))])
+            (found,) = (await store.due(3, START_MS, 10, ())).deliveries
+            assert found.ambiguous is (OutcomeKind.AMBIGUOUS in kinds[:number])
+
     async def test_cancel(self, store: Store, make: Maker) -> None:
         """A waiting delivery is cancelled with its reason and keeps its attempts; a final one stays as it is."""
         plan = await make.stored(store, to=(3, 4))

@@ -25,15 +25,17 @@ _SCAN: Final = 5000
 
 _WAITING: Final = "d.destination_id = :destination AND d.state < 2"
 _NOT_HELD: Final = "d.id NOT IN (SELECT value FROM json_each(:held))"
+_AMBIGUOUS: Final = """(d.attempts > 0 AND (coalesce(d.outcome, 0) = 4 OR EXISTS (
+        SELECT 1 FROM attempt a WHERE a.delivery_id = d.id AND a.outcome = 4)))"""
 _DUE: Final = f"""
 SELECT * FROM (
-    SELECT d.id, d.event_id, d.subscription_id, d.channel_id, d.attempts, d.next_at, e.type, e.payload, d.trigger,
-           d.replay_of, (SELECT body FROM issue_event i WHERE i.event_id = d.event_id)
+    SELECT {_AMBIGUOUS}, d.id, d.event_id, d.subscription_id, d.channel_id, d.attempts, d.next_at, e.type, e.payload,
+           d.trigger, d.replay_of, (SELECT body FROM issue_event i WHERE i.event_id = d.event_id)
     FROM delivery d CROSS JOIN event e ON e.id = d.event_id
     WHERE {_WAITING} AND d.next_at <= :now AND {_NOT_HELD}
     ORDER BY d.next_at, d.id LIMIT :limit)
 UNION ALL
-SELECT NULL, 0, 0, 0, 0, (
+SELECT 0, NULL, 0, 0, 0, 0, (
     SELECT d.next_at FROM delivery d WHERE {_WAITING} AND d.next_at > :now AND {_NOT_HELD}
     ORDER BY d.next_at LIMIT 1), '', x'', NULL, NULL, NULL
 """  # noqa: S608 - constants
@@ -68,8 +70,8 @@ class Outbox(Part):
             "destination": destination_id, "now": now_ms, "limit": limit + 1, "held": orjson.dumps(list(held)).decode(),
         }  # fmt: skip
         rows = await self.core.reads.rows(_DUE, params)
-        next_at_ms = next(row[5] for row in rows if row[0] is None)
-        found = [_delivery(destination_id, row) for row in rows if row[0] is not None]
+        next_at_ms = next(row[6] for row in rows if row[1] is None)
+        found = [_delivery(destination_id, row[1:], ambiguous=bool(row[0])) for row in rows if row[1] is not None]
         return Due(found[:limit], next_at_ms, len(found) > limit)
 
     async def destinations_with_work(self) -> list[int]:
@@ -135,8 +137,8 @@ class Outbox(Part):
         return ended
 
 
-def _delivery(destination_id: int, row: tuple[Any, ...]) -> Delivery:
+def _delivery(destination_id: int, row: tuple[Any, ...], *, ambiguous: bool) -> Delivery:
     return Delivery(
         row[0], row[1], destination_id, row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9],
-        milliseconds(row[0]), issue=row[10],
+        milliseconds(row[0]), issue=row[10], ambiguous=ambiguous,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from alertd.api.server import build
 from alertd.app.rules import KnownTypes
 from alertd.clock import SystemClock
 from alertd.config.settings import Config
+from alertd.delivery.acknowledging import AcknowledgeLinks
 from alertd.delivery.dispatcher import Dispatcher, LaneSpec
 from alertd.delivery.hub import Hub
 from alertd.delivery.naming import Naming
@@ -146,6 +147,7 @@ class Bench:
             registry=self.registry,
             facts=self.facts,
             base_url=lambda: "https://alerts.example.com/base",
+            links=AcknowledgeLinks("secret", self.clock),
         )
         self.app = build(self.context, intake.post, config.intake.http.max_body_bytes + 1024)
 

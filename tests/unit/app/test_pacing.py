@@ -10,6 +10,7 @@ from alertd.app.pacing import HEADROOM
 from alertd.app.rules import Rules
 from alertd.clock import SystemClock
 from alertd.config.settings import Config
+from alertd.delivery.acknowledging import AcknowledgeLinks
 from alertd.destinations.mail_server import MailServer
 from alertd.model.workspace import Workspace
 from alertd.store.memory import MemoryStore
@@ -25,7 +26,7 @@ NULL = {"name": "ops", "type": "null"}
 async def _lane(destination: dict[str, Any], config: dict[str, Any] | None = None) -> LaneSpec:
     """Compile a configuration with one destination and return its lane."""
     clock = SystemClock()
-    rules = Rules(MemoryStore(clock), clock, print)
+    rules = Rules(MemoryStore(clock), clock, print, AcknowledgeLinks("secret", clock))
     workspace = Workspace.model_validate({"name": "default", "destinations": [destination]})
     ruleset = await rules.compile([workspace], MailServer())
     try:

@@ -163,6 +163,7 @@ class FakeStore:
             assert not row.state.final, "nothing is attempted after its end"
             row.state = attempt.state
             row.delivery.attempts = attempt.number
+            row.delivery.ambiguous |= attempt.outcome.kind is OutcomeKind.AMBIGUOUS
             if attempt.next_at_ms is not None:
                 row.delivery.next_at_ms = attempt.next_at_ms
         await self._pass()

@@ -1,0 +1,108 @@
+"""The acknowledge link of a message: a page for everybody who has it, a button, and nothing for anybody else."""
+
+from __future__ import annotations
+
+import pytest
+
+from alertd.api.acknowledging import ACTOR
+from alertd.delivery.acknowledging import LASTS_SECONDS, AcknowledgeLinks
+from alertd.model import ids
+from alertd.store.base import Filter
+from tests.unit.api.bench import Caller, running
+
+_ALERTS = Filter(limit=1)
+HOSTILE = '<script>alert(1)</script> & "quotes" \''
+
+
+async def _linked(call: Caller, *, age_ms: int = 0, message: str = "Run 17 failed") -> tuple[int, str]:
+    """Send an event that alerts; give the alert's number and its link."""
+    await call.sent({"type": "run:failed", "message": message, "project": "<shop>"})
+    page = await call.bench.store.events(_ALERTS, matched=True)
+    number = page.items[0]["number"]
+    alert = ids.format_id(ids.ALERT, number)
+    return (
+        number,
+        f"/api/v1/alerts/{alert}/acknowledge?{call.bench.context.links.query(alert, call.bench.clock.now_ms() - age_ms)}",
+    )
+
+
+async def test_looking_changes_nothing_and_the_button_acknowledges() -> None:
+    """Scanners follow links: GET and HEAD only show; POST keeps who and when, without a token."""
+    async with running() as call:
+        number, link = await _linked(call)
+        for method in ("GET", "HEAD", "GET"):
+            status, body, headers = await call.full(method, link, None)
+            assert status == 200
+        assert '<form method="post">' in body
+        assert "Run 17 failed" in body
+        assert headers["Cache-Control"] == "no-store"
+        assert "form-action 'self'" in headers["Content-Security-Policy"]
+        assert await call.bench.store.acknowledgements([number]) == {}
+        status, body = await call("POST", link, None)
+        assert status == 200
+        assert "Acknowledged" in body
+        assert (await call.bench.store.acknowledgements([number]))[number].actor == ACTOR
+
+
+async def test_the_first_one_stays() -> None:
+    """A second press changes nothing, and the page says that it is done."""
+    async with running() as call:
+        number, link = await _linked(call)
+        await call("POST", link, None)
+        first = (await call.bench.store.acknowledgements([number]))[number]
+        assert (await call("POST", link, None))[0] == 200
+        assert (await call.bench.store.acknowledgements([number]))[number] == first
+        _, body = await call("GET", link, None)
+        assert "<form" not in body
+
+
+async def test_hostile_text_is_only_text() -> None:
+    """What an event says is shown, never run."""
+    async with running() as call:
+        _, link = await _linked(call, message=HOSTILE + "x" * 1000)
+        _, body = await call("GET", link, None)
+        assert "<script>" not in body
+        assert "&lt;script&gt;" in body
+        assert "&lt;shop&gt;" in body
+        assert "x" * 301 not in body
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_other_links_are_none(method: str) -> None:
+    """Without a signature, with another alert's, of another key, of an alert that is not there: 404, nothing changed."""
+    async with running() as call:
+        number, link = await _linked(call)
+        path, _, query = link.partition("?")
+        other = ids.format_id(ids.ALERT, number + 1)
+        forged = AcknowledgeLinks("guess", call.bench.clock).query(ids.format_id(ids.ALERT, number), 10**15)
+        missing = call.bench.context.links.query(other, call.bench.clock.now_ms())
+        wrong = [
+            path,
+            f"{path}?{forged}",
+            f"/api/v1/alerts/{other}/acknowledge?{query}",
+            f"/api/v1/alerts/{other}/acknowledge?{missing}",
+        ]
+        for url in [*wrong, "/api/v1/alerts/x/acknowledge", "/api/v1/alerts/%00/acknowledge?until=1&signature=1"]:
+            status, _ = await call(method, url, None)
+            assert status == 404, url
+        assert await call.bench.store.acknowledgements([number]) == {}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_links_end(method: str) -> None:
+    """After a week it is 410 and changes nothing."""
+    async with running() as call:
+        number, link = await _linked(call, age_ms=LASTS_SECONDS * 1000 + 1000)
+        status, body = await call(method, link, None)
+        assert status == 410
+        assert "has ended" in body
+        assert await call.bench.store.acknowledgements([number]) == {}
+
+
+async def test_the_link_opens_nothing_else() -> None:
+    """The alert itself still needs a token."""
+    async with running() as call:
+        _, link = await _linked(call)
+        path = link.replace("/acknowledge", "")
+        assert (await call("GET", path, None))[0] == 401
+        assert (await call("GET", path.partition("?")[0] + "/acknowledge/", None))[0] == 401

@@ -23,11 +23,10 @@ from alertd.model.event import Bounds
 from alertd.model.ids import IdSource
 from alertd.model.workspace import Workspace
 from alertd.pipeline import Pipeline
-from alertd.submission import QueueBounds
 from alertd.store.memory import MemoryStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+        from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
     from alertd.store.base import Batch, RejectedRecord

@@ -49,7 +49,9 @@ class KafkaTopic(Resource):
     name: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{1,249}$")] = Field(
         description="letters, digits, ., _ and -, up to 249"
     )
-    format: Literal["native", "cloudevents", "sentry", "github", "incidents", "auto"] = Field("native", description="how its records are read")
+    format: Literal["native", "cloudevents", "sentry", "github", "incidents", "auto"] = Field(
+        "native", description="how its records are read"
+    )
     workspace: Slug = Field(DEFAULT, description="the workspace of events that name none")
 
 

@@ -11,9 +11,9 @@ from aiokafka import TopicPartition
 from alertd.intake.kafka import positions, session
 from alertd.intake.kafka.positions import Positions
 from alertd.model.event import Bounds
-from alertd.submission import QueueBounds
 from alertd.sources.base import Context
 from alertd.sources.native import decode_json
+from alertd.submission import QueueBounds
 from tests.broker import require
 from tests.kafka_lab import Feeder, Member, doubles, fresh_group, until, value
 

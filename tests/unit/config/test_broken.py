@@ -83,7 +83,13 @@ VALUES = {
     "store": ("store: {url: 'postgresql://u:pw@h/db'}\n", 1, "store.url", "'postgresql://…@h/db'", "sqlite:///"),
     "host bits": ("egress:\n  allow:\n    - 10.1.2.3/8\n", 3, "egress.allow[0]", "'10.1.2.3/8'", "10.0.0.0/8"),
     "host with port": ("egress: {allow: ['a.b:80']}\n", 1, "egress.allow[0]", "'a.b:80'", "without port"),
-    "unknown section": ("dashboards: {host: x}\n", 1, "dashboards", "unknown key 'dashboards'", "one of server"),
+    "unknown section without a neighbour": (
+        "dashboards: {host: x}\n",
+        1,
+        "dashboards",
+        "unknown key 'dashboards'",
+        "one of server",
+    ),
 }
 KAFKA_VALUES = {
     "no topics": ("intake:\n  kafka:\n    bootstrap_servers: [k:1]\n", 2, "topics", "nothing", "required"),

@@ -16,6 +16,7 @@ _WORDS = {
     "ambiguous": "no answer, it may have arrived, an alert would be tried again,",
 }
 """What each outcome but `delivered` means, in words."""
+_SHOWN = ("target", "headers", "body")
 _NEEDS = ("outcome", "status", "error", "duration_seconds")
 
 
@@ -51,3 +52,33 @@ def send_test(
         say(f"{name}: {outcome} in {result['duration_seconds']:.3f} s {said}".rstrip())
     if result["outcome"] != "delivered":
         raise typer.Exit(1)
+
+
+@app.command("preview")
+def preview(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The destination's name.")],
+    message: Annotated[str | None, typer.Option("--message", help="What the event says.")] = None,
+    type_: Annotated[str | None, typer.Option("--type", help="The event's type.")] = None,
+    workspace: WorkspaceOption = "default",
+    json: JsonOption = False,
+    url: UrlOption = None,
+    config: ConfigOption = None,
+    token_file: TokenOption = None,
+) -> None:
+    """Show what would be sent for a test message, and send nothing.
+
+    Templates are filled in; secrets are left out.
+    """
+    from alertd.cli.client import Server, below, with_client
+
+    path = below(workspace, "destinations", name, "preview")
+    event = {key: value for key, value in (("message", message), ("type", type_)) if value is not None}
+    result = with_client(Server(url, config, token_file), lambda client: client.call("POST", path, event, _SHOWN))
+    if json:
+        print_json(result)
+        return
+    say(result["target"])
+    for header, value in result["headers"].items():
+        say(f"{header}: {value}")
+    say("")
+    say(result["body"])

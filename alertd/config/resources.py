@@ -10,6 +10,7 @@ from alertd.config.names import check_unique, items, names_in, refuse_unknown, s
 from alertd.config.rules import check_rules
 from alertd.config.validation import report_invalid
 from alertd.destinations.registry import REGISTRY, parse_settings
+from alertd.destinations.templates import TemplateProblemError, check
 from alertd.engine.matcher import parse_matcher
 from alertd.errors import PatternError
 from alertd.matching.index import RulesetTooLargeError, compile_index
@@ -90,6 +91,18 @@ def _check_destination(place: Place, destination: dict[str, Any], problems: Prob
             parse_settings(name, settings)
         except ValidationError as error:
             report_invalid((*place, "settings"), error, settings, problems)
+    _check_templates((*place, "templates"), destination.get("templates"), problems)
+
+
+def _check_templates(place: Place, templates: Any, problems: Problems) -> None:
+    for name, source in templates.items() if isinstance(templates, dict) else ():
+        at = (*place, name)
+        if isinstance(source, str) and not problems.has(at):
+            try:
+                check(source)
+            except TemplateProblemError as error:
+                hidden = at in problems.referenced
+                problems.add(at, problems.show(at, source), _REASON_HIDDEN if hidden else f"a template: {error}")
 
 
 def _check_subscriptions(root: Any, place: Place, problems: Problems) -> None:

@@ -250,11 +250,12 @@ class Dispatcher:
             self._tell_disabled()
         await self._states.flush(STATE_SECONDS)
 
-    async def test(self, destination_id: int, message: Message) -> tuple[Outcome, float]:
-        """Send a test message through the real destination, enabled or not, and store nothing.
+    def opened(self, destination_id: int) -> OpenDestination:
+        """Return what a destination's lane sends through. Raises NotFoundError."""
+        return self._lane(destination_id).endpoint.destination
 
-        Returns the outcome and the seconds that it took. Raises NotFoundError.
-        """
+    async def test(self, destination_id: int, message: Message) -> tuple[Outcome, float]:
+        """Send a test message, enabled or not; return what came of it and its seconds. Raises NotFoundError."""
         lane = self._lane(destination_id)
         endpoint = lane.endpoint
         began = self._clock.monotonic()

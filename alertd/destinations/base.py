@@ -57,7 +57,8 @@ class Message:
     `event_type` its type; `time` its RFC 3339 time (empty: read it from `event`); names are those that users gave;
     `issue` is the JSON of the issue that the event belongs to (None: none); with `digest` set, it is what is to be told,
     and `event` only what caused it; `acknowledge_url` is the signed link that acknowledges the alert (empty: none);
-    `maybe_duplicate`: an earlier attempt may have arrived although nobody answered.
+    `maybe_duplicate`: an earlier attempt may have arrived although nobody answered; `own_title` and `own_body` are in a
+    user's words (None: in ours); `note` is what a reader should know of the message itself.
     """
 
     delivery_id: str
@@ -76,6 +77,9 @@ class Message:
     digest: Digest | None = None
     acknowledge_url: str = ""
     maybe_duplicate: bool = False
+    own_title: str | None = None
+    own_body: str | None = None
+    note: str = ""
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -25,6 +26,8 @@ FIELDS_MAX: Final = 64
 URL_MAX: Final = 2000
 """Characters; a longer address is left out: cut it would lead nowhere."""
 DEDUP_KEY_MAX: Final = 255
+NOTE_MAX: Final = 300
+"""Characters of what is said about a message itself."""
 REASON_MAX: Final = 300
 """Characters of why a digest is one."""
 
@@ -39,7 +42,15 @@ _LAST_WORD: Final = re.compile(r"[a-z]+\Z")
 
 def content_of(message: Message) -> Content:
     """Say what a message says."""
-    return _digest(message) if message.digest is not None else _alert(message)
+    content = _digest(message) if message.digest is not None else _alert(message)
+    if message.own_title is None and message.own_body is None and not message.note:
+        return content
+    return replace(
+        content,
+        title=line(message.own_title) or content.title,
+        summary=content.summary if message.own_body is None else block(message.own_body),
+        note=line(message.note, NOTE_MAX),
+    )
 
 
 def _alert(message: Message) -> Content:

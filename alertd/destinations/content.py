@@ -115,6 +115,7 @@ class Content:
     thread_key: str = ""
     test: bool = False
     maybe_duplicate: bool = False
+    note: str = ""
 
     @property
     def is_digest(self) -> bool:

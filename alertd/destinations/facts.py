@@ -40,7 +40,7 @@ def origin(content: Content) -> str:
     """Say in one line which subscription it came through, and what else a reader should know of the message itself."""
     repeat = "may be a repeat" if content.maybe_duplicate else ""
     test = "a test, no alert" if content.test else ""
-    return " · ".join(filter(None, ("alertd", content.subscription, test, repeat)))
+    return " · ".join(filter(None, ("alertd", content.subscription, test, repeat, content.note)))
 
 
 def suspect_text(suspect: Suspect) -> str:

@@ -23,6 +23,7 @@ from alertd.destinations.redaction import Redactor, secrets_of
 from alertd.destinations.retry_after import parse_retry_after
 from alertd.destinations.rustrak_body import rustrak_body
 from alertd.destinations.standard_body import body_of
+from alertd.destinations.template_body import template_body
 from alertd.destinations.webhook_seal import seal_of, signing_of
 from alertd.destinations.webhook_settings import WebhookSettings, texts
 from alertd.model.delivery import ANSWER_MAX, Outcome, OutcomeKind
@@ -118,6 +119,8 @@ class ShapedWebhook(WebhookDestination):
             return own_id, alertmanager_body(message, now_seconds), {}
         if name == "cloudevents":
             return own_id, *(structured if self.settings.mode == "structured" else binary)(message)
+        if name == "template":
+            return own_id, *template_body(message, self.settings.template or "", self.settings.content_type)
         return own_id, body_of(message), {}
 
 
@@ -129,7 +132,7 @@ class WebhookType(HttpType):
         "Any HTTP endpoint. `format` says what it understands: `standard` is the body and the signature of Standard"
         " Webhooks (`webhook-id`, `webhook-timestamp`, `webhook-signature`), which libraries for most languages verify;"
         " `rustrak`, `nora`, `alertmanager` (version 4) and `cloudevents` are those of others, for receivers that are"
-        " there already. To replace a secret, set the new one as `secret` and the old one as `previous_secret`: both"
+        " there already; `template` is a body of your own. To replace a secret, set the new one as `secret` and the old one as `previous_secret`: both"
         " sign until the receiver knows the new one."
     )
     settings_model: ClassVar[type[BaseModel]] = WebhookSettings

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, SecretStr, StringCons
 from alertd.destinations.header_names import FRAMING, TOKEN
 from alertd.destinations.settings_fields import Url
 from alertd.destinations.signing import parse_key, parse_private_key
+from alertd.destinations.templates import TemplateProblemError, check
 from alertd.model.fields import Resource, needed
 
 HEADERS_MAX: Final = 64
@@ -77,6 +78,14 @@ def _check_query(query: dict[str, SecretStr]) -> dict[str, SecretStr]:
     return query
 
 
+def _check_template(source: str) -> str:
+    try:
+        check(source)
+    except TemplateProblemError as error:
+        raise ValueError(f"a template: {error}") from None
+    return source
+
+
 Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
 PrivateKey = Annotated[SecretStr, AfterValidator(_check_private_key)]
 HeaderName = Annotated[str, StringConstraints(max_length=128), AfterValidator(_check_name)]
@@ -91,9 +100,15 @@ class WebhookSettings(Resource):
     headers: Annotated[dict[str, SecretStr], AfterValidator(_check_headers)] = Field(
         default_factory=dict, description="added to every request; values are kept as secrets"
     )
-    format: Literal["standard", "rustrak", "nora", "alertmanager", "cloudevents"] = Field(
+    format: Literal["standard", "rustrak", "nora", "alertmanager", "cloudevents", "template"] = Field(
         "standard",
-        description="the body's form; rustrak takes alerts about issues only",
+        description="the body's form; rustrak takes alerts about issues only; template is one's own",
+    )
+    template: Annotated[str, AfterValidator(_check_template)] | None = Field(
+        None, validate_default=True, description="format: template only: the body, as a jinja2 template"
+    )
+    content_type: Annotated[str, StringConstraints(max_length=128, pattern=r"^[!-~]+/[!-~]+( ?; ?[!-~]+)*$")] = Field(
+        "application/json", description="format: template only: what the template makes; JSON is checked"
     )
     method: Literal["POST", "PUT", "PATCH"] = Field("POST", description="the request's method")
     query: Annotated[dict[str, SecretStr], AfterValidator(_check_query)] = Field(
@@ -132,6 +147,16 @@ class WebhookSettings(Resource):
         None,
         description="bodies of more bytes are sent compressed; the signature is of the body before that; null: none is",
     )
+
+    @field_validator("template")
+    @classmethod
+    def _where_it_belongs(cls, template: str | None, info: ValidationInfo) -> str | None:
+        own = info.data.get("format") == "template"
+        if own and template is None:
+            raise needed("a template: format: template needs it")
+        if template is not None and not own and "format" in info.data:
+            raise ValueError("nothing: a template belongs to format: template")
+        return template
 
     @field_validator("private_key")
     @classmethod

@@ -23,6 +23,7 @@ from alertd.matching.index import compile_index
 from alertd.matching.pattern import PatternKind, compile_pattern
 from alertd.model.catalogue import derived_types, groups, known_types
 from alertd.model.channel import SYSTEM_CHANNELS, ChannelKind
+from alertd.model.defaults import joins_defaults
 from alertd.model.severity import BY_WORD, Severity
 
 if TYPE_CHECKING:
@@ -150,6 +151,7 @@ class _Compiler:
             destinations=self._destinations(subscription.destinations),
             ladder=ladder_of(subscription.occurrences, subscription.reset_after_seconds),
             rests=bool(subscription.cooldown_seconds or subscription.occurrences),
+            quiet=joins_defaults(subscription),
         )
 
     def _destinations(self, names: Iterable[str]) -> tuple[int, ...]:

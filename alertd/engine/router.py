@@ -214,7 +214,8 @@ def excluded(ruleset: Ruleset, event: Event) -> list[Verdict]:
     return [
         Verdict(subscription.id, channels[0].id, why)
         for subscription, channels in rules.listening(event.type)
-        if (why := excluded_by(subscription, channels, event.project, event.environment)) is not None
+        if not subscription.quiet
+        and (why := excluded_by(subscription, channels, event.project, event.environment)) is not None
     ]
 
 
@@ -225,5 +226,5 @@ def _left_out(rules: WorkspaceRules, told: Told, event: Event) -> Iterator[Verdi
         if why is not None:
             yield Verdict(subscription.id, 0, why)
     for subscription, channels in rules.listening(event.type):
-        if subscription.id not in named:
+        if subscription.id not in named and not subscription.quiet:
             yield Verdict(subscription.id, channels[0].id, VerdictCode.METRIC_ALERT)

@@ -31,7 +31,8 @@ SCOPE_CACHE_ENTRIES: Final = 65536
 class CompiledSubscription:
     """A subscription with numbers for names and its conditions compiled; `order` is its place in the file.
 
-    `rests` says that it may rest because of what came before: it has a cooldown or a ladder.
+    `rests` says that it may rest because of what came before: it has a cooldown or a ladder; `quiet` that it is a default
+    one, of which there is one for each project, and which is not mentioned where it is out of scope.
     """
 
     id: int
@@ -46,6 +47,7 @@ class CompiledSubscription:
     destinations: tuple[int, ...]
     ladder: Ladder | None = None
     rests: bool = False
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,11 @@ def default_subscriptions(projects: Iterable[str]) -> tuple[Subscription, ...]:
     return (_subscription(DEFAULT_SUBSCRIPTION, "Critical events without a project", ("", *odd)), *own)
 
 
+def joins_defaults(subscription: Subscription) -> bool:
+    """Whether a subscription is a default one, but for its scope and conditions: it has nothing to say elsewhere."""
+    return (subscription.channels, subscription.destinations) == ((CRITICAL_TYPES,), (OWNER_EMAIL,))
+
+
 @lru_cache(maxsize=_REMEMBERED)
 def _of_project(project: str, name: str) -> Subscription:
     return _subscription(name, f"Critical events of {project}", (project,))

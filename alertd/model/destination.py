@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, field_validator
+from pydantic import Field, StringConstraints, field_validator
 
 from alertd.model.fields import PositiveSeconds, Resource, Seconds, Slug, Title
 
 Positive = Annotated[int, Field(gt=0)]
+TemplateText = Annotated[str, StringConstraints(min_length=1, max_length=16_384)]
 R = TypeVar("R", bound=Resource)
 
 
@@ -49,6 +50,13 @@ class BreakerOptions(Resource):
     cool_seconds: Seconds = 30
 
 
+class Templates(Resource):
+    """What a user says in place of the built-in words, as jinja2 templates."""
+
+    title: TemplateText | None = Field(None, description="the message's title; null: the built-in one")
+    body: TemplateText | None = Field(None, description="the text below the title; null: the built-in one")
+
+
 class Destination(Resource):
     """One configured endpoint. `settings` belongs to the type and is validated by it; queue, retry and breaker set here
     override the defaults of `delivery` field by field.
@@ -62,6 +70,9 @@ class Destination(Resource):
     retry: RetryOptions = RetryOptions()
     breaker: BreakerOptions = BreakerOptions()
     timeout_seconds: PositiveSeconds | None = Field(None, description="null: delivery.timeout_seconds")
+    templates: Templates = Field(
+        Templates(), description="titles and bodies in one's own words, for types that write to people"
+    )
     per_subscription: bool = Field(False, description="one delivery for each subscription that matched")
     enabled: bool = True
 

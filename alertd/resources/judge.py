@@ -8,6 +8,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 from typing_extensions import override
 
+from alertd.destinations.templates import TemplateProblemError, check
 from alertd.engine.matcher import parse_matcher
 from alertd.engine.schema import Schema, SchemaError
 from alertd.errors import InvalidError, NotFoundError, PatternError, Problem
@@ -88,8 +89,8 @@ def read(
     """Turn a document into its resource, a new one or one that is `known`. Raises InvalidError with every bad place."""
     findings = Findings()
     model: Resource | None = read_model(kind.kept if known else kind.model, document, findings)
-    for check in _CHECKS.get(kind.word, ()):
-        check(document, findings, types)
+    for judge in _CHECKS.get(kind.word, ()):
+        judge(document, findings, types)
     if kind.word == "channel":
         _check_group(document, findings, snapshot.workspace(workspace))
     for name, referred in kind.references:
@@ -156,6 +157,16 @@ def _check_settings(document: Mapping[str, Any], findings: Findings, types: Dest
             findings.take(error, settings, model, ("settings",))
 
 
+def _check_templates(document: Mapping[str, Any], findings: Findings, types: DestinationTypes) -> None:
+    given = document.get("templates")
+    for name, source in given.items() if isinstance(given, dict) else ():
+        if isinstance(source, str) and not findings.has(("templates", name)):
+            try:
+                check(source)
+            except TemplateProblemError as error:
+                findings.add(("templates", name), f"is no valid template: {error}")
+
+
 def _check_matchers(document: Mapping[str, Any], findings: Findings, types: DestinationTypes) -> None:
     for place, text in _texts(document.get("matchers"), "matchers"):
         if not findings.has(place):
@@ -167,7 +178,7 @@ def _check_matchers(document: Mapping[str, Any], findings: Findings, types: Dest
 
 _CHECKS = {
     "channel": (_check_pattern,),
-    "destination": (_check_settings,),
+    "destination": (_check_settings, _check_templates),
     "subscription": (_check_matchers,),
     "event_type": (_check_schema,),
 }

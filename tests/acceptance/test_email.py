@@ -61,3 +61,19 @@ async def test_a_test_letter(tmp_path: Path) -> None:
         reply = await daemon.post(f"{BELOW}/destinations/mail/test")
         assert (reply.json["outcome"], reply.json["status"], reply.json["answer"]) == ("delivered", 250, "queued as 17")
         assert room.letters[0].parsed["Subject"].startswith("[PROD] [Test] ")
+
+
+async def test_a_preview_shows_the_letter(tmp_path: Path) -> None:
+    """A preview fills in the templates and sends nothing."""
+    async with mailroom("none") as room, Daemon(tmp_path, config(room.port)) as daemon:
+        settings = {"to": ["ops@example.com"], "username": "alerts", "password": "s3cret-pass"}
+        templates = {"title": "{{ event.type }} in {{ event.project }}"}
+        mail = {"name": "mail", "type": "email", "settings": settings, "templates": templates}
+        reply = await daemon.post(f"{BELOW}/destinations", mail)
+        assert reply.status == 201, reply.body
+        reply = await daemon.post(f"{BELOW}/destinations/mail/preview", {"type": "run:failed", "project": "shop"})
+        assert reply.status == 200, reply.body
+        assert reply.json["target"] == f"SMTP {HOST}:{room.port} (none) to ops@example.com"
+        assert "run:failed in shop" in reply.json["headers"]["Subject"]
+        assert b"s3cret-pass" not in reply.body
+        assert not room.letters

@@ -22,6 +22,7 @@ CONTRACT = {"run", "check", "send", "tail", "backup", "migrate", "version"} | {
     "token create",
     "token list",
     "token revoke",
+    "destination preview",
     "destination test",
     "diff",
     "explain",

@@ -45,7 +45,7 @@ def test_smallest_settings() -> None:
         ({"url": "http://u:p@x/"}, "url: the URL has a user name or password in it; use a header instead"),
         ({"url": URL, "secret": "whsec_!"}, "secret: what follows whsec_ is not base64"),
         ({"url": URL, "secret": ""}, "secret: the secret is empty"),
-        ({"url": URL, "format": "other"}, "format: Input should be 'standard', 'rustrak', 'nora', 'alertmanager' or 'cloudevents'"),
+        ({"url": URL, "format": "other"}, "format: Input should be 'standard', 'rustrak', 'nora', 'alertmanager', 'cloudevents' or 'template'"),
         ({"url": URL, "header": {}}, "header: Extra inputs are not permitted"),
         ({"url": URL, "headers": {"X-A": "b\r\nX-C: d"}}, "headers: the value of X-A has a line break or something else that is not printable ASCII"),
         ({"url": URL, "headers": {"X-A": "ü"}}, "headers: the value of X-A has a line break or something else that is not printable ASCII"),

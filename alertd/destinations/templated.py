@@ -1,0 +1,109 @@
+"""A destination whose title and body a user wrote: the templates are rendered first, then the type does what it always does.
+
+A template that fails at run time does not cost an alert: the built-in words stand in for it, and say so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from alertd.destinations.base import Previewing
+from alertd.destinations.templates import render
+
+if TYPE_CHECKING:
+    from alertd.destinations.base import Message, OpenDestination, Preview
+    from alertd.model.delivery import Outcome
+    from alertd.model.destination import Templates
+
+
+class TemplatedDestination:
+    """Wraps an open destination."""
+
+    def __init__(self, inner: OpenDestination, templates: Templates) -> None:
+        self._inner = inner
+        self._templates = templates
+
+    async def attempt(self, message: Message) -> Outcome:
+        """Try once, in the user's words."""
+        return await self._inner.attempt(worded(message, self._templates))
+
+    async def close(self) -> None:
+        """Close what it wraps."""
+        await self._inner.close()
+
+
+class PreviewingTemplatedDestination(TemplatedDestination):
+    """Wraps one that can show what it would send."""
+
+    def preview(self, message: Message) -> Preview:
+        """Show a message in the user's words."""
+        inner = self._inner
+        if not isinstance(inner, Previewing):
+            raise TypeError("it has no preview")
+        return inner.preview(worded(message, self._templates))
+
+
+def templated(inner: OpenDestination, templates: Templates) -> OpenDestination:
+    """Wrap a destination, if there is any template."""
+    if templates.title is None and templates.body is None:
+        return inner
+    made = PreviewingTemplatedDestination if isinstance(inner, Previewing) else TemplatedDestination
+    return made(inner, templates)
+
+
+def worded(message: Message, templates: Templates) -> Message:
+    """Put a user's words into a message. Pure."""
+    values = values_of(message)
+    title = None if templates.title is None else render(templates.title, values)
+    body = None if templates.body is None else render(templates.body, values)
+    problems = [
+        f"the template of the {name} failed: {each.problem}"
+        for name, each in (("title", title), ("body", body))
+        if each is not None and each.problem
+    ]
+    return replace(
+        message,
+        own_title=None if title is None or title.problem else title.text,
+        own_body=None if body is None or body.problem else body.text,
+        note="; ".join(problems),
+    )
+
+
+def values_of(message: Message) -> dict[str, Any]:
+    """Give what a template knows: the event, its issue, the alert, a digest's events, and names."""
+    digest = message.digest
+    event = _object(message.event)
+    entries = (
+        []
+        if digest is None
+        else [{"event": _object(e.event), "url": e.url, "trigger": e.trigger} for e in digest.entries]
+    )
+    return {
+        "event": event,
+        "issue": None if message.issue is None else _object(message.issue),
+        "digest": None if digest is None else {"count": digest.count, "reason": digest.reason, "entries": entries},
+        "alert": {
+            "id": message.alert_id,
+            "url": message.url,
+            "acknowledge_url": message.acknowledge_url,
+            "trigger": message.trigger,
+            "test": message.test,
+            "maybe_duplicate": message.maybe_duplicate,
+        },
+        "workspace": message.workspace,
+        "subscription": message.subscription,
+        "channel": message.channel,
+        "delivery_id": message.delivery_id,
+        "message": event.get("message", ""),
+    }
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}

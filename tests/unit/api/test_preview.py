@@ -1,0 +1,41 @@
+"""Previews and templates over HTTP: checked when a destination is made, shown without being sent."""
+
+from __future__ import annotations
+
+from tests.unit.api.bench import HOME, running
+from tests.unit.api.test_resources import MADE
+
+
+async def test_a_template_is_checked_when_it_is_made() -> None:
+    """A wrong template is 422 at its own place, with line and column; so is a webhook's payload."""
+    async with running() as call:
+        wrong = {**MADE["destinations"], "templates": {"title": "fine", "body": "a\n{{ event. }}"}}
+        status, problem = await call("POST", f"{HOME}/destinations", json=wrong)
+        assert status == 422
+        assert [each["pointer"] for each in problem["errors"]] == ["/templates/body"]
+        assert "line 2, column 11" in problem["errors"][0]["detail"]
+        settings = {"url": "https://x.example/", "format": "template"}
+        for template, said in ((None, "needs it"), ("{{ a b }}", "line 1, column 6")):
+            own = {
+                "name": "own",
+                "type": "webhook",
+                "settings": {**settings, **({"template": template} if template else {})},
+            }
+            status, problem = await call("POST", f"{HOME}/destinations", json=own)
+            assert (status, problem["errors"][0]["pointer"]) == (422, "/settings/template")
+            assert said in problem["errors"][0]["detail"]
+        right = {**MADE["destinations"], "templates": {"title": "{{ event.type }}"}}
+        status, made = await call("POST", f"{HOME}/destinations", json=right)
+        assert (status, made["templates"]) == (201, {"title": "{{ event.type }}"})
+
+
+async def test_a_preview_needs_something_to_show() -> None:
+    """A type that shows nothing is 409, an unknown destination 404, an unknown field 422; a viewer may not."""
+    async with running() as call:
+        where = f"{HOME}/destinations/hook/preview"
+        assert (await call("POST", where, "viewer"))[0] == 403
+        assert (await call("POST", where, "operator"))[0] == 409
+        assert (await call("POST", f"{HOME}/destinations/none/preview", "operator"))[0] == 404
+        status, problem = await call("POST", where, "operator", json={"mesage": "x", "data": "y"})
+        assert status == 422
+        assert {each["pointer"] for each in problem["errors"]} == {"/mesage", "/data"}

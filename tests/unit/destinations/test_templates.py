@@ -1,0 +1,209 @@
+"""Templates: what the language has, where it says that something is wrong, and its bounds of time and size."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as profile
+from hypothesis import strategies as st
+
+from alertd.destinations.base import HttpAnswer, Previewing, World
+from alertd.destinations.composing import content_of
+from alertd.destinations.facts import origin
+from alertd.destinations.registry import REGISTRY, parse_settings
+from alertd.destinations.template_body import ERROR_HEADER
+from alertd.destinations.template_language import OUTPUT_MAX
+from alertd.destinations.templated import templated, values_of, worded
+from alertd.destinations.templates import SOURCE_MAX, TemplateProblemError, check, render
+from alertd.model.destination import Templates
+from tests.conformance.destination_suite import FixedClock, ScriptedSender
+from tests.conformance.messages import HOSTILE, make_digest, make_event, make_issue, make_message
+
+VALUES: dict[str, Any] = {
+    **values_of(make_message(event=make_event(data={"rows": list(range(300)), "big": "x" * 9000}), issue=make_issue())),
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("{{ event.type }} in {{ event.project }}", "sentry.error in shop"),
+        ("{{ event.labels['team'] | upper }}", "PAYMENTS"),
+        ("{{ issue.short_id }}: {{ issue.event_count * 2 }}", "SHOP-42: 2480"),
+        ("{% if event.severity == 'error' %}bad{% else %}fine{% endif %}", "bad"),
+        (
+            "{% for name, value in event.labels | items %}{{ name }}={{ value }};{% endfor %}",
+            "team=payments;release=2026.5.1;",
+        ),
+        ("{% for n in event.data.rows[:3] %}{{ loop.index ~ ':' ~ n }} {% endfor %}", "1:0 2:1 3:2 "),
+        ("{{ event.data.none | default('-') }}", "-"),
+        ("{{ event.data.none is defined }}", "False"),
+        ("{{ issue.suspect_commits | map(attribute='author') | join(', ') }}", "Ann"),
+        ("{{ event.labels | tojson }}", '{"release": "2026.5.1", "team": "payments"}'),
+        ("{% set who = event.labels.team %}{{ who ~ '!' }}", "payments!"),
+        ("{{ event.url | truncate(9, true) }}", "https:..."),
+        ("{{ alert.id }} {{ subscription }} {{ workspace }}", "alt_0001 production-runs default"),
+    ],
+)
+def test_the_language(source: str, text: str) -> None:
+    """Data is looked into, tested, looped over and formatted."""
+    check(source)
+    made = render(source, VALUES)
+    assert (made.text, made.problem) == (text, "")
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "column", "reason"),
+    [
+        ("{{ a b }}", 1, 6, "expected token"),
+        ("one\n  {{ event. }}", 2, 13, "expected name or number"),
+        ("{{ 'open }}", 1, 4, "unexpected char"),
+        ("{% for x in event.data %}\n{{ x }", 2, 6, "unexpected"),
+        ("{% if event %}", 1, 13, "Unexpected end of template"),
+        ("a\n {{ event.type | nope }}", 2, 18, "unknown filter 'nope'"),
+        ("{{ event.type is nope }}", 1, 18, "unknown test 'nope'"),
+        ("{{ evnt.type }}", 1, 4, "unknown name 'evnt'"),
+        ("{{ range(3) }}", 1, 9, "a call cannot be used"),
+        ("{{ event.type.upper() }}", 1, 20, "a call cannot be used"),
+        ("{% macro m() %}{% endmacro %}", 1, 4, "macro cannot be used"),
+        ("{% include 'x' %}", 1, 1, "include cannot be used"),
+        ("{{ 9 ** 9 }}", 1, 6, "a power cannot be used"),
+        ("{{ [event, event] }}", 1, 4, "constants alone"),
+        ("x" * (SOURCE_MAX + 1), 1, 1, "more than 16384 characters"),
+        ("{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}", 1, 1, "nested too deeply"),
+    ],
+)
+def test_what_is_wrong_is_said_with_line_and_column(source: str, line: int, column: int, reason: str) -> None:
+    """An error is found when a template is read, and says where it is."""
+    with pytest.raises(TemplateProblemError, match=reason) as caught:
+        check(source)
+    assert (caught.value.line, caught.value.column) == (line, column)
+    assert str(caught.value).startswith(f"line {line}, column {column}: ")
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("{{ event.data.none }}", "no attribute 'none'"),
+        ("{{ event.__class__ }}", "no attribute '__class__'"),
+        ("{{ event.type.__class__ }}", "no attribute '__class__'"),
+        ("{{ event.items }}", "no attribute 'items'"),
+        ("{{ 1 / 0 }}", "division by zero"),
+        ("{{ 'x' * 999999999 }}", "is for numbers"),
+        ("{{ '%999999999d' % 1 }}", "is for numbers"),
+        ("{{ event.data.rows + event.data.rows }}", "is for numbers"),
+        ("{{ 9000000000000000000 * 9000000000000000000 * 9 }}", "is for numbers"),
+        ("{% for a in event.data.rows %}{{ event.data.big }}{% endfor %}", f"more than {OUTPUT_MAX} characters"),
+        ("{{ event.data.big | replace('x', event.data.big) }}", f"more than {OUTPUT_MAX} characters"),
+        ("{{ event.data.rows | join(event.data.big) }}", f"more than {OUTPUT_MAX} characters"),
+        ("{% set x = event.data.big %}" + "{% set x = x ~ x %}" * 40, f"more than {OUTPUT_MAX} characters"),
+        ("{% set x = event.data.big %}" + "{% set x = x + x %}" * 40, f"more than {OUTPUT_MAX} characters"),
+        ("{% for a in event.data.rows %}" * 8 + "{% endfor %}" * 8, "took too long"),
+    ],
+)
+def test_what_fails_at_run_time_fails_in_time(source: str, problem: str) -> None:
+    """Undefined names, hidden attributes and what grows or goes on for ever end in a problem, soon."""
+    check(source)
+    began = monotonic()
+    made = render(source, VALUES)
+    assert monotonic() - began < 2
+    assert made.text == ""
+    assert problem in made.problem
+
+
+@given(source=st.text(alphabet="{}%|.()[]'\" \neventisforx0~*+#-", max_size=60))
+@profile(deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_template_is_read_or_refused(source: str) -> None:
+    """Whatever is read is a template or an error with a place in it; no template raises."""
+    made = render(source, VALUES)
+    if "line " in made.problem:
+        with pytest.raises(TemplateProblemError) as caught:
+            check(source)
+        assert 1 <= caught.value.line <= source.count("\n") + 1
+        assert caught.value.column >= 1
+
+
+OWN = Templates(title="{{ event.type }} at {{ event.project }}", body="Team {{ event.labels.team }}")
+
+
+def test_own_words_stand_in_place_of_ours() -> None:
+    """Title and text are the user's, all else stays."""
+    content = content_of(worded(make_message(event=make_event(), issue=make_issue()), OWN))
+    assert (content.title, content.summary) == ("sentry.error at shop", "Team payments")
+    assert content.short_id == "SHOP-42"
+    assert content.note == ""
+
+
+def test_a_failure_falls_back_and_says_so() -> None:
+    """Without what the template needs, the built-in words are used, and the message says why."""
+    message = make_message()
+    content = content_of(worded(message, OWN))
+    assert (content.title, content.summary) == (content_of(message).title, content_of(message).summary)
+    assert "the template of the title failed: 'dict object' has no attribute 'project'" in origin(content)
+    assert "the template of the body failed" in origin(content)
+
+
+@pytest.mark.parametrize("message", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_text_stays_text(message: Any) -> None:
+    """What an event says is no template, and is cleaned like all text."""
+    content = content_of(worded(message, Templates(title="{{ message }}", body="{{ message }}")))
+    assert content.title
+    assert "\n" not in content.title
+    assert len(content.title) <= 500
+
+
+def test_a_digest_knows_its_events() -> None:
+    """A template can tell of a digest's events."""
+    made = worded(
+        make_message(digest=make_digest(5)), Templates(title="{% if digest %}{{ digest.count }} runs{% endif %}")
+    )
+    assert content_of(made).title == "5 runs"
+
+
+async def test_every_type_takes_own_words() -> None:
+    """A wrapped destination sends and shows the user's words; without a template nothing is wrapped."""
+    sender = ScriptedSender([HttpAnswer(200, {}, b"ok")])
+    world = World(FixedClock(), sender, print)
+    settings = parse_settings("mattermost", {"url": "https://chat.example.com/hooks/x"})
+    plain = REGISTRY["mattermost"].open(settings, 10, world)
+    assert templated(plain, Templates()) is plain
+    opened = templated(plain, OWN)
+    await opened.attempt(make_message(event=make_event()))
+    assert b"sentry.error at shop" in sender.requests[0].body
+    assert isinstance(opened, Previewing)
+    assert "Team payments" in opened.preview(make_message(event=make_event())).body
+    await opened.close()
+    null = templated(REGISTRY["null"].open(parse_settings("null", {}), 10, world), OWN)
+    assert not isinstance(null, Previewing)
+
+
+def body_of(template: str, **settings: Any) -> tuple[bytes, dict[str, str]]:
+    """Render a webhook's own payload."""
+    own = {"url": "https://x.example/", "format": "template", "template": template, **settings}
+    opened: Any = REGISTRY["webhook"].open(
+        parse_settings("webhook", own), 10, World(FixedClock(), ScriptedSender(), print)
+    )
+    request = opened.render(make_message(event=make_event()), 1_778_112_000)
+    return request.body, request.headers
+
+
+def test_a_webhook_s_payload_is_the_user_s() -> None:
+    """The body is what the template makes, with its content type, signed as any."""
+    body, headers = body_of('{"text": {{ event.message | tojson }}}', secret="x")  # noqa: S106 - a test
+    assert orjson.loads(body) == {"text": orjson.loads(make_event())["message"]}
+    assert headers["content-type"] == "application/json"
+    assert "webhook-signature" in headers
+    body, headers = body_of("{{ event.type }}", content_type="text/plain; charset=utf-8")
+    assert (body, headers["content-type"]) == (b"sentry.error", "text/plain; charset=utf-8")
+
+
+@pytest.mark.parametrize("template", ["{{ event.none }}", '{"text": {{ event.type }}}'])
+def test_a_payload_that_fails_is_the_standard_one(template: str) -> None:
+    """A failure, or what is no JSON where JSON was promised, sends the standard body with the reason in a header."""
+    body, headers = body_of(template)
+    assert orjson.loads(body)["data"]["delivery_id"] == "dlv_0001"
+    assert headers[ERROR_HEADER].isprintable()

@@ -26,10 +26,11 @@ from alertd.pipeline import Pipeline
 from alertd.store.memory import MemoryStore
 
 if TYPE_CHECKING:
-        from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
     from alertd.store.base import Batch, RejectedRecord
+    from alertd.submission import QueueBounds
     from tests.broker import Broker
 
 DEADLINE_SECONDS = 20.0

@@ -16,6 +16,7 @@ from alertd.errors import PatternError
 from alertd.matching.index import RulesetTooLargeError, compile_index
 from alertd.matching.pattern import PatternKind, compile_pattern
 from alertd.model.channel import SYSTEM_CHANNELS
+from alertd.model.defaults import CRITICAL_TYPES, OWNER_EMAIL
 from alertd.words import one_of, suggestion
 
 if TYPE_CHECKING:
@@ -106,8 +107,8 @@ def _check_templates(place: Place, templates: Any, problems: Problems) -> None:
 
 
 def _check_subscriptions(root: Any, place: Place, problems: Problems) -> None:
-    _check_references(root, place, "channel", SYSTEM_CHANNELS, problems)
-    _check_references(root, place, "destination", (), problems)
+    _check_references(root, place, "channel", (*SYSTEM_CHANNELS, CRITICAL_TYPES), problems)
+    _check_references(root, place, "destination", (OWNER_EMAIL,), problems)
     for at, subscription in items(root, (*place, "subscriptions")):
         _check_matchers((*at, "matchers"), subscription.get("matchers"), problems)
 

@@ -59,7 +59,8 @@ class AcknowledgePage:
             ("POST", self.acknowledge, "Acknowledge an alert by the link of a message"),
         ):
             operation = Operation(
-                summary, "history", None, query=_QUERY, answers={200: TEXT}, answer_types=("text/html",), self_guarded=True
+                summary, "history", None, query=_QUERY, answers={200: TEXT}, answer_types=("text/html",), self_guarded=True,
+                errors=(404, 410), error_types=("text/html", "application/problem+json"),
             )  # fmt: skip
             route(app, method, PATH, handler, operation)
 

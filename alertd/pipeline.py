@@ -99,7 +99,6 @@ class Pipeline:
         self._alarm: asyncio.TimerHandle | None = None
         self._closed: Mapping[int, VerdictCode] = {}
         self._disabled: frozenset[int] = frozenset()
-        self._unconfigured: frozenset[int] = frozenset()
         self.memory = EngineMemory()
         self.issues = issues or Issues(store)
         self.memory.use(ruleset)
@@ -135,21 +134,7 @@ class Pipeline:
     @disabled.setter
     def disabled(self, numbers: frozenset[int]) -> None:
         self._disabled = numbers
-        self._close()
-
-    @property
-    def unconfigured(self) -> frozenset[int]:
-        """Destinations that lack what they need to send at all, such as a mail server."""
-        return self._unconfigured
-
-    @unconfigured.setter
-    def unconfigured(self, numbers: frozenset[int]) -> None:
-        self._unconfigured = numbers
-        self._close()
-
-    def _close(self) -> None:
-        lacking = dict.fromkeys(self._unconfigured, VerdictCode.NOT_CONFIGURED)
-        self._closed = lacking | dict.fromkeys(self._disabled, VerdictCode.DESTINATION_DISABLED)
+        self._closed = dict.fromkeys(numbers, VerdictCode.DESTINATION_DISABLED)
 
     async def swap(self, ruleset: Ruleset) -> None:
         """Decide with another ruleset from the next batch on; return when no batch of the old one is under way."""

@@ -154,16 +154,13 @@ async def test_a_swap_follows_other_alerts() -> None:
         assert planned(bench)[-1] == ["app_alert_triggered"]
 
 
-async def test_destinations_that_are_not_configured_take_nothing() -> None:
-    """The verdict says which of the two it is, and disabled stands over not configured."""
+async def test_what_is_switched_off_takes_nothing_from_the_next_batch_on() -> None:
+    """And takes again when it is switched on."""
     async with running(workspace()) as bench:
-        number = bench.pipeline.ruleset.ids["destination", "default", "a"]
-        bench.pipeline.unconfigured = frozenset({number})
-        await bench.pipeline.submit(events({"type": "x"}), 10)
-        bench.pipeline.disabled = frozenset({number})
-        await bench.pipeline.submit(events({"type": "x"}), 10)
-        bench.pipeline.unconfigured = bench.pipeline.disabled = frozenset()
-        await bench.pipeline.submit(events({"type": "x"}), 10)
+        for disabled in (True, False):
+            number = bench.pipeline.ruleset.ids["destination", "default", "a"]
+            bench.pipeline.disabled = frozenset({number} if disabled else ())
+            await bench.pipeline.submit(events({"type": "x"}), 10)
         said = [v.code.word for batch in bench.gate.batches for plan in batch.plans for v in plan.verdicts]
-        assert said == ["not_configured", "destination_disabled", "sent"]
+        assert said == ["destination_disabled", "sent"]
         assert len(bench.delivered) == 1

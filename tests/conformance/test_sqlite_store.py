@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from alertd.errors import DuplicateEventsError
 from alertd.store.base import Batch, Filter
-from alertd.store.sqlite import blocks, lookup, walks
+from alertd.store.sqlite import blocks, lookup, shapes, walks
 from alertd.store.sqlite.store import SqliteStore, open_sqlite
 from tests.conformance.history_suite import HistorySuite
 from tests.conformance.issue_suite import IssueSuite
@@ -29,6 +31,7 @@ class TestSqliteStoreByBlocks(StoreSuite, HistorySuite):
         self, clock: StillClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> AsyncIterator[SqliteStore]:
         """Open a fresh file."""
+        monkeypatch.setattr(shapes, "OUTLINE_EVENTS", 2)
         monkeypatch.setattr(blocks, "BLOCK_EVENTS", 3)
         monkeypatch.setattr(walks, "QUICK", 0)
         monkeypatch.setattr(lookup, "WINDOW_BLOCKS", 1)
@@ -36,6 +39,39 @@ class TestSqliteStoreByBlocks(StoreSuite, HistorySuite):
         store = await open_sqlite(tmp_path / "alertd.db", clock)
         yield store
         await store.close()
+
+    async def test_what_no_outline_had_is_found_after_a_crash(
+        self, store: SqliteStore, make: Maker, clock: StillClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Events that waited for their outline when the process was killed are found, and so are those that follow."""
+        monkeypatch.setattr(shapes, "OUTLINE_EVENTS", 3)
+        projects = ("shop", "blog", "shop", "shop")
+        plans = [await make.stored(store, project=project) for project in projects]
+        for ending in ("", "-wal"):
+            shutil.copy(tmp_path / f"alertd.db{ending}", tmp_path / f"killed.db{ending}")
+        again = await open_sqlite(tmp_path / "killed.db", clock)
+        try:
+            plans += [await make.stored(again, project=project) for project in projects]
+            for project in ("shop", "blog"):
+                expected = [plan.number for plan in reversed(plans) if plan.event.project == project]
+                page = await again.events(Filter(project=project))
+                assert [row["number"] for row in page.items] == expected
+        finally:
+            await again.close()
+
+    async def test_a_commit_that_nobody_waits_for_is_found(self, store: SqliteStore, make: Maker) -> None:
+        """Whoever stops waiting for a commit does not hide its events, nor those that waited for the same outline."""
+        plans = [await make.stored(store, project="shop")]
+        plans += [make.plan(project="shop") for _ in range(3)]
+        for later in (plans[1:2], plans[2:]):
+            commit = asyncio.ensure_future(store.commit(Batch(1, later)))
+            await asyncio.sleep(0)
+            commit.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await commit
+        plans.append(await make.stored(store, project="shop"))
+        page = await store.events(Filter(project="shop"))
+        assert [row["number"] for row in page.items] == [plan.number for plan in reversed(plans)]
 
 
 class TestSqliteStore(StoreSuite, HistorySuite, ResourceSuite, IssueSuite):

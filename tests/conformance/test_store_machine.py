@@ -17,7 +17,7 @@ from alertd.errors import AlertdError, DuplicateEventsError
 from alertd.model.delivery import DeliveryState
 from alertd.store.base import Acknowledgement, Batch, Filter, ReplayRule
 from alertd.store.memory import MemoryStore
-from alertd.store.sqlite import walks
+from alertd.store.sqlite import shapes, walks
 from alertd.store.sqlite.connection import SqliteOptions
 from alertd.store.sqlite.store import SqliteStore, open_sqlite
 from tests.conformance.store_maker import NAMES, Maker, StillClock
@@ -43,21 +43,24 @@ class StoresAgree(RuleBasedStateMachine):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.folder = Path(tempfile.mkdtemp())
+        self.place = self.folder / "a.db"
+        self.crashes = 0
         self.clock = StillClock()
-        self.sqlite: SqliteStore = self.run(open_sqlite(self.folder / "a.db", self.clock, OPTIONS))
+        self.sqlite: SqliteStore = self.run(open_sqlite(self.place, self.clock, OPTIONS))
         self.memory = MemoryStore(self.clock, self.sqlite.salt)
         self.make = Maker(self.clock, self.sqlite.salt)
         self.deliveries: list[int] = []
         self.events: list[int] = []
         self.homes: dict[int, str] = {}
         self.made: list[str] = []
-        self.quick, walks.QUICK = walks.QUICK, 2
+        self.bounds = (walks.QUICK, shapes.OUTLINE_EVENTS)
+        walks.QUICK, shapes.OUTLINE_EVENTS = 2, 4
         self.both(lambda store: store.intern(NAMES))
 
     @override
     def teardown(self) -> None:
         """Close and clean up."""
-        walks.QUICK = self.quick
+        walks.QUICK, shapes.OUTLINE_EVENTS = self.bounds
         self.run(self.sqlite.close())
         self.loop.run_until_complete(self.loop.shutdown_default_executor())
         self.loop.close()
@@ -85,7 +88,7 @@ class StoresAgree(RuleBasedStateMachine):
     def open_again(self) -> None:
         """Close the file and open it again: all that counts is in it."""
         self.run(self.sqlite.close())
-        self.sqlite = self.run(open_sqlite(self.folder / "a.db", self.clock, OPTIONS))
+        self.sqlite = self.run(open_sqlite(self.place, self.clock, OPTIONS))
 
     @rule(ms=st.integers(1, 50))
     def time_passes(self, ms: int) -> None:
@@ -187,7 +190,20 @@ class StoresAgree(RuleBasedStateMachine):
     def reopen(self) -> None:
         """Close the file and open it again."""
         self.run(self.sqlite.close())
-        self.sqlite = self.run(open_sqlite(self.folder / "a.db", self.clock))
+        self.sqlite = self.run(open_sqlite(self.place, self.clock))
+
+    @rule()
+    def crash(self) -> None:
+        """Go on with the files as they are now, as after a kill: what was acknowledged is there, and is found."""
+        self.crashes += 1
+        left, found = self.place, self.folder / f"{self.crashes}.db"
+        for ending in ("", "-wal"):
+            shutil.copy(f"{left}{ending}", f"{found}{ending}")
+        self.run(self.sqlite.close())
+        self.place = found
+        self.sqlite = self.run(open_sqlite(self.place, self.clock, OPTIONS))
+        for project in ("shop", "blog"):
+            self.both(lambda store, project=project: store.events(Filter(project=project)))  # type: ignore[misc]
 
     @rule(destination=destinations, limit=st.integers(1, 5), held=st.lists(picks, max_size=3))
     def due(self, destination: int, limit: int, held: list[int]) -> None:

@@ -17,7 +17,7 @@ from alertd.model.verdict import encode
 from alertd.store.sqlite.engine_state import write_state
 from alertd.store.sqlite.issues import write_issues
 from alertd.store.sqlite.key import stored_key
-from alertd.store.sqlite.shapes import INSERT
+from alertd.store.sqlite.shapes import write
 from alertd.store.sqlite.statement import ManyRows, blob
 
 if TYPE_CHECKING:
@@ -47,7 +47,6 @@ REJECTED: Final = (
     "INSERT INTO rejected(id, workspace, topic, partition, record_offset, reason, bytes, size, headers)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-OUTLINE: Final = "INSERT INTO outline(first, events, shapes) VALUES (?, ?, ?)"
 _VERDICTS_MAX: Final = 10_000
 _stored_verdicts: dict[tuple[int, int, int], bytearray] = {}
 
@@ -144,9 +143,7 @@ class BatchJob:
         DELIVERIES.run(conn, rows.deliveries)
         outline = self._outline
         if outline is not None:
-            conn.execute(OUTLINE, (outline.first, outline.events, outline.shapes))
-            if outline.fresh:
-                conn.executemany(INSERT, outline.fresh)
+            write(conn, outline)
         self._recent.add(conn, rows.keys, len(plans), max(plan.number for plan in plans))
 
     def _named(self, known: dict[tuple[int, Uid], int], made: list[tuple[Plan, int]]) -> dict[tuple[str, str], int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,7 @@ import structlog
 
 from alertd.errors import StoreError
 from alertd.store.sqlite.part import Core, Part
+from alertd.store.sqlite.shapes import outlined, write
 from alertd.store.sqlite.statement import ManyRows, blob
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ WHERE high < coalesce((SELECT min(id) FROM event), 9223372036854775807) ORDER BY
 _FORGET_POSTINGS: Final = "DELETE FROM posting WHERE id <= ?"
 _FORGET_BLOCK: Final = "DELETE FROM block WHERE low = ?"
 _UNUSED: Final = "SELECT id FROM shape WHERE NOT EXISTS (SELECT 1 FROM posting WHERE posting.shape = shape.id)"
-_FORGET_SHAPES: Final = "DELETE FROM shape WHERE id IN (SELECT value FROM json_each(?))"
+_FORGET_SHAPES: Final = f"DELETE FROM shape WHERE id IN ({_UNUSED}) AND id IN (SELECT value FROM json_each(?))"  # noqa: S608
 _log = structlog.get_logger(__name__)
 
 
@@ -90,11 +92,8 @@ class Blocks(Part):
             await self.core.writer.run(lambda conn, row=row: _forget(conn, *row))  # type: ignore[misc]
             forgotten = True
         if forgotten:
-            unused = {row[0] for row in await self.core.history.rows(_UNUSED)}
-            left = await self.core.history.rows("SELECT first, shapes FROM outline")
-            used = {shape for row in left for shape, _ in outlined(*row)}
-            going = self.core.shapes.forget(unused - used)
-            await self.core.writer.execute(_FORGET_SHAPES, (orjson.dumps(going).decode(),))
+            going = self.core.shapes.forget([row[0] for row in await self.core.history.rows(_UNUSED)])
+            await self.core.writer.run(lambda conn: _forget_shapes(conn, going))
 
     async def _fold_on(self) -> None:
         try:
@@ -108,10 +107,16 @@ class Blocks(Part):
         finally:
             self._folding = None
 
-    async def _stop_folding(self) -> None:
+    async def _finish_folding(self) -> None:
+        """Stop, and outline the rest, so that the next start knows it; what cannot be written is known to be missing."""
         if self._folding is not None:
             self._folding.cancel()
             await asyncio.wait([self._folding])
+        rest = self.core.shapes.rest()
+        if rest is not None:
+            with suppress(StoreError):
+                await self.core.writer.run(lambda conn: write(conn, rest))
+            self.core.shapes.done(rest, stored=True)
 
 
 def numbers_of(block: int, stored: bytes) -> Iterable[int]:
@@ -121,23 +126,16 @@ def numbers_of(block: int, stored: bytes) -> Iterable[int]:
     return accumulate(distances)
 
 
-def outlined(first: int, stored: bytes) -> Iterable[tuple[int, int]]:
-    """Read an outline: each event's shape and number."""
-    shapes, offsets = orjson.loads(stored)
-    return zip(shapes, [first + offset for offset in offsets], strict=True)
-
-
 def folded(rows: Sequence[Row]) -> Block:
     """Fold outlines, rows of `first, events, shapes`."""
-    found: defaultdict[int, list[int]] = defaultdict(list)
+    found: defaultdict[int, set[int]] = defaultdict(set)
     for first, _, stored in rows:
         for shape, number in outlined(first, stored):
-            found[shape].append(number)
-    for numbers in found.values():
-        numbers.sort()
-    low = min(numbers[0] for numbers in found.values())
-    high = max(numbers[-1] for numbers in found.values())
-    postings = [(low, shape, len(n), _distances(low, n)) for shape, n in sorted(found.items())]
+            found[shape].add(number)
+    events = {shape: sorted(numbers) for shape, numbers in sorted(found.items())}
+    low = min(numbers[0] for numbers in events.values())
+    high = max(numbers[-1] for numbers in events.values())
+    postings = [(low, shape, len(numbers), _distances(low, numbers)) for shape, numbers in events.items()]
     return Block(low, high, list(chain.from_iterable(postings)), [row[0] for row in rows])
 
 
@@ -155,3 +153,10 @@ def _distances(low: int, numbers: Sequence[int]) -> bytearray:
 def _forget(conn: sqlite3.Connection, low: int, last_posting: int) -> None:
     conn.execute(_FORGET_POSTINGS, (last_posting,))
     conn.execute(_FORGET_BLOCK, (low,))
+
+
+def _forget_shapes(conn: sqlite3.Connection, going: Sequence[int]) -> None:
+    """Delete shapes that no commit uses any more, but those that an outline or a posting names by now."""
+    left = conn.execute("SELECT first, shapes FROM outline")
+    used = {shape for row in left for shape, _ in outlined(*row)}
+    conn.execute(_FORGET_SHAPES, (orjson.dumps([shape for shape in going if shape not in used]).decode(),))

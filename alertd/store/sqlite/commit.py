@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from alertd.errors import AlertdError
 from alertd.store.sqlite.batch import POSITIONS, BatchJob
 from alertd.store.sqlite.blocks import Blocks
 
@@ -19,13 +20,17 @@ class Commits(Blocks):
         if not batch.plans:
             await self.core.writer.run(BatchJob(batch, self.core.salt, self.core.recent))
             return
-        outline, stored = self.core.shapes.outline(batch.plans), False
+        outline, stored = self.core.shapes.outline(batch.plans), None
         try:
             await self.core.writer.run(BatchJob(batch, self.core.salt, self.core.recent, outline))
             stored = True
+        except AlertdError:
+            stored = False
+            raise
         finally:
             self.core.shapes.done(outline, stored=stored)
-        self._note(outline.events)
+        if outline.row is not None:
+            self._note(outline.row[1])
 
     async def positions(self) -> dict[Partition, int]:
         """All stored Kafka positions."""

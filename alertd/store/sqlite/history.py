@@ -205,7 +205,7 @@ class History(Part):
 
         def further(below: int) -> Walk:
             conditions.below = below
-            events = Lookup(reader, where, conditions.params, max(0, low - SPAN), below)
+            events = Lookup(self.core, where, conditions.params, max(0, low - SPAN), below)
             return walks.Merged(walks.DeliveriesOf(reader, events, low, below), walks.again(reader, conditions))
 
         return walks.Newest(walks.Span(reader, "delivery", low, below), further)
@@ -241,7 +241,7 @@ class History(Part):
 
         def further(below: int) -> Walk:
             conditions.below = below
-            found = Lookup(reader, where, conditions.params, low, below)
+            found = Lookup(self.core, where, conditions.params, low, below)
             return found if which.destination is None else walks.Merged(found, walks.replayed(reader, conditions))
 
         return walks.Newest(walks.Span(reader, "event", low, below), further)

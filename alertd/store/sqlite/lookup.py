@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from alertd.store.sqlite.blocks import numbers_of, outlined
+from alertd.store.sqlite.blocks import numbers_of
+from alertd.store.sqlite.shapes import outlined
 from alertd.store.sqlite.walks import Chunk
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from alertd.store.sqlite.reader import Reader
+    from alertd.store.sqlite.part import Core
 
 WINDOW_BLOCKS: Final = 4
 """How many blocks the first look takes in; each further one takes in `WINDOW_GROWTH` times as many."""
@@ -52,8 +54,9 @@ class Lookup:
     of the window that hold something, with how many events; below the window's `_bottom` nothing was looked at.
     """
 
-    def __init__(self, reader: Reader, where: Sequence[str], params: Mapping[str, Any], low: int, below: int) -> None:
-        self._reader = reader
+    def __init__(self, core: Core, where: Sequence[str], params: Mapping[str, Any], low: int, below: int) -> None:
+        self._core = core
+        self._reader = core.history
         self._sql = _SHAPES.format(where=" AND ".join(where) or "1")
         self._params = params
         self._low = low
@@ -80,13 +83,13 @@ class Lookup:
 
     async def _begin(self) -> int:
         """Find the shapes, and what the outlines hold of them."""
-        shapes = [row[0] for row in await self._reader.rows(self._sql, self._params)]
-        self._shapes = orjson.dumps(shapes).decode()
-        *outlines, (newest, _), (self._oldest, _) = await self._reader.rows(_NEWEST, {"below": self._below})
-        wanted = set(shapes)
-        for first, stored in outlines:
-            self._ready += [number for shape, number in outlined(first, stored) if shape in wanted]
-        self._ready = self._within(self._ready)
+        shapes = {row[0] for row in await self._reader.rows(self._sql, self._params)}
+        self._shapes = orjson.dumps(list(shapes)).decode()
+        tail = self._core.shapes.tail()
+        *outlines, (newest, _), (oldest, _) = await self._reader.rows(_NEWEST, {"below": self._below})
+        self._oldest = min([oldest, *(number for _, number in tail)])
+        entries = chain(tail, *(outlined(first, stored) for first, stored in outlines))
+        self._ready = self._within({number for shape, number in entries if shape in shapes})
         self._bottom = self._at = self._below if newest is None else min(self._below, newest + 1)
         return len(outlines)
 
@@ -134,5 +137,5 @@ class Lookup:
         self._end = len(rows) < OLD_EVENTS
         return len(rows)
 
-    def _within(self, numbers: list[int]) -> list[int]:
+    def _within(self, numbers: Iterable[int]) -> list[int]:
         return sorted((number for number in numbers if self._low <= number < self._below), reverse=True)

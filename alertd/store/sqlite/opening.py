@@ -105,6 +105,8 @@ def _prepare(path: Path, options: SqliteOptions, lock: FileLock, conn: sqlite3.C
     recent = RecentKeys(options.run_events)
     damage = _load(recent, conn, unchecked=unchecked)
     shapes = Shapes(conn.execute(SELECT))
+    if damage is None:
+        shapes.recover(conn)
     outlined = conn.execute("SELECT coalesce(sum(events), 0) FROM outline").fetchone()[0]
     stat = path.stat()
     inode = (stat.st_dev, stat.st_ino)

@@ -69,7 +69,7 @@ class SqliteStore(
         if self._checking is not None:
             self._checking.cancel()
             await asyncio.wait([self._checking])
-        await self._stop_folding()
+        await self._finish_folding()
         await self.core.reads.close()
         await self.core.history.close()
         await self.core.writer.close(mark_closed)

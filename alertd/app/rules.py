@@ -18,6 +18,7 @@ from alertd.destinations.guarded_connection import GuardedConnector
 from alertd.destinations.http1.sender import FastSender
 from alertd.destinations.mail_server import MailServer
 from alertd.destinations.people import NOBODY, People
+from alertd.destinations.ports import Ports
 from alertd.destinations.registry import REGISTRY, TYPE_NAMES, parse_settings
 from alertd.destinations.templated import templated
 from alertd.engine.document import Documents
@@ -156,9 +157,8 @@ class Rules:
         if egress != self._egress:
             self._egress = egress
             make = FastSender if egress.sender == "fast" else AiohttpSender
-            policy = EgressPolicy(egress.allow)
-            self._senders.append(make(policy))
-            self._connectors.append(GuardedConnector(policy))
+            self._senders.append(make(EgressPolicy(egress.allow, Ports(egress.ports))))
+            self._connectors.append(GuardedConnector(EgressPolicy(egress.allow)))
             self._opened.clear()
 
     def _open(self, key: tuple[Any, ...], number: int, destination: Destination, timeout_seconds: float) -> _Opened:

@@ -19,6 +19,7 @@ from alertd.config.kafka import KafkaIntake
 from alertd.config.network import allowed_peer, split_address, valid_address
 from alertd.destinations.guard import parse_url
 from alertd.destinations.mail_server import MailServer
+from alertd.destinations.ports import HTTP_PORTS, checked_ports
 from alertd.model.destination import DeliveryOptions
 from alertd.model.event import Bounds
 from alertd.model.fields import PositiveSeconds, Resource, Seconds, Slug
@@ -162,6 +163,11 @@ class Egress(Resource):
         (),
         description="exceptions to the guard, which refuses private, loopback, link-local and metadata addresses:"
         " networks (10.20.0.0/16), addresses or host names",
+    )
+    ports: Annotated[str, AfterValidator(checked_ports)] = Field(
+        HTTP_PORTS,
+        description="TCP ports and ranges of them at which HTTP is spoken with public addresses; what `allow` names may"
+        " be at any",
     )
     sender: Literal["fast", "aiohttp"] = Field(
         "fast",

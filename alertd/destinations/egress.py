@@ -171,8 +171,8 @@ class AiohttpSender:
 
     def _checked_socket(self, info: tuple[Any, Any, int, str, tuple[Any, ...]]) -> socket.socket:
         """Make the socket for one address, the last gate: `info` is what is connected to next."""
-        family, kind, protocol, _, (address, *_) = info
-        if not isinstance(address, CheckedAddress) and (reason := self._policy.check_address("", address)):
+        family, kind, protocol, _, (address, port, *_) = info
+        if not isinstance(address, CheckedAddress) and (reason := self._policy.check_address("", address, port)):
             raise EgressRefusedError(reason)
         return socket.socket(family, kind, protocol)
 
@@ -206,7 +206,7 @@ class _GuardedResolver(AbstractResolver):
                 "proto": 0,
                 "flags": 0,
             }
-            for address in permitted(self._policy, host, await self._lookup(host, port))
+            for address in permitted(self._policy, host, await self._lookup(host, port), port)
         ]
 
     @override

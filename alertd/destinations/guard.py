@@ -18,6 +18,8 @@ from yarl import URL
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from alertd.destinations.ports import Ports
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
@@ -80,17 +82,27 @@ _V4_IN_V6: Final = tuple(
 """Blocks whose addresses stand for an IPv4 address, and how far right of it they go on, in bits."""
 
 
+_LOOPBACK: Final = ("127.0.0.1", "::1")
+_METADATA: Final = ("169.254.169.254",)
+_NAMED: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("localhost", "localhost.localdomain", "localhost6", "ip6-localhost", "ip6-loopback"), _LOOPBACK),
+    **dict.fromkeys(("metadata.google.internal", "metadata.goog", "instance-data.ec2.internal"), _METADATA),
+}
+"""Names that stand for forbidden addresses wherever they resolve, and these addresses."""
+
+
 class EgressPolicy:
-    """What `egress.allow` permits beyond public addresses.
+    """What `egress.allow` permits beyond public addresses, and at which ports these may be (None: any).
 
     Shape: each entry is a CIDR, an address, or a host name (exact, case-insensitive; whatever that host's addresses are,
-    they are permitted). Raises ValueError that names the first bad entry.
+    they are permitted). What is permitted by an entry is so at any port. Raises ValueError that names the first bad entry.
     """
 
-    __slots__ = ("_hosts", "_networks", "allow")
+    __slots__ = ("_hosts", "_networks", "_ports", "allow")
 
-    def __init__(self, allow: Sequence[str] = ()) -> None:
+    def __init__(self, allow: Sequence[str] = (), ports: Ports | None = None) -> None:
         self.allow = tuple(allow)
+        self._ports = ports
         entries = [_entry(text) for text in self.allow]
         self._networks = tuple(entry for entry in entries if not isinstance(entry, str))
         self._hosts = frozenset(entry for entry in entries if isinstance(entry, str))
@@ -98,13 +110,27 @@ class EgressPolicy:
     def check_url(self, url: str) -> str | None:
         """Say why a URL may not be used, or None. A host name passes here; its addresses are checked when it resolves."""
         try:
-            host = parse_url(url).raw_host or ""
+            parsed = parse_url(url)
         except ValueError as error:
             return str(error)
-        return self.check_address(host, host) if _literal(host) else None
+        host, port = parsed.raw_host or "", parsed.port or 0
+        return self.check_address(host, host, port) if _literal(host) else self.check_name(host, port)
 
-    def check_address(self, host: str, ip: str) -> str | None:
-        """Say why `ip`, to which `host` resolved (empty: no host known), may not be connected to, or None."""
+    def check_name(self, host: str, port: int = 0) -> str | None:
+        """Say why a host name cannot be permitted whatever it resolves to (port 0: at no port), or None."""
+        if _plain(host) in self._hosts:
+            return None
+        known = "localhost" if _plain(host).endswith(".localhost") else _plain(host)
+        reasons = [self.check_address(host, address, port) for address in _NAMED.get(known, ())]
+        if reasons and all(reasons):
+            return reasons[0]
+        return None if reasons or self._networks else self._check_port(port)
+
+    def check_address(self, host: str, ip: str, port: int = 0) -> str | None:
+        """Say why `ip`, to which `host` resolved (empty: no host known), may not be connected to, or None.
+
+        `port` is the one to be connected to (0: not known yet).
+        """
         if _plain(host) in self._hosts:
             return None
         address = _literal(ip.partition("%")[0])
@@ -114,9 +140,14 @@ class EgressPolicy:
             return None
         reason = _why_special(address)
         if reason is None:
-            return None
+            return self._check_port(port)
         named = f"{host} resolves to {ip}, which" if host and host != ip else ip
         return f"{named} {reason}{_HINT}"
+
+    def _check_port(self, port: int) -> str | None:
+        if self._ports is None or not port or port in self._ports:
+            return None
+        return f"port {port} is none of {self._ports} (egress.ports), where public addresses may be"
 
     def _permits(self, address: Address) -> bool:
         return any(address in network for network in self._networks)
@@ -133,12 +164,15 @@ def parse_url(url: str) -> URL:
         raise ValueError("the URL cannot be read: is its host or port valid?") from None
     if parsed.scheme not in {"http", "https"}:
         raise ValueError("the URL must begin with http:// or https://")
-    if "@" in _AUTHORITY.findall(url)[0]:
+    authority = _AUTHORITY.findall(url)[0]
+    if "@" in authority:
         raise ValueError("the URL has a user name or password in it; use a header instead")
     if not parsed.raw_host:
         raise ValueError("the URL has no host")
     if not port:
         raise ValueError("the URL's port must be 1 to 65535")
+    if "[" in authority and _literal(parsed.raw_host.partition("%")[0]) is None:
+        raise ValueError("what stands in brackets is no IPv6 address")
     _check_host(parsed.raw_host)
     return parsed
 

@@ -21,12 +21,12 @@ NAMES_MAX: Final = 10_000
 """Names whose addresses are remembered."""
 
 
-def permitted(policy: EgressPolicy, host: str, addresses: Sequence[str]) -> list[str]:
+def permitted(policy: EgressPolicy, host: str, addresses: Sequence[str], port: int = 0) -> list[str]:
     """Keep the addresses that the guard permits, in their order.
 
     Raises EgressRefusedError, with the first reason, when none is left, and OSError when there was none to begin with.
     """
-    reasons = {address: policy.check_address(host, address) for address in addresses}
+    reasons = {address: policy.check_address(host, address, port) for address in addresses}
     good = [address for address, reason in reasons.items() if reason is None]
     if good:
         return good
@@ -75,7 +75,7 @@ class Resolver:
             task.cancel()
 
     async def _ask(self, host: str, port: int) -> list[str]:
-        return permitted(self._policy, host, await self._lookup(host, port))
+        return permitted(self._policy, host, await self._lookup(host, port), port)
 
     def _asked(self, key: tuple[str, int], task: asyncio.Task[list[str]]) -> None:
         del self._asking[key]

@@ -65,7 +65,7 @@ class Dialer:
     async def _infos(self, origin: Origin) -> list[Info]:
         """List the addresses to try, each of which the guard permits."""
         if _literal(origin.host):
-            if reason := self._policy.check_address("", origin.host):
+            if reason := self._policy.check_address("", origin.host, origin.port):
                 raise EgressRefusedError(reason)
             return [_info(origin.host, origin.port)]
         try:

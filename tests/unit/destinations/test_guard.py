@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from alertd.destinations.guard import EgressPolicy, parse_url
+from alertd.destinations.ports import HTTP_PORTS, Ports
+from tests.egress_corpus import Entry, addresses, urls
 
 NOTHING_ALLOWED = EgressPolicy()
 
@@ -54,7 +56,7 @@ GOOD_URLS = [
     *(
         "https://b\u00fccher.example/",
         "http://x_y.internal/",
-        "http://localhost/",
+        "http://localhost.example/",
         "http://[::ffff:8.8.8.8]/",
         "http://1a/",
     ),
@@ -99,6 +101,62 @@ def test_unusual_form_is_refused_even_where_the_address_is_allowed(form: str) ->
 def test_url_error_never_repeats_a_password() -> None:
     """The reason does not tell what stood in the URL."""
     assert "hunter2" not in str(NOTHING_ALLOWED.check_url("http://u:hunter2@example.com/"))
+
+
+@pytest.mark.parametrize("entry", [*urls("refused"), *urls("allowed")], ids=lambda each: repr(each.text))
+def test_corpus_of_urls(entry: Entry) -> None:
+    """Every URL of the corpus is judged as it says, with the reason that it says."""
+    reason = EgressPolicy((), Ports(HTTP_PORTS)).check_url(entry.text)
+    assert (reason is not None) == entry.refused
+    assert entry.says in (reason or "")
+    assert "hunter2" not in (reason or "")
+    assert (reason or "x").isprintable()
+
+
+@pytest.mark.parametrize("entry", [*addresses("refused"), *addresses("allowed")], ids=lambda each: repr(each.text))
+def test_corpus_of_addresses(entry: Entry) -> None:
+    """Every address of the corpus is judged as it says when a name resolves to it."""
+    assert (NOTHING_ALLOWED.check_address("hook.example", entry.text) is not None) == entry.refused
+
+
+def test_size_of_the_corpus() -> None:
+    """It holds at least 200 hostile ones, none of them twice."""
+    for hostile in (urls("refused"), addresses("refused")):
+        assert len({each.text for each in hostile}) == len(hostile)
+    assert len(urls("refused")) >= 200
+
+
+@pytest.mark.parametrize("name", ["localhost", "a.localhost.", "ip6-localhost"])
+@pytest.mark.parametrize("allowed", ["127.0.0.1", "::1", "127.0.0.0/8"])
+def test_loopback_by_name_passes_where_one_of_its_addresses_is_allowed(name: str, allowed: str) -> None:
+    """Such a name is refused before it is resolved only when it can resolve to nothing else."""
+    assert NOTHING_ALLOWED.check_url(f"http://{name}:22/")
+    assert EgressPolicy([allowed]).check_url(f"http://{name}:22/") is None
+    assert EgressPolicy([name]).check_url(f"http://{name}/") is None
+
+
+PORTS = Ports("80, 443, 8000-9000")
+
+
+@pytest.mark.parametrize(
+    ("port", "good"), [(79, False), (80, True), (443, True), (7999, False), (8000, True), (9000, True), (9001, False)]
+)
+def test_ports_of_public_addresses(port: int, good: bool) -> None:
+    """Public addresses may be at the ports that are named; what is allowed by name or range at any."""
+    for policy in (EgressPolicy((), PORTS), EgressPolicy(["10.0.0.0/8"], PORTS)):
+        assert (policy.check_address("x.example", "8.8.8.8", port) is None) == good
+        assert (policy.check_url(f"http://8.8.8.8:{port}/") is None) == good
+    assert (EgressPolicy((), PORTS).check_url(f"http://x.example:{port}/") is None) == good
+    assert EgressPolicy(["10.0.0.0/8"], PORTS).check_url(f"http://x.example:{port}/") is None  # it may be in there
+    assert EgressPolicy(["10.0.0.0/8"], PORTS).check_address("x.example", "10.1.1.1", port) is None
+    assert EgressPolicy(["x.example"], PORTS).check_url(f"http://x.example:{port}/") is None
+    assert EgressPolicy(["8.8.8.8"], PORTS).check_url(f"http://8.8.8.8:{port}/") is None
+
+
+def test_port_says_which_there_are() -> None:
+    """The reason names the port, the ones that are good, and the setting."""
+    reason = EgressPolicy((), PORTS).check_url("http://8.8.8.8:25/")
+    assert reason == "port 25 is none of 80, 443, 8000-9000 (egress.ports), where public addresses may be"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """`alertd destination`: work with destinations."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,7 +17,8 @@ _WORDS = {
 }
 """What each outcome but `delivered` means, in words."""
 _SHOWN = ("target", "headers", "body")
-_NEEDS = ("outcome", "status", "error", "duration_seconds")
+TEST_NEEDS = ("outcome", "status", "error", "duration_seconds")
+"""What the result of a test says."""
 
 
 @app.callback()
@@ -42,14 +43,12 @@ def send_test(
 
     path = below(workspace, "destinations", name, "test")
     result = with_client(
-        Server(url, config, token_file), lambda client: client.call("POST", path, None, _NEEDS, TEST_SECONDS)
+        Server(url, config, token_file), lambda client: client.call("POST", path, None, TEST_NEEDS, TEST_SECONDS)
     )
     if json:
         print_json(result)
     else:
-        said = " ".join(str(result[part]) for part in ("status", "error") if result[part])
-        outcome = _WORDS.get(result["outcome"], result["outcome"])
-        say(f"{name}: {outcome} in {result['duration_seconds']:.3f} s {said}".rstrip())
+        say(outcome_line(name, result))
     if result["outcome"] != "delivered":
         raise typer.Exit(1)
 
@@ -82,3 +81,10 @@ def preview(
         say(f"{header}: {value}")
     say("")
     say(result["body"])
+
+
+def outcome_line(name: str, result: dict[str, Any]) -> str:
+    """Write what came of a test message to one destination as a line."""
+    said = " ".join(str(result[part]) for part in ("status", "error") if result[part])
+    outcome = _WORDS.get(result["outcome"], result["outcome"])
+    return f"{name}: {outcome} in {result['duration_seconds']:.3f} s {said}".rstrip()

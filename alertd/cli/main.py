@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from alertd.cli import destination, explain, files, run, send, tail, token, transfer
+from alertd.cli import destination, explain, files, run, send, subscription, tail, token, transfer
 
 app = typer.Typer(
     name="alertd",
@@ -37,6 +37,7 @@ app.command()(explain.explain)
 app.command()(tail.tail)
 app.add_typer(token.app, name="token")
 app.add_typer(destination.app, name="destination")
+app.add_typer(subscription.app, name="subscription")
 app.command()(transfer.export)
 app.command()(transfer.diff)
 app.command()(files.backup)

@@ -27,6 +27,7 @@ CONTRACT = {"run", "check", "send", "tail", "backup", "migrate", "version"} | {
     "diff",
     "explain",
     "export",
+    "subscription test",
 }
 COMMAND = re.compile(r"(?:^|`)(?:[\w./-]*/)?alertd ([a-z][^`\n|]*)", re.MULTILINE)
 
@@ -73,7 +74,7 @@ def test_every_page_of_help_is_whole(words: str, width: int) -> None:
 
 def test_the_list_of_commands_is_whole() -> None:
     """What each command does fits on its line at 80 columns."""
-    for words in ([], ["token"], ["destination"]):
+    for words in ([], ["token"], ["destination"], ["subscription"]):
         page = CliRunner().invoke(app, [*words, "--help"], terminal_width=80).stdout
         assert "..." not in page.replace("[ARGS]...", "")
 
@@ -87,6 +88,6 @@ def test_commands_in_the_documents_can_be_typed(name: str) -> None:
             continue
         words = shlex.split(shown.replace("\\", ""), comments=True)
         verb = next((found for n in (2, 1) if (found := " ".join(words[:n])) in ALL), None)
-        assert verb or words[0] in {"token", "destination"}, shown
+        assert verb or words[0] in {"token", "destination", "subscription"}, shown
         known = {option for parameter in (ALL[verb].params if verb else ()) for option in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= known | {"--help"}, shown

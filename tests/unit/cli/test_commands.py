@@ -72,7 +72,13 @@ def test_who_cannot_be_reached_is_named() -> None:
         (["--url", "http://nowhere.invalid"], "cannot reach http://nowhere.invalid: "),
         (["--config", "nope.yml"], "nope.yml"),
     ):
-        for command in (["send", "t"], ["tail"], ["token", "list"], ["destination", "test", "x"]):
+        for command in (
+            ["send", "t"],
+            ["tail"],
+            ["token", "list"],
+            ["destination", "test", "x"],
+            ["subscription", "test", "x"],
+        ):
             result = typed(*command, *arguments, ALERTD_TOKEN="x")  # noqa: S106 - no secret
             assert result.exit_code == 1, arguments
             assert words in result.stderr
@@ -94,7 +100,9 @@ def test_a_refused_token_is_said_with_its_origin(stage: Stage, folder: Path) -> 
     assert "(the token is from mine)" in result.stderr
 
 
-@pytest.mark.parametrize("command", [["send", "t"], ["tail"], ["token", "list"], ["destination", "test", "x"]])
+@pytest.mark.parametrize(
+    "command", [["send", "t"], ["tail"], ["token", "list"], ["destination", "test", "x"], ["subscription", "test", "x"]]
+)
 @pytest.mark.parametrize("kind", ["html", "redirect", "empty", "json", "error"])
 def test_what_is_not_alertd_is_said(kind: str, command: list[str]) -> None:
     """Another web server at the address is named as what it is; redirects are not followed."""

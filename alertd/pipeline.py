@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from alertd.engine.chain import follow
-from alertd.engine.issues.facts import bears_issue
 from alertd.engine.memory import EngineMemory, Overlay
 from alertd.engine.router import EngineState, plan
 from alertd.engine.state import Changes
@@ -24,7 +23,7 @@ from alertd.model.ids import made_event_id
 from alertd.model.verdict import VerdictCode
 from alertd.submission import Accepted, BatchUnderWay, QueueBounds, Submission
 from alertd.tally import Tally
-from alertd.weighing import Issues
+from alertd.weighing import Issues, bearing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from alertd.store.base import Partition, PipelineStore
     from alertd.submission import PlannedHook
     from alertd.tally import FactSink
+    from alertd.weighing import Bearing
 
 _log = structlog.get_logger("alertd.pipeline")
 
@@ -284,15 +284,16 @@ class Pipeline:
     # -- one batch ------------------------------------------------------------------------------------------------
 
     async def _process(self, submissions: list[Submission]) -> None:
-        if not any(bears_issue(event.body) for each in submissions for event in each.events):
-            return await self._commit(submissions)
+        errors = bearing(self._ruleset, (event for each in submissions for event in each.events))
+        if not errors:
+            return await self._commit(submissions, errors)
         async with self.issues.lock:
-            return await self._commit(submissions)
+            return await self._commit(submissions, errors)
 
-    async def _commit(self, submissions: list[Submission]) -> None:
+    async def _commit(self, submissions: list[Submission], errors: list[Bearing]) -> None:
         work = BatchUnderWay(submissions, self.positions)
         try:
-            read = await self.issues.read(self._ruleset, (event for s in submissions for event in s.events))
+            read = await self.issues.read(errors)
         except StoreUnavailableError as error:
             self._failed(submissions, error)
             return
@@ -341,8 +342,8 @@ class Pipeline:
                 overlay.take(decided)
             if decided.makes:
                 make(decided.makes)
-            if weighed is not None and issues is not None:
-                make(issues.planned(weighed, decided))
+            if weighed is not None and issues is not None and (told := issues.planned(weighed, decided)):
+                make(told)
         if issues is not None:
             batch.issues = issues.writes()
 

@@ -22,7 +22,7 @@ from alertd.model.ids import format_id
 from alertd.store.issues import IssueEvent, IssueWrites
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from alertd.engine.issues.batch import IssueBatch, Weighed
     from alertd.engine.plan import Plan
@@ -30,6 +30,14 @@ if TYPE_CHECKING:
     from alertd.model.event import Event
     from alertd.model.incident import Incident
     from alertd.store.issues import IssueStore
+
+    Bearing = tuple[int, Event]
+    """(number of the workspace, an event of it that bears an issue)"""
+
+
+def bearing(ruleset: Ruleset, events: Iterable[Event]) -> list[Bearing]:
+    """Pick the events that bear issues."""
+    return [(ruleset.workspaces[event.workspace].id, event) for event in events if bears_issue(event.body)]
 
 
 class Issues:
@@ -52,9 +60,8 @@ class Issues:
             self.incidents.update({incident.id: incident for incident in found})
             below = found[-1].id
 
-    async def read(self, ruleset: Ruleset, events: Iterable[Event]) -> Loaded | None:
-        """Read what events need; None when none of them bears an issue. Raises StoreUnavailableError."""
-        bearing = [(ruleset.workspaces[e.workspace].id, e) for e in events if bears_issue(e.body)]
+    async def read(self, bearing: Sequence[Bearing]) -> Loaded | None:
+        """Read what events need that bear issues; None when there are none. Raises StoreUnavailableError."""
         if not bearing:
             return None
         read = Loaded(incidents=self.incidents)

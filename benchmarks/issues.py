@@ -29,6 +29,7 @@ from alertd.model.change import Change, ChangeKind, Commit
 from alertd.model.event import Event
 from alertd.model.severity import Severity
 from alertd.model.workspace import Workspace
+from alertd.runtime import calm_collector
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -185,6 +186,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--rounds", type=int, default=60, help="interleaved rounds (default 60)")
     options = parser.parse_args()
+    calm_collector()
     figures, held = measure(max(1, options.rounds)), memory_bytes()
     if options.json:
         print(json.dumps({"us": figures, "bytes_per_issue": round(held)}, indent=2))

@@ -23,7 +23,10 @@ _RECENT: Final = 8192
 
 def add(sketch: bytes, text: str) -> bytes:
     """Return the sketch with a text seen."""
-    return _add_digest(sketch, _digest(text))
+    digest, place, rank = _digest(text)
+    if len(sketch) == _REGISTERS and rank <= sketch[place]:
+        return sketch
+    return _add_digest(sketch, digest)
 
 
 def count(sketch: bytes) -> int:
@@ -67,8 +70,7 @@ def _add_digest(sketch: bytes, digest: bytes) -> bytes:
 
 
 def _register(sketch: bytes, digest: bytes) -> bytes:
-    place = digest[0]
-    rank = _REST_BITS + 1 - int.from_bytes(digest[1:]).bit_length()
+    place, rank = digest[0], _rank(digest)
     if rank <= sketch[place]:
         return sketch
     return b"%b%c%b" % (sketch[:place], rank, sketch[place + 1 :])
@@ -78,6 +80,12 @@ def _digests(sketch: bytes) -> list[bytes]:
     return [sketch[start : start + _DIGEST] for start in range(0, len(sketch), _DIGEST)]
 
 
+def _rank(digest: bytes) -> int:
+    return _REST_BITS + 1 - int.from_bytes(digest[1:]).bit_length()
+
+
 @lru_cache(_RECENT)
-def _digest(text: str) -> bytes:
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_DIGEST).digest()
+def _digest(text: str) -> tuple[bytes, int, int]:
+    """Return a text's digest, its register and its rank there; users come again, so the answers are kept."""
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_DIGEST).digest()
+    return digest, digest[0], _rank(digest)

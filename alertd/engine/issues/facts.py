@@ -53,7 +53,7 @@ def bears_issue(body: Mapping[str, Any]) -> bool:
     if data is None or "event_id" not in data or "title" not in data:
         return False
     level = data.get("level")
-    return isinstance(level, str) and level in LEVELS
+    return type(level) is str and level in LEVELS
 
 
 def facts_of(event: Event, now_ms: int) -> Facts | None:
@@ -86,9 +86,9 @@ def moment(time: str, now_ms: int) -> int:
 
 
 def _user(given: Any) -> str:
-    if isinstance(given, dict):
+    if type(given) is dict:
         for name in _USER:
             value = given.get(name)
-            if value and isinstance(value, str):
+            if value and type(value) is str:
                 return value[:NAME_MAX]
     return ""

@@ -15,7 +15,7 @@ What people do is in `alertd.engine.issues.commands`. A state is copied, never c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from alertd.engine.issues.distinct import add
 from alertd.engine.issues.release import newer
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from alertd.engine.issues.facts import Facts
     from alertd.model.issue import Mute, Resolution
     from alertd.model.ledger import Ledger
+
+_MUTED: Final = State.MUTED  # looking a member up in its class costs as much as counting an event
+_NONE: Final = Signal.NONE
 
 
 def weigh(
@@ -74,7 +77,7 @@ def begin(facts: Facts, ledger: Ledger, issue_id: int, now_ms: int) -> tuple[Iss
 def advance(issue: Issue, facts: Facts, ledger: Ledger, now_ms: int) -> Transition | None:
     """Weigh one more event of an issue, changing it; return what became of it, None when nothing did."""
     before = issue.state
-    why = None if before.is_unresolved else _ended(issue, facts, ledger, now_ms)
+    why = None if before < _MUTED else _ended(issue, facts, ledger, now_ms)
     issue.arrived_ms = now_ms
     count(issue, facts, ledger)
     traffic = issue.traffic
@@ -83,7 +86,7 @@ def advance(issue: Issue, facts: Facts, ledger: Ledger, now_ms: int) -> Transiti
     signal = observe(traffic, facts.at_ms, quietly=why is not None)
     if why is not None:
         return _reopened(issue, before, why, now_ms)
-    if signal is Signal.NONE:
+    if signal is _NONE:
         return None
     if signal is Signal.BEGAN:
         return _spiked(issue, now_ms)

@@ -16,6 +16,8 @@ def is_kept(count: int) -> bool:
     """Tell whether the event that made an issue's count so high is kept, in case it changed nothing."""
     if count <= ALL:
         return True
+    if count % 10:
+        return False
     step = 10
     while step * ALL <= count:
         step *= 10

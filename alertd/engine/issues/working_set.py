@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from alertd.engine.issues.admission import OVERFLOW_KEY
 from alertd.engine.issues.batch import IssueBatch, Loaded, Wanted
-from alertd.engine.issues.facts import bears_issue
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +30,7 @@ class IssueMemory(Protocol):
     """What the pipeline asks of a memory of issues."""
 
     def wanted(self, events: Iterable[tuple[int, Event]], read: Loaded) -> Wanted:
-        """Name what has yet to be read before events, each with the number of its workspace, can be weighed.
+        """Name what has yet to be read before events can be weighed, which bear issues, each with its workspace's number.
 
         To be asked again after each reading, until it wants nothing: then a batch can begin, at once.
         """
@@ -64,24 +63,13 @@ class WorkingSet:
         return len(self._issues)
 
     def wanted(self, events: Iterable[tuple[int, Event]], read: Loaded) -> Wanted:
-        """Name what has yet to be read before events, each with the number of its workspace, can be weighed."""
+        """Name what has yet to be read before events can be weighed, which bear issues, each with its workspace's number."""
         self._shrink()
-        wanted = Wanted()
-        for workspace_id, event in events:
-            if not bears_issue(event.body):
-                continue
-            project = (workspace_id, event.project)
-            if project not in self._ledgers:
-                wanted.projects.add(project)
-            key = (workspace_id, event.project, event.key)
-            if key not in self._keys:
-                wanted.keys.add(key)
-                overflow = (workspace_id, event.project, OVERFLOW_KEY)
-                if overflow not in self._keys:
-                    wanted.keys.add(overflow)
-        wanted.keys -= read.asked.keys
-        wanted.projects -= read.asked.projects
-        return wanted
+        keys = {(workspace_id, event.project, event.key) for workspace_id, event in events}
+        projects = {key[:2] for key in keys}
+        unknown = keys.difference(self._keys)
+        unknown |= {(*key[:2], OVERFLOW_KEY) for key in unknown}.difference(self._keys)
+        return Wanted(unknown - read.asked.keys, projects.difference(self._ledgers) - read.asked.projects)
 
     def begin(self, read: Loaded, rules: IssueRules | None = None) -> IssueBatch:
         """Begin a batch on what is in memory and what was read; what is in memory is the newer."""

@@ -9,7 +9,6 @@ from alertd.engine.issues.batch import IssueRules, Loaded, Wanted
 from alertd.engine.issues.merging import merge
 from alertd.engine.issues.working_set import LEDGERS_MAX, WorkingSet
 from tests.unit.engine.issues.errors import NOW, event
-from tests.unit.engine.issues.test_batch import plain
 
 ALL = IssueRules(issues_per_hour=10**9)
 MEMORY_BYTES_PER_ISSUE = 3_000
@@ -24,13 +23,13 @@ def fill(memory: WorkingSet, numbers: range, project: str = "shop") -> None:
 
 
 def test_it_wants_what_it_does_not_have() -> None:
-    """The key and the ledger of an error, and the overflow of its project; nothing for plain events, nothing twice."""
+    """The key and the ledger of an error, and the overflow of its project; nothing twice."""
     memory = WorkingSet()
-    events = [(1, plain()), (1, event(1)), (1, event(2))]
+    events = [(1, event(1)), (1, event(2))]
     wanted = memory.wanted(events, Loaded())
     assert wanted == Wanted({(1, "shop", "1:a"), (1, "shop", OVERFLOW_KEY)}, {(1, "shop")})
     assert not memory.wanted(events, Loaded(asked=wanted))
-    assert not memory.wanted([(1, plain())], Loaded())
+    assert not memory.wanted([], Loaded())
     batch = memory.begin(Loaded(asked=wanted))
     batch.weigh(event(1), 1, 100, NOW)
     memory.keep(batch)

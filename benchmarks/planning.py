@@ -1,0 +1,155 @@
+"""What errors cost between arrival and commit, beside plain events: `python -m benchmarks.planning [--json]`.
+
+Microseconds of CPU per event of the real pipeline, in batches of 500, over a store that keeps issues in memory and
+nothing else: so all but decoding and writing. One subscription takes everything that a plain event is, with one delivery
+each; another the triggers of issues, as a team would have it. The median of interleaved rounds; `ratio` is to the plain
+event of the same round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import time
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from alertd.clock import SystemClock
+from alertd.engine.issues.working_set import WorkingSet
+from alertd.engine.ruleset import compile_ruleset, name_keys
+from alertd.metrics import Metrics
+from alertd.model.ids import IdSource
+from alertd.model.workspace import Workspace
+from alertd.pipeline import Pipeline
+from alertd.runtime import calm_collector
+from alertd.store.memory import MemoryStore
+from benchmarks.issues import UNBOUNDED, error, event
+
+if TYPE_CHECKING:
+    from alertd.engine.issues.batch import IssueBatch, IssueRules, Loaded
+    from alertd.model.event import Event
+    from alertd.store.base import Batch
+
+BATCH = 500
+PLAIN = "plain"
+RULES = Workspace.model_validate(
+    {
+        "name": "default",
+        "channels": [
+            {"name": "runs", "kind": "glob", "pattern": "run.*"},
+            {"name": "errors", "kind": "glob", "pattern": "sentry.*"},
+        ],
+        "destinations": [{"name": "a", "type": "null"}],
+        "subscriptions": [
+            {"name": "runs", "channels": ["runs"], "destinations": ["a"]},
+            {
+                "name": "errors",
+                "channels": ["errors"],
+                "destinations": ["a"],
+                "triggers": ["new", "regression", "spike"],
+            },
+        ],
+    }
+)
+CASES = {PLAIN: 0, "of 1 issue": 1, "of 1,000 issues": 1_000, "of 100,000 issues": 100_000}
+
+
+class Forgetful(MemoryStore):
+    """A store that keeps issues, and of all else nothing."""
+
+    @override
+    async def commit(self, batch: Batch) -> None:
+        """Take the issues of a batch."""
+        if batch.issues is not None:
+            self._take_issues(batch.issues)
+
+
+class Generous(WorkingSet):
+    """A memory under whose rules a project may begin any number of issues."""
+
+    @override
+    def begin(self, read: Loaded, rules: IssueRules | None = None) -> IssueBatch:
+        """Begin a batch."""
+        return super().begin(read, rules or UNBOUNDED)
+
+
+class Case:
+    """One pipeline, and the events for it."""
+
+    def __init__(self, issues: int) -> None:
+        clock = SystemClock()
+        ids = {key: number for number, key in enumerate(name_keys([RULES]), 1)}
+        ruleset = compile_ruleset([RULES], ids, 1)
+        store = Forgetful(clock)
+        self.pipeline = Pipeline(store, IdSource(clock), 1, clock, Metrics(), ruleset, lambda _: None)
+        self.pipeline.issues.memory = Generous()
+        self.issues = issues
+        self.times: list[float] = []
+        self._turn = 0
+
+    def events(self) -> list[Event]:
+        """Make the events of the next batch."""
+        first = self._turn * BATCH
+        self._turn += 1
+        if not self.issues:
+            made = [event(number, "k", {"run_id": number}) for number in range(first, first + BATCH)]
+            for each in made:
+                each.type = each.body["type"] = "run.failed"
+            return made
+        return [error(number, f"1:{number % self.issues}") for number in range(first, first + BATCH)]
+
+    async def fill(self) -> None:
+        """Begin all issues."""
+        for _ in range(0, self.issues, BATCH):
+            await self.pipeline.submit(self.events(), 1)
+
+    async def round(self) -> None:
+        """Measure one batch."""
+        made = self.events()
+        begun = time.process_time()
+        await self.pipeline.submit(made, 1)
+        self.times.append((time.process_time() - begun) / BATCH * 1e6)
+
+
+async def measure(rounds: int) -> dict[str, dict[str, float]]:
+    """Measure every case once a round."""
+    cases = {name: Case(issues) for name, issues in CASES.items()}
+    running = [asyncio.ensure_future(case.pipeline.run()) for case in cases.values()]
+    for case in cases.values():
+        await case.fill()
+    calm_collector()
+    for _ in range(rounds):
+        for case in cases.values():
+            await case.round()
+    for case in cases.values():
+        case.pipeline.stop()
+    await asyncio.gather(*running)
+    return {name: figures(case.times, cases[PLAIN].times) for name, case in cases.items()}
+
+
+def figures(taken: list[float], plain: list[float]) -> dict[str, float]:
+    """Put a case beside the plain one."""
+    ratios = [one / other for one, other in zip(taken, plain, strict=True)]
+    return {"us": round(statistics.median(taken), 2), "ratio": round(statistics.median(ratios), 2)}
+
+
+def main() -> None:
+    """Measure, and print a table or JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--rounds", type=int, default=60, help="interleaved rounds (default 60)")
+    options = parser.parse_args()
+    found = asyncio.run(measure(max(1, options.rounds)))
+    if options.json:
+        print(json.dumps(found, indent=2))
+        return
+    print(f"{'us of CPU per event':24}{'median':>8}{'ratio':>8}")
+    for name, figure in found.items():
+        print(f"{name:24}{figure['us']:8.2f}{figure['ratio']:8.2f}")
+
+
+if __name__ == "__main__":
+    main()

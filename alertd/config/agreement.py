@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, get_args
 
-from alertd.config.kafka import KafkaIntake, KafkaSecurity
+from alertd.config.kafka import KafkaIntake
 from alertd.config.names import check_unique, check_workspaces_of, items
 from alertd.config.resources import check_workspace
 from alertd.config.shape import value_at
+from alertd.model.kafka_security import KafkaSecurity
 
 if TYPE_CHECKING:
     from alertd.config.lines import Place

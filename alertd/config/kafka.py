@@ -4,43 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from alertd.config.network import valid_peer
 from alertd.model.fields import PositiveSeconds, Resource, Slug
+from alertd.model.kafka_security import KafkaSecurity, Text
 from alertd.model.workspace import DEFAULT
-
-Text = Annotated[str, StringConstraints(min_length=1, max_length=255)]
-File = Annotated[str, StringConstraints(min_length=1)]
-
-
-class KafkaSecurity(Resource):
-    """How the connection to the brokers is encrypted, and who alertd is to them."""
-
-    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="encryption (SSL) and a password (SASL), both or neither"
-    )
-    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
-        None, description="how the password is proved, with SASL only"
-    )
-    username: Text | None = Field(None, description="with SASL only")
-    password: Annotated[SecretStr, Field(min_length=1)] | None = Field(None, description="with SASL only")
-    ca_file: File | None = Field(None, description="PEM file of the authorities to trust; null: the system's")
-    cert_file: File | None = Field(None, description="PEM file of our own certificate (mTLS)")
-    key_file: File | None = Field(None, description="PEM file of its key; null: in cert_file")
-    key_password: Annotated[SecretStr, Field(min_length=1)] | None = Field(
-        None, description="what the key is encrypted with"
-    )
-
-    @property
-    def uses_tls(self) -> bool:
-        """Whether the connection is encrypted."""
-        return self.protocol in {"SSL", "SASL_SSL"}
-
-    @property
-    def uses_sasl(self) -> bool:
-        """Whether alertd proves who it is by a password."""
-        return self.protocol in {"SASL_PLAINTEXT", "SASL_SSL"}
 
 
 class KafkaTopic(Resource):

@@ -10,6 +10,7 @@ from alertd.destinations.console import ConsoleType
 from alertd.destinations.discord import DiscordType
 from alertd.destinations.email import EmailType
 from alertd.destinations.file import FileType
+from alertd.destinations.kafka import KafkaType
 from alertd.destinations.mattermost import MattermostType
 from alertd.destinations.msteams import MsteamsType
 from alertd.destinations.ntfy import NtfyType
@@ -42,6 +43,7 @@ _TYPES: Final[tuple[DestinationType, ...]] = (
     PagerdutyType(),
     OpsgenieType(),
     AlertmanagerType(),
+    KafkaType(),
     FileType(),
     ConsoleType(),
     NullType(),

@@ -20,6 +20,7 @@ def test_types_are_known_by_their_names() -> None:
             "discord",
             "email",
             "file",
+            "kafka",
             "mattermost",
             "msteams",
             "ntfy",

@@ -1,0 +1,122 @@
+"""One producer's life: started when it is first needed, shared by a destination's attempts, thrown away when it broke.
+
+A producer that is idempotent never gives up a record by itself, and one whose numbering is broken refuses all that follows.
+So one that failed is retired: it takes nothing more, and it is closed, whatever it still holds, when the last attempt has
+left it. The next attempt makes another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
+
+from alertd.destinations.kafka_client import Reach, guarded_producer
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
+
+    from alertd.destinations.base import Connect
+    from alertd.destinations.kafka_record import Record
+
+CLOSE_SECONDS: Final = 0.3
+"""How long a producer may take to end by itself; then its tasks are cancelled and its connections closed."""
+
+
+class KafkaLine:
+    """A connection to a cluster. `options` are aiokafka's, `context` is that of its TLS (None: no TLS)."""
+
+    def __init__(self, options: Mapping[str, Any], context: ssl.SSLContext | None, connect: Connect) -> None:
+        self.reach = Reach(connect)
+        self.context = context
+        self.users = 0
+        self.retired = False
+        self._options = dict(options) | {"ssl_context": context}
+        self._producer: Any = None
+        self._starting: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+
+    async def produce(self, topic: str, record: Record) -> tuple[int, int]:
+        """Produce one record; return its partition and offset. Raises aiokafka's errors and CancelledError."""
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._start(), name="kafka-start")
+            self._starting.add_done_callback(_look_away)
+        await asyncio.shield(self._starting)
+        sent = await self._producer.send(topic, record.value, record.key, headers=list(record.headers))
+        found = await sent
+        return found.partition, found.offset
+
+    def leave(self) -> None:
+        """Take one user away; the last one of a retired line closes it."""
+        self.users -= 1
+        if self.retired and not self.users:
+            self._end()
+
+    def retire(self) -> None:
+        """Let nobody else in; close it as soon as nobody is left. Twice is fine."""
+        self.retired = True
+        if not self.users:
+            self._end()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing of it is left."""
+        return self._closing is not None and self._closing.done()
+
+    async def closed(self) -> None:
+        """Wait until a retired line is closed."""
+        if self._closing is not None:
+            await asyncio.shield(self._closing)
+
+    async def _start(self) -> None:
+        self._producer = guarded_producer(self.reach, **self._options)
+        await self._producer.start()
+
+    def _end(self) -> None:
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(), name="kafka-close")
+
+    async def _close(self) -> None:
+        """Stop in good order, or else at once."""
+        if self._starting is not None and not self._starting.done():
+            self._starting.cancel()
+            await asyncio.wait({self._starting}, timeout=CLOSE_SECONDS)
+        if self._producer is None:
+            return
+        stopping = asyncio.create_task(self._producer.stop(), name="kafka-stop")
+        stopping.add_done_callback(_look_away)
+        try:
+            await asyncio.wait({stopping}, timeout=CLOSE_SECONDS)
+        finally:
+            torn = _tear_out(self._producer)
+            stopping.cancel()
+        if torn:
+            await asyncio.wait(torn, timeout=CLOSE_SECONDS)
+
+
+def _tear_out(producer: Any) -> set[asyncio.Future[Any]]:
+    """Cancel what a producer still does and close its connections; return what is still ending.
+
+    aiokafka offers nothing for this, so it looks inside, at what 0.14 has there.
+    """
+    producer._closed = True  # noqa: SLF001 - see above
+    client, sender = producer.client, producer._sender  # noqa: SLF001 - see above
+    torn: set[asyncio.Future[Any]] = set()
+    for task in (sender.sender_task, client._sync_task):  # noqa: SLF001 - see above
+        if task is not None and not task.done():
+            task.add_done_callback(_look_away)
+            task.cancel()
+            torn.add(task)
+    for connection in list(client._conns.values()):  # noqa: SLF001 - see above
+        with contextlib.suppress(Exception):
+            closing = connection.close()
+            if not closing.done():
+                torn.add(closing)
+    return torn
+
+
+def _look_away(task: asyncio.Future[Any]) -> None:
+    """Take the error of a task that nobody waits for any longer, lest the loop complains about it."""
+    if not task.cancelled():
+        task.exception()

@@ -1,4 +1,4 @@
-"""Read-only resources of the history: events, alerts, deliveries with their attempts, rejected records; and replay."""
+"""Read-only resources of the history: events, alerts, deliveries with their attempts; and replay."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ from typing import TYPE_CHECKING, Any
 from alertd.api.auth import caller, require
 from alertd.api.context import json
 from alertd.api.endings import why_ended
+from alertd.api.history_shapes import history_page
+from alertd.api.operation import PAGE, Operation, Parameter, ref, route
 from alertd.api.past import PastRulesets
-from alertd.api.query import HISTORY, PAGE, Query, history_filter, write_cursor
-from alertd.api.views import (
-    alert_view,
-    delivery_view,
-    event_view,
-    page_view,
-    rejected_view,
-    verdict_views,
-)
+from alertd.api.query import Query, write_cursor
+from alertd.api.resources import BELOW
+from alertd.api.selecting import ACKNOWLEDGED, SELECTING, select
+from alertd.api.views import alert_view, delivery_view, event_view, page_view, verdict_views
 from alertd.engine.router import excluded
 from alertd.errors import NotFoundError
 from alertd.model import ids
@@ -26,6 +23,8 @@ from alertd.model.verdict import decode
 from alertd.store.base import Filter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aiohttp import web
 
     from alertd.api.context import Context
@@ -33,6 +32,10 @@ if TYPE_CHECKING:
 
 DELIVERIES_MAX = 1000
 """How many deliveries an event or an alert shows."""
+MATCHED = Parameter("matched", "only what a channel took, or what none took", {"type": "boolean"})
+_DELIVERIES = (*SELECTING, *PAGE)
+_ALERTS = (*SELECTING, ACKNOWLEDGED, *PAGE)
+_EVENTS = (MATCHED, *_ALERTS)
 
 
 class History:
@@ -45,39 +48,64 @@ class History:
 
     def register(self, app: web.Application) -> None:
         """Add the routes."""
-        below = "/api/v1/workspaces/{workspace}"
-        app.router.add_get(f"{below}/events", self.events)
-        app.router.add_get(f"{below}/events/{{id}}", self.event)
-        app.router.add_get(f"{below}/alerts", self.alerts)
-        app.router.add_get(f"{below}/alerts/{{id}}", self.alert)
-        app.router.add_get(f"{below}/deliveries", self.deliveries)
-        app.router.add_get(f"{below}/deliveries/{{id}}", self.delivery)
-        app.router.add_post(f"{below}/deliveries/{{id}}/replay", self.replay)
-        app.router.add_post(f"{below}/deliveries/{{id}}/cancel", self.cancel)
-        app.router.add_get("/api/v1/alerts/{id}", self.linked_alert)
-        app.router.add_get("/api/v1/rejected", self.rejected)
+        for path, handler, summary, shape, query in (
+            ("events", self.events, "List accepted events, matched or not, newest first", "AcceptedEvent", _EVENTS),
+            ("alerts", self.alerts, "List alerts, newest first", "Alert", _ALERTS),
+            ("deliveries", self.deliveries, "List deliveries, newest first", "Delivery", _DELIVERIES),
+        ):
+            page = history_page(ref(shape))
+            listed = Operation(summary, "history", query=query, answers={200: page}, errors=(503,))
+            route(app, "GET", f"{BELOW}/{path}", handler, listed)
+        for path, handler, summary, shape in (
+            (f"{BELOW}/events/{{id}}", self.event, "Show an event by its own id, with every verdict", "EventPage"),
+            (f"{BELOW}/alerts/{{id}}", self.alert, "Show an alert", "Alert"),
+            (f"{BELOW}/deliveries/{{id}}", self.delivery, "Show a delivery", "Delivery"),
+            ("/api/v1/alerts/{id}", self.linked_alert, "Show an alert of whatever workspace: links lead here", "Alert"),
+        ):
+            shown = Operation(summary, "history", answers={200: ref(shape)}, errors=(503,))
+            route(app, "GET", path, handler, shown)
+        again = Operation(
+            "Send a final delivery again", "history", Role.OPERATOR, answers={201: ref("Delivery")}, errors=(409,)
+        )
+        route(app, "POST", f"{BELOW}/deliveries/{{id}}/replay", self.replay, again)
+        cancelled = Operation(
+            "Cancel a delivery that waits", "history", Role.OPERATOR, answers={200: ref("Delivery")}, errors=(409,)
+        )
+        route(app, "POST", f"{BELOW}/deliveries/{{id}}/cancel", self.cancel, cancelled)
 
     def _enter(self, request: web.Request, least: Role = Role.VIEWER) -> str:
         require(request, least, request.match_info["workspace"])
         return self._context.workspace(request)
 
+    def _filter(self, query: Query, workspace: str) -> Filter:
+        """Read which page of which rows is asked for. Raises InvalidError with everything that is wrong."""
+        selection, below, limit = select(query), query.cursor(), query.limit()
+        query.check()
+        chosen = selection.dated(self._context.clock.now_ms()).chosen()
+        in_flight = self._context.dispatcher.flying if selection.state is not None else frozenset()
+        return Filter(workspace, below, limit, in_flight, **chosen)
+
+    # -- events ---------------------------------------------------------------------------------------------------
+
     async def events(self, request: web.Request) -> web.Response:
         """List accepted events; `matched` true or false says which."""
-        workspace, query = self._enter(request), Query(request, ("matched", *HISTORY))
+        workspace, query = self._enter(request), Query(request, _names(_EVENTS))
         matched = query.flag("matched")
-        page = await self._store.events(history_filter(query, workspace), matched=matched)
-        return json(page_view([event_view(row) for row in page.items], page.next_below, write_cursor))
+        page = await self._store.events(self._filter(query, workspace), matched=matched)
+        return json(page_view([event_view(row) for row in page.items], page, write_cursor))
 
     async def event(self, request: web.Request) -> web.Response:
         """Show one event by its own id: fields, every verdict, deliveries."""
         workspace = self._enter(request)
+        Query(request, ()).check()
         row = await self._store.event(workspace, request.match_info["id"])
         if row is None:
             raise NotFoundError(f"there is no event {request.match_info['id']!r} in the workspace {workspace!r}")
+        made = (await self._store.deliveries_of([row["number"]])).get(row["number"], [])
         view = event_view(row)
-        view["verdicts"] = await self._verdicts(row)
-        view["deliveries"] = await self._deliveries_of(row["number"], workspace, attempts=True)
-        return json(view)
+        return json(
+            {**view, "verdicts": await self._verdicts(row), "deliveries": await self._views(made[:DELIVERIES_MAX])}
+        )
 
     async def _verdicts(self, row: dict[str, Any]) -> list[dict[str, Any]]:
         """Stored verdicts, and those of subscriptions out of scope as the ruleset that decided derives them.
@@ -93,15 +121,13 @@ class History:
         outside = [verdict for verdict in outside if verdict.subscription_id not in looked_at]
         return verdict_views([*stored, *outside], names)
 
+    # -- alerts ---------------------------------------------------------------------------------------------------
+
     async def alerts(self, request: web.Request) -> web.Response:
         """List alerts."""
-        workspace = self._enter(request)
-        page = await self._store.events(history_filter(Query(request, HISTORY), workspace), matched=True)
-        items = [
-            alert_view(row, await self._deliveries_of(row["number"], workspace), self._context.names)
-            for row in page.items
-        ]
-        return json(page_view(items, page.next_below, write_cursor))
+        workspace, query = self._enter(request), Query(request, _names(_ALERTS))
+        page = await self._store.events(self._filter(query, workspace), matched=True)
+        return json(page_view(await self._alerts(page.items), page, write_cursor))
 
     async def alert(self, request: web.Request) -> web.Response:
         """Show one alert."""
@@ -113,27 +139,36 @@ class History:
         return await self._alert(request, caller(request).workspace)
 
     async def _alert(self, request: web.Request, workspace: str | None) -> web.Response:
+        Query(request, ()).check()
         number = ids.parse_id(ids.ALERT, request.match_info["id"])
         row = await self._store.event_by_number(number) if number is not None else None
         home = self._context.names.workspace(row["workspace_id"]) if row is not None else None
         if row is None or not row["matched"] or workspace not in (None, home):
             raise NotFoundError(f"there is no alert {request.match_info['id']!r}")
-        return json(alert_view(row, await self._deliveries_of(row["number"], str(home)), self._context.names))
+        return json((await self._alerts([row]))[0])
 
-    async def _deliveries_of(self, number: int, workspace: str, *, attempts: bool = False) -> list[dict[str, Any]]:
-        page = await self._store.deliveries(Filter(workspace=workspace, alert_number=number, limit=DELIVERIES_MAX))
-        return [await self._view(row, attempts=attempts) for row in reversed(page.items)]
+    async def _alerts(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        numbers = [row["number"] for row in rows]
+        made = await self._store.deliveries_of(numbers)
+        names = self._context.names
+        return [
+            alert_view(row, [self._plain(d) for d in made.get(row["number"], [])[:DELIVERIES_MAX]], names)
+            for row in rows
+        ]
+
+    # -- deliveries -----------------------------------------------------------------------------------------------
 
     async def deliveries(self, request: web.Request) -> web.Response:
         """List deliveries with their attempts."""
-        workspace = self._enter(request)
-        which = history_filter(Query(request, HISTORY), workspace)
-        page = await self._store.deliveries(which)
-        return json(page_view([await self._view(row) for row in page.items], page.next_below, write_cursor))
+        workspace, query = self._enter(request), Query(request, _names(_DELIVERIES))
+        page = await self._store.deliveries(self._filter(query, workspace))
+        return json(page_view(await self._views(page.items), page, write_cursor))
 
     async def delivery(self, request: web.Request) -> web.Response:
         """Show one delivery with its attempts."""
-        return json(await self._view(await self._row(request, self._enter(request))))
+        workspace = self._enter(request)
+        Query(request, ()).check()
+        return json(await self._view(await self._row(request, workspace)))
 
     async def _row(self, request: web.Request, workspace: str) -> dict[str, Any]:
         number = ids.parse_id(ids.DELIVERY, request.match_info["id"])
@@ -142,10 +177,17 @@ class History:
             raise NotFoundError(f"there is no delivery {request.match_info['id']!r} in the workspace {workspace!r}")
         return row
 
-    async def _view(self, row: dict[str, Any], *, attempts: bool = True) -> dict[str, Any]:
-        made = await self._store.attempts(row["id"]) if attempts and row["attempts"] else []
+    async def _view(self, row: dict[str, Any]) -> dict[str, Any]:
+        return (await self._views([row]))[0]
+
+    async def _views(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Show deliveries with their attempts, which are read at once."""
+        attempts = await self._store.attempts_of([row["id"] for row in rows if row["attempts"]])
+        return [self._plain(row, attempts.get(row["id"], ())) for row in rows]
+
+    def _plain(self, row: dict[str, Any], attempts: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
         in_flight = self._context.dispatcher.in_flight(row["id"])
-        view = delivery_view(row, self._context.names, in_flight=in_flight, attempts=made)
+        view = delivery_view(row, self._context.names, in_flight=in_flight, attempts=attempts)
         return {**view, "reason": None if in_flight else why_ended(row, self._retry_of(row["destination_id"]))}
 
     def _retry_of(self, destination_id: int) -> RetryOptions | None:
@@ -170,13 +212,6 @@ class History:
         await self._context.dispatcher.cancel(row["id"], row["destination_id"])
         return json(await self._view(await self._store.delivery(row["id"]) or row))
 
-    async def rejected(self, request: web.Request) -> web.Response:
-        """List rejected records: those of the token's workspace, all of them for the bootstrap token."""
-        workspace = caller(request).workspace
-        require(request, Role.VIEWER, workspace)
-        query = Query(request, PAGE)
-        which = Filter(workspace=workspace, below=query.cursor(), limit=query.limit())
-        query.check()
-        page = await self._store.rejected(which)
-        items = [rejected_view(row, self._context.names) for row in page.items]
-        return json(page_view(items, page.next_below, write_cursor))
+
+def _names(parameters: Sequence[Parameter]) -> tuple[str, ...]:
+    return tuple(parameter.name for parameter in parameters)

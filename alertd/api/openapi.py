@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic.json_schema import models_json_schema
 
+from alertd.api.history_shapes import HISTORY_SHAPES
 from alertd.api.operation import OPERATIONS, Operation, Schema, ref
 from alertd.api.shapes import RESOURCE_STATUS, SHAPES, with_status
 from alertd.model.token import Role, TokenSettings
@@ -77,7 +78,7 @@ def _schemas(status: Mapping[str, Mapping[str, Schema]]) -> dict[str, Schema]:
     described: list[type[BaseModel]] = [*models, TokenSettings]
     inputs: list[tuple[type[BaseModel], Literal["validation"]]] = [(model, "validation") for model in described]
     _, found = models_json_schema(inputs, ref_template=_COMPONENTS)
-    schemas: dict[str, Schema] = {**found["$defs"], **SHAPES}
+    schemas: dict[str, Schema] = {**found["$defs"], **SHAPES, **HISTORY_SHAPES}
     for kind in KINDS:
         if kind.built_in:
             name = schemas[kind.model.__name__]["properties"]["name"]

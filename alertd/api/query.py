@@ -7,16 +7,15 @@ import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from aiohttp import web
+
 from alertd.errors import InvalidError, Problem
 from alertd.model import ids
-from alertd.model.delivery import DeliveryState
-from alertd.model.severity import BY_WORD
-from alertd.store.base import Filter
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from aiohttp import web
+    from multidict import MultiMapping
 
 LIMIT: Final = 50
 """Size of a page when nothing is asked for."""
@@ -26,21 +25,20 @@ CURSOR: Final = "cur"
 NAME_CURSOR: Final = "after_"
 PAGE: Final = ("limit", "cursor")
 """What every list takes."""
-FIELDS: Final = ("type", "project", "environment", "severity", "destination", "subscription", "state")
-HISTORY: Final = (*FIELDS, "alert_id", "since", "until", *PAGE)
-"""What the lists of the history take."""
-
-_STATES: Final = tuple(state.word for state in DeliveryState)
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _LAST_MS: Final = (1 << 43) - 1
 """The last millisecond that a number of ours can say."""
 
 
 class Query:
-    """Reads the parameters of one request; collects what is wrong, so that all of it is answered at once."""
+    """Reads the parameters of one request; collects what is wrong, so that all of it is answered at once.
 
-    def __init__(self, request: web.Request, known: Sequence[str]) -> None:
-        self._given = request.query
+    Instead of a request its parameters may be given, with the `pointer` of where they stand.
+    """
+
+    def __init__(self, request: web.Request | MultiMapping[str], known: Sequence[str], pointer: str = "") -> None:
+        self._given = request.query if isinstance(request, web.Request) else request
+        self._pointer = pointer
         self._problems: list[Problem] = []
         for name in dict.fromkeys(self._given):
             if name not in known:
@@ -86,6 +84,13 @@ class Query:
             return None
         return text
 
+    def words(self, name: str) -> str | None:
+        """Any text but an empty one."""
+        text = self.text(name)
+        if text == "":
+            self._refuse(name, "must not be empty")
+        return text
+
     def name_cursor(self) -> str:
         """Return the name to continue behind, in a list that is ordered by name; empty at its beginning."""
         text = self._given.get("cursor")
@@ -121,29 +126,7 @@ class Query:
         return number
 
     def _refuse(self, name: str, detail: str) -> None:
-        self._problems.append(Problem("/" + name.replace("~", "~0").replace("/", "~1"), detail))
-
-
-def history_filter(query: Query, workspace: str) -> Filter:
-    """Read the filters of the history. Raises InvalidError with everything that is wrong."""
-    severity = query.word("severity", tuple(BY_WORD))
-    found = Filter(
-        workspace=workspace,
-        below=query.cursor(),
-        limit=query.limit(),
-        type=query.text("type"),
-        project=query.text("project"),
-        environment=query.text("environment"),
-        severity=BY_WORD[severity].word if severity in BY_WORD else None,
-        destination=query.text("destination"),
-        subscription=query.text("subscription"),
-        state=query.word("state", _STATES),
-        alert_number=query.alert(),
-        since_ms=query.time("since"),
-        until_ms=query.time("until"),
-    )
-    query.check()
-    return found
+        self._problems.append(Problem(f"{self._pointer}/{name.replace('~', '~0').replace('/', '~1')}", detail))
 
 
 def write_name_cursor(name: str) -> str:

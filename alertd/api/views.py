@@ -14,7 +14,7 @@ from alertd.model.verdict import Verdict, VerdictCode, decode, decode_violations
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from alertd.store.base import NameKey
+    from alertd.store.base import NameKey, Page
 
 Row = dict[str, Any]
 
@@ -135,6 +135,8 @@ def delivery_view(row: Row, names: Names, *, in_flight: bool, attempts: Iterable
         "attempt_count": row["attempts"],
         "attempts": [attempt_view(attempt) for attempt in attempts],
         "replay_of": ids.format_id(ids.DELIVERY, row["replay_of"]) if row["replay_of"] else None,
+        "digest_id": ids.format_id(ids.DELIVERY, row["digest_id"]) if row["digest_id"] else None,
+        "digest_count": row["digest_count"],
     }
 
 
@@ -166,6 +168,8 @@ def rejected_view(row: Row, names: Names) -> Row:
     }
 
 
-def page_view(items: list[Row], next_below: int | None, write: Callable[[int], str]) -> Row:
-    """A page of a list."""
-    return {"items": items, "next_cursor": None if next_below is None else write(next_below)}
+def page_view(items: list[Row], page: Page, write: Callable[[int], str]) -> Row:
+    """A page of the history; `searched_to` is there when the look stopped at its bound."""
+    below = page.next_below
+    view = {"items": items, "next_cursor": None if below is None else write(below)}
+    return view if page.complete or below is None else {**view, "searched_to": rfc3339(ids.milliseconds(below))}

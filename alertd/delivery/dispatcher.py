@@ -195,6 +195,11 @@ class Dispatcher:
         """Whether a delivery is being attempted now."""
         return delivery_id in self._around.flying
 
+    @property
+    def flying(self) -> frozenset[int]:
+        """All deliveries that are being attempted now."""
+        return frozenset(self._around.flying)
+
     async def cancel(self, delivery_id: int, destination_id: int | None = None, reason: str = "cancelled") -> None:
         """Cancel a delivery that waits; cancelling it twice is fine.
 

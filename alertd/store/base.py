@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from alertd.model.selection import Selection
 from alertd.store.facts import FactStore
 from alertd.store.issues import IssueStore
 from alertd.store.recall import RecallStore
@@ -185,31 +186,15 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """Which rows of the history. None: any. `below` continues a page; `since_ms` (in) and `until_ms` (out) bound the time.
+class Filter(Selection):
+    """Which rows of the history: a page of what is selected. `workspace` None: of all; `below` continues a page.
 
-    `text` is looked for in an event's JSON, for deliveries in their error too; letters of ASCII in any case.
     `in_flight` holds the deliveries that are being attempted: the state `in_flight` means these, and no other state does.
-    For events, `subscription` and `channel` choose those that such a subscription was sent, `destination` and `state`
-    those with such a delivery; `acknowledged` is theirs alone.
     """
 
     workspace: str | None = None
     below: int | None = None
     limit: int = 50
-    type: str | None = None
-    project: str | None = None
-    environment: str | None = None
-    severity: str | None = None
-    destination: str | None = None
-    subscription: str | None = None
-    state: str | None = None
-    alert_number: int | None = None
-    since_ms: int | None = None
-    until_ms: int | None = None
-    channel: str | None = None
-    acknowledged: bool | None = None
-    text: str | None = None
     in_flight: frozenset[int] = frozenset()
 
 

@@ -9,11 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from alertd.api.selecting import NAMES
 from alertd.model.delivery import Outcome, OutcomeKind
+from alertd.model.ids import ALERT, parse_id
+from alertd.store.base import Acknowledgement, Page
 from tests.unit.api.bench import DEADLINE, HOME, Caller, running
 
 LISTS = ("events", "alerts", "deliveries")
-FILTERS = ("type", "project", "environment", "severity", "destination", "subscription", "state", "alert_id")
+FILTERS = (*NAMES, "acknowledged")
 
 
 def pointers(problem: Any) -> list[str]:
@@ -82,7 +85,7 @@ async def test_words_of_closed_sets_are_checked_and_names_are_not() -> None:
         for name in LISTS:
             status, problem = await call("GET", f"{HOME}/{name}?state=lost&severity=bad&alert_id=dlv_0")
             assert (status, set(pointers(problem))) == (422, {"/state", "/severity", "/alert_id"})
-            for field in ("type", "project", "environment", "destination", "subscription"):
+            for field in ("type", "project", "environment", "channel", "destination", "subscription", "text"):
                 status, page = await call("GET", f"{HOME}/{name}?{field}=nothing")
                 assert (status, page["items"]) == (200, []), field
         assert (await call("GET", f"{HOME}/events?matched=yes"))[0] == 422
@@ -91,7 +94,10 @@ async def test_words_of_closed_sets_are_checked_and_names_are_not() -> None:
 
 async def test_filters_find_what_they_name() -> None:
     """Every filter is named as the field that it looks at, and finds it in all three lists."""
-    event = {"type": "run:failed", "id": "one", "project": "shop", "environment": "prod", "severity": "fatal"}
+    event = {
+        "type": "run:failed", "id": "one", "project": "shop", "environment": "prod", "severity": "fatal",
+        "message": '50% "done"',
+    }  # fmt: skip
     async with running() as call:
         await call.sent({"type": "other", "id": "two"}, event)
         await call.settled(f"{HOME}/deliveries")
@@ -106,6 +112,10 @@ async def test_filters_find_what_they_name() -> None:
             "subscription=serious",
             f"alert_id={delivery['alert_id']}",
             "state=delivered&project=shop",
+            "channel=all&destination=page",
+            "text=50%25",
+            'text="DONE"&since=2020-01-01T00:00:00Z',
+            "text=run&type=run:failed&project=shop&environment=prod&severity=critical&channel=all&state=delivered",
         ):
             assert {e["id"] for e in (await call("GET", f"{HOME}/events?{query}"))[1]["items"]} == {"one"}, query
             alerts = (await call("GET", f"{HOME}/alerts?{query}"))[1]["items"]
@@ -113,6 +123,66 @@ async def test_filters_find_what_they_name() -> None:
             found = (await call("GET", f"{HOME}/deliveries?{query}"))[1]["items"]
             assert {d["event_id"] for d in found} == {"one"}, query
         assert (await call("GET", f"{HOME}/events?matched=false"))[1]["items"] == []
+        for query in ("channel=all&project=blog", "text=100%25", "text=done&type=other", "state=dead&destination=page"):
+            for name in LISTS:
+                assert (await call("GET", f"{HOME}/{name}?{query}"))[1]["items"] == [], (name, query)
+
+
+async def test_a_text_of_an_error_finds_its_delivery() -> None:
+    """What a receiver's answer came to is looked through too."""
+    async with running() as call:
+        door = call.bench.doors["default", "hook"]
+        door.outcome = Outcome(OutcomeKind.REJECTED, 404, "returned 404", b"")
+        await call.sent({"type": "t"})
+        [dead] = await call.settled(f"{HOME}/deliveries", "dead")
+        _, page = await call("GET", f"{HOME}/deliveries?text=RETURNED 404&state=dead")
+        assert page["items"] == [dead]
+
+
+async def test_what_is_in_flight_is_in_no_other_state() -> None:
+    """The state is chosen as it is shown: in_flight, and neither pending nor retrying."""
+    async with running() as call:
+        door = call.bench.doors["default", "hook"]
+        door.gate.clear()
+        await call.sent({"type": "t"})
+        [flying] = await call.settled(f"{HOME}/deliveries", "in_flight")
+        for name in LISTS:
+            for state, count in (("in_flight", 1), ("pending", 0), ("retrying", 0), ("delivered", 0)):
+                _, page = await call("GET", f"{HOME}/{name}?state={state}")
+                assert len(page["items"]) == count, (name, state)
+        door.gate.set()
+        [delivered] = await call.settled(f"{HOME}/deliveries")
+        assert delivered["id"] == flying["id"]
+        assert (await call("GET", f"{HOME}/deliveries?state=in_flight"))[1]["items"] == []
+
+
+async def test_acknowledged_chooses_alerts_and_events_alone() -> None:
+    """Alerts can be chosen by whether somebody took note; of deliveries the filter is not known."""
+    async with running() as call:
+        noted, other = await call.sent({"type": "t"}, {"type": "t"})
+        _, page = await call("GET", f"{HOME}/events?text={noted}")
+        number = parse_id(ALERT, page["items"][0]["alert_id"])
+        await call.bench.store.acknowledge(number or 0, Acknowledgement("ann", 1))
+        for name in ("events", "alerts"):
+            for flag, wanted in (("true", noted), ("false", other)):
+                _, page = await call("GET", f"{HOME}/{name}?acknowledged={flag}")
+                assert [item.get("event", item)["id"] for item in page["items"]] == [wanted]
+        status, problem = await call("GET", f"{HOME}/deliveries?acknowledged=true")
+        assert (status, pointers(problem)) == (422, ["/acknowledged"])
+
+
+async def test_a_search_that_stopped_says_where() -> None:
+    """A page that is not full, since its search met its bound, says back to which time everything was looked at."""
+    async with running() as call:
+
+        async def stopped(*args: object, **options: object) -> Page:
+            return Page([], 1_800_000_000_000 << 20, complete=False)
+
+        call.bench.store.deliveries = stopped  # type: ignore[method-assign]
+        _, page = await call("GET", f"{HOME}/deliveries?text=needle")
+        assert page == {
+            "items": [], "next_cursor": "cur_" + f"{1_800_000_000_000 << 20:016x}", "searched_to": "2027-01-15T08:00:00.000Z",
+        }  # fmt: skip
 
 
 async def walk(call: Caller, path: str, between: Any) -> list[dict[str, Any]]:

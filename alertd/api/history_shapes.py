@@ -1,0 +1,117 @@
+"""The shapes of the history: events that were accepted, alerts, deliveries and attempts, as JSON Schemas."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from alertd.api.operation import Schema, ref
+from alertd.api.shapes import COUNT, FLAG, NUMBER, PLACES, TEXT, TEXT_OR_NULL, TIME, TIME_OR_NULL
+from alertd.model.delivery import OutcomeKind
+from alertd.model.selection import STATES
+
+STATE: Final[Schema] = {"type": "string", "enum": list(STATES)}
+
+
+def history_page(item: Schema) -> Schema:
+    """Describe a page of the history."""
+    return {
+        "type": "object",
+        "required": ["items", "next_cursor"],
+        "properties": {
+            "items": {"type": "array", "items": item},
+            "next_cursor": {
+                "type": ["string", "null"],
+                "description": "where the next page begins; null: there is none",
+            },
+            "searched_to": {
+                **TIME,
+                "description": "there when the search stopped before the page was full, since little fits among much:"
+                " everything back to this time was looked at, and next_cursor goes on from there",
+            },
+        },
+    }
+
+
+def _object(optional: tuple[str, ...] = (), **properties: Schema) -> Schema:
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "required": required, "properties": properties}
+
+
+def _many(item: Schema) -> Schema:
+    return {"type": "array", "items": item}
+
+
+def _number_or_null() -> Schema:
+    return {"type": ["integer", "null"]}
+
+
+_EVENT: Final = _object(
+    type=TEXT,
+    id=TEXT,
+    received_at=TIME,
+    matched={**FLAG, "description": "whether a channel took it, which makes it an alert"},
+    alert_id=TEXT_OR_NULL,
+    violations={**PLACES, "description": "where its data is not as the schema of its type says"},
+)
+_ATTEMPT: Final = _object(
+    number=COUNT,
+    started_at=TIME,
+    duration_seconds=NUMBER,
+    outcome={"type": "string", "enum": [kind.word for kind in OutcomeKind]},
+    status=_number_or_null(),
+    error=TEXT_OR_NULL,
+    answer={**TEXT, "description": "the beginning of what the receiver answered"},
+)
+
+HISTORY_SHAPES: Final[dict[str, Any]] = {
+    "AcceptedEvent": {**_EVENT, "description": "an event's own fields, and what became of it"},
+    "EventPage": {
+        **_EVENT,
+        "properties": {
+            **_EVENT["properties"],
+            "verdicts": _many(ref("Verdict")),
+            "deliveries": _many(ref("Delivery")),
+        },
+        "description": "an event with every verdict and its deliveries",
+    },
+    "Alert": _object(
+        id=TEXT,
+        workspace=TEXT_OR_NULL,
+        type=TEXT,
+        received_at=TIME,
+        event={"type": "object"},
+        verdicts=_many(ref("Verdict")),
+        deliveries=_many(_object(id=TEXT, destination=TEXT_OR_NULL, subscription=TEXT_OR_NULL, state=STATE)),
+    ),
+    "Attempt": _ATTEMPT,
+    "Delivery": _object(
+        id=TEXT,
+        alert_id=TEXT,
+        event_id=TEXT,
+        type=TEXT,
+        workspace=TEXT_OR_NULL,
+        destination=TEXT_OR_NULL,
+        subscription={**TEXT_OR_NULL, "description": "the first of those that it was made for"},
+        channel=TEXT_OR_NULL,
+        state=STATE,
+        reason={**TEXT_OR_NULL, "description": "why it ended undelivered"},
+        created_at=TIME,
+        next_at={**TIME_OR_NULL, "description": "when it is attempted next, while it waits"},
+        error={**TEXT_OR_NULL, "description": "what its last attempt came to"},
+        attempt_count=COUNT,
+        attempts=_many(ref("Attempt")),
+        replay_of={**TEXT_OR_NULL, "description": "the delivery that it repeats"},
+    ),
+    "RejectedRecord": _object(
+        id=TEXT,
+        workspace=TEXT_OR_NULL,
+        topic=TEXT,
+        partition=COUNT,
+        offset=COUNT,
+        reason={**TEXT, "description": "why it could not be read"},
+        bytes={**TEXT, "description": "as text; what is not UTF-8 is replaced"},
+        size_bytes={**COUNT, "description": "how long it is; more than is kept when it was cut"},
+        rejected_at=TIME,
+    ),
+}
+"""Components of the history."""

@@ -131,7 +131,8 @@ class Daemon:
         vault = Vault(secrets_key(config))
         self.rules = Rules(store, clock, launch.write_line, AcknowledgeLinks(vault.derive("acknowledge"), clock))
         self.live = LiveRules(self.rules, lambda: self.config)
-        self.registry = Registry(store, clock, ids, KnownTypes(), Secrecy(KnownTypes(), vault), self.live)
+        types = KnownTypes(lambda: self.rules.policy)
+        self.registry = Registry(store, clock, ids, types, Secrecy(types, vault), self.live)
         self.learner = Learner(self.registry.learn)
         self._first_token: str | None = None
         self._file, self._inode = config.store.path, _inode(config.store.path)

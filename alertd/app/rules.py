@@ -6,6 +6,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+import structlog
+
 from alertd.app.directory import LiveDirectory
 from alertd.app.kept_memory import KeptMemory
 from alertd.app.pacing import Pace, paced
@@ -21,6 +23,7 @@ from alertd.destinations.people import NOBODY, People
 from alertd.destinations.ports import Ports
 from alertd.destinations.registry import REGISTRY, TYPE_NAMES, parse_settings
 from alertd.destinations.templated import templated
+from alertd.destinations.whereto import forbidden
 from alertd.engine.document import Documents
 from alertd.engine.ruleset import Reach, Ruleset, compile_ruleset, name_keys
 from alertd.errors import NotFoundError
@@ -44,8 +47,14 @@ if TYPE_CHECKING:
         """What rules keep: the numbers of names, every ruleset that decided, what destinations remember."""
 
 
+_log = structlog.get_logger("alertd.rules")
+
+
 class KnownTypes:
-    """The destination types, as those who judge resources see them."""
+    """The destination types, as those who judge resources see them; `policy` says where may be sent to now."""
+
+    def __init__(self, policy: Callable[[], EgressPolicy] = EgressPolicy) -> None:
+        self._policy = policy
 
     def names(self) -> Iterable[str]:
         """Every type."""
@@ -57,6 +66,10 @@ class KnownTypes:
         if known is None:
             raise NotFoundError(f"no destination type {name!r}; there are {TYPE_NAMES}")
         return known.settings_model
+
+    def forbidden(self, settings: BaseModel) -> Iterable[tuple[tuple[str | int, ...], str]]:
+        """Say which settings name a place where nothing may be sent, each with the reason."""
+        return forbidden(settings, self._policy())
 
 
 @dataclass(slots=True)
@@ -87,6 +100,7 @@ class Rules:
         self._people: dict[tuple[str, str], People] = {}
         self._directory = LiveDirectory()
         self._egress: Egress | None = None
+        self.policy = EgressPolicy()
         self._opened: dict[int, _Opened] = {}
         self.destinations: dict[tuple[str, str], Destination] = {}
         self.base_url = ""
@@ -140,6 +154,7 @@ class Rules:
             known = self._opened.get(number)
             if known is None or known.key != key:
                 known = self._open(key, number, destination, options.timeout_seconds)
+                self._warn(workspace, destination)
             opened[number] = known
             options, burst = paced(options, known.pace, destination, config.delivery)
             specs.append(LaneSpec(number, workspace, name, options, destination.enabled, known.destination, burst))
@@ -157,7 +172,8 @@ class Rules:
         if egress != self._egress:
             self._egress = egress
             make = FastSender if egress.sender == "fast" else AiohttpSender
-            self._senders.append(make(EgressPolicy(egress.allow, Ports(egress.ports))))
+            self.policy = EgressPolicy(egress.allow, Ports(egress.ports))
+            self._senders.append(make(self.policy))
             self._connectors.append(GuardedConnector(EgressPolicy(egress.allow)))
             self._opened.clear()
 
@@ -184,6 +200,18 @@ class Rules:
 
 def people_of(workspace: Workspace, project: Project | None = None) -> People:
     """Say who belongs to a project (None: to none, or to one that nobody knows); its owner may be the workspace's."""
+    def _warn(self, workspace: str, destination: Destination) -> None:
+        """Tell of a destination to which nothing can be sent: that is no reason not to serve the others."""
+        for place, reason in forbidden(parse_settings(destination.type, destination.settings), self.policy):
+            setting = ".".join(map(str, place))
+            _log.warning(
+                "destination.forbidden",
+                workspace=workspace,
+                destination=destination.name,
+                setting=setting,
+                reason=reason,
+            )
+
     if project is None:
         return People(workspace.owner)
     return People(project.owner or workspace.owner, project.collaborators)

@@ -18,7 +18,7 @@ def check(
 ) -> None:
     """Name everything that is wrong in a configuration, at once.
 
-    Each error comes with its file, line and path; if there is any, the exit code is 1. What is allowed and odd is a warning. Secrets are looked up, as they would be at the start, and never printed.
+    Each error comes with its file, line and path; if there is any, the exit code is 1. An address that the egress guard refuses is one. What is allowed and odd is a warning. Secrets are looked up, as they would be at the start, and never printed.
     """
     from alertd.config.advice import advice
     from alertd.config.load import load_config
@@ -26,7 +26,7 @@ def check(
 
     path = find_config(file)
     try:
-        config = load_config(path, os.environ)
+        config = load_config(path, os.environ, guarded=True)
     except ConfigError as error:
         if json:
             shape = ("file", "line", "path", "found", "expected")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from alertd.config.agreement import check_agreement
+from alertd.config.egress import check_egress
 from alertd.config.environment import override
 from alertd.config.lines import WHOLE, Document, Place, read_document
 from alertd.config.names import items
@@ -32,8 +33,10 @@ ENVIRONMENT = "environment"
 """What stands for the file's name when there is no file."""
 
 
-def load_config(path: Path | str | None, environ: Mapping[str, str]) -> Config:
+def load_config(path: Path | str | None, environ: Mapping[str, str], *, guarded: bool = False) -> Config:
     """Read the configuration; `path` None means defaults and environment alone.
+
+    `guarded`: it may also name no place where the egress guard lets nothing be sent.
 
     Raises ConfigError with every problem: of the document, of single values, and of what has to agree.
     """
@@ -46,6 +49,8 @@ def load_config(path: Path | str | None, environ: Mapping[str, str]) -> Config:
     _name_null_types(root, document)
     folder = Path() if path is None else Path(path).parent
     _Resolver(root, References(environ, folder), problems).resolve(root, ())
+    if guarded:
+        check_egress(root, problems)
     return _config(root, problems)
 
 

@@ -113,7 +113,10 @@ class EgressPolicy:
             parsed = parse_url(url)
         except ValueError as error:
             return str(error)
-        host, port = parsed.raw_host or "", parsed.port or 0
+        return self.check_host(parsed.raw_host or "", parsed.port or 0)
+
+    def check_host(self, host: str, port: int = 0) -> str | None:
+        """Say why a host, an address or a name, may not be connected to at a port (0: at none), or None."""
         return self.check_address(host, host, port) if _literal(host) else self.check_name(host, port)
 
     def check_name(self, host: str, port: int = 0) -> str | None:

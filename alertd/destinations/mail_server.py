@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, create_model
 
 from alertd.destinations.guard import parse_url
 from alertd.destinations.mail_address import Mailbox, parse_mailbox
+from alertd.destinations.whereto import Whereto
 from alertd.model.fields import Resource
 
 Tls = Literal["starttls", "tls", "none"]
@@ -57,7 +58,7 @@ def _check_password(secret: SecretStr) -> SecretStr:
     return secret
 
 
-Host = Annotated[str, AfterValidator(_check_host)]
+Host = Annotated[str, AfterValidator(_check_host), Whereto.HOST]
 Port = Annotated[int, Field(ge=1, le=65535)]
 From = Annotated[str, AfterValidator(_check_from)]
 Username = Annotated[str, AfterValidator(_check_username)]

@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, SecretStr
 
 from alertd.destinations.guard import parse_url
+from alertd.destinations.whereto import Whereto
 from alertd.model.fields import Resource
 
 SECRET_MAX: Final = 4096
@@ -37,9 +38,9 @@ def _check_token(token: SecretStr) -> SecretStr:
     return token
 
 
-Url = Annotated[str, AfterValidator(check_url)]
+Url = Annotated[str, AfterValidator(check_url), Whereto.URL]
 """An address that may be shown."""
-SecretUrl = Annotated[SecretStr, AfterValidator(_check_secret_url)]
+SecretUrl = Annotated[SecretStr, AfterValidator(_check_secret_url), Whereto.URL]
 """An address that is a secret as a whole, as those of incoming webhooks are."""
 SecretToken = Annotated[SecretStr, AfterValidator(_check_token)]
 """A secret that can stand in a header: printable ASCII without spaces."""

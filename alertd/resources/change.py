@@ -102,8 +102,9 @@ class Changes:
     def _update(self, snapshot: Snapshot, kind: Kind, before: Entry, document: Document) -> Change:
         if document.get("name") != before.name:
             raise InvalidError([Problem("/name", f"cannot be changed: this is the {kind.noun} {before.name!r}")])
-        document = self._secrecy.restored(kind, document, document_of(before.model))
-        model = read(kind, before.workspace, document, snapshot, self._types, known=True)
+        known = document_of(before.model)
+        document = self._secrecy.restored(kind, document, known)
+        model = read(kind, before.workspace, document, snapshot, self._types, before=known)
         entry = replace(before, model=model, version=before.version + 1)
         return Change([entry], [], [Noted("updated", entry.key, self._shown(before), self._shown(entry))], entry)
 

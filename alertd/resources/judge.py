@@ -40,6 +40,9 @@ class DestinationTypes(Protocol):
     def settings_model(self, name: str) -> type[BaseModel]:
         """Return a type's settings. Raises NotFoundError."""
 
+    def forbidden(self, settings: BaseModel) -> Iterable[tuple[Place, str]]:
+        """Say which settings name a place where nothing may be sent, each with the reason."""
+
 
 class Findings:
     """Problems of one document, at most one for each place, none quoting what was put in as a secret."""
@@ -84,13 +87,18 @@ def read(
     snapshot: Snapshot,
     types: DestinationTypes,
     *,
-    known: bool = False,
+    before: Mapping[str, Any] | None = None,
 ) -> Resource:
-    """Turn a document into its resource, a new one or one that is `known`. Raises InvalidError with every bad place."""
+    """Turn a document into its resource; `before` is what is known of it (None: it is new).
+
+    Raises InvalidError with every bad place.
+    """
     findings = Findings()
-    model: Resource | None = read_model(kind.kept if known else kind.model, document, findings)
+    model: Resource | None = read_model(kind.model if before is None else kind.kept, document, findings)
     for judge in _CHECKS.get(kind.word, ()):
         judge(document, findings, types)
+    if kind.word == "destination":
+        _check_egress(document, before or {}, findings, types)
     if kind.word == "channel":
         _check_group(document, findings, snapshot.workspace(workspace))
     for name, referred in kind.references:
@@ -155,6 +163,21 @@ def _check_settings(document: Mapping[str, Any], findings: Findings, types: Dest
             model.model_validate(settings)
         except ValidationError as error:
             findings.take(error, settings, model, ("settings",))
+
+
+def _check_egress(
+    document: Mapping[str, Any], before: Mapping[str, Any], findings: Findings, types: DestinationTypes
+) -> None:
+    """Note where nothing may be sent, unless it stood there before: what was permitted once can still be changed."""
+    name, settings = document.get("type"), document.get("settings", {})
+    if findings.has(("type",)) or (name, settings) == (before.get("type"), before.get("settings", {})):
+        return
+    try:
+        read_settings = types.settings_model(str(name)).model_validate(settings)
+    except (NotFoundError, ValidationError):
+        return
+    for place, reason in types.forbidden(read_settings):
+        findings.add(("settings", *place), f"egress refused: {reason}")
 
 
 def _check_templates(document: Mapping[str, Any], findings: Findings, types: DestinationTypes) -> None:

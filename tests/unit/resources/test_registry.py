@@ -11,6 +11,7 @@ from cryptography.fernet import Fernet
 
 from alertd.app.rules import KnownTypes
 from alertd.clock import SystemClock
+from alertd.destinations.guard import EgressPolicy
 from alertd.errors import (
     ConflictError,
     InvalidError,
@@ -177,6 +178,13 @@ async def test_stars_that_stand_for_nothing_are_refused(registry: Registry) -> N
             {"name": "x", "type": "webhook", "settings": {"colour": 1}},
             ["/settings/url", "/settings/colour"],
         ),
+        (DESTINATION, {**HOOK, "settings": {"url": "http://10.0.0.1/"}}, ["/settings/url"]),
+        (DESTINATION, {**HOOK, "settings": {"url": "http://10.0.0.1/", "colour": 1}}, ["/settings/colour"]),
+        (
+            DESTINATION,
+            {"name": "x", "type": "webhook", "settings": {"url": "http://10.0.0.1/"}, "queue": {"capacity": True}},
+            ["/settings/url", "/queue/capacity"],
+        ),
         (DESTINATION, {**HOOK, "queue": {"capacity": True}}, ["/queue/capacity"]),
         (DESTINATION, {**HOOK, "queue": {"capacity": "5"}}, ["/queue/capacity"]),
         (SUBSCRIPTION, {"name": "x", "channels": ["run"], "destinations": []}, ["/channels/0", "/destinations"]),
@@ -192,6 +200,26 @@ async def test_bad_documents_name_every_place(
         await registry.create(kind, "default", document, "ann")
     assert sorted(p.pointer for p in caught.value.problems) == sorted(pointers)
     assert (live.applied, await store.resources(), await log_of(store)) == ([], [], [])
+
+
+async def test_forbidden_place_of_a_known_destination(store: MemoryStore, live: Live) -> None:
+    """What was permitted when it was made can still be changed when it no longer is, but not be sent elsewhere."""
+    allowed = ["10.0.0.1"]
+    types, clock = KnownTypes(lambda: EgressPolicy(allowed)), SystemClock()
+    registry = Registry(store, clock, IdSource(clock), types, Secrecy(types, Vault(KEY)), live)
+    await registry.load({})
+    inside = {"url": "http://10.0.0.1/", "secret": "s3cr3t"}
+    entry = await registry.create(DESTINATION, "default", {**HOOK, "settings": inside}, "ann")
+    allowed.clear()
+    await registry.patch(entry.key, {"title": "T"}, FREE, "ann")
+    await registry.replace(entry.key, {**HOOK, "settings": {**inside, "secret": "***"}}, FREE, "ann")
+    for settings in ({"url": "http://10.0.0.2/"}, {"secret": "new"}):
+        with pytest.raises(InvalidError) as caught:
+            await registry.patch(entry.key, {"settings": settings}, FREE, "ann")
+        (problem,) = caught.value.problems
+        assert problem.pointer == "/settings/url"
+        assert "is private; name it in egress.allow to permit it" in problem.detail
+    await registry.patch(entry.key, {"settings": {"url": "https://hooks.example.com/y"}}, FREE, "ann")
 
 
 async def test_taken_names_are_refused(registry: Registry) -> None:

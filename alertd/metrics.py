@@ -137,6 +137,18 @@ class Metrics:
             [*where, "state"],
             registry=own,
         )
+        self.digests = Counter(
+            "alertd_digests",
+            "Digests made because more deliveries waited than queue.spill_max.",
+            where,
+            registry=own,
+        )
+        self.digested = Counter(
+            "alertd_digested_deliveries",
+            "Deliveries that came together in digests; they are cancelled, and can be replayed.",
+            where,
+            registry=own,
+        )
         self.attempts = Counter(
             "alertd_attempts",
             "Attempts, by outcome: delivered, retry_later, rejected, gone, ambiguous.",

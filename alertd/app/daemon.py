@@ -171,6 +171,7 @@ class Daemon:
             on_disabled=self._set_disabled,
             debug=config.log.level == "debug",
             on_ended=self.facts.finished,
+            ids=self.ids,
         )
         self.pipeline = Pipeline(
             store,

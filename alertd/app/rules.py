@@ -165,7 +165,13 @@ class Rules:
     def naming(self, ruleset: Ruleset) -> Naming:
         """Say how deliveries are described."""
         names = {number: key[2] for number, key in ruleset.names.items()}
-        return Naming(names, lambda alert_id: f"{self.base_url}/api/v1/alerts/{alert_id}", self.links, self._linked)
+        return Naming(
+            names,
+            lambda alert_id: f"{self.base_url}/api/v1/alerts/{alert_id}",
+            self.links,
+            self._linked,
+            lambda workspace, digest: f"{self.base_url}/api/v1/workspaces/{workspace}/deliveries?digest_id={digest}",
+        )
 
     def _take_egress(self, egress: Egress) -> None:
         """Send through another sender when `egress` changed; attempts in flight end on the old one."""

@@ -166,6 +166,20 @@ class Backlog:
         while self.queue and self.depth > capacity:
             self.release((self.queue.pop().id,))
 
+    def exceeds(self, keep: int) -> bool:
+        """Whether more than `keep` may wait, here and in the store."""
+        return self.behind or self.unseen or len(self.queue) > keep
+
+    def busy(self) -> set[int]:
+        """Those that are held and do not wait: in flight, or ended and not stored yet."""
+        return self.held.difference([delivery.id for delivery in self.queue])
+
+    def spill(self, keep: int) -> None:
+        """Leave what is queued beyond `keep` to the store, newest first; what is fresh stays there as well from now on."""
+        self.behind = self.unseen = True
+        while len(self.queue) > keep:
+            self.release((self.queue.pop().id,))
+
     def drop_queue(self) -> None:
         """Leave everything queued to the store."""
         queue, self.queue = self.queue, deque()

@@ -19,8 +19,10 @@ from alertd.delivery.naming import Naming
 from alertd.delivery.outcomes import OutcomeLog
 from alertd.delivery.persistence import to_the_end
 from alertd.delivery.removal import Removals
+from alertd.delivery.rounds import Rounds
 from alertd.delivery.snapshot import SWITCHED_OFF, LaneSnapshot, snapshot_of
 from alertd.delivery.spec import LaneSpec
+from alertd.delivery.spiller import Spiller
 from alertd.delivery.states import StateKeeper
 from alertd.delivery.surroundings import Surroundings
 from alertd.errors import ConflictError, NotFoundError
@@ -35,12 +37,10 @@ if TYPE_CHECKING:
     from alertd.destinations.base import Message, OpenDestination
     from alertd.metrics import Metrics
     from alertd.model.delivery import Attempt, Delivery
+    from alertd.model.ids import IdSource
     from alertd.store.base import OutboxStore
 
 __all__ = ["Dispatcher", "LaneSnapshot", "LaneSpec"]
-
-SWEEP_SECONDS: Final = 10.0
-"""How often deliveries that wait for a disabled or dead destination are looked at, whether they waited too long."""
 
 CUT_SECONDS: Final = 0.5
 """How long attempts that were cancelled at the end of the drain may take to end."""
@@ -59,7 +59,7 @@ class Dispatcher:
     """Delivers. Call `apply` before `run`; `offer` after each commit.
 
     `on_disabled` hears the ids of all destinations that take nothing now, whenever they change; `on_ended` each attempt
-    after which its delivery is delivered or dead. `random` gives [0, 1).
+    after which its delivery is delivered or dead. `random` gives [0, 1); `ids` numbers digests (None: none are made).
     """
 
     name = "dispatcher"
@@ -76,6 +76,7 @@ class Dispatcher:
         random: Callable[[], float] = randomness.random,
         debug: bool = False,
         on_ended: Callable[[Delivery, Attempt], None] = lambda delivery, attempt: None,
+        ids: IdSource | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -91,7 +92,8 @@ class Dispatcher:
         self._outcomes = OutcomeLog(store, self._fail)
         self._feeder = Feeder(store, clock, self._fail)
         self._states = StateKeeper(store, self._state_of, self._fail)
-        self._expiry = Expiry(store, clock)
+        spiller = None if ids is None else Spiller(store, clock, ids)
+        self._rounds = Rounds(self._lanes.values, Expiry(store, clock), spiller, self._fail)
         self._removals = Removals(store, self._background)
         self._around = Surroundings(
             clock=clock,
@@ -310,7 +312,7 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Deliver until stopped; then end what is in flight, within the drain, and store every outcome."""
-        sweeper = asyncio.ensure_future(self._sweep_forever())
+        rounds = asyncio.ensure_future(self._rounds.run())
         try:
             if not self._stopping:
                 self._running = True
@@ -320,7 +322,7 @@ class Dispatcher:
             if self._error is None:
                 await self._drain()
         finally:
-            sweeper.cancel()
+            rounds.cancel()
             await to_the_end(self._shut())
         if self._error is not None:
             raise self._error
@@ -383,19 +385,15 @@ class Dispatcher:
         if error is not None:
             self._fail(error)
 
-    # ------------------------------------------------------------------ what waited too long
+    # ------------------------------------------------------------------ what waits too long, or is too much
 
     async def sweep(self) -> None:
         """Make dead what waited longer than `give_up_after_seconds` for a destination that takes nothing."""
-        await self._expiry.sweep(list(self._lanes.values()))
+        await self._rounds.sweep()
 
-    async def _sweep_forever(self) -> None:
-        try:
-            while True:
-                await asyncio.sleep(SWEEP_SECONDS)
-                await self.sweep()
-        except Exception as error:  # noqa: BLE001 - the boundary of this task; the dispatcher dies of it
-            self._fail(error)
+    async def spill(self) -> None:
+        """Put together in digests what waits beyond `queue.spill_max`."""
+        await self._rounds.spill()
 
 
 async def _close(destination: OpenDestination) -> None:

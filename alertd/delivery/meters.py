@@ -64,6 +64,11 @@ class Meters:
             self.deaths += count
         self._metrics.deliveries.labels(*self._where, state.word).inc(count)
 
+    def digested(self, count: int, *, made: bool) -> None:
+        """Count deliveries that came together in a digest, and the digest if it is new."""
+        self._metrics.digested.labels(*self._where).inc(count)
+        self._metrics.digests.labels(*self._where).inc(made)
+
     def remove(self) -> None:
         """Take down the gauges of a removed destination; its counters stay."""
         metrics = self._metrics

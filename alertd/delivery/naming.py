@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from alertd.delivery.digesting import digest_message
 from alertd.delivery.judgement import created_ms
 from alertd.destinations.base import Message
 from alertd.model.ids import ALERT, DELIVERY, format_id
@@ -25,16 +26,20 @@ class Naming:
 
     Shapes: `names` maps the store's numbers of subscriptions and channels to their names (an unknown one reads as the
     empty string); `link` makes the address of an alert's page from its outside id (`alt_…`); `links` signs what
-    acknowledges the alert, for the destinations `linked`.
+    acknowledges the alert, for the destinations `linked`; `list_link` makes the address of a digest's list from its workspace
+    and outside id (`dlv_…`).
     """
 
     names: Mapping[int, str]
     link: Callable[[str], str]
     links: AcknowledgeLinks | None = None
     linked: frozenset[int] = frozenset()
+    list_link: Callable[[str, str], str] = lambda workspace, delivery_id: ""
 
     def message(self, delivery: Delivery, workspace: str) -> Message:
         """Write the message for a delivery's next attempt."""
+        if delivery.digest is not None:
+            return digest_message(delivery, delivery.digest, self, workspace)
         names = self.names
         alert_id = format_id(ALERT, delivery.event_number)
         url = self.link(alert_id)

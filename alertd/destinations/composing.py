@@ -103,7 +103,7 @@ def _digest(message: Message) -> Content:
         summary=block(message.digest.reason, REASON_MAX),
         event_type=line(message.event_type),
         at=line(message.time, 64),
-        links=tuple(_links(message, {}, {})),
+        links=tuple(replace(link, label="Alerts") for link in _links(message, {}, {})),
         lines=lines,
         rest=count - len(lines),
         subscription=line(message.subscription, 100),

@@ -12,7 +12,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from alertd.model.digest import KeptDigest
 
 ANSWER_MAX: Final = 1024
 """How much of a receiver's answer is kept, in bytes."""
@@ -78,7 +81,8 @@ class Delivery:
     Shapes: `id` and `event_number` as in `alertd.model.ids`; `*_id` are the store's numbers of named resources;
     `attempts` counts those made so far; `next_at_ms` is when it is due; `payload` is the event's JSON; `also` are further
     subscriptions that it serves, known while it has not left memory since it was planned; `issue` is the JSON of the event's
-    issue as it was then; `ambiguous`: an attempt of it may have arrived although nobody answered.
+    issue as it was then; `ambiguous`: an attempt of it may have arrived although nobody answered; `digest` is what it stands
+    for when it is one (then `event_number` and the names are those of its oldest alert).
     """
 
     id: int
@@ -96,6 +100,7 @@ class Delivery:
     also: tuple[int, ...] = ()
     issue: bytes | None = None
     ambiguous: bool = False
+    digest: KeptDigest | None = None
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints
 
 from alertd.model.fields import PositiveSeconds, Resource, Seconds, Slug, Title
 
@@ -21,14 +21,9 @@ class QueueOptions(Resource):
     rate_per_second: Annotated[float, Field(gt=0)] | None = Field(
         None, description="attempts a second; null: unlimited; not set: what the type's provider asks for"
     )
-    spill_max: Positive | None = Field(None, description="deliveries waiting in the store; null: unlimited")
-
-    @field_validator("spill_max")
-    @classmethod
-    def _unlimited(cls, bound: int | None) -> int | None:
-        if bound is not None:
-            raise ValueError("null: a bound needs digests of what does not fit, which this version does not make")
-        return bound
+    spill_max: Positive | None = Field(
+        None, description="deliveries that may wait; those beyond it come together in one digest; null: unlimited"
+    )
 
 
 class RetryOptions(Resource):

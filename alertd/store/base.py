@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from alertd.model.selection import Selection
+from alertd.store.digests import DigestStore
 from alertd.store.facts import FactStore
 from alertd.store.issues import IssueStore
 from alertd.store.recall import RecallStore
@@ -125,7 +126,7 @@ class ReplayRule:
     since: int = 0
 
 
-class OutboxStore(Protocol):
+class OutboxStore(DigestStore, Protocol):
     """What delivery needs."""
 
     async def due(self, destination_id: int, now_ms: int, limit: int, held: Collection[int]) -> Due:
@@ -190,12 +191,14 @@ class Filter(Selection):
     """Which rows of the history: a page of what is selected. `workspace` None: of all; `below` continues a page.
 
     `in_flight` holds the deliveries that are being attempted: the state `in_flight` means these, and no other state does.
+    For deliveries, `digest` chooses those that came together in a digest, by its number.
     """
 
     workspace: str | None = None
     below: int | None = None
     limit: int = 50
     in_flight: frozenset[int] = frozenset()
+    digest: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +214,8 @@ class HistoryStore(Protocol):
 
     event: `number, workspace_id, type, matched, payload (bytes), verdicts (bytes), revision`
     delivery: `id, event_number, event_type, payload, workspace_id, destination_id, subscription_id, channel_id, state (DeliveryState),
-    attempts, next_at_ms, started_at_ms, duration_us, outcome, status, detail, answer, replay_of`
+    attempts, next_at_ms, started_at_ms, duration_us, outcome, status, detail, answer, replay_of, digest_count (of a digest: how
+    many deliveries it stands for), digest_id (the digest that a delivery came together in); None: it is, or has, none`
     attempt: `number, started_at_ms, duration_us, outcome (OutcomeKind), status, detail, answer`
     rejected: `id, workspace_id, workspace, topic, partition, offset, reason, bytes, size, headers`
     """  # noqa: D400 - the table belongs together

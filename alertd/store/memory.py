@@ -21,7 +21,7 @@ from alertd.model.delivery import Delivery, DeliveryState, OutcomeKind
 from alertd.model.ids import first_of, made_event_number, milliseconds
 from alertd.model.verdict import encode
 from alertd.store.base import DestinationState, Due
-from alertd.store.memory_facts import MemoryFacts
+from alertd.store.memory_digests import MemoryDigests
 from alertd.store.memory_rows import END, MemoryDelivery, MemoryEvent
 
 if TYPE_CHECKING:
@@ -33,16 +33,14 @@ if TYPE_CHECKING:
     from alertd.store.base import Batch, Partition, ReplayRule
 
 
-class MemoryStore(MemoryFacts):
+class MemoryStore(MemoryDigests):
     """Every protocol of `alertd.store.base`; `salt` is random unless given."""
 
     def __init__(self, clock: Clock, salt: int | None = None) -> None:
         super().__init__(secrets.randbits(54) if salt is None else salt)
         self._clock = clock
-        self._waiting: dict[int, dict[int, MemoryDelivery]] = {}
         self._positions: dict[Partition, int] = {}
         self._states: dict[int, DestinationState] = {}
-        self._newest = 0
 
     # -- the pipeline ---------------------------------------------------------------------------------------------
 
@@ -105,7 +103,7 @@ class MemoryStore(MemoryFacts):
             kept.delivery.ambiguous |= attempt.outcome.kind is OutcomeKind.AMBIGUOUS
             if attempt.next_at_ms is not None:
                 kept.delivery.next_at_ms = attempt.next_at_ms
-            self._move(kept, attempt.state)
+            self._set_state(kept, attempt.state)
 
     async def cancel_destination(self, destination_id: int, reason: str, held: Collection[int]) -> int:
         """Cancel what waits."""
@@ -235,11 +233,6 @@ class MemoryStore(MemoryFacts):
         event = self._events.get(number) if number is not None else None
         return number if event and event.made and event.plan.workspace_id == plan.workspace_id else None
 
-    def _keep(self, kept: MemoryDelivery) -> None:
-        self._deliveries[kept.delivery.id] = kept
-        self._by_event.setdefault(kept.delivery.event_number, []).append(kept)
-        self._waiting.setdefault(kept.delivery.destination_id, {})[kept.delivery.id] = kept
-
     def _repeat(self, origin: Delivery, new_id: int, now_ms: int, destination_id: int | None) -> Delivery:
         again = dataclasses.replace(
             origin,
@@ -257,7 +250,8 @@ class MemoryStore(MemoryFacts):
     def _is_repeated(self, origin: Delivery, rule: ReplayRule) -> bool:
         to = origin.destination_id if rule.destination_id is None else rule.destination_id
         return any(
-            again.delivery.replay_of is not None
+            again.delivery.replay_of not in (None, again.delivery.id)
+            and (again.delivery.replay_of == origin.id if origin.digest else again.delivery.digest is None)
             and again.delivery.id >= rule.since
             and again.delivery.destination_id == to
             and again.state not in (DeliveryState.DEAD, DeliveryState.CANCELLED)
@@ -270,16 +264,6 @@ class MemoryStore(MemoryFacts):
         if kept is None:
             raise NotFoundError(f"there is no delivery {delivery_id}")
         return kept
-
-    def _move(self, kept: MemoryDelivery, state: DeliveryState) -> None:
-        kept.state = state
-        if state.final:
-            self._waiting[kept.delivery.destination_id].pop(kept.delivery.id, None)
-
-    def _end(self, kept: MemoryDelivery, state: DeliveryState, reason: str) -> None:
-        if not kept.state.final:
-            kept.ended = reason
-            self._move(kept, state)
 
     def _end_all(
         self, destination_id: int, below: int, state: DeliveryState, reason: str, held: Collection[int]

@@ -164,6 +164,7 @@ class MemoryHistory(MemoryEngine):
         event = self._events[d.event_number]
         return (
             self._reaches(kept, which)
+            and which.digest in (None, kept.digest_id)
             and self._is_named("subscription", which.subscription, d.subscription_id, which)
             and self._is_named("channel", which.channel, d.channel_id, which)
             and _is_in(kept, which)

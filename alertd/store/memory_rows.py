@@ -46,12 +46,16 @@ class MemoryEvent:
 
 @dataclass(slots=True)
 class MemoryDelivery:
-    """A delivery as it is kept: as planned, its state, and its attempts (`ended`: none of them is its last word)."""
+    """A delivery as it is kept: as planned, its state, and its attempts (`ended`: none of them is its last word).
+
+    `digest_id` is the digest that it came together in.
+    """
 
     delivery: Delivery
     state: DeliveryState = DeliveryState.PENDING
     attempts: list[Attempt] = field(default_factory=list)
     ended: str | None = None
+    digest_id: int | None = None
 
     @property
     def detail(self) -> str:
@@ -82,7 +86,9 @@ class MemoryDelivery:
             "status": last.outcome.status if last else None,
             "detail": self.detail,
             "answer": last.outcome.answer if last else b"",
-            "replay_of": d.replay_of,
+            "replay_of": None if d.replay_of == d.id else d.replay_of,
+            "digest_count": d.digest.count if d.digest is not None else None,
+            "digest_id": self.digest_id,
         }
 
 

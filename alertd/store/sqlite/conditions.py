@@ -34,6 +34,7 @@ _SENT: Final = """EXISTS (SELECT 1 FROM json_each(CAST(e.verdicts AS TEXT)) v
 WHERE json_extract(v.value, '$[2]') = 0{subscriptions}{channels})"""
 _SAYS: Final = "CAST(e.payload AS TEXT) LIKE :text ESCAPE '\\'"
 _SAYS_TOO: Final = "(CAST(e.payload AS TEXT) LIKE :text ESCAPE '\\' OR d.detail LIKE :words ESCAPE '\\')"
+_IN_DIGEST: Final = "d.id IN (SELECT n.delivery_id FROM digested n WHERE n.digest_id = :digest)"
 _ACKNOWLEDGED: Final = "EXISTS (SELECT 1 FROM acknowledgement k WHERE k.event_id = e.id)"
 _FLYING: Final = "(SELECT value FROM json_each(:in_flight))"
 
@@ -58,6 +59,7 @@ class Conditions:
         self.channels = self._numbers("channel", which.channel)
         self.params: dict[str, Any] = {
             "type": which.type,
+            "digest": which.digest,
             **{name: getattr(which, name) for name in _FIELDS},
             "in_flight": orjson.dumps(list(which.in_flight)).decode(),
         }
@@ -105,6 +107,8 @@ class Conditions:
             found.append(within("d.subscription_id", self.subscriptions))
         if self.channels is not None:
             found.append(within("d.channel_id", self.channels))
+        if self.which.digest is not None:
+            found.append(_IN_DIGEST)
         return [*found, _SAYS_TOO] if self.which.text is not None else found
 
     def of_shape(self, *, matched: bool | None = None) -> list[str]:

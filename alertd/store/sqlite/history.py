@@ -196,6 +196,8 @@ class History(Part):
         if which.alert_number is not None:
             rows = await reader.rows(_IDS_OF, {"number": which.alert_number})
             return walks.Numbers([row[0] for row in rows], low, below)
+        if which.digest is not None:
+            return walks.digested(reader, conditions)
         chosen = await self._by_state(conditions)
         if chosen is not None:
             return chosen

@@ -11,6 +11,7 @@ from alertd.errors import StoreError
 from alertd.model.ids import first_of
 from alertd.store.sqlite.backup import backup
 from alertd.store.sqlite.blocks import Blocks
+from alertd.store.sqlite.digests import forget_digests
 from alertd.store.sqlite.key import stored_key
 from alertd.store.sqlite.names import set_meta
 
@@ -140,6 +141,7 @@ def _delete(conn: sqlite3.Connection, rows: list[tuple[Any, ...]], recent: Recen
     deliveries = _numbers(row[0] for row in conn.execute(_DELIVERIES, {**bounds, "events": events}))
     conn.execute(_DELETE_ATTEMPTS, (deliveries,))
     conn.execute(_DELETE_DELIVERIES, (deliveries,))
+    forget_digests(conn, deliveries)
     recent.drop(conn, [(row[1], stored_key(orjson.loads(row[3])["id"]), row[0]) for row in going if not row[2]])
     conn.execute(_DELETE_ACKNOWLEDGED, (events,))
     deleted = conn.execute(_DELETE_EVENTS, (events,)).rowcount

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from alertd.errors import ConflictError, NotFoundError
 from alertd.model.delivery import Delivery, DeliveryState
+from alertd.model.digest import DIGEST_TYPE
 from alertd.model.ids import milliseconds
+from alertd.store.sqlite.digests import copy_digest
 from alertd.store.sqlite.part import Part
 
 if TYPE_CHECKING:
@@ -28,7 +30,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?)
 _REPEATED: Final = """
 SELECT 1 FROM delivery d INDEXED BY delivery_replay
 WHERE d.event_id = :event AND d.replay_of IS NOT NULL AND d.id >= :since AND d.destination_id = :destination
-AND d.state NOT IN (3, 4) AND (:any OR d.subscription_id = :subscription)
+AND d.state NOT IN (3, 4) AND d.id <> d.replay_of
+AND CASE WHEN EXISTS (SELECT 1 FROM digest g WHERE g.id = :origin) THEN d.replay_of = :origin
+    ELSE (:any OR d.subscription_id = :subscription) AND NOT EXISTS (SELECT 1 FROM digest g WHERE g.id = d.id) END
 """
 
 
@@ -56,7 +60,7 @@ class Replays(Part):
             made = []
             for pair in origins:
                 row = conn.execute(_ORIGIN, (pair[0],)).fetchone()
-                if row is not None and DeliveryState(row[0]).final and not _is_repeated(conn, row, rule):
+                if row is not None and DeliveryState(row[0]).final and not _is_repeated(conn, pair[0], row, rule):
                     made.append(_repeat(conn, pair, row, now_ms, rule.destination_id))
             return made
 
@@ -70,14 +74,16 @@ def _repeat(
     _, event_id, own, subscription_id, channel_id, trigger, event_type, payload, issue = row
     to = own if destination_id is None else destination_id
     conn.execute(_REPLAY, (new_id, event_id, to, subscription_id, channel_id, trigger, now_ms, origin))
+    digest = copy_digest(conn, origin, new_id, to)
     return Delivery(
-        new_id, event_id, to, subscription_id, channel_id, 0, now_ms, event_type, payload, trigger, origin,
-        milliseconds(new_id), issue=issue,
+        new_id, event_id, to, subscription_id, channel_id, 0, now_ms, event_type if digest is None else DIGEST_TYPE, payload,
+        trigger, origin, milliseconds(new_id), issue=issue, digest=digest,
     )  # fmt: skip
 
 
-def _is_repeated(conn: sqlite3.Connection, row: Row, rule: ReplayRule) -> bool:
+def _is_repeated(conn: sqlite3.Connection, origin: int, row: Row, rule: ReplayRule) -> bool:
     params = {
+        "origin": origin,
         "event": row[1],
         "since": rule.since,
         "destination": row[2] if rule.destination_id is None else rule.destination_id,

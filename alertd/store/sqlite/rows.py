@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from alertd.model.delivery import DeliveryState, OutcomeKind
+from alertd.model.digest import DIGEST_TYPE
 
 if TYPE_CHECKING:
     from alertd.store.sqlite.reader import Row
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
 EVENT: Final = "e.id, e.workspace_id, e.type, e.matched, e.payload, e.verdicts, e.revision"
 DELIVERY: Final = (
     "d.id, d.event_id, e.type, e.payload, e.workspace_id, d.destination_id, d.subscription_id, d.channel_id, d.state,"
-    " d.attempts, d.next_at, d.started_at, d.duration, d.outcome, d.status, d.detail, d.answer, d.replay_of"
+    " d.attempts, d.next_at, d.started_at, d.duration, d.outcome, d.status, d.detail, d.answer, nullif(d.replay_of, d.id),"
+    " CASE WHEN d.replay_of IS NOT NULL THEN (SELECT g.alerts FROM digest g WHERE g.id = d.id) END,"
+    " CASE WHEN d.state = 4 THEN (SELECT n.digest_id FROM digested n WHERE n.delivery_id = d.id) END"
 )
 ATTEMPTS: Final = """
 SELECT * FROM (
@@ -28,7 +31,7 @@ REJECTED: Final = "SELECT id, workspace, topic, partition, record_offset, reason
 _NAMES: Final = (
     "id", "event_number", "event_type", "payload", "workspace_id", "destination_id", "subscription_id", "channel_id",
     "state", "attempts", "next_at_ms", "started_at_ms", "duration_us", "outcome", "status", "detail", "answer",
-    "replay_of",
+    "replay_of", "digest_count", "digest_id",
 )  # fmt: skip
 
 
@@ -49,6 +52,8 @@ def delivery_row(row: Row) -> dict[str, Any]:
     """Make a delivery of what DELIVERY selects."""
     view = dict(zip(_NAMES, row, strict=True))
     view["state"] = DeliveryState(view["state"])
+    if view["digest_count"] is not None:
+        view["event_type"] = DIGEST_TYPE
     view["outcome"] = None if view["outcome"] is None else OutcomeKind(view["outcome"])
     view["detail"] = view["detail"] or ""
     view["answer"] = view["answer"] or b""

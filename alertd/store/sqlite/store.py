@@ -13,6 +13,7 @@ import structlog
 from alertd.errors import StoreCorruptError, StoreError
 from alertd.store.sqlite.commit import Commits
 from alertd.store.sqlite.connection import SqliteOptions, open_writer, reader_pragmas, reader_uri
+from alertd.store.sqlite.digests import Digests
 from alertd.store.sqlite.engine_state import EngineStates
 from alertd.store.sqlite.facts import FactRows
 from alertd.store.sqlite.history import History
@@ -41,6 +42,7 @@ class SqliteStore(
     EngineStates,
     Outbox,
     Replays,
+    Digests,
     History,
     FactRows,
     Recall,

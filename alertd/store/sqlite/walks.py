@@ -61,6 +61,11 @@ _ACKNOWLEDGED: Final = """
 SELECT event_id FROM acknowledgement WHERE event_id >= :low AND event_id < :below ORDER BY event_id DESC LIMIT :limit
 """
 
+_DIGESTED: Final = """
+SELECT delivery_id FROM digested
+WHERE digest_id = :digest AND delivery_id >= :low AND delivery_id < :below ORDER BY delivery_id DESC LIMIT :limit
+"""
+
 
 @dataclass(slots=True)
 class Chunk:
@@ -184,6 +189,11 @@ def replayed(reader: Reader, conditions: Conditions) -> Listed:
 def acknowledged(reader: Reader, conditions: Conditions) -> Listed:
     """Walk over acknowledged events."""
     return Listed(reader, _ACKNOWLEDGED, conditions.low, conditions.below)
+
+
+def digested(reader: Reader, conditions: Conditions) -> Listed:
+    """Walk over what came together in a digest."""
+    return Listed(reader, _DIGESTED, conditions.low, conditions.below, digest=conditions.which.digest)
 
 
 class EventsOf:

@@ -8,7 +8,8 @@ title        always: what was given, else `type: value`, else the message, its f
 level        always: fatal, error, warning, info or debug
 culprit      what was given, else the transaction, else where the crash frame is [256]
 platform [64], logger [128], transaction [200], release [250], dist [64], environment [128], server_name [200]
-exception    type [256], value [4096], module [256], handled: those of the raised exception; absent in a message
+exception    type [256], value [4096], module [256], handled: those of the raised exception; absent in a message;
+             handled is false where any exception of the chain was not (Node.js tells it of the cause)
   values       always: 1 to 10, oldest cause first, the raised exception last; `omitted` counts those left out after the
                second. Each: type, value, module; mechanism (type, source [128]; handled, synthetic, is_exception_group;
                exception_id, parent_id); stacktrace

@@ -41,13 +41,19 @@ def exception_of(given: Any, trimmed: set[str]) -> dict[str, Any] | None:
         return None
     raised = values[-1]
     kept: dict[str, Any] = {name: raised[name] for name in ("type", "value", "module") if name in raised}
-    handled = raised.get("mechanism", {}).get("handled")
+    handled = _handled(values)
     if handled is not None:
         kept["handled"] = handled
     if omitted > 0:
         kept["omitted"] = omitted
     kept["values"] = values
     return kept
+
+
+def _handled(values: list[dict[str, Any]]) -> bool | None:
+    """Say whether it was handled: not, when any of them was not (some SDKs tell it of the cause); None: nobody says."""
+    said = [value.get("mechanism", {}).get("handled") for value in values]
+    return False if False in said else said[-1]
 
 
 def _is_text(given: dict[str, Any], name: str) -> bool:

@@ -348,6 +348,24 @@ def test_a_long_chain() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "handled"),
+    [
+        ([True, True], True),
+        ([False, True], False),
+        ([True, False], False),
+        ([None, True], True),
+        ([False, None], False),
+        ([True, None], None),
+        ([None, None], None),
+    ],
+)
+def test_what_was_not_handled_anywhere_was_not_handled(said: list[bool | None], handled: bool | None) -> None:
+    """One exception of the chain that says so is enough: SDKs differ in which of them they say it of."""
+    values = [{"type": "E", "mechanism": {"type": "x", "handled": each}} for each in said]
+    assert data_of(exception={"values": values})["exception"].get("handled") is handled
+
+
+@pytest.mark.parametrize(
     ("given", "kind"),
     [
         ({"values": [{"type": "E"}]}, "E"),

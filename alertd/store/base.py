@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from alertd.model.selection import Selection
 from alertd.store.digests import DigestStore
 from alertd.store.facts import FactStore
+from alertd.store.following import FollowStore
 from alertd.store.issues import IssueStore
 from alertd.store.recall import RecallStore
 from alertd.store.resource import ResourceStore
@@ -345,6 +346,7 @@ class Store(
     PipelineStore,
     OutboxStore,
     HistoryStore,
+    FollowStore,
     FactStore,
     RecallStore,
     RevisionStore,

@@ -104,6 +104,7 @@ class MemoryStore(MemoryDigests):
             if attempt.next_at_ms is not None:
                 kept.delivery.next_at_ms = attempt.next_at_ms
             self._set_state(kept, attempt.state)
+            self._logged(attempt.delivery_id, attempt.number, attempt.state)
 
     async def cancel_destination(self, destination_id: int, reason: str, held: Collection[int]) -> int:
         """Cancel what waits."""
@@ -193,6 +194,7 @@ class MemoryStore(MemoryDigests):
             self._keys.pop((event.plan.workspace_id, event.id), None)
         if not going:
             self._rejected = {number: r for number, r in self._rejected.items() if number >= below}
+            self._forget_log(before_ms)
         return len(going)
 
     async def backup(self, path: str) -> None:

@@ -91,6 +91,7 @@ class MemoryDigests(MemoryFacts):
         if not kept.state.final:
             kept.ended = reason
             self._set_state(kept, state)
+            self._logged(kept.delivery.id, 0, state)
 
 
 def _turn(kept: MemoryDelivery) -> tuple[int, int]:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from alertd.model.delivery import DeliveryState
 from alertd.model.ids import milliseconds
 from alertd.store.facts import KeptFacts, PastDelivery, PastEvent
-from alertd.store.memory_recall import MemoryRecall
+from alertd.store.memory_following import MemoryFollowing
 
 if TYPE_CHECKING:
     from alertd.store.memory_rows import MemoryDelivery
 
 
-class MemoryFacts(MemoryRecall):
+class MemoryFacts(MemoryFollowing):
     """What is folded from the history, and what explains it."""
 
     def __init__(self, salt: int) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from alertd.store.memory import MemoryStore
+from tests.conformance.follow_suite import FollowSuite
 from tests.conformance.history_suite import HistorySuite
 from tests.conformance.issue_suite import IssueSuite
 from tests.conformance.resource_suite import ResourceSuite
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from tests.conformance.store_maker import StillClock
 
 
-class TestMemoryStore(StoreSuite, HistorySuite, ResourceSuite, IssueSuite):
+class TestMemoryStore(StoreSuite, HistorySuite, ResourceSuite, IssueSuite, FollowSuite):
     """Every test of the suite."""
 
     @pytest.fixture

@@ -12,6 +12,7 @@ from alertd.errors import DuplicateEventsError
 from alertd.store.base import Batch, Filter
 from alertd.store.sqlite import blocks, lookup, shapes, walks
 from alertd.store.sqlite.store import SqliteStore, open_sqlite
+from tests.conformance.follow_suite import FollowSuite
 from tests.conformance.history_suite import HistorySuite
 from tests.conformance.issue_suite import IssueSuite
 from tests.conformance.resource_suite import ResourceSuite
@@ -74,7 +75,7 @@ class TestSqliteStoreByBlocks(StoreSuite, HistorySuite):
         assert [row["number"] for row in page.items] == [plan.number for plan in reversed(plans)]
 
 
-class TestSqliteStore(StoreSuite, HistorySuite, ResourceSuite, IssueSuite):
+class TestSqliteStore(StoreSuite, HistorySuite, ResourceSuite, IssueSuite, FollowSuite):
     """Every test of the suite, and lasting."""
 
     @pytest.fixture

@@ -12,6 +12,7 @@ from alertd.model.ids import first_of
 from alertd.store.sqlite.backup import backup
 from alertd.store.sqlite.blocks import Blocks
 from alertd.store.sqlite.digests import forget_digests
+from alertd.store.sqlite.following import forget_outcomes
 from alertd.store.sqlite.key import stored_key
 from alertd.store.sqlite.names import set_meta
 
@@ -90,6 +91,7 @@ class Maintenance(Blocks):
                 started_at = 0
         if gone == 0:
             await self._forget_rejected(before_ms)
+            await forget_outcomes(self.core, before_ms)
             await self._forget_blocks()
         return gone
 

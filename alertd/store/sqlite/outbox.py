@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -83,7 +84,8 @@ class Outbox(Part):
     async def record(self, attempts: Sequence[Attempt]) -> None:
         """Store finished attempts and their deliveries' new states, in one transaction."""
         if attempts:
-            await self.core.writer.run(lambda conn: record(conn, attempts))
+            now_ms = self.core.clock.now_ms()
+            await self.core.writer.run(lambda conn: record(conn, attempts, now_ms))
 
     async def cancel_destination(self, destination_id: int, reason: str, held: Collection[int]) -> int:
         """Cancel all pending and retrying deliveries of a destination but `held`, in slices."""
@@ -91,9 +93,10 @@ class Outbox(Part):
 
     async def cancel(self, delivery_id: int, reason: str) -> DeliveryState:
         """Cancel one delivery if it is pending or retrying; return its state now."""
+        now_ms = self.core.clock.now_ms()
 
         def cancel(conn: sqlite3.Connection) -> DeliveryState:
-            end(conn, [delivery_id], DeliveryState.CANCELLED, reason)
+            end(conn, [delivery_id], DeliveryState.CANCELLED, reason, now_ms)
             row = conn.execute("SELECT state FROM delivery WHERE id = ?", (delivery_id,)).fetchone()
             if row is None:
                 raise NotFoundError(f"there is no delivery {delivery_id}")
@@ -128,15 +131,19 @@ class Outbox(Part):
         self, destination_id: int, below: int | None, state: DeliveryState, reason: str, held: Collection[int]
     ) -> int:
         """Walk a destination's waiting deliveries by reads, end them in slices; those that come meanwhile are met too."""
-        ended, kept = 0, frozenset(held)
+        ended, kept, now_ms = 0, frozenset(held), self.core.clock.now_ms()
         params: dict[str, Any] = {"destination": destination_id, "after": -1, "after_id": -1, "limit": _SCAN}
         while rows := await self.core.reads.rows(_NEXT_WAITING, params):
             params["after_id"], params["after"] = rows[-1]
             chosen = [row[0] for row in rows if row[0] not in kept and (below is None or row[0] < below)]
             for start in range(0, len(chosen), SLICE):
                 part = chosen[start : start + SLICE]
-                ended += await self.core.writer.run(lambda conn, part=part: end(conn, part, state, reason))  # type: ignore[misc]
+                ended += await self.core.writer.run(partial(_end, part=part, state=state, reason=reason, now_ms=now_ms))
         return ended
+
+
+def _end(conn: sqlite3.Connection, *, part: Sequence[int], state: DeliveryState, reason: str, now_ms: int) -> int:
+    return end(conn, part, state, reason, now_ms)
 
 
 def _delivery(destination_id: int, row: tuple[Any, ...], *, ambiguous: bool) -> Delivery:

@@ -2,13 +2,17 @@
 
 The last attempt lives in the delivery's row; the one before it moves to `attempt` first. Only a row that is not final
 and has not seen this attempt yet is touched, so recording twice does nothing, and what retention deleted stays deleted.
+What was touched is added to the log of outcomes (alertd.store.sqlite.following), which has no word of anything else.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
+
 from alertd.model.delivery import DeliveryState, OutcomeKind
+from alertd.store.sqlite.following import log
 from alertd.store.sqlite.statement import ManyRows, blob
 
 if TYPE_CHECKING:
@@ -52,16 +56,38 @@ _END: Final = ManyRows(
 )
 
 
-def record(conn: sqlite3.Connection, attempts: Sequence[Attempt]) -> None:
+_ATTEMPTS: Final = "SELECT id, attempts FROM delivery WHERE id IN (SELECT value FROM json_each(?)) AND state < 2"
+_OPEN: Final = "SELECT id FROM delivery WHERE id IN (SELECT value FROM json_each(?)) AND state < 2 ORDER BY id"
+
+
+def record(conn: sqlite3.Connection, attempts: Sequence[Attempt], at_ms: int | None = None) -> None:
     """Store attempts; those of one delivery in the order given."""
     for once in _rounds(attempts):
-        _record_once(conn, once)
+        conn.execute("SAVEPOINT outcomes")
+        taken = once
+        if _record_once(conn, once) < len(once):
+            conn.execute("ROLLBACK TO outcomes")
+            taken = _untold(conn, once)
+            _record_once(conn, taken)
+        conn.execute("RELEASE outcomes")
+        log(conn, [(a.delivery_id, a.number, int(a.state)) for a in taken], at_ms)
 
 
-def end(conn: sqlite3.Connection, delivery_ids: Sequence[int], state: DeliveryState, reason: str) -> int:
-    """Make deliveries that are not final cancelled or dead without an attempt; return how many."""
-    _KEEP_ENDED.run(conn, list(delivery_ids))
-    return _END.run(conn, [part for number in delivery_ids for part in (number, int(state), reason)])
+def end(
+    conn: sqlite3.Connection, delivery_ids: Sequence[int], state: DeliveryState, reason: str, at_ms: int | None = None
+) -> int:
+    """Make deliveries that are not final cancelled or dead without an attempt; return how many. `at_ms` is for the log."""
+    going = [row[0] for row in conn.execute(_OPEN, (orjson.dumps(list(delivery_ids)).decode(),))]
+    _KEEP_ENDED.run(conn, going)
+    log(conn, [(number, 0, int(state)) for number in going], at_ms)
+    return _END.run(conn, [part for number in going for part in (number, int(state), reason)])
+
+
+def _untold(conn: sqlite3.Connection, once: Sequence[Attempt]) -> Sequence[Attempt]:
+    """Leave out the attempts of deliveries that are final, gone, or have seen them."""
+    ids = orjson.dumps([attempt.delivery_id for attempt in once]).decode()
+    seen = dict(conn.execute(_ATTEMPTS, (ids,)).fetchall())
+    return [attempt for attempt in once if seen.get(attempt.delivery_id, attempt.number) < attempt.number]
 
 
 def _rounds(attempts: Sequence[Attempt]) -> Iterable[Sequence[Attempt]]:
@@ -79,7 +105,8 @@ def _rounds(attempts: Sequence[Attempt]) -> Iterable[Sequence[Attempt]]:
     return rounds
 
 
-def _record_once(conn: sqlite3.Connection, attempts: Sequence[Attempt]) -> None:
+def _record_once(conn: sqlite3.Connection, attempts: Sequence[Attempt]) -> int:
+    """Store attempts of different deliveries; return how many deliveries were touched."""
     delivered: list[Any] = []
     others: list[Any] = []
     further: list[int] = []
@@ -100,6 +127,6 @@ def _record_once(conn: sqlite3.Connection, attempts: Sequence[Attempt]) -> None:
         next_at = None if a.state.final else a.next_at_ms
         others += (a.delivery_id, a.number, int(a.state), next_at, a.started_at_ms, a.duration_us)
         others += (int(outcome.kind), outcome.status, outcome.detail or None, answer or None)
-    _DELIVERED.run(conn, delivered)
+    changed = _DELIVERED.run(conn, delivered)
     _KEEP_LAST.run(conn, further)
-    _RECORD.run(conn, others)
+    return changed + _RECORD.run(conn, others)

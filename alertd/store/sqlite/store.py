@@ -16,6 +16,7 @@ from alertd.store.sqlite.connection import SqliteOptions, open_writer, reader_pr
 from alertd.store.sqlite.digests import Digests
 from alertd.store.sqlite.engine_state import EngineStates
 from alertd.store.sqlite.facts import FactRows
+from alertd.store.sqlite.following import Following
 from alertd.store.sqlite.history import History
 from alertd.store.sqlite.issues import Issues
 from alertd.store.sqlite.maintenance import Maintenance
@@ -44,6 +45,7 @@ class SqliteStore(
     Replays,
     Digests,
     History,
+    Following,
     FactRows,
     Recall,
     Revisions,

@@ -1,0 +1,154 @@
+"""What happened, in the order in which it was stored: events by their numbers, outcomes by their places in a log.
+
+A write of outcomes adds one row to the log, whatever their number, and nothing but ids; what is told of them is read
+from the deliveries.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from alertd.model.delivery import DeliveryState
+from alertd.model.ids import first_of, milliseconds
+from alertd.store.following import Happened, Position
+from alertd.store.sqlite.part import Part
+from alertd.store.sqlite.rows import ATTEMPTS, DELIVERY, attempt_row, delivery_row, event_row
+from alertd.store.sqlite.statement import blob
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator, Sequence
+
+    from alertd.store.sqlite.part import Core
+
+LOG_ROWS: Final = 64
+"""How many rows of the log one page reads at most."""
+FORGET_ROWS: Final = 1000
+"""How many rows of the log one transaction deletes at most."""
+
+Entry = tuple[int, int, int]
+"""(delivery, number of the attempt or 0, state after it)"""
+
+_NEXT: Final = "SELECT first + outcomes FROM outcome ORDER BY first DESC LIMIT 1"
+_LAST: Final = "SELECT first + outcomes, at FROM outcome ORDER BY first DESC LIMIT 1"
+_ADD: Final = "INSERT INTO outcome(first, outcomes, at, entries) VALUES (?, ?, ?, ?)"
+_HEAD: Final = f"SELECT coalesce((SELECT max(id) FROM event), 0), coalesce(({_NEXT}) - 1, 0)"  # noqa: S608 - a constant
+_BEFORE: Final = "SELECT first + outcomes - 1 FROM outcome WHERE at < ? ORDER BY first DESC LIMIT 1"
+_OLDEST: Final = "SELECT coalesce(min(first), 1) FROM outcome"
+_LOG: Final = """
+SELECT first, entries FROM outcome
+WHERE first >= coalesce((SELECT max(first) FROM outcome WHERE first <= :next), 0) ORDER BY first LIMIT :rows
+"""
+_DELIVERIES: Final = f"""
+SELECT {DELIVERY} FROM json_each(:ids) n CROSS JOIN delivery d ON d.id = n.value CROSS JOIN event e ON e.id = d.event_id
+"""  # noqa: S608 - constants
+_EVENTS: Final = """
+SELECT e.id, e.workspace_id, e.type, e.matched, CASE WHEN e.verdicts IS NULL THEN x'' ELSE e.payload END, e.verdicts,
+       e.revision
+FROM event e WHERE e.id > :after ORDER BY e.id LIMIT :limit
+"""
+_YOUNG: Final = "SELECT first FROM outcome WHERE at >= ? ORDER BY first LIMIT 1"
+_NEWEST: Final = "SELECT max(first) FROM outcome"
+_FORGET: Final = "DELETE FROM outcome WHERE first IN (SELECT first FROM outcome WHERE first < ? ORDER BY first LIMIT ?)"
+
+
+class Following(Part):
+    """What the live stream asks."""
+
+    async def head(self) -> Position:
+        """Where everything that is stored has happened."""
+        event, outcome = (await self.core.history.rows(_HEAD))[0]
+        return Position(event, outcome)
+
+    async def position_at(self, ms: int) -> Position:
+        """Where nothing that was stored from a time on has happened yet."""
+        row = await self.core.history.row(_BEFORE, (ms,))
+        return Position(max(0, first_of(ms) - 1), row[0] if row else await self.oldest_outcome() - 1)
+
+    async def oldest_outcome(self) -> int:
+        """The place of the oldest outcome that is kept, or of the next one."""
+        return int((await self.core.history.rows(_OLDEST))[0][0])
+
+    async def happened(self, after: Position, limit: int) -> Happened:
+        """What happened behind a position. The log is read before the events, so that no event is missing for it."""
+        entries, more = await self._logged(after.outcome + 1, limit)
+        rows = await self.core.history.rows(_EVENTS, {"after": after.event, "limit": limit + 1})
+        events = [event_row(row) for row in rows[:limit]]
+        reached = events[-1]["number"] if events else after.event
+        found = {row["id"]: row for row in await self._followed([entry[0] for _, entry in entries])}
+        if len(rows) > limit:  # what came of later events waits for them
+            ready = [found[e[0]]["event_number"] <= reached if e[0] in found else True for _, e in entries]
+            count = ready.index(False) if False in ready else len(ready)
+            entries, more = entries[:count], True
+        outcomes = await self._told([entry for _, entry in entries], found)
+        place = entries[-1][0] if entries else after.outcome
+        return Happened(events, outcomes, Position(reached, place), more)
+
+    async def _logged(self, place: int, limit: int) -> tuple[list[tuple[int, Entry]], bool]:
+        """Read the log from a place on: (place, entry), and whether there is more."""
+        found: list[tuple[int, Entry]] = []
+        rows = await self.core.history.rows(_LOG, {"next": place, "rows": LOG_ROWS})
+        for first, stored in rows:
+            found += [each for each in enumerate(_read(stored), first) if each[0] >= place]
+            if len(found) > limit:
+                return found[:limit], True
+        return found, len(rows) == LOG_ROWS
+
+    async def _followed(self, ids: list[int]) -> list[dict[str, Any]]:
+        if not ids:
+            return []
+        params = {"ids": orjson.dumps(sorted(set(ids))).decode()}
+        return [delivery_row(row) for row in await self.core.history.rows(_DELIVERIES, params)]
+
+    async def _told(self, entries: Sequence[Entry], found: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
+        """Say what each entry was: of the last attempt the delivery itself knows, of earlier ones their own rows do."""
+        earlier = {d for d, number, _ in entries if d in found and number and not _is_last(found[d], number)}
+        attempts: dict[tuple[int, int], dict[str, Any]] = {}
+        if earlier:
+            rows = await self.core.history.rows(ATTEMPTS, {"ids": orjson.dumps(list(earlier)).decode()})
+            attempts = {(row[0], row[1]): attempt_row(row) for row in rows}
+        told = []
+        for delivery_id, number, state in entries:
+            row = found.get(delivery_id)
+            own: dict[str, Any] = {"number": number, "state": DeliveryState(state)}
+            if row is None or (number and not _is_last(row, number) and (delivery_id, number) not in attempts):
+                continue  # retention was here
+            if number and not _is_last(row, number):
+                own |= attempts[delivery_id, number] | {"next_at_ms": None}
+            elif not number:
+                own |= {"outcome": None, "status": None, "next_at_ms": None}
+            told.append({**row, **own})
+        return told
+
+
+def log(conn: sqlite3.Connection, entries: Sequence[Entry], at_ms: int | None = None) -> None:
+    """Add outcomes to the log, in the order given, at a time (None: that of the newest row will do)."""
+    if not entries:
+        return
+    place, last_ms = conn.execute(_LAST).fetchone() or (1, milliseconds(entries[0][0]))
+    ids, numbers, states = zip(*entries, strict=True)
+    distances = [ids[0], *(after - before for before, after in pairwise(ids))]
+    stored = blob(orjson.dumps((distances, numbers, states)))
+    conn.execute(_ADD, (place, len(entries), last_ms if at_ms is None else max(at_ms, last_ms), stored))
+
+
+async def forget_outcomes(core: Core, before_ms: int) -> None:
+    """Delete what was logged before a time; the newest row stays, so that places go on behind it."""
+    young = await core.history.row(_YOUNG, (before_ms,)) or await core.history.row(_NEWEST)
+    if young is None or young[0] is None:
+        return
+    params = (young[0], FORGET_ROWS)
+    while await core.writer.run(lambda conn: conn.execute(_FORGET, params).rowcount):
+        pass
+
+
+def _read(stored: bytes) -> Iterator[Entry]:
+    distances, numbers, states = orjson.loads(stored)
+    return zip(accumulate(distances), numbers, states, strict=True)
+
+
+def _is_last(row: dict[str, Any], number: int) -> bool:
+    return row["attempts"] == number and row["outcome"] is not None

@@ -14,7 +14,19 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import selfcheck
 from benchmarks.bench import Bench, Size
 from benchmarks.report import machine, print_lines, print_runs
-from benchmarks.rows import footprint, isolation, latency, lookups, restart, scopes, sender, singles, stores, throughput
+from benchmarks.rows import (
+    changes,
+    footprint,
+    isolation,
+    latency,
+    lookups,
+    restart,
+    scopes,
+    sender,
+    singles,
+    stores,
+    throughput,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +40,7 @@ ROWS: dict[str, Callable[[Bench], Result]] = {
     "scopes": scopes.scopes,
     "cooldowns": scopes.cooldowns,
     "latency": latency.run,
+    "changes": changes.run,
     "isolation": isolation.run,
     "backlog": stores.backlog,
     "history": stores.history,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PAYLOAD_BYTES = 500
 DESTINATIONS = 16
 TOKEN = "benchmark-0123456789abcdef0123456789abcdef"  # noqa: S105 - of a daemon that lives for seconds
+ADMIN_TOKEN = f"{TOKEN}-admin"
 SECRET = "whsec_YmVuY2htYXJrLWJlbmNobWFyay1iZW5jaG1hcms="  # noqa: S105 - the same
 SENT_DIGITS = 19
 NEVER = "0" * SENT_DIGITS
@@ -147,7 +148,10 @@ def configuration(
         "store": store,
         "egress": {"allow": ["127.0.0.0/8"]},
         "log": {"format": "json"},
-        "tokens": [{"name": "loader", "role": "intake", "workspace": "default", "value": TOKEN}],
+        "tokens": [
+            {"name": "loader", "role": "intake", "workspace": "default", "value": TOKEN},
+            {"name": "operator", "role": "admin", "workspace": "default", "value": ADMIN_TOKEN},
+        ],
         "workspaces": [rules.workspace(sink, tarpit)],
     }
     if kafka is not None:

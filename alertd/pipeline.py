@@ -23,7 +23,7 @@ from alertd.model.ids import made_event_id
 from alertd.model.verdict import VerdictCode
 from alertd.submission import Accepted, BatchUnderWay, QueueBounds, Submission
 from alertd.tally import Tally
-from alertd.weighing import Issues, bearing
+from alertd.weighing import Issues, concerned, settling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from alertd.store.base import Partition, PipelineStore
     from alertd.submission import PlannedHook
     from alertd.tally import FactSink
-    from alertd.weighing import Bearing
+    from alertd.weighing import Concerned, Deed
 
 _log = structlog.get_logger("alertd.pipeline")
 
@@ -153,6 +153,18 @@ class Pipeline:
         submission = Submission(source, events, size, asyncio.get_running_loop().create_future())
         self.offer(submission)
         return await submission.done
+
+    async def do(self, deed: Deed) -> None:
+        """Do something to issues and incidents, in the order of the events. Raises as `submit` does."""
+        submission = Submission("alertd", [], 0, asyncio.get_running_loop().create_future(), deed=deed)
+        self.offer(submission)
+        await submission.done
+
+    async def settle(self, now_ms: int) -> None:
+        """Let time pass for open incidents and their issues, unless there is too much to do. Raises StoreUnavailableError."""
+        resting = await self.issues.resting(now_ms)
+        if resting and self.has_room() and not self._stopping:
+            await self.do(settling(resting, now_ms))
 
     def offer(self, submission: Submission) -> None:
         """Queue a submission; its future tells the rest. Raises IntakeFullError when the queue is full."""
@@ -284,21 +296,22 @@ class Pipeline:
     # -- one batch ------------------------------------------------------------------------------------------------
 
     async def _process(self, submissions: list[Submission]) -> None:
-        errors = bearing(self._ruleset, (event for each in submissions for event in each.events))
-        if not errors:
-            return await self._commit(submissions, errors)
+        events = concerned(self._ruleset, (event for each in submissions for event in each.events))
+        deeds = [each.deed for each in submissions if each.deed is not None]
+        if not events and not deeds:
+            return await self._commit(submissions, events, deeds)
         async with self.issues.lock:
-            return await self._commit(submissions, errors)
+            return await self._commit(submissions, events, deeds)
 
-    async def _commit(self, submissions: list[Submission], errors: list[Bearing]) -> None:
+    async def _commit(self, submissions: list[Submission], events: list[Concerned], deeds: list[Deed]) -> None:
         work = BatchUnderWay(submissions, self.positions)
         try:
-            read = await self.issues.read(errors)
+            read = await self.issues.read(events, deeds, self._clock.now_ms())
         except StoreUnavailableError as error:
             self._failed(submissions, error)
             return
         while True:
-            self._plan(work, read)
+            self._plan(work, read, deeds)
             started = self._clock.monotonic()
             try:
                 await self._store.commit(work.batch)
@@ -312,7 +325,7 @@ class Pipeline:
                 self._committed(work)
                 return
 
-    def _plan(self, work: BatchUnderWay, read: Loaded | None) -> None:
+    def _plan(self, work: BatchUnderWay, read: Loaded | None, deeds: Iterable[Deed]) -> None:
         now_ms = self._clock.now_ms()
         work.begin(self._ruleset.revision)
         batch = work.batch
@@ -345,6 +358,7 @@ class Pipeline:
             if weighed is not None and issues is not None and (told := issues.planned(weighed, decided)):
                 make(told)
         if issues is not None:
+            make(made for deed in deeds for made in deed.act(issues))
             batch.issues = issues.writes()
 
     def _failed(self, submissions: list[Submission], error: StoreUnavailableError) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from alertd.engine.plan import Plan
     from alertd.model.event import Event
     from alertd.store.base import Partition, RejectedRecord
-    from alertd.weighing import IssuesUnderWay
+    from alertd.weighing import Deed, IssuesUnderWay
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,8 @@ class Accepted:
 class Submission:
     """What one body, or one fetch of one partition, brought. All of it is stored together, or nothing.
 
-    Shapes: `size` in bytes; for Kafka: `offsets` parallel to `events`, `next_offset` the record after the last one.
+    Shapes: `size` in bytes; for Kafka: `offsets` parallel to `events`, `next_offset` the record after the last one; `deed`
+    is what is to be done to issues and incidents after the events of its batch.
     """
 
     source: str
@@ -56,6 +57,7 @@ class Submission:
     offsets: Sequence[int] = ()
     next_offset: int = 0
     rejected: Sequence[RejectedRecord] = ()
+    deed: Deed | None = None
 
 
 class BatchUnderWay:

@@ -1,47 +1,70 @@
-"""Weighing: what the events of one commit make of issues, between the pipeline and the engine.
+"""Weighing: what the events of one commit make of issues and incidents, between the pipeline and the engine.
 
 The pipeline asks for what is needed before it plans, weighs each event as it plans it, and keeps the outcome once it is
-stored. Commands of people on issues take the same lock, so that neither undoes the other.
+stored. What people and time do to incidents goes the same way (`Deed`); commands of people on issues take the same lock,
+so that neither undoes the other.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
 
 from alertd.engine.issues.batch import Loaded
+from alertd.engine.issues.change_log import CHANGES_MAX, ChangeLogs, bounded
+from alertd.engine.issues.changes import LOOK_BACK_MS, candidates
+from alertd.engine.issues.commands import rest
 from alertd.engine.issues.document import ISSUE, issue_document
-from alertd.engine.issues.facts import bears_issue
-from alertd.engine.issues.incidents import STANDARD, settle
+from alertd.engine.issues.incidents import settle
+from alertd.engine.issues.news import News, concerns, take
+from alertd.engine.issues.suspects import suspects
+from alertd.engine.issues.telling import told_of_incident, told_of_issue
 from alertd.engine.issues.working_set import WorkingSet
 from alertd.engine.plan import Made
-from alertd.model.event import from_payload
 from alertd.model.ids import format_id
 from alertd.store.issues import IssueEvent, IssueWrites
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from alertd.engine.issues.batch import IssueBatch, Weighed
+    from alertd.engine.issues.batch import IssueBatch, ProjectKey, Weighed
     from alertd.engine.plan import Plan
     from alertd.engine.ruleset import Ruleset
+    from alertd.model.change import Change
     from alertd.model.event import Event
-    from alertd.model.incident import Incident
+    from alertd.model.incident import Incident, Suspect
+    from alertd.model.issue import Issue, Transition
     from alertd.store.issues import IssueStore
 
-    Bearing = tuple[int, Event]
-    """(number of the workspace, an event of it that bears an issue)"""
+    Concerned = tuple[int, Event]
+    """(number of the workspace, an event of it that concerns issues or incidents)"""
+
+LOOK_MS: Final = 60_000
+"""How often an open incident is looked at for what time does to it, in milliseconds."""
 
 
-def bearing(ruleset: Ruleset, events: Iterable[Event]) -> list[Bearing]:
-    """Pick the events that bear issues."""
-    return [(ruleset.workspaces[event.workspace].id, event) for event in events if bears_issue(event.body)]
+def concerned(ruleset: Ruleset, events: Iterable[Event]) -> list[Concerned]:
+    """Pick the events that have something to say to issues or incidents."""
+    return [(ruleset.workspaces[event.workspace].id, event) for event in events if concerns(event.body)]
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What a person, or time, does to issues and incidents: stored with the events that tell of it, or not at all.
+
+    `act` does it, perhaps more than once until it is stored, and returns the events; `issues` are those that it needs.
+    """
+
+    act: Callable[[IssuesUnderWay], list[Made]]
+    issues: tuple[int, ...] = ()
 
 
 class Issues:
-    """The issues of this process: those needed lately, open incidents, and the lock under which they change.
+    """The issues of this process: those needed lately, open incidents, change logs, and the lock under which they change.
 
     `link` makes the address of an issue from its outside id.
     """
@@ -49,7 +72,9 @@ class Issues:
     def __init__(self, store: IssueStore, link: Callable[[str], str] = lambda issue_id: "") -> None:
         self._store = store
         self._link = link
+        self._looked: dict[int, int] = {}
         self.memory = WorkingSet()
+        self.logs = ChangeLogs()
         self.incidents: dict[int, Incident] = {}
         self.lock = asyncio.Lock()
 
@@ -60,14 +85,27 @@ class Issues:
             self.incidents.update({incident.id: incident for incident in found})
             below = found[-1].id
 
-    async def read(self, bearing: Sequence[Bearing]) -> Loaded | None:
-        """Read what events need that bear issues; None when there are none. Raises StoreUnavailableError."""
-        if not bearing:
+    async def read(self, events: Sequence[Concerned], deeds: Sequence[Deed], now_ms: int) -> Loaded | None:
+        """Read what events and deeds need; None when there are none. Raises StoreUnavailableError."""
+        if not events and not deeds:
             return None
-        read = Loaded(incidents=self.incidents)
-        while wanted := self.memory.wanted(bearing, read):
+        logs = {where: await self.log(where, now_ms) for where in {(own, event.project) for own, event in events}}
+        read = Loaded(incidents=self.incidents, logs=logs)
+        for issue_id in {number for deed in deeds for number in deed.issues}:
+            issue = await self._store.issue(issue_id)
+            if issue is not None:
+                read.issues[issue_id] = issue
+        while wanted := self.memory.wanted(events, read):
             await self._store.read_issues(wanted, read)
         return read
+
+    async def log(self, where: ProjectKey, now_ms: int) -> Sequence[Change]:
+        """Return a project's change log, oldest first. Raises StoreUnavailableError."""
+        log = self.logs.get(where)
+        if log is None:
+            log = bounded(await self._store.changes(*where, now_ms - LOOK_BACK_MS, CHANGES_MAX))
+            self.logs.keep(where, log)
+        return log
 
     def begin(self, read: Loaded, ruleset: Ruleset, now_ms: int) -> IssuesUnderWay:
         """Begin a batch."""
@@ -76,6 +114,8 @@ class Issues:
     def keep(self, batch: IssuesUnderWay) -> None:
         """Take note that a batch was stored."""
         self.memory.keep(batch.issues)
+        for where, log in batch.issues.logs.items():
+            self.logs.keep(where, log)
         for incident in batch.issues.incidents.values():
             self.follow(incident)
 
@@ -83,20 +123,26 @@ class Issues:
         """Take note that an incident was stored."""
         if incident.is_over:
             self.incidents.pop(incident.id, None)
+            self._looked.pop(incident.id, None)
         else:
             self.incidents[incident.id] = incident
 
-    async def settle(self, now_ms: int) -> None:
-        """Resolve the incidents that have become quiet. Raises StoreUnavailableError."""
-        quiet = [n for n in self.incidents.values() if now_ms - n.last_event_ms >= STANDARD.quiet_ms]
-        for incident in quiet:
-            async with self.lock:
-                known = self.incidents.get(incident.id)
-                issue = None if incident.issue_id is None else await self._store.issue(incident.issue_id)
-                settled = None if known is None else settle(known, issue, now_ms)
-                if settled is not None:
-                    await self._store.write_issues(IssueWrites(incidents=[settled]))
-                    self.follow(settled)
+    async def resting(self, now_ms: int) -> list[Incident]:
+        """Name the open incidents to which time alone does something now. Raises StoreUnavailableError."""
+        found = []
+        for incident in [*self.incidents.values()]:
+            if now_ms - self._looked.get(incident.id, 0) < LOOK_MS:
+                continue
+            self._looked[incident.id] = now_ms
+            issue = None if incident.issue_id is None else await self._store.issue(incident.issue_id)
+            rested = None if issue is None else rest(issue, now_ms)
+            if rested is not issue or settle(incident, rested, now_ms) is not None:
+                found.append(incident)
+        return found
+
+    async def tidy(self, now_ms: int) -> int:
+        """Forget the changes that explain nothing any more; return how many. Raises StoreUnavailableError."""
+        return await self._store.forget_changes(now_ms - LOOK_BACK_MS)
 
     def url(self, issue_id: int) -> str:
         """Return an issue's address."""
@@ -113,55 +159,65 @@ class IssuesUnderWay:
         self._url = url
         self._events: list[IssueEvent] = []
 
-    def weigh(self, event: Event, workspace_id: int, number: int) -> Weighed | None:
-        """Weigh an event and give it the trigger of what it caused; before it is planned."""
-        weighed = self.issues.weigh(event, workspace_id, number, self._now_ms)
-        transition = weighed.transition if weighed else None
-        event.trigger = transition.change.trigger if transition else None
-        return weighed
+    @property
+    def now_ms(self) -> int:
+        """The time of the batch."""
+        return self._now_ms
 
-    def planned(self, weighed: Weighed, plan: Plan) -> list[Made]:
-        """Take note of the event's plan: its deliveries carry the issue; return the event that tells of a transition."""
-        issue = weighed.issue
-        document = None
-        if plan.deliveries:
-            incident = self._incident(weighed)
-            document = orjson.dumps(issue_document(issue, self._now_ms, self._url(issue.id), incident))
+    def weigh(self, event: Event, workspace_id: int, number: int) -> Weighed | News | None:
+        """Weigh an event and give it the trigger of what it caused; before it is planned."""
+        found: Weighed | News | None = self.issues.weigh(event, workspace_id, number, self._now_ms)
+        if found is None and concerns(event.body):
+            found = take(self.issues, event, workspace_id, number, self._now_ms)
+        transition = found.transition if found else None
+        event.trigger = transition.change.trigger if transition else None
+        return found
+
+    def planned(self, found: Weighed | News, plan: Plan) -> list[Made]:
+        """Take note of the event's plan: its deliveries carry the issue; return the events that tell of what came of it."""
+        issue, event, document = found.issue, plan.event, None
+        if issue is not None and plan.deliveries:
+            document = orjson.dumps(self._document(issue, found.transition, event))
             for delivery in plan.deliveries:
                 delivery.issue = document
-        if weighed.is_kept or document is not None:
-            self._events.append(IssueEvent(plan.number, issue.id, document))
-        return self._made(weighed, plan.event)
+        is_kept = not isinstance(found, News) and found.is_kept
+        if issue is not None and (is_kept or document is not None):
+            self._events.append(IssueEvent(plan.number, issue.id, document, event.key))
+        opened = found.opened if isinstance(found, News) else (found.incident,)
+        made = [self.tell("opened", each, event.body.get("data") or {}) for each in opened if each is not None]
+        if issue is not None and found.transition is not None:
+            made.append(self._told(issue, found.transition, event))
+        return [each for each in made if each is not None]
 
-    def _incident(self, weighed: Weighed) -> Incident | None:
-        number = weighed.issue.incident_id
-        return weighed.incident or (self.issues.incidents.get(number) if number is not None else None)
+    def tell(
+        self, what: Literal["opened", "resolved"], incident: Incident, data: Mapping[str, Any] = MappingProxyType({})
+    ) -> Made | None:
+        """Make `incident.opened` or `incident.resolved`, where a channel asks for it."""
+        workspace = self._ruleset.names[incident.workspace_id][2]
+        if not self._is_heard(workspace, f"incident.{what}", incident.project, incident.environment):
+            return None
+        return Made(told_of_incident(what, incident, workspace, self._now_ms, data))
 
-    def _made(self, weighed: Weighed, event: Event) -> list[Made]:
+    def _told(self, issue: Issue, transition: Transition, event: Event) -> Made | None:
         """Make `issue.new` and its like, where a channel asks for transitions."""
-        transition = weighed.transition
-        if transition is None:
-            return []
-        kind = f"issue.{transition.change.word}"
-        scope = self._ruleset.workspaces[event.workspace].scope(kind, event.project, event.environment)
-        if not scope.candidates:
-            return []
-        issue = weighed.issue
-        body = {
-            "type": kind,
-            "id": f"{event.id[:200]}:{kind}",
-            "workspace": event.workspace,
-            "project": event.project,
-            "environment": event.environment,
-            "source": "alertd",
-            "severity": event.severity.word,
-            "time": event.time,
-            "key": event.key,
-            "message": f"{issue.short_id} {issue.title}: {transition.why}",
-            "data": {"issue": issue_document(issue, self._now_ms, self._url(issue.id), self._incident(weighed))},
-        }
-        said = {name: value for name, value in body.items() if value}
-        return [Made(from_payload(orjson.dumps(said)))]
+        if not self._is_heard(event.workspace, f"issue.{transition.change.word}", event.project, event.environment):
+            return None
+        return Made(told_of_issue(event, issue, transition, self._document(issue, transition, event)))
+
+    def _is_heard(self, workspace: str, kind: str, project: str, environment: str) -> bool:
+        rules = self._ruleset.workspaces.get(workspace)
+        return rules is not None and bool(rules.scope(kind, project, environment).candidates)
+
+    def _document(self, issue: Issue, transition: Transition | None, event: Event) -> dict[str, Any]:
+        """Write the issue with the suspects of its incident; without one, those of what has just become of it."""
+        incident = None if issue.incident_id is None else self.issues.incident(issue.incident_id)
+        suspected: Iterable[Suspect] = ()
+        if incident is None and transition is not None:
+            log = self.issues.log(issue.workspace_id, issue.project)
+            if log:
+                now_ms = self._now_ms
+                suspected = suspects(event.body["data"], candidates(log, now_ms, event.environment), now_ms)
+        return issue_document(issue, self._now_ms, self._url(issue.id), incident, suspected)
 
     def writes(self) -> IssueWrites:
         """Say what is to be stored with the events."""
@@ -173,4 +229,55 @@ class IssuesUnderWay:
             list(issues.incidents.values()),
             issues.transitions,
             self._events,
+            issues.changes,
         )
+
+
+def settling(incidents: Sequence[Incident], now_ms: int) -> Deed:
+    """Let time pass for open incidents and their issues: a spike ends by quiet, an incident by more of it."""
+
+    def act(under_way: IssuesUnderWay) -> list[Made]:
+        batch, made = under_way.issues, []
+        for each in incidents:
+            incident = batch.incident(each.id)
+            if incident is None or incident.is_over:
+                continue
+            issue = None if incident.issue_id is None else batch.look(incident.issue_id)
+            rested = None if issue is None else rest(issue, now_ms)
+            if rested is not None and rested is not issue:
+                batch.put(rested)
+            settled = settle(incident, rested, now_ms)
+            if settled is not None:
+                made.append(_ended(under_way, settled))
+        return [each for each in made if each is not None]
+
+    return Deed(act, tuple(each.issue_id for each in incidents if each.issue_id is not None))
+
+
+def _ended(under_way: IssuesUnderWay, incident: Incident) -> Made | None:
+    """Take note that an incident is over; return the event that tells of it."""
+    batch = under_way.issues
+    batch.incidents[incident.id] = incident
+    issue = None if incident.issue_id is None else batch.issue(incident.issue_id)
+    if issue is not None and issue.incident_id == incident.id:
+        issue.incident_id = None
+    return under_way.tell("resolved", incident)
+
+
+def acting(incident: Incident, act: Callable[[Incident], Incident | None], done: list[Incident]) -> Deed:
+    """Do to an open incident what a person decided; `done` then has it as it is, if anything has changed."""
+
+    def do(under_way: IssuesUnderWay) -> list[Made]:
+        done.clear()
+        known = under_way.issues.incident(incident.id)
+        changed = None if known is None else act(known)
+        if changed is None:
+            return []
+        done.append(changed)
+        if changed.is_over:
+            told = _ended(under_way, changed)
+            return [] if told is None else [told]
+        under_way.issues.incidents[changed.id] = changed
+        return []
+
+    return Deed(do, () if incident.issue_id is None else (incident.issue_id,))

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from alertd.api.auth import caller, require
 from alertd.api.context import json
 from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
 from alertd.api.query import Query, write_cursor
 from alertd.api.resources import BELOW
-from alertd.clock import rfc3339
 from alertd.engine.issues import incidents
-from alertd.engine.issues.document import INCIDENT, ISSUE, suspect_document
+from alertd.engine.issues.document import INCIDENT, incident_document
 from alertd.errors import NotFoundError
 from alertd.model import ids
 from alertd.model.token import Role
 from alertd.resources.change import Noted
-from alertd.store.issues import IssueWrites
+from alertd.weighing import acting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,14 +68,14 @@ class Incidents:
         store = self._context.store
         found = await store.incidents(self._number(workspace), is_open=is_open, below=below, limit=limit + 1)
         more = len(found) > limit
-        items = [incident_view(each) for each in found[:limit]]
+        items = [incident_document(each) for each in found[:limit]]
         return json({"items": items, "next_cursor": write_cursor(found[limit - 1].id) if more else None})
 
     async def show(self, request: web.Request) -> web.Response:
         """Show one."""
         workspace = self._enter(request, Role.VIEWER)
         Query(request, ()).check()
-        return json(incident_view(await self._find(request, workspace)))
+        return json(incident_document(await self._find(request, workspace)))
 
     async def acknowledge(self, request: web.Request) -> web.Response:
         """Say that somebody is at it."""
@@ -90,17 +89,15 @@ class Incidents:
         self, request: web.Request, action: str, act: Callable[[Incident, int, str], Incident | None]
     ) -> web.Response:
         workspace = self._enter(request, Role.OPERATOR)
+        Query(request, ()).check()
         context, by = self._context, caller(request).name
-        async with context.pipeline.issues.lock:
-            incident = await self._find(request, workspace)
-            changed = act(incident, context.clock.now_ms(), by)
-            if changed is not None:
-                await context.store.write_issues(IssueWrites(incidents=[changed]))
-                context.pipeline.issues.follow(changed)
-        if changed is not None:
+        incident = await self._find(request, workspace)
+        done: list[Incident] = []
+        await context.pipeline.do(acting(incident, lambda known: act(known, context.clock.now_ms(), by), done))
+        if done:
             name = ids.format_id(INCIDENT, incident.id)
             await context.registry.note(by, Noted(action, ("incident", workspace, name), None, None))
-        return json(incident_view(changed or incident))
+        return json(incident_document(done[0] if done else await self._find(request, workspace)))
 
     async def _find(self, request: web.Request, workspace: str) -> Incident:
         name = request.match_info["id"]
@@ -109,38 +106,3 @@ class Incidents:
         if incident is None or incident.workspace_id != self._number(workspace):
             raise NotFoundError(f"there is no incident {name!r} in the workspace {workspace!r}")
         return incident
-
-
-def incident_view(incident: Incident) -> dict[str, Any]:
-    """Write an incident: what it is, how severe and why, whose it may be, and what happened."""
-    return {
-        "id": ids.format_id(INCIDENT, incident.id),
-        "kind": incident.kind.word,
-        "title": incident.title,
-        "state": incident.state.word,
-        "project": incident.project,
-        "environment": incident.environment or None,
-        "trigger": incident.cause or None,
-        "score": incident.score,
-        "score_parts": [{"name": p.name, "points": p.points, "why": p.why} for p in incident.parts],
-        "issue_id": None if incident.issue_id is None else ids.format_id(ISSUE, incident.issue_id),
-        "opened_at": rfc3339(incident.opened_ms),
-        "last_event_at": rfc3339(incident.last_event_ms),
-        "acknowledged_at": _time(incident.acknowledged_ms),
-        "acknowledged_by": incident.acknowledged_by or None,
-        "resolved_at": _time(incident.resolved_ms),
-        "resolved_by": incident.resolved_by or None,
-        "suspect_commits": [suspect_document(each) for each in incident.suspects],
-        "deploys": [
-            {"at": rfc3339(d.at_ms), "name": d.name, "environment": d.environment, "url": d.url}
-            for d in incident.deploys
-        ],
-        "timeline": [
-            {"at": rfc3339(m.at_ms), "what": m.what, "text": m.text, "by": m.by or None} for m in incident.timeline
-        ],
-        "test": incident.test,
-    }
-
-
-def _time(ms: int | None) -> str | None:
-    return None if ms is None else rfc3339(ms)

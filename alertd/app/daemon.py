@@ -353,7 +353,9 @@ class Daemon:
             await self.store.touch_tokens(used)
 
     async def _settle(self) -> None:
-        await self.pipeline.issues.settle(self.clock.now_ms())
+        now_ms = self.clock.now_ms()
+        await self.pipeline.settle(now_ms)
+        await self.pipeline.issues.tidy(now_ms)
 
     def _set_disabled(self, disabled: frozenset[int]) -> None:
         self.pipeline.disabled = disabled

@@ -60,6 +60,7 @@ class EndpointDoors:
                 types=own.types,
                 severities=own.severities,
                 issue_key=issue_key,
+                deploy_incidents=own.deploy_incidents,
             ),
             max_body_bytes=own.max_body_bytes or MAX_BODY_BYTES[own.source],
         )

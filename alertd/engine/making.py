@@ -40,6 +40,7 @@ def make_event(
     message: str,
     data: dict[str, Any],
     labels: dict[str, str] | None = None,
+    source: str = SOURCE,
 ) -> Event:
     """Make an event; empty project and environment are left out, as a decoder would."""
     body: dict[str, Any] = {"id": id, "type": type, "workspace": workspace}
@@ -47,7 +48,7 @@ def make_event(
         body["project"] = project
     if environment:
         body["environment"] = environment
-    body |= {"source": SOURCE, "severity": severity.word, "time": time, "key": key[:KEY_MAX], "message": message}
+    body |= {"source": source, "severity": severity.word, "time": time, "key": key[:KEY_MAX], "message": message}
     if labels:
         body["labels"] = labels
     body["data"] = data

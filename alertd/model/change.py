@@ -60,7 +60,9 @@ class Change:
     """One entry.
 
     Shapes: `revision` is the commit that it ends at (push: the new head; deploy: what runs now), empty when nobody said;
-    `environment` is empty for one that concerns all; `commits` are oldest first, those that a push or a window names.
+    `environment` is empty for one that concerns all; `commits` are oldest first, those that a push or a window names;
+    `key` is the same for all reports of one deployment or release (empty: nobody said); `quiet`: whoever sends it wants no
+    incidents because of deployments.
     """
 
     kind: ChangeKind
@@ -72,6 +74,8 @@ class Change:
     author: str = ""
     url: str = ""
     commits: tuple[Commit, ...] = ()
+    key: str = ""
+    quiet: bool = False
 
 
 def encode_change(change: Change) -> bytes:
@@ -87,15 +91,17 @@ def encode_change(change: Change) -> bytes:
             change.author,
             change.url,
             [_commit_row(commit) for commit in change.commits],
+            change.key,
+            change.quiet,
         )
     )
 
 
 def decode_change(stored: bytes) -> Change:
     """Read a change back."""
-    kind, project, at_ms, environment, revision, name, author, url, commits = orjson.loads(stored)
+    kind, project, at_ms, environment, revision, name, author, url, commits, key, quiet = orjson.loads(stored)
     brought = tuple(_commit(row) for row in commits)
-    return Change(ChangeKind(kind), project, at_ms, environment, revision, name, author, url, brought)
+    return Change(ChangeKind(kind), project, at_ms, environment, revision, name, author, url, brought, key, quiet)
 
 
 def _commit_row(commit: Commit) -> list[Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 TIMELINE_MAX: Final = 100
 """Greatest number of entries of a timeline: the first are kept, the oldest of the others are dropped and counted."""
@@ -74,14 +74,28 @@ class Suspect:
     url: str = ""
 
 
+class Shipped(NamedTuple):
+    """A commit that a deployment brought: its message's first line, and who wrote it."""
+
+    id: str
+    message: str = ""
+    author: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Deploy:
-    """Something that went live shortly before: when, what (name or revision), where, and a link."""
+    """Something that went live shortly before: when, what (name or revision), where, a link, and what it brought.
+
+    `commits` are the newest of what it brought, newest first; `commit_count` says how many there were.
+    """
 
     at_ms: int
     name: str
     environment: str = ""
     url: str = ""
+    revision: str = ""
+    commits: tuple[Shipped, ...] = ()
+    commit_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +104,8 @@ class Incident:
 
     Shapes: `id` as in `alertd.model.ids`; `cause` is the trigger that opened it, empty where none did; `score` is the
     sum of `parts`, at most 100; times are milliseconds since 1970, None for what has not happened; `last_event_ms` is
-    when its issue was last seen; `omitted` counts dropped entries of the timeline; `test` marks one that was simulated.
+    when its issue was last seen; `omitted` counts dropped entries of the timeline; `test` marks one that was simulated;
+    `severity` is the word of the event that opened it.
     """
 
     id: int
@@ -116,6 +131,7 @@ class Incident:
     resolved_ms: int | None = None
     resolved_by: str = ""
     test: bool = False
+    severity: str = "error"
 
     @property
     def score(self) -> int:

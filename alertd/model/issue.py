@@ -117,6 +117,7 @@ class Change(IntEnum):
     ASSIGNED = 6
     MERGED = 7
     SPLIT = 8
+    REOPENED = 9
 
     @property
     def word(self) -> str:

@@ -13,6 +13,8 @@ deployment_status  the same, and status (id, state, description, created_at, url
 release            release (id, tag, name, draft, prerelease, author, published_at, target)
 workflow_run, check_suite   run (id, name, status, conclusion, branch, sha, event, url)
 any other          number, title and state of what it is about, where it has them
+
+and `deploy_incidents: false` where the endpoint wants no incidents because of deployments.
 """
 
 from __future__ import annotations
@@ -69,6 +71,8 @@ class GithubDecoder:
         action = text(body, "action")
         kind = f"github.{event}.{action}" if action else f"github.{event}"
         data = _data(event, action, body)
+        if not defaults.deploy_incidents:
+            data["deploy_incidents"] = False
         state = text(data, "status", "state") or text(data, "run", "conclusion")
         native = {
             "type": defaults.type_of(line_of(kind.replace(" ", "_"), NAME_MAX)),

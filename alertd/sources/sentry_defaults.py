@@ -18,7 +18,8 @@ class SentryDefaults:
     Shapes: `project` is their project whatever the payload says (empty: the one in the payload); `environment` that of
     those that name none; `types` gives a type of ours (`sentry.error`, `sentry.issue.created`) another name,
     `severities` one of Sentry's levels another severity; `issue_key` names the issue of an error from its project,
-    `data` (see `alertd.sources.sentry_event`) and tags, where Sentry itself did not.
+    `data` (see `alertd.sources.sentry_event`) and tags, where Sentry itself did not; `deploy_incidents` says whether
+    GitHub's pushes and deployments open incidents.
     """
 
     project: str = ""
@@ -26,6 +27,7 @@ class SentryDefaults:
     types: Mapping[str, str] = field(default_factory=dict)
     severities: Mapping[str, str] = field(default_factory=dict)
     issue_key: Callable[[str, Mapping[str, Any], Mapping[str, str]], str] | None = None
+    deploy_incidents: bool = True
 
     def type_of(self, default: str) -> str:
         """Return the type that stands for one of ours."""

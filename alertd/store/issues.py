@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from alertd.engine.issues.batch import Loaded, ProjectKey, Wanted
+    from alertd.model.change import Change
     from alertd.model.incident import Incident
     from alertd.model.issue import Issue, IssueKey, Transition
     from alertd.model.ledger import Ledger
@@ -16,16 +17,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class IssueEvent:
-    """An event of an issue that is kept; `body` is the issue as it then was, where the event went out."""
+    """An event of an issue that is kept: its grouping key, and in `body` the issue as it then was, where it went out."""
 
     event_number: int
     issue_id: int
     body: bytes | None = None
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reshaped:
+    """What merging and splitting do beside changing issues.
+
+    Shapes: `merged` are issues that are no more, each with the number of the one that it went into; `revived` are numbers
+    of such issues that are there again; `moved` are (from, to, grouping keys) of events that are kept; those of a merged issue go
+    with it.
+    """
+
+    merged: Sequence[tuple[Issue, int]] = ()
+    revived: Sequence[int] = ()
+    moved: Sequence[tuple[int, int, frozenset[str]]] = ()
 
 
 @dataclass(slots=True)
 class IssueWrites:
-    """What is to be stored of issues, all of it or nothing. `transitions` come with the numbers of what caused them."""
+    """What is to be stored of issues, all of it or nothing.
+
+    `transitions` come with the numbers of what caused them, `changes` with those of the events that told of them, and of
+    their workspaces.
+    """
 
     issues: Sequence[Issue] = ()
     keys: Mapping[IssueKey, int] = field(default_factory=dict)
@@ -33,6 +53,8 @@ class IssueWrites:
     incidents: Sequence[Incident] = ()
     transitions: Sequence[tuple[int, Transition]] = ()
     events: Sequence[IssueEvent] = ()
+    changes: Sequence[tuple[int, int, Change]] = ()
+    reshaped: Reshaped | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +86,19 @@ class IssueStore(Protocol):
         """One issue."""
 
     async def issue_number(self, workspace_id: int, project: str, number: int) -> int | None:
-        """The id of the issue with this number in a project, whose name may be in any case."""
+        """The id of the issue with this number in a project, whose name may be in any case; also of one that was merged."""
+
+    async def merged_into(self, issue_id: int) -> int | None:
+        """The id of the issue that one was merged into; None when it was not."""
+
+    async def former_issues(self, issue_id: int) -> list[Issue]:
+        """The issues that were merged into one, each as it was before, oldest first."""
+
+    async def changes(self, workspace_id: int, project: str, since_ms: int, limit: int) -> list[Change]:
+        """The newest `limit` changes of a project since a time, oldest first."""
+
+    async def forget_changes(self, before_ms: int) -> int:
+        """Delete the changes that happened before a time; return how many."""
 
     async def ledger(self, workspace_id: int, project: str) -> Ledger | None:
         """One project's ledger."""

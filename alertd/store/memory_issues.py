@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from alertd.engine.issues.stored import decode_issue, decode_ledger, encode_issue, encode_ledger
@@ -9,10 +10,11 @@ from alertd.store.memory_resources import MemoryResources
 
 if TYPE_CHECKING:
     from alertd.engine.issues.batch import Loaded, ProjectKey, Wanted
+    from alertd.model.change import Change
     from alertd.model.incident import Incident
     from alertd.model.issue import Issue, IssueKey, Transition
     from alertd.model.ledger import Ledger
-    from alertd.store.issues import IssueEvent, IssueFilter, IssueWrites
+    from alertd.store.issues import IssueEvent, IssueFilter, IssueWrites, Reshaped
 
 
 class MemoryIssues(MemoryResources):
@@ -26,14 +28,38 @@ class MemoryIssues(MemoryResources):
         self._incidents: dict[int, Incident] = {}
         self._transitions: list[tuple[int, Transition]] = []
         self._issue_events: dict[int, IssueEvent] = {}
+        self._formers: dict[int, tuple[int, bytes]] = {}
+        self._changes: dict[int, tuple[int, Change]] = {}
 
     def _take_issues(self, writes: IssueWrites) -> None:
+        if writes.reshaped is not None:
+            self._reshape(writes.reshaped)
         self._issues.update({issue.id: encode_issue(issue) for issue in writes.issues})
         self._issue_keys.update(writes.keys)
         self._ledgers.update({key: encode_ledger(ledger) for key, ledger in writes.ledgers.items()})
         self._incidents.update({incident.id: incident for incident in writes.incidents})
         self._transitions += writes.transitions
         self._issue_events.update({event.event_number: event for event in writes.events})
+        self._changes.update({number: (own, each) for number, own, each in writes.changes})
+
+    def _reshape(self, reshaped: Reshaped) -> None:
+        for issue, into in reshaped.merged:
+            for number, (before, stored) in list(self._formers.items()):
+                if before == issue.id:
+                    self._formers[number] = (into, stored)
+            self._formers[issue.id] = (into, encode_issue(issue))
+            del self._issues[issue.id]
+            own = issue.key if issue.shares is None else ""
+            self._move(issue.id, into, None, own)
+        for number in reshaped.revived:
+            self._formers.pop(number, None)
+        for before, after, keys in reshaped.moved:
+            self._move(before, after, keys)
+
+    def _move(self, before: int, after: int, keys: frozenset[str] | None, own: str = "") -> None:
+        for number, event in self._issue_events.items():
+            if event.issue_id == before and (keys is None or event.key in keys):
+                self._issue_events[number] = replace(event, issue_id=after, key=event.key or own)
 
     async def read_issues(self, wanted: Wanted, into: Loaded) -> None:
         """Read what is wanted."""
@@ -70,7 +96,36 @@ class MemoryIssues(MemoryResources):
             issue = decode_issue(stored)
             if (issue.workspace_id, issue.project.lower(), issue.number) == (workspace_id, project.lower(), number):
                 return issue.id
+        for into, stored in self._formers.values():
+            issue = decode_issue(stored)
+            if (issue.workspace_id, issue.project.lower(), issue.number) == (workspace_id, project.lower(), number):
+                return into
         return None
+
+    async def merged_into(self, issue_id: int) -> int | None:
+        """The id of the issue that one was merged into."""
+        known = self._formers.get(issue_id)
+        return None if known is None else known[0]
+
+    async def former_issues(self, issue_id: int) -> list[Issue]:
+        """The issues that were merged into one."""
+        return [decode_issue(stored) for _, (into, stored) in sorted(self._formers.items()) if into == issue_id]
+
+    async def changes(self, workspace_id: int, project: str, since_ms: int, limit: int) -> list[Change]:
+        """The newest changes of a project, oldest first."""
+        found = [
+            each
+            for own, each in self._changes.values()
+            if own == workspace_id and each.project == project and each.at_ms >= since_ms
+        ]
+        return sorted(found, key=lambda each: each.at_ms)[-limit:]
+
+    async def forget_changes(self, before_ms: int) -> int:
+        """Delete old changes."""
+        old = [number for number, (_, each) in self._changes.items() if each.at_ms < before_ms]
+        for number in old:
+            del self._changes[number]
+        return len(old)
 
     async def ledger(self, workspace_id: int, project: str) -> Ledger | None:
         """One project's ledger."""

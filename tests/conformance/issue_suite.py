@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from alertd.engine.issues.batch import IssueBatch, Loaded, Wanted
+from alertd.engine.issues.merging import merge
 from alertd.errors import StoreUnavailableError
+from alertd.model.change import Change, ChangeKind, Commit
 from alertd.model.event import from_payload
 from alertd.model.ids import first_of
-from alertd.store.issues import IssueEvent, IssueFilter, IssueWrites
+from alertd.store.issues import IssueEvent, IssueFilter, IssueWrites, Reshaped
 from tests.conformance.store_maker import START_MS
 
 if TYPE_CHECKING:
@@ -96,6 +98,63 @@ class IssueSuite:
         assert await store.transitions(one, 10) == [each for each in made.transitions if each[1].issue_id == one]
         assert await store.issue_events(one, 10) == [one + 9, one]
         assert await store.issue_events(one, 1) == [one + 9]
+
+    async def test_changes_come_back_oldest_first(self, store: Store) -> None:
+        """Of one project, since a time, the newest up to the limit; what is too old is forgotten for good."""
+        log = [Change(ChangeKind.DEPLOY, "shop", START_MS + n, "prod", key=f"k{n}", quiet=n == 2) for n in range(4)]
+        elsewhere = Change(ChangeKind.PUSH, "blog", START_MS, commits=(Commit("a" * 40, START_MS, files=("x.py",)),))
+        told = [(10 + n, 1, each) for n, each in enumerate([log[2], log[0], log[3], log[1], elsewhere])]
+        await store.write_issues(IssueWrites(changes=told))
+        assert await store.changes(1, "shop", START_MS, 10) == log
+        assert await store.changes(1, "shop", START_MS + 1, 2) == log[2:]
+        assert await store.changes(2, "shop", 0, 10) == []
+        assert await store.changes(1, "blog", 0, 10) == [elsewhere]
+        assert await store.forget_changes(START_MS + 2) == 3
+        assert await store.changes(1, "shop", 0, 10) == log[2:]
+
+    async def test_a_merged_issue_goes_on_leading_somewhere(self, store: Store) -> None:
+        """By its id and its number, through further merges; it is put aside as it was, and its kept events move."""
+        made = batch("a", "b", "c")
+        one, two, three = made.issues.values()
+        kept = [IssueEvent(each.id, each.id, None, each.key) for each in (one, two, three)]
+        await store.write_issues(writes(made, *kept))
+        joined, _ = merge(two, [three], START_MS + 9, "ann")
+        keys = {(1, "shop", key): two.id for key in joined.keys}
+        await store.write_issues(IssueWrites([joined], keys, reshaped=Reshaped(merged=[(three, two.id)])))
+        whole, _ = merge(one, [joined], START_MS + 10, "ann")
+        keys = {(1, "shop", key): one.id for key in whole.keys}
+        await store.write_issues(IssueWrites([whole], keys, reshaped=Reshaped(merged=[(joined, one.id)])))
+        assert [i.id for i in await store.issues(IssueFilter(1))] == [one.id]
+        for gone in (two, three):
+            assert await store.issue(gone.id) is None
+            assert await store.merged_into(gone.id) == one.id
+            assert await store.issue_number(1, "Shop", gone.number) == one.id
+        assert await store.merged_into(one.id) is None
+        assert await store.former_issues(one.id) == [joined, three]
+        assert await store.issue_events(one.id, 10) == [three.id, two.id, one.id]
+        read = Loaded()
+        await store.read_issues(Wanted({(1, "shop", "c")}), read)
+        assert read.issues == {one.id: whole}
+
+    async def test_what_is_split_off_takes_its_events(self, store: Store) -> None:
+        """Those with its grouping keys; what was put aside is an issue again and no alias."""
+        made = batch("a", "b")
+        one, two = made.issues.values()
+        await store.write_issues(writes(made, IssueEvent(one.id, one.id, None, "a"), IssueEvent(two.id, two.id)))
+        joined, _ = merge(one, [two], START_MS + 9, "ann")
+        keys = {(1, "shop", key): one.id for key in joined.keys}
+        await store.write_issues(IssueWrites([joined], keys, reshaped=Reshaped(merged=[(two, one.id)])))
+        late = IssueEvent(two.id + 5, one.id, None, "b")
+        reshaped = Reshaped(revived=[two.id], moved=[(one.id, two.id, frozenset({"b"}))])
+        back = IssueWrites([one, two], {(1, "shop", "b"): two.id}, events=[late])
+        await store.write_issues(back)
+        await store.write_issues(IssueWrites(reshaped=reshaped))
+        assert await store.issue_events(two.id, 10) == [two.id + 5, two.id]
+        assert await store.issue_events(one.id, 10) == [one.id]
+        assert await store.issue(two.id) == two
+        assert await store.merged_into(two.id) is None
+        assert await store.former_issues(one.id) == []
+        assert await store.issue_number(1, "shop", 2) == two.id
 
     async def test_a_closed_store_keeps_nothing(self, store: Store) -> None:
         """After the end nothing is kept, and that is said."""

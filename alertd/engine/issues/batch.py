@@ -6,18 +6,20 @@ once, however many of the batch's events are its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from alertd.engine.issues.admission import ISSUES_PER_HOUR, OVERFLOW_KEY, admits, overflowing
+from alertd.engine.issues.change_log import added
+from alertd.engine.issues.changes import news_within
 from alertd.engine.issues.facts import facts_of
-from alertd.engine.issues.incidents import STANDARD, follow, open_for_issue
+from alertd.engine.issues.incidents import FOLLOWS_MS, OPEN_MAX, STANDARD, follow, open_for_issue
 from alertd.engine.issues.lifecycle import advance, begin
 from alertd.engine.issues.sample import is_kept
 from alertd.model.ledger import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, MutableMapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 
     from alertd.engine.issues.facts import Facts
     from alertd.engine.issues.incidents import IncidentRule
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from alertd.model.event import Event
     from alertd.model.incident import Incident
     from alertd.model.issue import Issue, IssueKey, Transition
+    from alertd.model.subscription import Trigger
 
 ProjectKey = tuple[int, str]
 """(number of the workspace, project)"""
@@ -91,7 +94,13 @@ class IssueBatch:
         self.incidents: dict[int, Incident] = {}
         self.transitions: list[tuple[int, Transition]] = []
         """(number of the event, transition) in order"""
+        self.changes: list[tuple[int, int, Change]] = []
+        """(number of the event, number of the workspace, change) in order"""
+        self.logs: dict[ProjectKey, Sequence[Change]] = {}
+        """The change logs to which something was added, as they then are."""
         self.overflowed = 0
+        self.unopened = 0
+        """How many incidents were not opened because too many are open."""
         self._seen: dict[IssueKey, tuple[Issue, Ledger]] = {}
 
     def weigh(self, event: Event, workspace_id: int, number: int, now_ms: int) -> Weighed | None:
@@ -114,7 +123,7 @@ class IssueBatch:
 
     def _weigh_first(self, event: Event, facts: Facts, where: IssueKey, number: int, now_ms: int) -> Weighed:
         """Weigh an event whose issue this batch has not seen yet."""
-        ledger = self._ledger(where[0], where[1])
+        ledger = self.ledger(where[0], where[1])
         issue, facts, is_overflow = self._issue(facts, ledger, now_ms)
         transition: Transition | None
         if issue is None:
@@ -136,7 +145,8 @@ class IssueBatch:
         incident = self._incident(issue, transition, event, number)
         return Weighed(issue, transition, incident, is_kept=True, is_overflow=is_overflow)
 
-    def _ledger(self, workspace_id: int, project: str) -> Ledger:
+    def ledger(self, workspace_id: int, project: str) -> Ledger:
+        """Return a project's ledger, to be changed."""
         where = (workspace_id, project)
         ledger = self.ledgers.get(where)
         if ledger is None:
@@ -147,39 +157,91 @@ class IssueBatch:
     def _issue(self, facts: Facts, ledger: Ledger, now_ms: int) -> tuple[Issue | None, Facts, bool]:
         """Find the issue of an event, None when it begins one; one that may not is the overflow's."""
         where = (ledger.workspace_id, ledger.project, facts.key)
-        issue = self._known(where)
+        issue = self.known(where)
         if issue is not None or admits(ledger, now_ms, self._rules.issues_per_hour):
             return issue, facts, False
         self.overflowed += 1
-        return self._known((*where[:2], OVERFLOW_KEY)), overflowing(facts), True
+        return self.known((*where[:2], OVERFLOW_KEY)), overflowing(facts), True
 
-    def _known(self, key: IssueKey) -> Issue | None:
+    def known(self, key: IssueKey) -> Issue | None:
+        """Return the issue that a key belongs to, to be changed; None when it is not known."""
         issue_id = self.keys.get(key)
         if issue_id is None:
             issue_id = self._loaded.keys.get(key)
             if issue_id is None:
                 return None
+        return self.issue(issue_id)
+
+    def issue(self, issue_id: int) -> Issue | None:
+        """Return an issue by its id, to be changed; None when it was not read."""
         issue = self.issues.get(issue_id)
         if issue is None:
-            issue = self.issues[issue_id] = self._loaded.issues[issue_id].copy()
+            known = self._loaded.issues.get(issue_id)
+            if known is not None:
+                issue = self.issues[issue_id] = known.copy()
         return issue
+
+    def look(self, issue_id: int) -> Issue | None:
+        """Return an issue by its id as it now is, not to be changed; None when it was not read."""
+        return self.issues.get(issue_id) or self._loaded.issues.get(issue_id)
+
+    def put(self, issue: Issue) -> None:
+        """Take an issue of the batch as it now is, in place of what was handed out to be changed."""
+        self.issues[issue.id] = issue
+        self._seen = {key: pair for key, pair in self._seen.items() if pair[0].id != issue.id}
+
+    def incident(self, incident_id: int) -> Incident | None:
+        """Return an incident that is open, or was when the batch began, as it now is."""
+        return self.incidents.get(incident_id) or self._loaded.incidents.get(incident_id)
+
+    def open_incidents(self, workspace_id: int, project: str) -> Iterator[Incident]:
+        """Give a project's open incidents as they now are."""
+        for incident in ({**self._loaded.incidents, **self.incidents}).values():
+            if (incident.workspace_id, incident.project) == (workspace_id, project) and not incident.is_over:
+                yield incident
+
+    def open(self, incident: Incident) -> Incident | None:
+        """Take a new incident; None when too many are open."""
+        if not incident.is_over and len(self._loaded.incidents) + len(self.incidents) >= OPEN_MAX:
+            self.unopened += 1
+            return None
+        self.incidents[incident.id] = incident
+        return incident
+
+    def log(self, workspace_id: int, project: str) -> Sequence[Change]:
+        """Return a project's change log, oldest first."""
+        where = (workspace_id, project)
+        own = self.logs.get(where)
+        return self._loaded.logs.get(where, ()) if own is None else own
+
+    def note_change(self, number: int, workspace_id: int, change: Change, now_ms: int) -> None:
+        """Add to a project's change log what the event with this number tells."""
+        self.changes.append((number, workspace_id, change))
+        log = self.log(workspace_id, change.project)
+        self.logs[workspace_id, change.project] = added(log, change, now_ms)
 
     def _incident(self, issue: Issue, transition: Transition, event: Event, number: int) -> Incident | None:
         """Open an incident, or note the transition in the one that is open; return it only when it was opened."""
         trigger = transition.change.trigger
         if trigger is None:
             return None
-        incident_id = issue.incident_id
-        known = None
-        if incident_id is not None:
-            known = self.incidents.get(incident_id) or self._loaded.incidents.get(incident_id)
+        known = None if issue.incident_id is None else self.incident(issue.incident_id)
         if known is not None and not known.is_over:
             self.incidents[known.id] = follow(known, issue, transition)
             return None
-        if not self._rules.incidents(event.project).opens(trigger, event.environment):
+        log = self.log(issue.workspace_id, issue.project)
+        if not self._opens(trigger, event, log, transition.at_ms):
             return None
-        log = self._loaded.logs.get((issue.workspace_id, issue.project), ())
         opened = open_for_issue(number, issue, transition, event.environment, event.body["data"], log)
-        self.incidents[number] = opened
-        issue.incident_id = number
-        return opened
+        taken = self.open(replace(opened, severity=event.severity.word))
+        if taken is not None:
+            issue.incident_id = number
+        return taken
+
+    def _opens(self, trigger: Trigger, event: Event, log: Sequence[Change], now_ms: int) -> bool:
+        """Tell whether a transition opens an incident: where the rule says so, and shortly after something went live."""
+        if self._rules.incidents(event.project).opens(trigger, event.environment):
+            return True
+        if trigger == "unmuted" or not log:
+            return False
+        return news_within(log, now_ms, event.environment, FOLLOWS_MS) is not None

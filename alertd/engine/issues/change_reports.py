@@ -27,6 +27,14 @@ _TEXT: Final = 500
 _MERGE: Final = ("Merge pull request ", "Merge branch ", "Merge remote-tracking branch ", "Merged in ")
 
 
+def tells_change(body: Mapping[str, Any]) -> bool:
+    """Tell whether an event may tell of a change; few of those that do not pass."""
+    data = body.get("data")
+    if data is None:
+        return False
+    return "change_window" in data or ("repository" in data and _text(data, "event") in _READERS)
+
+
 def change_of(event: Event, now_ms: int) -> Change | None:
     """Return the change that an event tells of; None for all others. Never raises, whatever `data` holds."""
     data = event.body.get("data")
@@ -40,7 +48,7 @@ def change_of(event: Event, now_ms: int) -> Change | None:
 
 def is_news(change: Change) -> bool:
     """Tell whether it opens an incident that informs: code that was pushed, or went live by a deployment."""
-    return change.kind in (ChangeKind.PUSH, ChangeKind.DEPLOY)
+    return change.kind in (ChangeKind.PUSH, ChangeKind.DEPLOY) and not change.quiet
 
 
 def _push(event: Event, data: Mapping[str, Any], now_ms: int) -> Change | None:
@@ -61,6 +69,7 @@ def _push(event: Event, data: Mapping[str, Any], now_ms: int) -> Change | None:
         _text(data, "sender"),
         _url(event),
         tuple(commit for commit in commits if commit.id),
+        quiet=_quiet(data),
     )
 
 
@@ -77,6 +86,8 @@ def _deploy(event: Event, data: Mapping[str, Any], now_ms: int) -> Change | None
         _text(deployment, "ref"),
         _text(deployment, "creator"),
         _url(event),
+        key=event.key,
+        quiet=_quiet(data),
     )
 
 
@@ -87,7 +98,9 @@ def _release(event: Event, data: Mapping[str, Any], now_ms: int) -> Change | Non
     name = _text(release, "name") or _text(release, "tag")
     at_ms = moment(event.time, now_ms)
     author = _text(release, "author")
-    return Change(ChangeKind.RELEASE, event.project, at_ms, "", "", name, author, _url(event))
+    return Change(
+        ChangeKind.RELEASE, event.project, at_ms, "", "", name, author, _url(event), key=event.key, quiet=_quiet(data)
+    )
 
 
 def _window(event: Event, data: Mapping[str, Any], now_ms: int) -> Change | None:
@@ -133,6 +146,10 @@ def _moment(time: str, now_ms: int) -> int:
         return moment(time, now_ms)
     except (ValueError, OverflowError):
         return now_ms
+
+
+def _quiet(data: Mapping[str, Any]) -> bool:
+    return data.get("deploy_incidents") is False
 
 
 def _url(event: Event) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from alertd.model.change import ChangeKind
-from alertd.model.incident import Deploy
+from alertd.model.incident import Deploy, Shipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +25,8 @@ DEPLOYS_MAX: Final = 5
 """Greatest number of deployments that an incident shows, the newest."""
 DEPLOYS_WITHIN_MS: Final = 24 * 3_600_000
 """How far back deployments are shown, in milliseconds."""
+SHIPPED_MAX: Final = 20
+"""Greatest number of commits that are shown of a deployment, the newest."""
 REVISION_LEAST: Final = 7
 """So many characters at least name a commit by its beginning."""
 NAME_SHOWN: Final = 12
@@ -58,12 +60,36 @@ def candidates(log: Sequence[Change], at_ms: int, environment: str) -> list[Cand
 def deploys(log: Sequence[Change], at_ms: int, environment: str) -> tuple[Deploy, ...]:
     """List what went live shortly before a time, newest first."""
     since = at_ms - DEPLOYS_WITHIN_MS
-    live = [change for change in log if change.at_ms >= since and _went_live(change, at_ms, environment)]
-    live.sort(key=_at, reverse=True)
-    return tuple(
-        Deploy(change.at_ms, change.name or change.revision[:NAME_SHOWN], change.environment, change.url)
-        for change in live[:DEPLOYS_MAX]
+    live = [change for change in log if _went_live(change, at_ms, environment)]
+    shown = sorted((change for change in live if change.at_ms >= since), key=_at, reverse=True)[:DEPLOYS_MAX]
+    if not shown:
+        return ()
+    brought: dict[int, list[Commit]] = {}
+    for commit, live_ms, _ in _by_deploy(live, _pushed(log, at_ms)):
+        brought.setdefault(live_ms, []).append(commit)
+    return tuple(deploy_of(change, brought.get(change.at_ms, ())) for change in shown)
+
+
+def deploy_of(change: Change, commits: Sequence[Commit]) -> Deploy:
+    """Show a change with the commits that it brought, oldest first."""
+    return Deploy(
+        change.at_ms,
+        change.name or change.revision[:NAME_SHOWN],
+        change.environment,
+        change.url,
+        change.revision,
+        tuple(
+            Shipped(each.id, each.message.partition("\n")[0], each.author) for each in commits[: -SHIPPED_MAX - 1 : -1]
+        ),
+        len(commits),
     )
+
+
+def news_within(log: Sequence[Change], at_ms: int, environment: str, within_ms: int) -> Change | None:
+    """Return what went live last in an environment, if that was so shortly before; nothing whose sender wants no word."""
+    live = [change for change in log if _went_live(change, at_ms, environment) and not change.quiet]
+    last = max(live, key=_at, default=None)
+    return last if last is not None and at_ms - last.at_ms <= within_ms else None
 
 
 def _at(change: Change) -> int:

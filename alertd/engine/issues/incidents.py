@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from alertd.engine.issues.changes import candidates, deploys
+from alertd.engine.issues.changes import candidates, deploy_of, deploys
 from alertd.engine.issues.distinct import count
 from alertd.engine.issues.score import parts_of
 from alertd.engine.issues.suspects import suspects
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from alertd.model.change import Change
+    from alertd.model.incident import Deploy
     from alertd.model.issue import Issue, Transition
     from alertd.model.subscription import Trigger
 
@@ -27,6 +28,11 @@ QUIET_MS: Final = 30 * 60_000
 """After so long without an event an incident is over, in milliseconds."""
 TITLE_MAX: Final = 300
 """Greatest length of a title, in characters."""
+
+FOLLOWS_MS: Final = 30 * 60_000
+"""So long after a deployment what is new, came back or spikes is put down to it, in milliseconds."""
+OPEN_MAX: Final = 1_000
+"""Greatest number of incidents that are open at once, in all workspaces; beyond it none is opened, which is counted."""
 
 Environments = frozenset[str] | None
 """The environments where something opens an incident: None: in none; empty: in all."""
@@ -63,10 +69,11 @@ def open_for_issue(
     """Open the incident of a transition that has a trigger, with the `data` of the event and the project's change log."""
     now_ms, trigger = transition.at_ms, transition.change.trigger
     shown = deploys(log, now_ms, environment)
+    since = f", {(now_ms - shown[0].at_ms) // 60_000} min after {shown[0].name} went live" if shown else ""
     factor = issue.traffic.factor if issue.traffic is not None else 1.0
     suspected = suspects(data, candidates(log, now_ms, environment), now_ms)
     timeline = [Moment(deploy.at_ms, "deploy", f"{deploy.name} went live") for deploy in reversed(shown)]
-    timeline.append(Moment(now_ms, "opened", f"{issue.short_id}: {transition.why}"))
+    timeline.append(Moment(now_ms, "opened", f"{issue.short_id}: {transition.why}{since}"))
     return Incident(
         incident_id,
         issue.workspace_id,
@@ -86,8 +93,10 @@ def open_for_issue(
     )
 
 
-def open_for_deploy(incident_id: int, workspace_id: int, change: Change, now_ms: int) -> Incident:
-    """Open the incident of a deployment or a push: it informs, and is over at once."""
+def open_for_deploy(
+    incident_id: int, workspace_id: int, change: Change, now_ms: int, log: Sequence[Change] = ()
+) -> Incident:
+    """Open the incident of a deployment or a push: it informs, and is over at once. `log` has the change itself."""
     where = f" to {change.environment}" if change.environment else ""
     what = change.name or change.revision[:12] or change.kind.word
     title = f"{change.project}: {what} {'went live' if change.kind.is_live else 'was pushed'}{where}".strip()
@@ -102,10 +111,22 @@ def open_for_deploy(incident_id: int, workspace_id: int, change: Change, now_ms:
         now_ms,
         now_ms,
         IncidentState.RESOLVED,
+        key=change.key,
         url=change.url,
+        deploys=(_brought(change, log),),
         timeline=(Moment(change.at_ms, "deploy", text),),
         resolved_ms=now_ms,
+        severity="info",
     )
+
+
+def _brought(change: Change, log: Sequence[Change]) -> Deploy:
+    """Show a change with its commits: those that it names, else those that the log says it brought."""
+    if change.kind.is_live:
+        for each in deploys(log, change.at_ms, change.environment):
+            if (each.at_ms, each.revision) == (change.at_ms, change.revision):
+                return each
+    return deploy_of(change, change.commits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +142,7 @@ class Report:
     data: Mapping[str, Any]
     url: str = ""
     test: bool = False
+    severity: str = "error"
 
 
 def open_for_report(incident_id: int, report: Report, log: Sequence[Change], now_ms: int) -> Incident:
@@ -143,7 +165,16 @@ def open_for_report(incident_id: int, report: Report, log: Sequence[Change], now
         deploys=shown,
         timeline=(Moment(now_ms, "opened", kind.word),),
         test=report.test,
+        severity=report.severity,
     )
+
+
+def again(incident: Incident, report: Report, now_ms: int) -> Incident:
+    """Note that an incident which is open was reported once more; the score is that of the worst it was."""
+    noted = _noted(incident, Moment(now_ms, "reported", report.title[:TITLE_MAX]))
+    parts = parts_of(report.level, None, 1.0, 0, incident.deploys)
+    worse = sum(part.points for part in parts) > sum(part.points for part in incident.parts)
+    return replace(noted, parts=parts if worse else incident.parts, last_event_ms=now_ms)
 
 
 def follow(incident: Incident, issue: Issue, transition: Transition) -> Incident:

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from alertd.errors import StoreVersionError
-from alertd.model.incident import Deploy, Incident, IncidentKind, IncidentState, Moment, ScorePart, Suspect
+from alertd.model.incident import Deploy, Incident, IncidentKind, IncidentState, Moment, ScorePart, Shipped, Suspect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 VERSION: Final = 1
 """The version that is written; later ones are refused."""
+
+_BROUGHT: Final = 5
+"""The place of a deployment's commits."""
 
 
 def encode_incident(incident: Incident) -> bytes:
@@ -39,7 +42,7 @@ def encode_incident(incident: Incident) -> bytes:
             incident.url,
             [(part.name, part.points, part.why) for part in incident.parts],
             [_suspect_row(suspect) for suspect in incident.suspects],
-            [(deploy.at_ms, deploy.name, deploy.environment, deploy.url) for deploy in incident.deploys],
+            [_deploy_row(deploy) for deploy in incident.deploys],
             [(moment.at_ms, moment.what, moment.text, moment.by) for moment in incident.timeline],
             incident.omitted,
             incident.acknowledged_ms,
@@ -47,7 +50,20 @@ def encode_incident(incident: Incident) -> bytes:
             incident.resolved_ms,
             incident.resolved_by,
             incident.test,
+            incident.severity,
         )
+    )
+
+
+def _deploy_row(deploy: Deploy) -> tuple[Any, ...]:
+    return (
+        deploy.at_ms,
+        deploy.name,
+        deploy.environment,
+        deploy.url,
+        deploy.revision,
+        [tuple(each) for each in deploy.commits],
+        deploy.commit_count,
     )
 
 
@@ -71,9 +87,15 @@ def decode_incident(stored: bytes) -> Incident:
     fields[4], fields[8] = IncidentKind(fields[4]), IncidentState(fields[8])
     fields[13] = tuple(ScorePart(*row) for row in fields[13])
     fields[14] = tuple(_suspects(fields[14]))
-    fields[15] = tuple(Deploy(*row) for row in fields[15])
+    fields[15] = tuple(_deploy(row) for row in fields[15])
     fields[16] = tuple(Moment(*row) for row in fields[16])
     return Incident(*fields)
+
+
+def _deploy(row: list[Any]) -> Deploy:
+    if len(row) > _BROUGHT:
+        row[_BROUGHT] = tuple(Shipped(*each) for each in row[_BROUGHT])
+    return Deploy(*row)
 
 
 def _suspects(rows: Iterable[list[Any]]) -> Iterable[Suspect]:

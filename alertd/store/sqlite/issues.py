@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
+
 from alertd.engine.issues.stored import decode_issue, decode_ledger, encode_issue, encode_ledger
 from alertd.engine.issues.stored_incident import decode_incident, encode_incident
+from alertd.model.change import decode_change, encode_change
 from alertd.model.incident import IncidentState
 from alertd.model.issue import Change, State, Transition
 from alertd.store.sqlite.part import Part
@@ -14,10 +17,11 @@ if TYPE_CHECKING:
     import sqlite3
 
     from alertd.engine.issues.batch import Loaded, Wanted
+    from alertd.model.change import Change as Changed
     from alertd.model.incident import Incident
     from alertd.model.issue import Issue
     from alertd.model.ledger import Ledger
-    from alertd.store.issues import IssueFilter, IssueWrites
+    from alertd.store.issues import IssueFilter, IssueWrites, Reshaped
 
 _ISSUE: Final = (
     "INSERT INTO issue(id, workspace_id, project, number, state, level, assignee, last_seen, body)"
@@ -36,7 +40,12 @@ _INCIDENT: Final = (
     " ON CONFLICT DO UPDATE SET state = excluded.state, body = excluded.body"
 )
 _TRANSITION: Final = "INSERT INTO transition(id, issue_id, change, before, after, at, why, by) VALUES (?,?,?,?,?,?,?,?)"
-_EVENT: Final = "INSERT INTO issue_event(event_id, issue_id, body) VALUES (?,?,?)"
+_EVENT: Final = "INSERT INTO issue_event(event_id, issue_id, body, key) VALUES (?,?,?,?)"
+_CHANGE: Final = "INSERT INTO change(id, workspace_id, project, at, body) VALUES (?,?,?,?,?)"
+_FORMER: Final = "INSERT INTO former_issue(id, workspace_id, project, number, issue_id, body) VALUES (?,?,?,?,?,?)"
+_MOVE: Final = "UPDATE issue_event SET issue_id = :after, key = iif(key = '', :key, key) WHERE issue_id = :before"
+_MOVE_KEYS: Final = "UPDATE issue_event SET issue_id = ? WHERE issue_id = ? AND key IN (SELECT value FROM json_each(?))"
+_CHANGES: Final = "SELECT body FROM change WHERE workspace_id = ? AND project = ? AND at >= ? ORDER BY at DESC LIMIT ?"
 _BY_KEY: Final = (
     "SELECT k.issue_id, i.body FROM issue_key k JOIN issue i ON i.id = k.issue_id"
     " WHERE k.workspace_id = ? AND k.project = ? AND k.key = ?"
@@ -45,6 +54,8 @@ _BY_KEY: Final = (
 
 def write_issues(conn: sqlite3.Connection, writes: IssueWrites) -> None:
     """Write what a batch or a command changed, within the transaction at hand."""
+    if writes.reshaped is not None:
+        _reshape(conn, writes.reshaped)
     for i in writes.issues:
         row = (i.id, i.workspace_id, i.project, i.number, int(i.state), i.level, i.assignee, i.last_seen_ms)
         conn.execute(_ISSUE, (*row, encode_issue(i)))
@@ -53,7 +64,21 @@ def write_issues(conn: sqlite3.Connection, writes: IssueWrites) -> None:
     for n in writes.incidents:
         conn.execute(_INCIDENT, (n.id, n.workspace_id, n.project, int(n.state), encode_incident(n)))
     conn.executemany(_TRANSITION, [_transition_row(number, each) for number, each in writes.transitions])
-    conn.executemany(_EVENT, [(each.event_number, each.issue_id, each.body) for each in writes.events])
+    conn.executemany(_EVENT, [(each.event_number, each.issue_id, each.body, each.key) for each in writes.events])
+    rows = ((number, own, each.project, each.at_ms, encode_change(each)) for number, own, each in writes.changes)
+    conn.executemany(_CHANGE, rows)
+
+
+def _reshape(conn: sqlite3.Connection, reshaped: Reshaped) -> None:
+    """Put merged issues aside, their events with them, and take those that were split off from what was put aside."""
+    for i, into in reshaped.merged:
+        conn.execute("UPDATE former_issue SET issue_id = ? WHERE issue_id = ?", (into, i.id))
+        conn.execute(_FORMER, (i.id, i.workspace_id, i.project, i.number, into, encode_issue(i)))
+        conn.execute("DELETE FROM issue WHERE id = ?", (i.id,))
+        conn.execute(_MOVE, {"after": into, "before": i.id, "key": i.key if i.shares is None else ""})
+    conn.executemany("DELETE FROM former_issue WHERE id = ?", [(number,) for number in reshaped.revived])
+    for before, after, keys in reshaped.moved:
+        conn.execute(_MOVE_KEYS, (after, before, orjson.dumps(sorted(keys)).decode()))
 
 
 def _transition_row(number: int, each: Transition) -> tuple[Any, ...]:
@@ -110,8 +135,32 @@ class Issues(Part):
     async def issue_number(self, workspace_id: int, project: str, number: int) -> int | None:
         """The id of the issue with this number in a project."""
         sql = "SELECT id FROM issue WHERE workspace_id = ? AND project = ? COLLATE NOCASE AND number = ?"
-        row = await self.core.history.row(sql, (workspace_id, project, number))
+        former = sql.replace("SELECT id FROM issue", "SELECT issue_id FROM former_issue")
+        for text in (sql, former):
+            row = await self.core.history.row(text, (workspace_id, project, number))
+            if row is not None:
+                return int(row[0])
+        return None
+
+    async def merged_into(self, issue_id: int) -> int | None:
+        """The id of the issue that one was merged into."""
+        row = await self.core.reads.row("SELECT issue_id FROM former_issue WHERE id = ?", (issue_id,))
         return None if row is None else int(row[0])
+
+    async def former_issues(self, issue_id: int) -> list[Issue]:
+        """The issues that were merged into one."""
+        sql = "SELECT body FROM former_issue WHERE issue_id = ? ORDER BY id"
+        return [decode_issue(row[0]) for row in await self.core.reads.rows(sql, (issue_id,))]
+
+    async def changes(self, workspace_id: int, project: str, since_ms: int, limit: int) -> list[Changed]:
+        """The newest changes of a project, oldest first."""
+        rows = await self.core.reads.rows(_CHANGES, (workspace_id, project, since_ms, limit))
+        return [decode_change(row[0]) for row in reversed(rows)]
+
+    async def forget_changes(self, before_ms: int) -> int:
+        """Delete old changes."""
+        sql = "DELETE FROM change WHERE at < ?"
+        return await self.core.writer.run(lambda conn: conn.execute(sql, (before_ms,)).rowcount)
 
     async def ledger(self, workspace_id: int, project: str) -> Ledger | None:
         """One project's ledger."""
@@ -141,8 +190,7 @@ class Issues(Part):
             where.append("workspace_id = ?")
             params.append(workspace_id)
         if is_open is not None:
-            where.append(f"state {'!=' if is_open else '='} ?")
-            params.append(int(IncidentState.RESOLVED))
+            where.append(f"state {'<' if is_open else '='} {int(IncidentState.RESOLVED)}")
         if below is not None:
             where.append("id < ?")
             params.append(below)

@@ -211,9 +211,9 @@ async def test_incidents() -> None:
         assert (over["state"], [m["what"] for m in over["timeline"]][-2:]) == ("resolved", ["acknowledged", "resolved"])
         assert [i["id"] for i in (await call("GET", f"{where}?state=open"))[1]["items"]] == [other["id"]]
         issues = call.bench.pipeline.issues
-        await issues.settle(call.bench.clock.now_ms())
+        await call.bench.pipeline.settle(call.bench.clock.now_ms())
         assert len(issues.incidents) == 1
-        await issues.settle(call.bench.clock.now_ms() + 30 * 86_400_000)
+        await call.bench.pipeline.settle(call.bench.clock.now_ms() + 30 * 86_400_000)
         assert (issues.incidents, (await call("GET", f"{where}/{other['id']}"))[1]["state"]) == ({}, "resolved")
         for nothing in ("inc_0000000000000001", "x"):
             assert (await call("GET", f"{where}/{nothing}"))[0] == 404

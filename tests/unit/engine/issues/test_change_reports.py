@@ -94,7 +94,8 @@ def test_what_is_no_change(event: str, body: dict[str, Any]) -> None:
 def test_a_deployment_that_succeeded() -> None:
     """Where it went by its status, when, and which revision."""
     found = change_of(github("deployment_status", deployment=DEPLOYMENT, deployment_status=STATUS), NOW)
-    expected = Change(ChangeKind.DEPLOY, "shop", NOW - MINUTE, "prod", "a" * 40, "main", "ann", "https://x.example/d")
+    told = ("prod", "a" * 40, "main", "ann", "https://x.example/d")
+    expected = Change(ChangeKind.DEPLOY, "shop", NOW - MINUTE, *told, key="acme/shop:1")
     assert found == expected
     assert is_news(expected)
 

@@ -24,7 +24,7 @@ from alertd.engine.issues.lifecycle import begin
 from alertd.engine.issues.score import parts_of
 from alertd.engine.issues.stored_incident import decode_incident, encode_incident
 from alertd.model.change import Change, ChangeKind, Commit
-from alertd.model.incident import TIMELINE_HEAD, TIMELINE_MAX, Deploy, Incident, IncidentKind, IncidentState
+from alertd.model.incident import TIMELINE_HEAD, TIMELINE_MAX, Deploy, Incident, IncidentKind, IncidentState, Shipped
 from alertd.model.issue import How, Issue, Transition
 from alertd.model.ledger import Ledger
 from tests.unit.engine.issues.errors import HOUR, MINUTE, NOW, error, facts, frame
@@ -57,10 +57,11 @@ def test_what_an_incident_knows() -> None:
     assert [(part.name, part.points) for part in incident.parts] == [("level", 35), ("new", 10), ("deploy", 5)]
     assert incident.score == 50
     assert [suspect.commit_id for suspect in incident.suspects] == ["abc1234"]
-    assert incident.deploys == (Deploy(NOW - 10 * MINUTE, "v17", "prod", ""),)
+    brought = (Shipped("abc1234", "Tune", "Ann"),)
+    assert incident.deploys == (Deploy(NOW - 10 * MINUTE, "v17", "prod", "", "abc1234", brought, 1),)
     assert [(moment.what, moment.text) for moment in incident.timeline] == [
         ("deploy", "v17 went live"),
-        ("opened", "SHOP-1: seen for the first time"),
+        ("opened", "SHOP-1: seen for the first time, 10 min after v17 went live"),
     ]
 
 

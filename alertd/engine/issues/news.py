@@ -1,0 +1,116 @@
+"""News: what events that bear no issue say to a batch: changes, incidents that others report, doings in Sentry.
+
+| event | becomes |
+|---|---|
+| tells of a change | an entry of the project's change log; of a deployment or a push an incident that informs, and is over at once |
+| reports an incident | an incident; one more entry of it while it is open |
+| says what became of an issue in Sentry | the same of our issue |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from alertd.engine.issues.change_log import is_repeat
+from alertd.engine.issues.change_reports import change_of, is_news, tells_change
+from alertd.engine.issues.facts import bears_issue
+from alertd.engine.issues.incidents import again, follow, note_deploy, open_for_deploy, open_for_report
+from alertd.engine.issues.reporting import is_report, report_of
+from alertd.engine.issues.upstream import is_upstream, obey, upstream_of
+from alertd.model.change import ChangeKind
+from alertd.model.event import is_simulated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from alertd.engine.issues.batch import IssueBatch
+    from alertd.engine.issues.incidents import Report
+    from alertd.engine.issues.upstream import Upstream
+    from alertd.model.change import Change
+    from alertd.model.event import Event
+    from alertd.model.incident import Incident
+    from alertd.model.issue import Issue, Transition
+
+
+@dataclass(slots=True)
+class News:
+    """What became of one event: the incidents that it opened, and of an issue of ours what it now is, and how it came so."""
+
+    opened: list[Incident] = field(default_factory=list)
+    issue: Issue | None = None
+    transition: Transition | None = None
+
+
+def concerns(body: Mapping[str, Any]) -> bool:
+    """Tell whether an event has anything to say to issues or incidents; most have not."""
+    data = body.get("data")
+    if data is None or not ("title" in data or "repository" in data or "change_window" in data or "issue_id" in data):
+        return False
+    return bears_issue(body) or tells_change(body) or is_report(body) or is_upstream(body)
+
+
+def take(batch: IssueBatch, event: Event, workspace_id: int, number: int, now_ms: int) -> News:
+    """Let a batch take note of what an event says, which has the number `number`."""
+    news = News()
+    change = change_of(event, now_ms)
+    if change is not None and not is_simulated(event.payload):
+        _take_change(batch, change, workspace_id, number, now_ms, news)
+    report = report_of(event, workspace_id)
+    if report is not None:
+        _take_report(batch, report, change, number, now_ms, news)
+    upstream = upstream_of(event)
+    if upstream is not None:
+        _take_upstream(batch, upstream, (workspace_id, event.project, event.key), number, now_ms, news)
+    return news
+
+
+def _take_change(batch: IssueBatch, change: Change, workspace_id: int, number: int, now_ms: int, news: News) -> None:
+    if is_repeat(batch.log(workspace_id, change.project), change):
+        return
+    batch.note_change(number, workspace_id, change, now_ms)
+    if change.kind is ChangeKind.RELEASE and change.name:
+        batch.ledger(workspace_id, change.project).see_release(change.name, change.at_ms)
+    if change.kind.is_live:
+        for incident in [*batch.open_incidents(workspace_id, change.project)]:
+            if change.at_ms >= incident.opened_ms and change.environment in ("", incident.environment):
+                batch.incidents[incident.id] = note_deploy(incident, change)
+    if is_news(change):
+        log = batch.log(workspace_id, change.project)
+        opened = batch.open(open_for_deploy(number, workspace_id, change, now_ms, log))
+        if opened is not None:
+            news.opened.append(opened)
+
+
+def _take_report(
+    batch: IssueBatch, report: Report, change: Change | None, number: int, now_ms: int, news: News
+) -> None:
+    where = (report.environment, report.key, report.test)
+    for incident in batch.open_incidents(report.workspace_id, report.project):
+        if incident.issue_id is None and (incident.environment, incident.key, incident.test) == where:
+            batch.incidents[incident.id] = again(incident, report, now_ms)
+            return
+    log = batch.log(report.workspace_id, report.project)
+    if report.test:
+        log = () if change is None else (change,)
+    opened = batch.open(open_for_report(number, report, log, now_ms))
+    if opened is not None:
+        news.opened.append(opened)
+
+
+def _take_upstream(
+    batch: IssueBatch, upstream: Upstream, where: tuple[int, str, str], number: int, now_ms: int, news: News
+) -> None:
+    issue = batch.known(where)
+    if issue is None:
+        return
+    found, transition = obey(issue, upstream, batch.ledger(where[0], where[1]), now_ms)
+    if transition is None:
+        return
+    batch.put(found)
+    batch.transitions.append((number, transition))
+    news.issue, news.transition = found, transition
+    incident = None if found.incident_id is None else batch.incident(found.incident_id)
+    if incident is not None and not incident.is_over:
+        batch.incidents[incident.id] = follow(incident, found, transition)

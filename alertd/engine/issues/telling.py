@@ -1,0 +1,94 @@
+"""Telling: the events that alertd makes about issues and incidents, for channels that ask for these.
+
+`issue.new`, `issue.regression` and so on for what became of an issue; `incident.opened` and `incident.resolved`, which
+have the incident's id as their key, so that what tells of a problem and of its end belong together. Their ids follow from
+the cause, so that what is decided again tells it once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from alertd.clock import rfc3339
+from alertd.engine.issues.document import INCIDENT, incident_document
+from alertd.engine.making import SOURCE, made_id, make_event
+from alertd.model.event import SIMULATION
+from alertd.model.ids import format_id
+from alertd.model.severity import BY_WORD
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from alertd.model.event import Event
+    from alertd.model.incident import Incident
+    from alertd.model.issue import Issue, Transition
+
+FRAMES_MAX: Final = 20
+"""So many frames of the error that opened an incident are told, from the crash on outwards."""
+TEXT_MAX: Final = 4096
+"""So much of what an exception says is told, in characters."""
+
+
+def told_of_issue(cause: Event, issue: Issue, transition: Transition, document: dict[str, Any]) -> Event:
+    """Tell what an event has made of an issue, given as its document."""
+    kind = f"issue.{transition.change.word}"
+    return make_event(
+        type=kind,
+        id=made_id(kind, cause.id),
+        workspace=cause.workspace,
+        project=cause.project,
+        environment=cause.environment,
+        severity=cause.severity,
+        time=cause.time,
+        key=cause.key,
+        message=f"{issue.short_id} {issue.title}: {transition.why}",
+        data={"issue": document},
+    )
+
+
+def told_of_incident(
+    what: Literal["opened", "resolved"], incident: Incident, workspace: str, now_ms: int, data: Mapping[str, Any]
+) -> Event:
+    """Tell that an incident was opened, with the `data` of the event that did it, or that it is over."""
+    why = f": {incident.timeline[-1].text}" if what == "resolved" and incident.timeline else ""
+    return make_event(
+        type=f"incident.{what}",
+        id=made_id(f"incident.{what}", workspace, incident.id),
+        workspace=workspace,
+        project=incident.project,
+        environment=incident.environment,
+        severity=BY_WORD[incident.severity],
+        time=rfc3339(now_ms),
+        key=format_id(INCIDENT, incident.id),
+        message=f"{incident.title}{why}",
+        data={"incident": incident_document(incident), **_crash(data)},
+        source=SIMULATION if incident.test else SOURCE,
+    )
+
+
+def _crash(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Take from an error's `data` its title and where it crashed, within bounds."""
+    exception = data.get("exception")
+    if not isinstance(exception, dict):
+        return {}
+    values = exception.get("values")
+    raised = values[-1] if isinstance(values, list) and values else None
+    told: dict[str, Any] = {name: _text(exception.get(name)) for name in ("type", "value") if exception.get(name)}
+    if isinstance(raised, dict):
+        told["values"] = [{**_said(raised), "stacktrace": {"frames": _frames(raised.get("stacktrace"))}}]
+    return {"title": _text(data.get("title")), "exception": told}
+
+
+def _said(raised: Mapping[str, Any]) -> dict[str, str]:
+    return {name: _text(raised[name]) for name in ("type", "value") if raised.get(name)}
+
+
+def _frames(stacktrace: Any) -> list[dict[str, Any]]:
+    found = stacktrace.get("frames") if isinstance(stacktrace, dict) else None
+    frames = [frame for frame in found if isinstance(frame, dict)] if isinstance(found, list) else []
+    kept = ("filename", "module", "function", "lineno", "in_app")
+    return [{name: frame[name] for name in kept if name in frame} for frame in frames[-FRAMES_MAX:]]
+
+
+def _text(value: Any) -> str:
+    return value[:TEXT_MAX] if isinstance(value, str) else ""

@@ -24,6 +24,7 @@ class Metrics:
         self._intake()
         self._kafka()
         self._decisions()
+        self._issues()
         self._deliveries()
         self._daemon(version)
 
@@ -126,6 +127,42 @@ class Metrics:
             "alertd_matching_fallbacks",
             "Look-ups that had to try every pattern alone because the pattern set failed its self-check.",
             registry=own,
+        )
+
+    def _issues(self) -> None:
+        own = self.registry
+        self.issue_transitions = Counter(
+            "alertd_issue_transitions",
+            "What events did to issues, by trigger: new, regression, unmuted, spike. What people do is not in it.",
+            ["trigger"],
+            registry=own,
+        )
+        self.issues_overflowed = Counter(
+            "alertd_issues_overflowed",
+            "Errors that would have begun an issue and went to their project's overflow issue instead, because it had begun "
+            "too many within the hour.",
+            registry=own,
+        )
+        self.issues_memory = Gauge(
+            "alertd_issues_memory",
+            "Issues in the working set. At 10,000 the one that was not needed longest is forgotten, and read again when it is.",
+            registry=own,
+        )
+        self.issues_evicted = Counter(
+            "alertd_issues_evicted",
+            "Issues that the working set forgot to keep its bound. Growing with the events: more issues are seen at a time "
+            "than fit, and each costs a look into the store.",
+            registry=own,
+        )
+        self.incidents_open = Gauge("alertd_incidents_open", "Incidents that are open or acknowledged.", registry=own)
+        self.incidents_opened = Counter(
+            "alertd_incidents_opened",
+            "Incidents that were opened, by kind: issue, deploy (born resolved), reported, simulated.",
+            ["kind"],
+            registry=own,
+        )
+        self.incidents_unopened = Counter(
+            "alertd_incidents_unopened", "Incidents that were not opened because too many are open.", registry=own
         )
 
     def _deliveries(self) -> None:

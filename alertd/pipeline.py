@@ -101,6 +101,7 @@ class Pipeline:
         self._disabled: frozenset[int] = frozenset()
         self.memory = EngineMemory()
         self.issues = issues or Issues(store)
+        self._tally.watch(self.issues)
         self.memory.use(ruleset)
         self.positions: dict[Partition, int] = {}
         metrics.intake_queued.set_function(lambda: self._queued_events)

@@ -10,11 +10,13 @@ if TYPE_CHECKING:
 
     from prometheus_client import Counter as Counted
 
+    from alertd.engine.issues.batch import IssueBatch
     from alertd.engine.plan import Plan
     from alertd.engine.ruleset import Ruleset
     from alertd.metrics import Metrics
     from alertd.model.verdict import VerdictCode
     from alertd.submission import BatchUnderWay
+    from alertd.weighing import Issues
 
 
 class FactSink(Protocol):
@@ -34,6 +36,8 @@ class Tally:
         self._metrics = metrics
         self._facts = facts
         self._children: dict[tuple[int, int], Counted] = {}
+        self._issues: Issues | None = None
+        self._evicted = 0
 
     def use(self, ruleset: Ruleset) -> None:
         """Tell those who keep facts of another ruleset."""
@@ -46,11 +50,33 @@ class Tally:
         self._metrics.commit_events.observe(len(plans))
         for (source, result), count in work.tally().items():
             self._metrics.events.labels(source, result).inc(count)
+        if work.issues is not None:
+            self._weighed(work.issues.issues)
         decided = Counter([(v.subscription_id, v.code) for p in plans for v in p.verdicts])
         for (subscription_id, code), count in decided.items():
             self._child(subscription_id, code, ruleset).inc(count)
         if self._facts is not None:
             self._facts.planned(plans, decided)
+
+    def watch(self, issues: Issues) -> None:
+        """Show from now on how many issues are in memory and how many incidents are open."""
+        self._issues = issues
+        self._metrics.issues_memory.set_function(lambda: len(issues.memory))
+        self._metrics.incidents_open.set_function(lambda: len(issues.incidents))
+
+    def _weighed(self, batch: IssueBatch) -> None:
+        metrics = self._metrics
+        for _, transition in batch.transitions:
+            trigger = transition.change.trigger
+            if trigger is not None:
+                metrics.issue_transitions.labels(trigger).inc()
+        metrics.issues_overflowed.inc(batch.overflowed)
+        for incident in batch.opened:
+            metrics.incidents_opened.labels(incident.kind.word).inc()
+        metrics.incidents_unopened.inc(batch.unopened)
+        if self._issues is not None:
+            evicted, self._evicted = self._issues.memory.evicted - self._evicted, self._issues.memory.evicted
+            metrics.issues_evicted.inc(evicted)
 
     def _child(self, subscription_id: int, code: VerdictCode, ruleset: Ruleset) -> Counted:
         child = self._children.get((subscription_id, code))

@@ -99,6 +99,8 @@ class IssueBatch:
         self.logs: dict[ProjectKey, Sequence[Change]] = {}
         """The change logs to which something was added, as they then are."""
         self.overflowed = 0
+        self.opened: list[Incident] = []
+        """The incidents that were opened, as they were then."""
         self.unopened = 0
         """How many incidents were not opened because too many are open."""
         self._seen: dict[IssueKey, tuple[Issue, Ledger]] = {}
@@ -205,6 +207,7 @@ class IssueBatch:
         if not incident.is_over and len(self._loaded.incidents) + len(self.incidents) >= OPEN_MAX:
             self.unopened += 1
             return None
+        self.opened.append(incident)
         self.incidents[incident.id] = incident
         return incident
 

@@ -171,6 +171,8 @@ class IssuesUnderWay:
             found = take(self.issues, event, workspace_id, number, self._now_ms)
         transition = found.transition if found else None
         event.trigger = transition.change.trigger if transition else None
+        if found is not None and found.issue is not None:
+            event.group = found.issue.key
         return found
 
     def planned(self, found: Weighed | News, plan: Plan) -> list[Made]:
@@ -180,9 +182,11 @@ class IssuesUnderWay:
             document = orjson.dumps(self._document(issue, found.transition, event))
             for delivery in plan.deliveries:
                 delivery.issue = document
-        is_kept = not isinstance(found, News) and found.is_kept
-        if issue is not None and (is_kept or document is not None):
+        weighed = None if isinstance(found, News) else found
+        if issue is not None and (document is not None or (weighed is not None and weighed.is_kept)):
             self._events.append(IssueEvent(plan.number, issue.id, document, event.key))
+        if weighed is not None and weighed.transition is None:  # one of many: nobody is told
+            return []
         opened = found.opened if isinstance(found, News) else (found.incident,)
         made = [self.tell("opened", each, event.body.get("data") or {}) for each in opened if each is not None]
         if issue is not None and found.transition is not None:

@@ -16,6 +16,7 @@ from alertd.api.shapes import TEXT
 from alertd.clock import rfc3339
 from alertd.delivery.acknowledging import LinkState
 from alertd.model import ids
+from alertd.resources.change import Noted
 from alertd.store.base import Acknowledgement
 
 if TYPE_CHECKING:
@@ -78,7 +79,10 @@ class AcknowledgePage:
         if isinstance(row, web.Response):
             return row
         number = row["number"]
-        await self._store.acknowledge(number, Acknowledgement(ACTOR, self._context.clock.now_ms()))
+        context, workspace = self._context, self._context.names.workspace(row["workspace_id"])
+        if await self._store.acknowledge(number, Acknowledgement(ACTOR, context.clock.now_ms())):
+            name = ids.format_id(ids.ALERT, number)
+            await context.registry.note(ACTOR, Noted("acknowledged", ("alert", workspace or "", name), None, None))
         known = (await self._store.acknowledgements([number]))[number]
         return _page(_title(row), _about(row), _done(known))
 

@@ -1,56 +1,51 @@
-"""Read-only resources of the history: events, alerts, deliveries with their attempts; and replay."""
+"""Events and deliveries over HTTP: lists, single ones, and sending a delivery again."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from alertd.api.auth import caller, require
+from alertd.api.auth import require
 from alertd.api.context import json
-from alertd.api.endings import why_ended
+from alertd.api.delivery_views import DeliveryViews
 from alertd.api.history_shapes import history_page
 from alertd.api.operation import PAGE, Operation, Parameter, ref, route
 from alertd.api.past import PastRulesets
 from alertd.api.query import Query, write_cursor
 from alertd.api.resources import BELOW
-from alertd.api.selecting import ACKNOWLEDGED, SELECTING, select
-from alertd.api.views import alert_view, delivery_view, event_view, page_view, verdict_views
+from alertd.api.selecting import ACKNOWLEDGED, SELECTING, filter_of, names_of
+from alertd.api.views import event_view, page_view, verdict_views
 from alertd.engine.router import excluded
 from alertd.errors import NotFoundError
 from alertd.model import ids
 from alertd.model.event import from_payload
 from alertd.model.token import Role
 from alertd.model.verdict import decode
-from alertd.store.base import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from aiohttp import web
 
     from alertd.api.context import Context
-    from alertd.model.destination import RetryOptions
 
 DELIVERIES_MAX = 1000
-"""How many deliveries an event or an alert shows."""
+"""How many deliveries an event shows."""
 MATCHED = Parameter("matched", "only what a channel took, or what none took", {"type": "boolean"})
 _DELIVERIES = (*SELECTING, *PAGE)
-_ALERTS = (*SELECTING, ACKNOWLEDGED, *PAGE)
-_EVENTS = (MATCHED, *_ALERTS)
+_EVENTS = (MATCHED, *SELECTING, ACKNOWLEDGED, *PAGE)
 
 
 class History:
-    """What happened, and sending a delivery again."""
+    """What was accepted, and what became of it; sending a delivery again."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._store = context.store
+        self._deliveries = DeliveryViews(context)
         self._past = PastRulesets(context.store)
 
     def register(self, app: web.Application) -> None:
         """Add the routes."""
         for path, handler, summary, shape, query in (
             ("events", self.events, "List accepted events, matched or not, newest first", "AcceptedEvent", _EVENTS),
-            ("alerts", self.alerts, "List alerts, newest first", "Alert", _ALERTS),
             ("deliveries", self.deliveries, "List deliveries, newest first", "Delivery", _DELIVERIES),
         ):
             page = history_page(ref(shape))
@@ -58,9 +53,7 @@ class History:
             route(app, "GET", f"{BELOW}/{path}", handler, listed)
         for path, handler, summary, shape in (
             (f"{BELOW}/events/{{id}}", self.event, "Show an event by its own id, with every verdict", "EventPage"),
-            (f"{BELOW}/alerts/{{id}}", self.alert, "Show an alert", "Alert"),
             (f"{BELOW}/deliveries/{{id}}", self.delivery, "Show a delivery", "Delivery"),
-            ("/api/v1/alerts/{id}", self.linked_alert, "Show an alert of whatever workspace: links lead here", "Alert"),
         ):
             shown = Operation(summary, "history", answers={200: ref(shape)}, errors=(503,))
             route(app, "GET", path, handler, shown)
@@ -77,21 +70,13 @@ class History:
         require(request, least, request.match_info["workspace"])
         return self._context.workspace(request)
 
-    def _filter(self, query: Query, workspace: str) -> Filter:
-        """Read which page of which rows is asked for. Raises InvalidError with everything that is wrong."""
-        selection, below, limit = select(query), query.cursor(), query.limit()
-        query.check()
-        chosen = selection.dated(self._context.clock.now_ms()).chosen()
-        in_flight = self._context.dispatcher.flying if selection.state is not None else frozenset()
-        return Filter(workspace, below, limit, in_flight, **chosen)
-
     # -- events ---------------------------------------------------------------------------------------------------
 
     async def events(self, request: web.Request) -> web.Response:
         """List accepted events; `matched` true or false says which."""
-        workspace, query = self._enter(request), Query(request, _names(_EVENTS))
+        workspace, query = self._enter(request), Query(request, names_of(_EVENTS))
         matched = query.flag("matched")
-        page = await self._store.events(self._filter(query, workspace), matched=matched)
+        page = await self._store.events(filter_of(query, workspace, self._context), matched=matched)
         return json(page_view([event_view(row) for row in page.items], page, write_cursor))
 
     async def event(self, request: web.Request) -> web.Response:
@@ -104,7 +89,11 @@ class History:
         made = (await self._store.deliveries_of([row["number"]])).get(row["number"], [])
         view = event_view(row)
         return json(
-            {**view, "verdicts": await self._verdicts(row), "deliveries": await self._views(made[:DELIVERIES_MAX])}
+            {
+                **view,
+                "verdicts": await self._verdicts(row),
+                "deliveries": await self._deliveries.views(made[:DELIVERIES_MAX]),
+            }
         )
 
     async def _verdicts(self, row: dict[str, Any]) -> list[dict[str, Any]]:
@@ -121,54 +110,19 @@ class History:
         outside = [verdict for verdict in outside if verdict.subscription_id not in looked_at]
         return verdict_views([*stored, *outside], names)
 
-    # -- alerts ---------------------------------------------------------------------------------------------------
-
-    async def alerts(self, request: web.Request) -> web.Response:
-        """List alerts."""
-        workspace, query = self._enter(request), Query(request, _names(_ALERTS))
-        page = await self._store.events(self._filter(query, workspace), matched=True)
-        return json(page_view(await self._alerts(page.items), page, write_cursor))
-
-    async def alert(self, request: web.Request) -> web.Response:
-        """Show one alert."""
-        return await self._alert(request, self._enter(request))
-
-    async def linked_alert(self, request: web.Request) -> web.Response:
-        """Show one alert of whatever workspace the token may see: the address in messages."""
-        require(request, Role.VIEWER, caller(request).workspace)
-        return await self._alert(request, caller(request).workspace)
-
-    async def _alert(self, request: web.Request, workspace: str | None) -> web.Response:
-        Query(request, ()).check()
-        number = ids.parse_id(ids.ALERT, request.match_info["id"])
-        row = await self._store.event_by_number(number) if number is not None else None
-        home = self._context.names.workspace(row["workspace_id"]) if row is not None else None
-        if row is None or not row["matched"] or workspace not in (None, home):
-            raise NotFoundError(f"there is no alert {request.match_info['id']!r}")
-        return json((await self._alerts([row]))[0])
-
-    async def _alerts(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        numbers = [row["number"] for row in rows]
-        made = await self._store.deliveries_of(numbers)
-        names = self._context.names
-        return [
-            alert_view(row, [self._plain(d) for d in made.get(row["number"], [])[:DELIVERIES_MAX]], names)
-            for row in rows
-        ]
-
     # -- deliveries -----------------------------------------------------------------------------------------------
 
     async def deliveries(self, request: web.Request) -> web.Response:
         """List deliveries with their attempts."""
-        workspace, query = self._enter(request), Query(request, _names(_DELIVERIES))
-        page = await self._store.deliveries(self._filter(query, workspace))
-        return json(page_view(await self._views(page.items), page, write_cursor))
+        workspace, query = self._enter(request), Query(request, names_of(_DELIVERIES))
+        page = await self._store.deliveries(filter_of(query, workspace, self._context))
+        return json(page_view(await self._deliveries.views(page.items), page, write_cursor))
 
     async def delivery(self, request: web.Request) -> web.Response:
         """Show one delivery with its attempts."""
         workspace = self._enter(request)
         Query(request, ()).check()
-        return json(await self._view(await self._row(request, workspace)))
+        return json(await self._deliveries.view(await self._row(request, workspace)))
 
     async def _row(self, request: web.Request, workspace: str) -> dict[str, Any]:
         number = ids.parse_id(ids.DELIVERY, request.match_info["id"])
@@ -176,25 +130,6 @@ class History:
         if row is None or self._context.names.workspace(row["workspace_id"]) != workspace:
             raise NotFoundError(f"there is no delivery {request.match_info['id']!r} in the workspace {workspace!r}")
         return row
-
-    async def _view(self, row: dict[str, Any]) -> dict[str, Any]:
-        return (await self._views([row]))[0]
-
-    async def _views(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Show deliveries with their attempts, which are read at once."""
-        attempts = await self._store.attempts_of([row["id"] for row in rows if row["attempts"]])
-        return [self._plain(row, attempts.get(row["id"], ())) for row in rows]
-
-    def _plain(self, row: dict[str, Any], attempts: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
-        in_flight = self._context.dispatcher.in_flight(row["id"])
-        view = delivery_view(row, self._context.names, in_flight=in_flight, attempts=attempts)
-        return {**view, "reason": None if in_flight else why_ended(row, self._retry_of(row["destination_id"]))}
-
-    def _retry_of(self, destination_id: int) -> RetryOptions | None:
-        try:
-            return self._context.dispatcher.snapshot(destination_id).retry
-        except NotFoundError:  # it was removed
-            return None
 
     async def replay(self, request: web.Request) -> web.Response:
         """Send a final delivery again, as a new one that names its origin."""
@@ -204,14 +139,10 @@ class History:
         again = await self._store.replay(row["id"], context.ids.take(), context.clock.now_ms())
         context.dispatcher.replayed(again)
         made = await self._store.delivery(again.id)
-        return json(await self._view(made or row), status=201)
+        return json(await self._deliveries.view(made or row), status=201)
 
     async def cancel(self, request: web.Request) -> web.Response:
         """Cancel a delivery that waits."""
         row = await self._row(request, self._enter(request, Role.OPERATOR))
         await self._context.dispatcher.cancel(row["id"], row["destination_id"])
-        return json(await self._view(await self._store.delivery(row["id"]) or row))
-
-
-def _names(parameters: Sequence[Parameter]) -> tuple[str, ...]:
-    return tuple(parameter.name for parameter in parameters)
+        return json(await self._deliveries.view(await self._store.delivery(row["id"]) or row))

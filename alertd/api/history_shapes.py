@@ -82,6 +82,26 @@ HISTORY_SHAPES: Final[dict[str, Any]] = {
         event={"type": "object"},
         verdicts=_many(ref("Verdict")),
         deliveries=_many(_object(id=TEXT, destination=TEXT_OR_NULL, subscription=TEXT_OR_NULL, state=STATE)),
+        summary=_object(
+            sent={**COUNT, "description": "deliveries that arrived"},
+            pending={
+                **COUNT,
+                "description": "deliveries that wait, for their first attempt or another, or are in flight",
+            },
+            failed={**COUNT, "description": "deliveries that are dead"},
+            cancelled={**COUNT, "description": "deliveries that were cancelled"},
+            suppressed={**COUNT, "description": "subscriptions, or destinations of theirs, that were held back"},
+            destinations={
+                "type": "object",
+                "additionalProperties": {"type": "object", "additionalProperties": COUNT},
+                "description": "how many deliveries by destination and state",
+            },
+        ),
+        acknowledged_at=TIME_OR_NULL,
+        acknowledged_by={
+            **TEXT_OR_NULL,
+            "description": "the token that took note first; link: who had a message's link",
+        },
     ),
     "Attempt": _ATTEMPT,
     "Delivery": _object(

@@ -11,10 +11,12 @@ from alertd.api.query import Query
 from alertd.errors import InvalidError, Problem
 from alertd.model.selection import STATES, Selection
 from alertd.model.severity import BY_WORD
+from alertd.store.base import Filter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from alertd.api.context import Context
     from alertd.api.operation import Schema
 
 _MOMENT: Final[Schema] = {"type": "string", "format": "date-time"}
@@ -60,6 +62,20 @@ def select(query: Query) -> Selection:
         text=query.words("text"),
         acknowledged=query.flag("acknowledged"),
     )
+
+
+def filter_of(query: Query, workspace: str, context: Context) -> Filter:
+    """Read which page of what is asked for. Raises InvalidError with everything that is wrong."""
+    selection, below, limit = select(query), query.cursor(), query.limit()
+    query.check()
+    chosen = selection.dated(context.clock.now_ms()).chosen()
+    in_flight = context.dispatcher.flying if selection.state is not None else frozenset()
+    return Filter(workspace, below, limit, in_flight, **chosen)
+
+
+def names_of(parameters: Sequence[Parameter]) -> tuple[str, ...]:
+    """Return the names of parameters, as a query knows them."""
+    return tuple(parameter.name for parameter in parameters)
 
 
 def query_of(given: Any, known: Sequence[str], pointer: str) -> Query:

@@ -11,6 +11,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from typing_extensions import override
 
 from alertd.api.acknowledging import AcknowledgePage
+from alertd.api.alerts import Alerts
 from alertd.api.audit import Audit
 from alertd.api.channels import Channels
 from alertd.api.destinations import Destinations
@@ -102,6 +103,7 @@ _RESOURCES: Final = (
     Issues,
     Incidents,
     History,
+    Alerts,
     Rejected,
     AcknowledgePage,
     Audit,

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from alertd.api.summary import summarise
 from alertd.clock import rfc3339
 from alertd.model import ids
 from alertd.model.delivery import DeliveryState, OutcomeKind
 from alertd.model.verdict import Verdict, VerdictCode, decode, decode_violations
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from alertd.store.base import NameKey, Page
+    from alertd.store.base import Acknowledgement, NameKey, Page
 
 Row = dict[str, Any]
 
@@ -47,19 +48,23 @@ def event_view(row: Row) -> Row:
     }
 
 
-def alert_view(row: Row, deliveries: Iterable[Row], names: Names) -> Row:
-    """An alert: the event that matched, with its verdicts and the states of its deliveries."""
+def alert_view(row: Row, deliveries: Sequence[Row], names: Names, noted: Acknowledgement | None, shown: int) -> Row:
+    """An alert: the event that matched, its verdicts, what became of its deliveries (some are `shown`), who took note."""
+    verdicts = decode(row["verdicts"])
     return {
         "id": ids.format_id(ids.ALERT, row["number"]),
         "workspace": names.workspace(row["workspace_id"]),
         "type": row["type"],
         "received_at": rfc3339(ids.milliseconds(row["number"])),
         "event": orjson.loads(row["payload"]),
-        "verdicts": verdict_views(decode(row["verdicts"]), names),
+        "verdicts": verdict_views(verdicts, names),
         "deliveries": [
             {"id": d["id"], "destination": d["destination"], "subscription": d["subscription"], "state": d["state"]}
-            for d in deliveries
+            for d in deliveries[:shown]
         ],
+        "summary": summarise([(d["destination"], d["state"]) for d in deliveries], verdicts),
+        "acknowledged_at": None if noted is None else rfc3339(noted.at_ms),
+        "acknowledged_by": None if noted is None else noted.actor,
     }
 
 

@@ -104,12 +104,15 @@ class MemoryHistory(MemoryEngine):
         found = {number: await self.attempts(number) for number in delivery_ids}
         return {number: made for number, made in found.items() if made}
 
-    async def acknowledge(self, number: int, acknowledgement: Acknowledgement) -> None:
+    async def acknowledge(self, number: int, acknowledgement: Acknowledgement) -> bool:
         """Keep the first acknowledgement of an alert."""
         self._write()
         if number not in self._events:
             raise NotFoundError(f"there is no event {number}")
-        self._acknowledged.setdefault(number, acknowledgement)
+        if number in self._acknowledged:
+            return False
+        self._acknowledged[number] = acknowledgement
+        return True
 
     async def acknowledgements(self, numbers: Sequence[int]) -> dict[int, Acknowledgement]:
         """Those of some events."""

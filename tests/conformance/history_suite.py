@@ -102,8 +102,9 @@ class HistorySuite:
     async def test_acknowledgements(self, store: Store, make: Maker) -> None:
         """The first acknowledgement stays; it is found, and goes with its event."""
         a, b = await make.stored(store, "a"), await make.stored(store, "b")
-        await store.acknowledge(a.number, ANN)
-        await store.acknowledge(a.number, Acknowledgement("bob", START_MS + 1))
+        assert await store.acknowledge(a.number, ANN) is True
+        assert await store.acknowledge(a.number, Acknowledgement("bob", START_MS + 1)) is False
+        assert await store.acknowledge(a.number, ANN) is False
         assert await store.acknowledgements([b.number, a.number]) == {a.number: ANN}
         assert await store.acknowledgements([]) == {}
         for which, wanted in (

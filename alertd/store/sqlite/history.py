@@ -148,15 +148,16 @@ class History(Part):
             found.setdefault(row[0], []).append(attempt_row(row))
         return found
 
-    async def acknowledge(self, number: int, acknowledgement: Acknowledgement) -> None:
+    async def acknowledge(self, number: int, acknowledgement: Acknowledgement) -> bool:
         """Keep the first acknowledgement of an alert."""
 
-        def keep(conn: sqlite3.Connection) -> None:
-            conn.execute(_ACKNOWLEDGE, (acknowledgement.actor, acknowledgement.at_ms, number))
+        def keep(conn: sqlite3.Connection) -> bool:
+            kept = conn.execute(_ACKNOWLEDGE, (acknowledgement.actor, acknowledgement.at_ms, number)).rowcount
             if conn.execute("SELECT 1 FROM event WHERE id = ?", (number,)).fetchone() is None:
                 raise NotFoundError(f"there is no event {number}")
+            return kept == 1
 
-        await self.core.writer.run(keep)
+        return await self.core.writer.run(keep)
 
     async def acknowledgements(self, numbers: Sequence[int]) -> dict[int, Acknowledgement]:
         """Those of some events that were acknowledged."""

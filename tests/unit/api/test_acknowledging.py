@@ -8,7 +8,7 @@ from alertd.api.acknowledging import ACTOR
 from alertd.delivery.acknowledging import LASTS_SECONDS, AcknowledgeLinks
 from alertd.model import ids
 from alertd.store.base import Filter
-from tests.unit.api.bench import Caller, running
+from tests.unit.api.bench import HOME, Caller, running
 
 _ALERTS = Filter(limit=1)
 HOSTILE = '<script>alert(1)</script> & "quotes" \''
@@ -54,6 +54,8 @@ async def test_the_first_one_stays() -> None:
         assert (await call.bench.store.acknowledgements([number]))[number] == first
         _, body = await call("GET", link, None)
         assert "<form" not in body
+        _, log = await call("GET", f"{HOME}/audit?action=acknowledged")
+        assert [(each["actor"], each["name"]) for each in log["items"]] == [(ACTOR, ids.format_id(ids.ALERT, number))]
 
 
 async def test_hostile_text_is_only_text() -> None:

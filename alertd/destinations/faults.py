@@ -11,6 +11,20 @@ import aiohttp
 from alertd.destinations.base import SendError
 
 UNSENDABLE = "the request has a URL or a header that HTTP cannot carry"
+CERTIFICATE_REFUSED = "the server refused the client certificate"
+_ALERTS = frozenset(
+    {
+        "SSLV3_ALERT_BAD_CERTIFICATE",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        "SSLV3_ALERT_CERTIFICATE_REVOKED",
+        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+        "TLSV1_ALERT_ACCESS_DENIED",
+        "TLSV1_ALERT_UNKNOWN_CA",
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+    }
+)
+"""What a server says of the certificate that it was shown, or not shown (RFC 8446, 6.2), in OpenSSL's names."""
 NO_ANSWER = "the connection was closed without an answer"
 LOST = "the connection was lost"
 
@@ -34,8 +48,14 @@ def unconnected(error: Exception) -> SendError:
     if isinstance(error, ssl.SSLCertVerificationError):
         return SendError(f"certificate verify failed: {_certificate(error)}")
     if isinstance(error, ssl.SSLError):
-        return SendError(f"TLS handshake failed{_detail(error)}")
+        failed = CERTIFICATE_REFUSED if refuses_certificate(error) else "TLS handshake failed"
+        return SendError(f"{failed}{_detail(error)}")
     return SendError(os_reason(error) if isinstance(error, OSError) else LOST)
+
+
+def refuses_certificate(error: BaseException | None) -> bool:
+    """Say whether a server hung up because of our certificate: then it has read nothing of a request."""
+    return isinstance(error, ssl.SSLError) and getattr(error, "reason", None) in _ALERTS
 
 
 def no_http(reason: object) -> str:
@@ -46,7 +66,10 @@ def no_http(reason: object) -> str:
 def os_reason(error: OSError) -> str:
     """Say what the system said."""
     if isinstance(error, ssl.SSLError):
-        return f"the TLS connection broke{_detail(error)}"
+        broke = CERTIFICATE_REFUSED if refuses_certificate(error) else "the TLS connection broke"
+        return f"{broke}{_detail(error)}"
+    if error.errno is None and isinstance(error, aiohttp.ClientOSError):
+        return LOST  # its own words repeat the URL, in which there may be a secret
     if error.errno is None or isinstance(error, socket.gaierror):
         return _short(str(error)).lower() or LOST
     return os.strerror(error.errno).lower()
@@ -61,7 +84,7 @@ def send_error(error: Exception, timeout: aiohttp.ClientTimeout, *, written: boo
         return SendError(UNSENDABLE, refused=True)
     if isinstance(error, TimeoutError):
         return _timed_out(error, timeout, written=written)
-    return _connecting(error) or SendError(_answering(error), ambiguous=written)
+    return _connecting(error) or _broken(error, written=written)
 
 
 def _timed_out(error: Exception, timeout: aiohttp.ClientTimeout, *, written: bool) -> SendError:
@@ -82,6 +105,12 @@ def _connecting(error: Exception) -> SendError | None:
             return unconnected(error.os_error)
         case _:
             return None
+
+
+def _broken(error: Exception, *, written: bool) -> SendError:
+    """Say how an open connection ended; aiohttp shows an error of TLS as one of the system's, and keeps it as the cause."""
+    shown = error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error
+    return SendError(_answering(shown), ambiguous=written and not refuses_certificate(shown))
 
 
 def _answering(error: Exception) -> str:

@@ -41,6 +41,7 @@ def _bad_certificate() -> ssl.SSLCertVerificationError:
         (TimeoutError(), "timed out after 10 s"),
         (aiohttp.ServerDisconnectedError(), "the connection was closed without an answer"),
         (aiohttp.ClientOSError(errno.ECONNRESET, "x"), "connection reset by peer"),
+        (aiohttp.ClientOSError(None, "Can not write request body for http://x.example/token"), "the connection was lost"),
         (aiohttp.ClientConnectionError("Connector is closed"), "the connection was lost"),
         (RuntimeError("File descriptor 7 is used by transport"), "the connection was lost"),
         (aiohttp.ClientResponseError(INFO, (), status=400, message="Bad\n\n  b'\\x1b'"), "the answer is not HTTP: Bad"),

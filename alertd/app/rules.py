@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import structlog
 
@@ -13,7 +13,7 @@ from alertd.app.kept_memory import KeptMemory
 from alertd.app.pacing import Pace, paced
 from alertd.delivery.dispatcher import LaneSpec
 from alertd.delivery.naming import Naming
-from alertd.destinations.base import ForPeople, Particular, Reaching, World
+from alertd.destinations.base import ForPeople, Particular, Reaching, World, uncertified
 from alertd.destinations.egress import AiohttpSender
 from alertd.destinations.guard import EgressPolicy
 from alertd.destinations.guarded_connection import GuardedConnector
@@ -30,7 +30,8 @@ from alertd.errors import NotFoundError
 from alertd.model.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    import ssl
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pydantic import BaseModel
 
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         """What rules keep: the numbers of names, every ruleset that decided, what destinations remember."""
 
 
+_SENDERS: Final[Mapping[str, type[FastSender | AiohttpSender]]] = {"fast": FastSender, "aiohttp": AiohttpSender}
 _log = structlog.get_logger("alertd.rules")
 
 
@@ -101,6 +103,7 @@ class Rules:
         self._directory = LiveDirectory()
         self._egress: Egress | None = None
         self.policy = EgressPolicy()
+        self._sender_with: Callable[[ssl.SSLContext], Sender] = uncertified
         self._opened: dict[int, _Opened] = {}
         self.destinations: dict[tuple[str, str], Destination] = {}
         self.base_url = ""
@@ -177,9 +180,10 @@ class Rules:
         """Send through another sender when `egress` changed; attempts in flight end on the old one."""
         if egress != self._egress:
             self._egress = egress
-            make = FastSender if egress.sender == "fast" else AiohttpSender
-            self.policy = EgressPolicy(egress.allow, Ports(egress.ports))
-            self._senders.append(make(self.policy))
+            make, policy = _SENDERS[egress.sender], EgressPolicy(egress.allow, Ports(egress.ports))
+            self.policy = policy
+            self._sender_with = lambda context: make(policy, ssl_context=context)
+            self._senders.append(make(policy))
             self._connectors.append(GuardedConnector(EgressPolicy(egress.allow)))
             self._opened.clear()
 
@@ -194,18 +198,13 @@ class Rules:
             mail=self._mail,
             people=self._people_in,
             connect=self._connectors[-1].connect,
+            sender_with=self._sender_with,
             directory=self._directory,
         )
         opened = templated(kind.open(settings, timeout_seconds, world), destination.templates)
         linked = isinstance(kind, ForPeople) and kind.shows_links(settings)
         return _Opened(key, opened, Pace.of(kind, settings), linked)
 
-    def _people_in(self, workspace: str, project: str) -> People:
-        return self._people.get((workspace, project)) or self._people.get((workspace, ""), NOBODY)
-
-
-def people_of(workspace: Workspace, project: Project | None = None) -> People:
-    """Say who belongs to a project (None: to none, or to one that nobody knows); its owner may be the workspace's."""
     def _warn(self, workspace: str, destination: Destination) -> None:
         """Tell of a destination to which nothing can be sent: that is no reason not to serve the others."""
         for place, reason in forbidden(parse_settings(destination.type, destination.settings), self.policy):
@@ -218,6 +217,12 @@ def people_of(workspace: Workspace, project: Project | None = None) -> People:
                 reason=reason,
             )
 
+    def _people_in(self, workspace: str, project: str) -> People:
+        return self._people.get((workspace, project)) or self._people.get((workspace, ""), NOBODY)
+
+
+def people_of(workspace: Workspace, project: Project | None = None) -> People:
+    """Say who belongs to a project (None: to none, or to one that nobody knows); its owner may be the workspace's."""
     if project is None:
         return People(workspace.owner)
     return People(project.owner or workspace.owner, project.collaborators)

@@ -22,6 +22,7 @@ from alertd.destinations.http_destination import DELIVERY_HEADER, HttpDestinatio
 from alertd.destinations.loose import object_in, text_in
 from alertd.destinations.moments import of_seconds
 from alertd.destinations.settings_fields import SecretToken, Url
+from alertd.destinations.tls_settings import ABOUT, OwnTls, TlsSettings
 from alertd.model.delivery import Outcome, OutcomeKind
 from alertd.model.fields import PositiveSeconds, Resource
 
@@ -50,6 +51,7 @@ class AlertmanagerSettings(Resource):
     token: SecretToken | None = Field(None, description="a bearer token; this or username and password")
     username: str | None = Field(None, min_length=1, max_length=256, description="the user's name, with password")
     password: SecretStr | None = Field(None, validate_default=True, description="the user's password, with username")
+    tls: OwnTls = Field(TlsSettings(), description=ABOUT)
 
     @field_validator("username")
     @classmethod

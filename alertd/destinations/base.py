@@ -17,6 +17,7 @@ from alertd.destinations.people import nobody
 
 if TYPE_CHECKING:
     import socket
+    import ssl
     from collections.abc import Awaitable, Callable, Collection, Mapping
 
     from pydantic import BaseModel
@@ -205,13 +206,19 @@ async def unconnected(host: str, port: int, ports: Collection[int] = ()) -> sock
     raise SendError("egress refused: no connections are made here", refused=True)
 
 
+def uncertified(context: ssl.SSLContext) -> Sender:
+    """Make no sender: for surroundings that have only the one. Raises SendError."""
+    raise SendError("no sender with certificates of its own is made here", refused=True)
+
+
 @dataclass(frozen=True, slots=True)
 class World:
     """What a destination may use of the world.
 
     Shapes: `write_line` prints one line to standard output; `memory` is this destination's own, nobody else's; `mail` is
     the platform's mail server; `people` gives those of a project by (workspace, project); `directory` knows the numbers
-    and titles behind names.
+    and titles behind names; `sender_with` makes a sender like `sender` with a TLS context of one's own, which whoever asked
+    for it closes.
     """
 
     clock: Clock
@@ -222,6 +229,7 @@ class World:
     people: Callable[[str, str], People] = nobody
     connect: Connect = unconnected
     directory: Directory = field(default_factory=EmptyDirectory)
+    sender_with: Callable[[ssl.SSLContext], Sender] = uncertified
 
 
 class DestinationType(Protocol):

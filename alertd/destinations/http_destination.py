@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar
 import orjson
 
 from alertd.destinations.base import HttpRequest, SendError
+from alertd.destinations.certified_sender import CertifiedSender
 from alertd.destinations.redaction import Redactor, secrets_of
 from alertd.destinations.settings_fields import RepeatingSettings
+from alertd.destinations.tls_settings import TlsSettings
 from alertd.model.delivery import Outcome, OutcomeKind
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ class HttpDestination(ABC, Generic[S]):
     def __init__(self, type_name: str, settings: S, timeout_seconds: float, world: World) -> None:
         self.type_name = type_name
         self.settings = settings
-        self.world = world
+        self._own_sender = _own_sender(settings, world)
+        self.world = world if self._own_sender is None else replace(world, sender=self._own_sender)
         self._timeout_seconds = timeout_seconds
         self._redactor = Redactor(secrets_of(settings))
 
@@ -79,7 +82,9 @@ class HttpDestination(ABC, Generic[S]):
         return self._redactor.preview(self.render(message, self.world.clock.wall_seconds()))
 
     async def close(self) -> None:
-        """Hold nothing: the sender is shared."""
+        """Close the sender, if it is not the one that all share."""
+        if self._own_sender is not None:
+            await self._own_sender.close()
 
     def _outcome_of_error(self, error: SendError, *, ambiguous: bool) -> Outcome:
         reason = self._redactor.text(f"{self.type_name}: {error}")
@@ -90,6 +95,11 @@ class HttpDestination(ABC, Generic[S]):
         if isinstance(self.settings, RepeatingSettings) and self.settings.on_ambiguous == "dead":
             return Outcome(OutcomeKind.REJECTED, detail=f"{reason}; it may have arrived (on_ambiguous: dead)")
         return Outcome(OutcomeKind.AMBIGUOUS, detail=reason)
+
+
+def _own_sender(settings: BaseModel, world: World) -> CertifiedSender | None:
+    tls = getattr(settings, "tls", None)
+    return CertifiedSender(tls.files, world.sender_with) if isinstance(tls, TlsSettings) and tls.files else None
 
 
 def json_request(url: str, payload: Mapping[str, Any], message: Message, **headers: str) -> HttpRequest:

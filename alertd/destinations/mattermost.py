@@ -15,6 +15,7 @@ from alertd.destinations.http_destination import HttpDestination, HttpType, json
 from alertd.destinations.limits import fit, json_bytes
 from alertd.destinations.markdown import escape, inert, quiet
 from alertd.destinations.settings_fields import RepeatingSettings, SecretUrl
+from alertd.destinations.tls_settings import ABOUT, OwnTls, TlsSettings
 from alertd.model.delivery import Outcome, OutcomeKind
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class MattermostSettings(RepeatingSettings):
     username: str | None = Field(
         None, min_length=1, max_length=64, description="the name shown, where the server lets integrations choose it"
     )
+    tls: OwnTls = Field(TlsSettings(), description=ABOUT)
 
 
 class MattermostDestination(HttpDestination[MattermostSettings]):

@@ -17,6 +17,7 @@ from alertd.destinations.composing import content_of
 from alertd.destinations.http_destination import HttpDestination, HttpType, json_request
 from alertd.destinations.ntfy_text import payload_of
 from alertd.destinations.settings_fields import RepeatingSettings, SecretToken, Url
+from alertd.destinations.tls_settings import ABOUT, OwnTls, TlsSettings
 from alertd.model.delivery import Outcome, OutcomeKind
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class NtfySettings(RepeatingSettings):
     token: SecretToken | None = Field(None, description="an access token (tk_…); this or username and password")
     username: str | None = Field(None, min_length=1, max_length=256, description="the user's name, with password")
     password: SecretStr | None = Field(None, validate_default=True, description="the user's password, with username")
+    tls: OwnTls = Field(TlsSettings(), description=ABOUT)
 
     @field_validator("topic")
     @classmethod

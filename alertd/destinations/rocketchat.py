@@ -19,6 +19,7 @@ from alertd.destinations.facts import origin
 from alertd.destinations.http_destination import HttpDestination, HttpType, json_request
 from alertd.destinations.markdown import inert, quiet
 from alertd.destinations.settings_fields import RepeatingSettings, SecretUrl
+from alertd.destinations.tls_settings import ABOUT, OwnTls, TlsSettings
 from alertd.model.delivery import Outcome, OutcomeKind
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class RocketchatSettings(RepeatingSettings):
         description="post to this #channel or @user instead, where the integration allows it",
     )
     username: str | None = Field(None, min_length=1, max_length=64, description="the name shown")
+    tls: OwnTls = Field(TlsSettings(), description=ABOUT)
 
 
 class RocketchatDestination(HttpDestination[RocketchatSettings]):

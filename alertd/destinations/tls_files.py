@@ -111,5 +111,5 @@ def _stamp(path: str) -> tuple[int, int, int] | None:
 def _why(error: OSError) -> str:
     """Say it in a few words: OpenSSL's own carry the place in its source."""
     if isinstance(error, ssl.SSLError):
-        return (error.reason or "not PEM, or not what belongs together").lower().replace("_", " ")
+        return (getattr(error, "reason", None) or "not PEM, or not what belongs together").lower().replace("_", " ")
     return (error.strerror or str(error)).lower()

@@ -50,7 +50,7 @@ class WebhookDestination(HttpDestination[WebhookSettings]):
         self._method = settings.method
         self._headers = {"content-type": _JSON} | texts(settings.headers)
         self._signer = signing_of(settings)
-        self._sender = world.sender
+        self._sender = self.world.sender
         self._clock = world.clock
         self._redactor = Redactor([*secrets_of(settings), settings.url])
 

@@ -11,6 +11,7 @@ from alertd.destinations.header_names import FRAMING, TOKEN
 from alertd.destinations.settings_fields import Url
 from alertd.destinations.signing import parse_key, parse_private_key
 from alertd.destinations.templates import TemplateProblemError, check
+from alertd.destinations.tls_settings import ABOUT, OwnTls, TlsSettings
 from alertd.model.fields import Resource, needed
 
 HEADERS_MAX: Final = 64
@@ -147,6 +148,7 @@ class WebhookSettings(Resource):
         None,
         description="bodies of more bytes are sent compressed; the signature is of the body before that; null: none is",
     )
+    tls: OwnTls = Field(TlsSettings(), description=ABOUT)
 
     @field_validator("template")
     @classmethod

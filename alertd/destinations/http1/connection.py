@@ -17,7 +17,7 @@ from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrad
 from typing_extensions import override
 
 from alertd.destinations.base import HttpAnswer, SendError
-from alertd.destinations.faults import LOST, NO_ANSWER, no_http, os_reason
+from alertd.destinations.faults import LOST, NO_ANSWER, no_http, os_reason, refuses_certificate
 from alertd.destinations.http1.fields import Fields
 from alertd.destinations.http_bounds import HEADERS_MAX, KEEPALIVE_SECONDS, LINE_BYTES_MAX
 from alertd.model.delivery import ANSWER_MAX
@@ -321,7 +321,7 @@ class Connection(asyncio.Protocol):
         else:
             words = NO_ANSWER if exc is None else os_reason(exc) if isinstance(exc, OSError) else LOST
             kind = SendError if self._received else UnansweredError
-            self._settle(kind(words, ambiguous=not self._stuck))
+            self._settle(kind(words, ambiguous=not (self._stuck or refuses_certificate(exc))))
 
     def _silent(self) -> bool:
         """Ask the system whether the connection was closed, or has something to say that nobody asked for."""

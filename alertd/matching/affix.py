@@ -6,13 +6,17 @@ It is a lower bound, never a guess: where a construct is not plain text, the tex
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import zip_longest
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from alertd.matching.regex import Token, tokenize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+KEPT: Final = 32_768
+"""Sources whose affixes the next index need not find again."""
 
 
 class Affix(NamedTuple):
@@ -23,12 +27,13 @@ class Affix(NamedTuple):
     whole: bool
 
 
-def affixes(source: str) -> list[Affix]:
+@lru_cache(maxsize=KEPT)
+def affixes(source: str) -> tuple[Affix, ...]:
     """Give one affix for each alternative of an RE2 source; the pattern matches only where one of them fits."""
     tokens = tokenize(source)
     if any(_sets_flags(token) for token in tokens):
-        return [Affix("", "", whole=False)]
-    return [_affix(branch) for branch in _alternatives(tokens)]
+        return (Affix("", "", whole=False),)
+    return tuple(_affix(branch) for branch in _alternatives(tokens))
 
 
 _NOT_PLAIN = frozenset(".^$")

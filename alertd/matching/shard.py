@@ -1,4 +1,4 @@
-"""A few patterns in one `re2.Set`: the smallest thing that the index asks.
+"""A few patterns in one `re2.Set`: the smallest thing that the index asks. A Set that a living shard has is not compiled again.
 
 Matching with a Set that failed to compile ends the process, so none is ever kept: `compile_shard` either gives a shard
 that has answered once, or raises. Every Set also holds a sentinel that matches everything; an answer without it means
@@ -8,7 +8,8 @@ that the engine gave up, and the patterns are asked one by one.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from weakref import WeakValueDictionary
 
 import re2
 
@@ -38,12 +39,21 @@ class Member:
     pattern: Pattern
 
 
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Compiled:
+    """A Set that has answered once, and the memory that it was given in the end."""
+
+    set: re2.Set
+    max_bytes: int
+
+
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """Members and the Set that stands for all of them."""
+    """Members and the Set that stands for all of them; `origin` is what it shares with shards of the same patterns."""
 
     members: tuple[Member, ...]
     compiled: re2.Set
+    origin: Compiled
 
     def ask(self, encoded: bytes) -> list[int] | None:
         """Give the positions that match, in no order; None when the engine gave up."""
@@ -74,26 +84,46 @@ class Memory:
         return wanted
 
     def share(self, patterns: int) -> int:
-        """Give the fair part of so many patterns; much is kept back for those that need more, or are in many Sets."""
+        """Give the fair part of so many patterns; much is kept back for those that need more, or are in many Sets.
+
+        It is a power of two, so that one pattern more or less seldom changes what the others get.
+        """
         fair = self.max_bytes // 2 * patterns // max(self.patterns, 1)
         rest = (self.max_bytes - self.used) // 8
-        return max(min(fair, rest, _MOST_BYTES), min(_LEAST_BYTES, self.max_bytes))
+        return max(_power_of_two(min(fair, rest, _MOST_BYTES)), min(_LEAST_BYTES, self.max_bytes))
 
 
 def compile_shard(members: Sequence[Member], memory: Memory) -> Shard:
     """Compile a shard, with more memory as long as there is some and it needs it."""
-    taken = memory.take(memory.share(len(members)))
-    while True:
-        compiled = _compile(members, taken)
-        if compiled is not None:
-            return Shard(tuple(members), compiled)
-        taken += memory.take(taken)
+    first = memory.take(memory.share(len(members)))
+    key = (first, tuple(member.pattern.source for member in members))
+    known = _living.get(key)
+    if known is None:
+        known = _living[key] = _compile_within(members, first, memory)
+    else:
+        memory.take(known.max_bytes - first)
+    return Shard(tuple(members), known.set, known)
 
 
+_living: Final[WeakValueDictionary[tuple[int, tuple[str, ...]], Compiled]] = WeakValueDictionary()
+"""What shards have now, by the memory that it began with and its sources: the same compiles to the same."""
 _SENTINEL = 0
 _EVERYTHING = "(?s:.*)"
 _LEAST_BYTES = 1 << 16
 _MOST_BYTES = 8 << 20
+
+
+def _power_of_two(number: int) -> int:
+    """Round down."""
+    return 1 << (number.bit_length() - 1) if number > 0 else 0
+
+
+def _compile_within(members: Sequence[Member], taken: int, memory: Memory) -> Compiled:
+    while True:
+        compiled = _compile(members, taken)
+        if compiled is not None:
+            return Compiled(compiled, taken)
+        taken += memory.take(taken)
 
 
 def _compile(members: Sequence[Member], max_mem_bytes: int) -> re2.Set | None:

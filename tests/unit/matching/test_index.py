@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from weakref import ref
 
 import pytest
 from hypothesis import given, settings
@@ -17,9 +19,11 @@ from alertd.matching import tree
 from alertd.matching.affix import Affix, affixes
 from alertd.matching.index import Index, RulesetTooLargeError, compile_index
 from alertd.matching.pattern import Pattern, PatternKind, compile_pattern
+from alertd.matching.shard import Member, Memory, compile_shard
 from tests.unit.matching import reference
 
 if TYPE_CHECKING:
+    from alertd.matching.shard import Shard
     from tests.unit.matching.reference import Written
 
 GLOB, LITERAL, REGEX = PatternKind.GLOB, PatternKind.LITERAL, PatternKind.REGEX
@@ -228,6 +232,38 @@ def test_an_index_can_be_compiled_in_another_thread() -> None:
     assert [index.lookup("run296:a") for index in indexes] == [(296,), (296,)]
 
 
+def shard_of(patterns: list[Pattern], *, first: int = 0, memory: Memory | None = None) -> Shard:
+    """Compile patterns into one shard, at positions from `first` on."""
+    members = [Member(first + number, pattern) for number, pattern in enumerate(patterns)]
+    return compile_shard(members, memory or Memory(1 << 26, len(patterns)))
+
+
+def test_a_ruleset_shares_with_the_next_one_what_did_not_change() -> None:
+    """The same patterns at other positions are not compiled again; what nobody holds any more is not kept."""
+    patterns = [compile_pattern(GLOB, f"shared{number}.*.failed") for number in range(9)]
+    one, other, more = shard_of(patterns), shard_of(patterns, first=100), shard_of(patterns[1:])
+    assert other.compiled is one.compiled
+    assert more.compiled is not one.compiled
+    assert (one.ask(b"shared3.a.failed"), other.ask(b"shared3.a.failed")) == ([3], [103])
+    origin = ref(one.origin)
+    del one, other
+    gc.collect()
+    assert origin() is None
+
+
+def test_a_shared_shard_is_counted_like_a_compiled_one() -> None:
+    """Whether a ruleset fits does not depend on what was there before: it is the same at the next start."""
+    patterns = [compile_pattern(REGEX, f"(?:[a-z]{{1,100}}x){{1,5}}{number}") for number in range(16)]
+    compiled, shared = Memory(1 << 26, 1 << 14), Memory(1 << 26, 1 << 14)
+    holder = shard_of(patterns, memory=compiled)
+    share = Memory(1 << 26, 1 << 14).share(len(patterns))
+    assert compiled.used > share  # it needed more than its share
+    assert shard_of(patterns, memory=shared).compiled is holder.compiled
+    assert shared.used == compiled.used
+    with pytest.raises(RulesetTooLargeError):
+        shard_of(patterns, memory=Memory(1 << 26, 1 << 14, used=(1 << 26) - compiled.used + 1))
+
+
 @pytest.mark.parametrize(
     ("source", "found"),
     [
@@ -249,4 +285,4 @@ def test_an_index_can_be_compiled_in_another_thread() -> None:
 )
 def test_affixes_are_what_every_match_begins_and_ends_with(source: str, found: list[Affix]) -> None:
     """The index sorts by text that is certain, and stops where a construct begins."""
-    assert affixes(source) == found
+    assert list(affixes(source)) == found

@@ -11,13 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import trustme
-from aiohttp import web
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    PrivateFormat,
-    load_pem_private_key,
-)
 
 from alertd.destinations.base import World
 from alertd.destinations.egress import AiohttpSender
@@ -25,6 +18,7 @@ from alertd.destinations.guard import EgressPolicy
 from alertd.destinations.http1.sender import FastSender
 from alertd.destinations.registry import REGISTRY, parse_settings
 from alertd.model.delivery import OutcomeKind
+from tests.certificates import Bouncer, Office, demanding, guarded
 from tests.conformance.destination_suite import FixedClock, make_message
 
 if TYPE_CHECKING:
@@ -39,47 +33,6 @@ POLICY = EgressPolicy(("127.0.0.0/8",))
 REFUSED = "the server refused the client certificate"
 
 
-class Office:
-    """An authority, and where the files stand that it gives out."""
-
-    def __init__(self, folder: Path) -> None:
-        self.authority = trustme.CA()
-        self.folder = folder
-        self.ca_file = folder / "ca.pem"
-        self.authority.cert_pem.write_to_path(str(self.ca_file))
-
-    def give(self, name: str, *, authority: trustme.CA | None = None, password: str = "") -> dict[str, str]:
-        """Write the certificate of a client, in place of what was there; return the settings."""
-        issued = (authority or self.authority).issue_cert(f"{name}.client.example")
-        files = {"cert_file": self.folder / "client.pem", "key_file": self.folder / "client.key"}
-        files["cert_file"].write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
-        key = issued.private_key_pem.bytes()
-        if password:
-            private = load_pem_private_key(key, None)
-            how = BestAvailableEncryption(password.encode())
-            key = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, how)
-        files["key_file"].write_bytes(key)
-        return {"ca_file": str(self.ca_file)} | {setting: str(path) for setting, path in files.items()}
-
-
-class Bouncer:
-    """A server that lets nobody in without a certificate; `seen` are the names of those who came."""
-
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-        self.connections: set[int] = set()
-        self.url = ""
-
-    async def take(self, request: web.Request) -> web.Response:
-        """Answer 204, or the path's status."""
-        assert request.transport is not None
-        certificate = request.transport.get_extra_info("peercert")
-        self.seen += [value for kind, value in certificate["subjectAltName"] if kind == "DNS"]
-        self.connections.add(id(request.transport))
-        await request.read()
-        return web.Response(status=204)
-
-
 @pytest.fixture
 def office(tmp_path: Path) -> Office:
     """An authority."""
@@ -89,21 +42,8 @@ def office(tmp_path: Path) -> Office:
 @pytest.fixture(params=[ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["tls1.2", "tls1.3"])
 async def bouncer(request: pytest.FixtureRequest, office: Office) -> AsyncIterator[Bouncer]:
     """A running server that demands certificates of the authority."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = context.maximum_version = request.param
-    context.verify_mode = ssl.CERT_REQUIRED
-    office.authority.issue_cert("127.0.0.1").configure_cert(context)
-    office.authority.configure_trust(context)
-    made = Bouncer()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", made.take)
-    runner = web.AppRunner(app, shutdown_timeout=1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
-    await site.start()
-    made.url = f"https://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    async with guarded(demanding(office, request.param)) as made:
+        yield made
 
 
 @pytest.fixture(params=[FastSender, AiohttpSender])
@@ -131,11 +71,7 @@ async def opened(
 @contextmanager
 def refusing(office: Office, version: ssl.TLSVersion) -> Iterator[int]:
     """Run a server in a thread that demands a certificate and, as OpenSSL does, says why it refuses; give its port."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = context.maximum_version = version
-    context.verify_mode = ssl.CERT_REQUIRED
-    office.authority.issue_cert("127.0.0.1").configure_cert(context)
-    office.authority.configure_trust(context)
+    context = demanding(office, version)
 
     def refuse() -> None:
         connection, _ = listener.accept()

@@ -14,6 +14,7 @@ import structlog
 
 from alertd.errors import StoreError
 from alertd.model.delivery import DeliveryState
+from alertd.model.event import is_simulated
 from alertd.model.fact import SubscriptionFacts, TypeFacts
 from alertd.model.ids import milliseconds
 from alertd.model.verdict import VerdictCode, decode
@@ -94,6 +95,8 @@ class Facts:
     def finished(self, delivery: Delivery, attempt: Attempt) -> None:
         """Take note of an attempt after which a delivery is delivered or dead."""
         self._ended = max(self._ended, delivery.id)
+        if is_simulated(delivery.payload):
+            return
         for number in (delivery.subscription_id, *delivery.also):
             self._end(number, attempt.state, attempt.started_at_ms, attempt.outcome.detail)
 

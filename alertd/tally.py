@@ -30,7 +30,7 @@ class FactSink(Protocol):
 
 
 class Tally:
-    """Counts batches."""
+    """Counts batches; of what is simulated nothing but its arrival."""
 
     def __init__(self, metrics: Metrics, facts: FactSink | None = None) -> None:
         self._metrics = metrics
@@ -46,12 +46,14 @@ class Tally:
 
     def count(self, work: BatchUnderWay, ruleset: Ruleset) -> None:
         """Count one committed batch."""
-        plans = work.batch.plans
+        plans: Sequence[Plan] = work.batch.plans
         self._metrics.commit_events.observe(len(plans))
         for (source, result), count in work.tally().items():
             self._metrics.events.labels(source, result).inc(count)
         if work.issues is not None:
             self._weighed(work.issues.issues)
+        if any(plan.event.is_simulated for plan in plans):
+            plans = [plan for plan in plans if not plan.event.is_simulated]
         decided = Counter([(v.subscription_id, v.code) for p in plans for v in p.verdicts])
         for (subscription_id, code), count in decided.items():
             self._child(subscription_id, code, ruleset).inc(count)

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from alertd.api.views import Names
 from alertd.errors import InvalidError, NotFoundError, NotJsonError, Problem
+from alertd.resources.judge import Findings, read_model
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -93,3 +94,12 @@ async def body_of(request: web.Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise InvalidError([Problem("", "the body must be a JSON object")])
     return body
+
+
+async def read_body(request: web.Request, model: type[Any]) -> Any:
+    """Read a request's body, which may be left out, as a model. Raises InvalidError with every bad field."""
+    given = await body_of(request) if request.can_read_body else {}
+    findings = Findings()
+    found = read_model(model, given, findings)
+    findings.check()
+    return found

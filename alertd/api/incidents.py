@@ -1,14 +1,15 @@
-"""Incidents over HTTP: listed, shown with their score and timeline, acknowledged, resolved."""
+"""Incidents over HTTP: listed, shown with their score and timeline, acknowledged, resolved, simulated."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from alertd.api.auth import caller, require
-from alertd.api.context import json
+from alertd.api.context import json, read_body
 from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
 from alertd.api.query import Query, write_cursor
 from alertd.api.resources import BELOW
+from alertd.api.simulation import Simulate, simulate
 from alertd.engine.issues import incidents
 from alertd.engine.issues.document import INCIDENT, incident_document
 from alertd.errors import NotFoundError
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from alertd.model.incident import Incident
 
 _STATES: Final = ("open", "resolved")
+SIMULATE: Final = Simulate.model_json_schema()
+"""The shape of what to simulate."""
 
 
 class Incidents:
@@ -45,6 +48,16 @@ class Incidents:
         )
         route(app, "GET", path, self.list, listed)
         route(app, "GET", one, self.show, Operation("Show an incident", "incidents", answers={200: shape}))
+        made_up = Operation(
+            "Simulate an incident: it goes the way of a real one, marked as a test",
+            "incidents",
+            Role.OPERATOR,
+            body=SIMULATE,
+            body_needed=False,
+            answers={201: shape},
+            errors=(409, 429),
+        )
+        route(app, "POST", f"{path}/simulate", self.simulate, made_up)
         for name, handler, summary in (
             ("acknowledge", self.acknowledge, "Say that somebody is at it"),
             ("resolve", self.resolve, "Resolve an incident"),
@@ -84,6 +97,16 @@ class Incidents:
     async def resolve(self, request: web.Request) -> web.Response:
         """Resolve it by hand."""
         return await self._act(request, "resolved", incidents.resolve)
+
+    async def simulate(self, request: web.Request) -> web.Response:
+        """Simulate one."""
+        workspace = self._enter(request, Role.OPERATOR)
+        Query(request, ()).check()
+        given = await read_body(request, Simulate)
+        incident = await simulate(self._context, workspace, given)
+        noted = Noted("simulated", ("incident", workspace, ids.format_id(INCIDENT, incident.id)), None, None)
+        await self._context.registry.note(caller(request).name, noted)
+        return json(incident_document(incident), 201)
 
     async def _act(
         self, request: web.Request, action: str, act: Callable[[Incident, int, str], Incident | None]

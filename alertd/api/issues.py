@@ -8,30 +8,36 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from pydantic import Field, model_validator
 
 from alertd.api.auth import caller, require
-from alertd.api.context import body_of, json
+from alertd.api.context import json, read_body
 from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
 from alertd.api.query import Query, write_cursor
 from alertd.api.resources import BELOW
 from alertd.clock import rfc3339
 from alertd.engine.issues import commands
+from alertd.engine.issues.changes import candidates
 from alertd.engine.issues.document import ISSUE, issue_document
+from alertd.engine.issues.facts import moment
+from alertd.engine.issues.merging import shares_of
+from alertd.engine.issues.suspects import suspects
 from alertd.errors import NotFoundError
 from alertd.model import ids
+from alertd.model.event import from_payload
 from alertd.model.fields import PositiveSeconds, Resource
 from alertd.model.issue import How, Issue, State
 from alertd.model.ledger import Ledger
 from alertd.model.token import Role
 from alertd.resources.change import Noted
-from alertd.resources.judge import Findings, read_model
 from alertd.store.issues import IssueFilter, IssueWrites
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from aiohttp import web
 
     from alertd.api.context import Context
     from alertd.engine.issues.commands import Outcome
+    from alertd.model.incident import Suspect
+    from alertd.model.issue import Share
 
 HISTORY_MAX: Final = 100
 """Transitions and events that an issue shows."""
@@ -142,12 +148,12 @@ class Issues:
         """Show one with its transitions and the newest of its events that are kept."""
         workspace = self._enter(request, Role.VIEWER)
         Query(request, ()).check()
-        return json(await self._whole(await self._find(request, workspace)))
+        return json(await self.whole(await self.find(request.match_info["id"], workspace)))
 
     async def resolve(self, request: web.Request) -> web.Response:
         """Resolve an issue."""
         self._enter(request, Role.OPERATOR)
-        given = await _read(request, Resolve)
+        given = await read_body(request, Resolve)
         how = How.IN_RELEASE if given.release else How.IN_NEXT_RELEASE if given.in_next_release else How.NOW
 
         def act(issue: Issue, ledger: Ledger, now_ms: int, by: str) -> Outcome:
@@ -158,7 +164,7 @@ class Issues:
     async def mute(self, request: web.Request) -> web.Response:
         """Mute an issue."""
         self._enter(request, Role.OPERATOR)
-        given = await _read(request, Mute)
+        given = await read_body(request, Mute)
 
         def act(issue: Issue, ledger: Ledger, now_ms: int, by: str) -> Outcome:
             until = None if given.for_seconds is None else now_ms + round(given.for_seconds * 1000)
@@ -175,7 +181,7 @@ class Issues:
     async def assign(self, request: web.Request) -> web.Response:
         """Give an issue to somebody."""
         self._enter(request, Role.OPERATOR)
-        given = await _read(request, Assign)
+        given = await read_body(request, Assign)
 
         def act(issue: Issue, ledger: Ledger, now_ms: int, by: str) -> Outcome:
             return commands.assign(issue, given.assignee or "", now_ms, by)
@@ -189,7 +195,7 @@ class Issues:
         workspace = self._enter(request, Role.OPERATOR)
         context, by = self._context, caller(request).name
         async with context.pipeline.issues.lock:
-            issue = await self._find(request, workspace)
+            issue = await self.find(request.match_info["id"], workspace)
             ledger = await context.store.ledger(issue.workspace_id, issue.project) or Ledger(
                 issue.workspace_id, issue.project
             )
@@ -199,31 +205,39 @@ class Issues:
                 context.pipeline.issues.memory.replace(found)
         if transition is not None:
             await context.registry.note(by, Noted(action, ("issue", workspace, found.short_id), None, None))
-        return json(await self._whole(found))
+        return json(await self.whole(found))
 
-    async def _find(self, request: web.Request, workspace: str) -> Issue:
-        name = request.match_info["id"]
+    async def find(self, name: str, workspace: str) -> Issue:
+        """Return an issue by its id or short id, also the one into which one of that name was merged. Raises NotFoundError."""
         number = ids.parse_id(ISSUE, name)
         short = _SHORT.fullmatch(name)
         if number is None and short is not None:
             project = "" if short[1].upper() == "ISSUE" else short[1]
             number = await self._context.store.issue_number(self._number(workspace), project, int(short[2]))
         issue = await self._context.store.issue(number) if number is not None else None
+        if issue is None and number is not None:
+            into = await self._context.store.merged_into(number)
+            issue = None if into is None else await self._context.store.issue(into)
         if issue is None or issue.workspace_id != self._number(workspace):
             raise NotFoundError(f"there is no issue {name!r} in the workspace {workspace!r}")
         return issue
 
-    def _view(self, issue: Issue) -> dict[str, Any]:
-        issues = self._context.pipeline.issues
+    def _view(self, issue: Issue, suspected: Sequence[Suspect] = ()) -> dict[str, Any]:
+        issues, now_ms = self._context.pipeline.issues, self._context.clock.now_ms()
         incident = issues.incidents.get(issue.incident_id) if issue.incident_id is not None else None
-        return issue_document(issue, self._context.clock.now_ms(), issues.url(issue.id), incident)
+        rested = commands.rest(issue, now_ms)
+        return issue_document(rested, now_ms, issues.url(issue.id), incident, suspected)
 
-    async def _whole(self, issue: Issue) -> dict[str, Any]:
+    async def whole(self, issue: Issue) -> dict[str, Any]:
+        """Write an issue with all that is known of it."""
         store = self._context.store
         rows = await store.transitions(issue.id, HISTORY_MAX)
         numbers = await store.issue_events(issue.id, HISTORY_MAX)
+        formers = await store.former_issues(issue.id)
         return {
-            **self._view(issue),
+            **self._view(issue, await self._suspects(issue, numbers)),
+            "keys": [_share(key, share) for key, share in shares_of(issue).items()],
+            "merged": [{"id": ids.format_id(ISSUE, each.id), "short_id": each.short_id} for each in formers],
             "transitions": [
                 {
                     "change": each.change.word,
@@ -238,10 +252,25 @@ class Issues:
             "alerts": [ids.format_id(ids.ALERT, number) for number in numbers],
         }
 
+    async def _suspects(self, issue: Issue, numbers: Sequence[int]) -> Sequence[Suspect]:
+        """Rank the commits that were live when the newest event that is kept came; nothing where an incident knows."""
+        context, now_ms = self._context, self._context.clock.now_ms()
+        log = await context.pipeline.issues.log((issue.workspace_id, issue.project), now_ms)
+        if not log or issue.incident_id in context.pipeline.issues.incidents:
+            return ()
+        row = await context.store.event_by_number(numbers[0]) if numbers else None
+        if row is None:
+            return ()
+        event = from_payload(row["payload"])
+        at_ms = moment(event.time, now_ms)
+        return suspects(event.body.get("data") or {}, candidates(log, at_ms, event.environment), at_ms)
 
-async def _read(request: web.Request, model: type[Any]) -> Any:
-    given = await body_of(request) if request.can_read_body else {}
-    findings = Findings()
-    found = read_model(model, given, findings)
-    findings.check()
-    return found
+
+def _share(key: str, share: Share) -> dict[str, Any]:
+    return {
+        "key": key,
+        "title": share.title,
+        "event_count": share.events,
+        "first_seen": rfc3339(share.first_seen_ms),
+        "last_seen": rfc3339(share.last_seen_ms),
+    }

@@ -30,6 +30,7 @@ from alertd.api.operation import OPERATIONS, Operation, ref, route
 from alertd.api.projects import Projects
 from alertd.api.refusals import Refusals
 from alertd.api.rejected import Rejected
+from alertd.api.reshaping import Reshaping
 from alertd.api.resources import Collection
 from alertd.api.sdk_keys import SdkKeys
 from alertd.api.shapes import COUNT, DESTINATION_STATUS, FLAG, SUBSCRIPTION_STATUS, TEXT_OR_NULL, TYPE_STATUS
@@ -101,6 +102,7 @@ _RESOURCES: Final = (
     IntakeEndpoints,
     Explain,
     Issues,
+    Reshaping,
     Incidents,
     History,
     Alerts,

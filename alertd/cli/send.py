@@ -7,6 +7,10 @@ import typer
 
 from alertd.cli.options import ConfigOption, JsonOption, TokenOption, UrlOption, one_of, print_json, say
 
+SIMULATED = ("project", "environment", "severity", "message")
+"""What may be said of an incident that is simulated."""
+OPTIONS = {"labels": "label", "url": "link"}
+"""The options of fields that are called otherwise."""
 SEVERITIES = ("debug", "info", "warning", "error", "critical", "fatal")
 
 
@@ -55,12 +59,23 @@ def send(
     label: Annotated[
         list[str] | None, typer.Option("--label", "-l", metavar="NAME=VALUE", help="A label; may be repeated.")
     ] = None,
+    simulate: Annotated[
+        str | None,
+        typer.Option(
+            "--simulate",
+            metavar="WHAT",
+            callback=one_of("incident"),
+            autocompletion=lambda: ["incident"],
+            help="Simulate an incident instead, marked as a test wherever it goes; takes --project, --environment, "
+            "--severity, --message and --workspace.",
+        ),
+    ] = None,
     json: JsonOption = False,
     url: UrlOption = None,
     config: ConfigOption = None,
     token_file: TokenOption = None,
 ) -> None:
-    """Send one event, or many from standard input.
+    """Send one event, or many from standard input; or simulate an incident.
 
     Waits until they are stored. One event: prints its id. Many: NDJSON, one JSON object a line; those before a line that is refused stay sent, and the line is named.
     A daemon that is busy is waited for, up to a minute.
@@ -83,6 +98,9 @@ def send(
         "data": data_of(data),
     }
     event = {name: value for name, value in given.items() if value is not None}
+    if simulate is not None:
+        _simulate(server, event_type, event, as_json=json)
+        return
     if event_type is None:
         _send_input(server, event, as_json=json)
         return
@@ -93,6 +111,22 @@ def send(
         print_json(answer)
     else:
         say(("duplicate " if answer["duplicates"] else "accepted ") + answer["ids"][0])
+
+
+def _simulate(server: Any, event_type: str | None, event: dict[str, Any], *, as_json: bool) -> None:
+    """Simulate an incident, and say which."""
+    from alertd.cli.client import below, with_client
+
+    workspace = event.pop("workspace", "default")
+    others = [f"--{OPTIONS.get(name, name)}" for name in event if name not in SIMULATED]
+    if event_type is not None or others:
+        raise typer.BadParameter(f"an incident that is simulated takes no {others[0] if others else 'TYPE'}")
+    path = below(workspace, "incidents", "simulate")
+    incident = with_client(server, lambda client: client.call("POST", path, event, ("id", "title")))
+    if as_json:
+        print_json(incident)
+    else:
+        say(f"simulated {incident['id']} {incident['title']}")
 
 
 def labels_of(given: list[str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from alertd.delivery.digesting import digest_message
 from alertd.delivery.judgement import created_ms
 from alertd.destinations.base import Message
+from alertd.model.event import is_simulated
 from alertd.model.ids import ALERT, DELIVERY, format_id
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Naming:
         names = self.names
         alert_id = format_id(ALERT, delivery.event_number)
         url = self.link(alert_id)
+        simulated = is_simulated(delivery.payload)
         return Message(
             format_id(DELIVERY, delivery.id),
             alert_id,
@@ -54,12 +56,14 @@ class Naming:
             delivery.event_type,
             delivery.payload,
             url,
+            simulated,
             time=time_in(delivery.payload),
             issue=delivery.issue,
             acknowledge_url=self._acknowledge(url, alert_id, delivery)
             if delivery.destination_id in self.linked
             else "",
             maybe_duplicate=delivery.ambiguous,
+            note="simulated" if simulated else "",
         )
 
     def _acknowledge(self, url: str, alert_id: str, delivery: Delivery) -> str:

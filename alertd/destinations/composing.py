@@ -77,7 +77,7 @@ def _alert(message: Message) -> Content:
         source=line(event.get("source"), 200),
         fields=_fields(event),
         links=tuple(_links(message, event, issue)),
-        suspects=_suspects(issue),
+        suspects=_suspects(issue) or _suspects(_incident(event)),
         trigger=line(message.trigger, 32),
         subscription=line(message.subscription, 100),
         workspace=line(message.workspace, 100),
@@ -197,6 +197,13 @@ def _fields(event: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     found = list(labels.items())[:FIELDS_MAX] if isinstance(labels, dict) else []
     pairs = ((line(name, 128), line(value)) for name, value in found)
     return tuple((name, value) for name, value in pairs if name and value)
+
+
+def _incident(event: dict[str, Any]) -> dict[str, Any]:
+    """Give the incident that an event of alertd's tells of."""
+    data = event.get("data")
+    incident = data.get("incident") if isinstance(data, dict) else None
+    return incident if isinstance(incident, dict) else {}
 
 
 def _suspects(issue: dict[str, Any]) -> tuple[Suspect, ...]:

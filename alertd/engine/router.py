@@ -113,7 +113,7 @@ def _weigh_state(
         if sent.code is not _SENT:
             return sent
     if subscription.cooldown_ms:
-        key = (subscription.id, event.project, event.environment, event.key)
+        key = (subscription.id, event.project, event.environment, event.group or event.key)
         remaining = state.cooldowns.get(key, 0) - now_ms
         # No rest is longer than the cooldown: one that is was begun while the clock was ahead, or under a longer cooldown.
         if 0 < remaining <= subscription.cooldown_ms:
@@ -140,7 +140,7 @@ def _unmet(subscription: CompiledSubscription, event: Event) -> tuple[VerdictCod
 def _climb(ladder: Ladder, subscription_id: int, found: Plan, state: EngineState, now_ms: int) -> Position:
     """Count this occurrence and say where it stands."""
     event = found.event
-    key = (subscription_id, event.project, event.environment, event.key)
+    key = (subscription_id, event.project, event.environment, event.group or event.key)
     counted = ladder.step(state.counts.get(key), now_ms)
     _changes(found).counts[key] = counted
     return ladder.position(counted.times)
@@ -189,6 +189,8 @@ def _weigh_rules(found: Plan, scope: Scope, state: EngineState, now_ms: int, mad
     event = found.event
     if scope.schema is not None:
         found.violations = scope.schema.violations(event.body.get("data"))
+    if event.is_simulated:
+        return
     if scope.derived:
         found.makes += derive(scope.derived, state.counts, event, now_ms, made, _changes(found))
     if scope.metrics and made is None:

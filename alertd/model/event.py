@@ -36,7 +36,8 @@ class Event:
     """One event. Not frozen only because freezing costs a microsecond an event; nobody changes one.
 
     Shapes: `id` is the idempotency key inside `workspace`, empty while it is still to be made; `time` is RFC 3339 text;
-    `payload` ends in `}` and, while `id` is empty, carries no `"id"` member; `made` says that the id was made by us.
+    `payload` ends in `}` and, while `id` is empty, carries no `"id"` member; `made` says that the id was made by us; `group`
+    is what cooldowns and ladders are kept for where that is not `key` (the issue that several keys belong to).
     """
 
     type: str
@@ -51,6 +52,12 @@ class Event:
     payload: bytes
     trigger: str | None = None
     made: bool = False
+    group: str = ""
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether nothing has really happened."""
+        return self.body.get("source") == SIMULATION
 
 
 _MADE_MEMBER_BYTES: Final = len('"id":"00000000-0000-7000-8000-000000000000",')

@@ -72,6 +72,8 @@ class Learner:
         known = self._known
         for plan in plans:
             event = plan.event
+            if event.is_simulated:
+                continue
             place = (event.workspace, event.project, event.environment)
             if place not in known:
                 if len(known) >= SEEN_MAX:

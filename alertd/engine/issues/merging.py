@@ -41,6 +41,11 @@ def merge(into: Issue, others: Sequence[Issue], now_ms: int, by: str) -> tuple[I
     return found, Transition(into.id, Change.MERGED, into.state, into.state, now_ms, f"merged with {names}", by)
 
 
+def moved(one: Issue, what: Change, why: str, now_ms: int, by: str) -> Transition:
+    """Say of an issue that went into another, or came out of one, what became of it."""
+    return Transition(one.id, what, one.state, one.state, now_ms, why, by)
+
+
 def shares_of(issue: Issue) -> dict[str, Share]:
     """What each grouping key brought to an issue."""
     if issue.shares is not None:
@@ -49,11 +54,18 @@ def shares_of(issue: Issue) -> dict[str, Share]:
 
 
 def split(
-    issue: Issue, keys: Collection[str], ledger: Ledger, issue_id: int, now_ms: int, by: str
+    issue: Issue,
+    keys: Collection[str],
+    ledger: Ledger,
+    issue_id: int,
+    now_ms: int,
+    by: str,
+    former: Issue | None = None,
 ) -> tuple[Issue, Issue, Transition]:
     """Split grouping keys off into an issue of their own: returns what remains, and the new one, which is ongoing.
 
-    Takes a number from the ledger. Raises ConflictError for keys that are not the issue's, and for all of them.
+    With the `former` issue that these keys were before they were merged it is that one again, by its own names, and with
+    what people had decided about it unless it was seen since. Else it takes a number from the ledger. Raises ConflictError for keys that are not the issue's, and for all of them.
     """
     shares = shares_of(issue)
     taken = {key: share for key, share in shares.items() if key in keys}
@@ -66,7 +78,10 @@ def split(
     if remaining.key in taken:
         remaining.key = next(iter(remaining.shares))
     _sum_up(remaining)
-    made = _split_off(issue, taken, ledger.take_number(), issue_id, now_ms)
+    if former is None:
+        made = _split_off(issue, taken, ledger.take_number(), issue_id, now_ms)
+    else:
+        made = _as_before(_split_off(issue, taken, former.number, former.id, now_ms), former)
     why = f"split: {made.short_id} was taken from it"
     return remaining, made, Transition(issue.id, Change.SPLIT, issue.state, issue.state, now_ms, why, by)
 
@@ -80,6 +95,20 @@ def _split_off(issue: Issue, taken: dict[str, Share], number: int, issue_id: int
     made.resolution = made.mute = made.traffic = made.incident_id = None
     made.assignee, made.regressions, made.last_event_id = "", 0, ""
     _sum_up(made)
+    return made
+
+
+def _as_before(made: Issue, former: Issue) -> Issue:
+    """Give an issue that was split off back what only its former self knew."""
+    made.key, made.assignee, made.regressions = former.key, former.assignee, former.regressions
+    made.environments, made.releases = former.environments, former.releases
+    made.first_release, made.last_release = former.first_release, former.last_release
+    made.traffic = None if former.traffic is None else former.traffic.copy()
+    if made.count == former.count:
+        made.title, made.culprit, made.level = former.title, former.culprit, former.level
+        made.state, made.since_ms = former.state, former.since_ms
+        made.resolution, made.mute = former.resolution, former.mute
+        made.last_event_id, made.arrived_ms = former.last_event_id, former.arrived_ms
     return made
 
 

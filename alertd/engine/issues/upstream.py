@@ -15,10 +15,10 @@ Told by how `alertd.sources.sentry_issue` lays it out. Only an issue that its er
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from alertd.engine.issues import commands
-from alertd.engine.issues.facts import moment
 from alertd.engine.issues.lifecycle import change
 from alertd.model.issue import Change, How, State
 
@@ -110,10 +110,11 @@ def _until(details: Mapping[str, Any], now_ms: int) -> int | None:
     if minutes is not None:
         return now_ms + minutes * _MINUTE_MS
     try:
-        until_ms = moment(_text(details.get("ignore_until")), now_ms + _LONGEST_MS)
-    except (ValueError, OverflowError):
+        until = datetime.fromisoformat(_text(details.get("ignore_until")))
+    except ValueError:
         return None
-    return until_ms if until_ms > now_ms else None
+    until_ms = round(until.timestamp() * 1000) if until.tzinfo is not None else 0
+    return min(until_ms, now_ms + _LONGEST_MS) if until_ms > now_ms else None
 
 
 def _reopen(issue: Issue, upstream: Upstream, now_ms: int) -> Outcome:

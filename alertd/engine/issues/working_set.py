@@ -94,6 +94,10 @@ class WorkingSet:
         """Take note that an issue was stored by another way."""
         self._put(issue)
 
+    def keep_ledger(self, ledger: Ledger) -> None:
+        """Take note that a ledger was stored by another way."""
+        self._ledgers[ledger.workspace_id, ledger.project] = ledger
+
     def forget(self, issue_id: int) -> None:
         """Take note that an issue is no more, or is not to be trusted."""
         issue = self._issues.pop(issue_id, None)

@@ -1,0 +1,76 @@
+"""Change logs: in order, within their bounds, without repeats; those needed last stay in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from alertd.engine.issues.change_log import CHANGES_MAX, ChangeLogs, added, bounded, is_repeat
+from alertd.engine.issues.changes import CANDIDATES_MAX, LOOK_BACK_MS
+from alertd.model.change import Change, ChangeKind, Commit, decode_change, encode_change
+from tests.unit.engine.issues.errors import MINUTE, NOW
+
+DEPLOY = Change(ChangeKind.DEPLOY, "shop", NOW, "prod", "a" * 40, key="acme/shop:1")
+WINDOW = Change(ChangeKind.WINDOW, "shop", NOW, "prod")
+PUSH = Change(ChangeKind.PUSH, "shop", NOW, revision="a" * 40, key="acme/shop:refs/heads/main")
+
+
+def test_a_late_word_takes_its_place() -> None:
+    """A change that is told late stands where it happened; the log that was there stays as it was."""
+    log = [replace(DEPLOY, at_ms=NOW - 2 * MINUTE), DEPLOY]
+    late = replace(PUSH, at_ms=NOW - MINUTE)
+    assert added(log, late, NOW) == [log[0], late, DEPLOY]
+    assert len(log) == 2
+
+
+def test_what_is_too_old_goes() -> None:
+    """At the bound it stays, beyond it goes."""
+    old = replace(DEPLOY, at_ms=NOW - LOOK_BACK_MS)
+    assert added([old], DEPLOY, NOW) == [old, DEPLOY]
+    assert added([old], DEPLOY, NOW + 1) == [DEPLOY]
+
+
+def test_the_newest_commits_and_changes_are_kept() -> None:
+    """So many commits and so many changes, no more; one change may be as large as all of it."""
+    commits = tuple(Commit(f"{n:040x}", NOW) for n in range(CANDIDATES_MAX + 1))
+    (only,) = added([], replace(PUSH, commits=commits), NOW)
+    assert only.commits == commits[1:]
+    assert added([replace(PUSH, commits=commits[:1]), only], DEPLOY, NOW) == [only, DEPLOY]
+    many = [replace(DEPLOY, at_ms=NOW + n) for n in range(CHANGES_MAX + 1)]
+    assert bounded(many) == many[1:]
+    assert bounded([]) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "repeated"),
+    [
+        (replace(DEPLOY, at_ms=NOW + MINUTE), True),
+        (replace(DEPLOY, key="acme/shop:2"), False),
+        (replace(DEPLOY, key=""), False),
+        (replace(DEPLOY, kind=ChangeKind.RELEASE), False),
+        (WINDOW, True),
+        (replace(WINDOW, environment="staging"), False),
+        (replace(WINDOW, at_ms=NOW + 1), False),
+        (PUSH, False),
+    ],
+)
+def test_repeats(change: Change, *, repeated: bool) -> None:
+    """One deployment that several statuses report is one; so is a window that each incident names; a push never repeats."""
+    assert is_repeat([DEPLOY, WINDOW, PUSH], change) is repeated
+
+
+def test_the_least_needed_log_is_forgotten() -> None:
+    """Looking is needing."""
+    logs = ChangeLogs(most=2)
+    for number in (1, 2):
+        logs.keep((number, "shop"), [DEPLOY])
+    assert logs.get((1, "shop")) == [DEPLOY]
+    logs.keep((3, "shop"), [])
+    assert (len(logs), logs.get((2, "shop")), logs.get((3, "shop"))) == (2, None, [])
+
+
+def test_a_change_is_read_back_as_it_was() -> None:
+    """With its commits, its key, and whether it is quiet."""
+    whole = replace(DEPLOY, commits=(Commit("b" * 40, NOW, "Ann", "Tune", ("x.py",), 3, is_merge=True),), quiet=True)
+    assert decode_change(encode_change(whole)) == whole

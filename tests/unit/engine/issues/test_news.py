@@ -1,0 +1,204 @@
+"""What events that bear no issue say to a batch: changes, deploy incidents, reports, Sentry's word, each with its bound."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alertd.engine.issues.batch import IssueBatch, Loaded
+from alertd.engine.issues.incidents import FOLLOWS_MS, OPEN_MAX
+from alertd.engine.issues.news import concerns, take
+from alertd.engine.issues.reporting import report_of
+from alertd.model.event import Event, from_payload
+from alertd.model.incident import Incident, IncidentKind, IncidentState
+from alertd.model.issue import State
+from alertd.sources.base import Context
+from alertd.sources.incident import IncidentDecoder
+from alertd.sources.outside import WebhookRequest
+from alertd.sources.sentry_defaults import SentryDefaults
+from tests.unit.engine.issues.errors import HOUR, MINUTE, NOW, event, frame, time_of
+from tests.unit.engine.issues.test_change_reports import DEPLOYMENT, PUSH, RELEASE, STATUS, github
+from tests.unit.engine.issues.test_facts import json
+from tests.unit.engine.issues.test_upstream import webhook
+
+REPORT = {
+    "source": "watcher", "service": "shop", "environment": "prod", "timestamp": time_of(NOW), "severity": "critical",
+    "exception_type": "TimeoutError", "message": "no answer", "stacktrace": [{"file": "shop/cart.py", "function": "total"}],
+}  # fmt: skip
+CRASH = {"frames": [frame("total", "/app/shop/cart.py")]}
+
+
+def batch(loaded: Loaded | None = None) -> IssueBatch:
+    """Begin a batch."""
+    return IssueBatch(loaded or Loaded())
+
+
+def report(*, key: str = "k", **more: Any) -> Event:
+    """Decode a report."""
+    body = orjson.dumps({**REPORT, **more})
+    defaults = SentryDefaults(issue_key=lambda *_: key)
+    (made,) = IncidentDecoder().decode(
+        WebhookRequest({}, body, body), Context("default", NOW, frozenset({"default"})), defaults
+    )
+    return made
+
+
+def test_a_push_and_a_deployment_inform() -> None:
+    """Each opens an incident of kind deploy that is over at once and names its commits, and both are in the log."""
+    made = batch()
+    pushed = take(made, github("push", **PUSH), 1, 5, NOW).opened
+    live = take(made, github("deployment_status", deployment=DEPLOYMENT, deployment_status=STATUS), 1, 6, NOW).opened
+    for incident, number in ((pushed[0], 5), (live[0], 6)):
+        assert (incident.kind, incident.state, incident.id) == (IncidentKind.DEPLOY, IncidentState.RESOLVED, number)
+        assert incident.severity == "info"
+    assert [c.message for c in pushed[0].deploys[0].commits] == ["Make it faster"]
+    assert live[0].title == "shop: main went live to prod"
+    assert [number for number, _, _ in made.changes] == [5, 6]
+    assert [change.kind.word for change in made.log(1, "shop")] == ["deploy", "push"]
+
+
+def test_an_endpoint_that_wants_no_incidents() -> None:
+    """The change is noted all the same, and explains errors, but opens nothing."""
+    told = github("push", **PUSH)
+    told.body["data"]["deploy_incidents"] = False
+    made = batch()
+    assert take(made, told, 1, 5, NOW).opened == []
+    assert made.changes[0][2].quiet
+
+
+def test_the_second_word_of_a_deployment_is_none() -> None:
+    """A deployment that two statuses call a success went live once."""
+    made = batch()
+    for number in (5, 6):
+        take(made, github("deployment_status", deployment=DEPLOYMENT, deployment_status=STATUS), 1, number, NOW)
+    assert [number for number, _, _ in made.changes] == [5]
+    assert len(made.incidents) == 1
+
+
+def test_a_release_is_known() -> None:
+    """So that an issue can be resolved in the next one; a release opens no incident."""
+    made = batch()
+    assert take(made, github("release", action="published", release=RELEASE), 1, 5, NOW).opened == []
+    assert made.ledgers[1, "shop"].releases == {"v1.2": NOW - HOUR}
+
+
+@pytest.mark.parametrize(
+    ("minutes", "opens"), [(0, True), (FOLLOWS_MS // MINUTE, True), (FOLLOWS_MS // MINUTE + 1, False)]
+)
+def test_what_is_new_after_a_deployment(minutes: int, *, opens: bool) -> None:
+    """Wherever it was deployed to, for so long: it opens an incident that names the deployment and its commits."""
+    made = batch()
+    take(made, github("push", **PUSH), 1, 5, NOW - HOUR)
+    status = {**STATUS, "environment": "staging", "created_at": time_of(NOW)}
+    take(made, github("deployment_status", deployment=DEPLOYMENT, deployment_status=status), 1, 6, NOW)
+    weighed = made.weigh(event(environment="staging", **CRASH), 1, 7, NOW + minutes * MINUTE)
+    assert weighed is not None
+    assert (weighed.incident is not None) is opens
+    if weighed.incident is not None:
+        (deploy,) = weighed.incident.deploys
+        assert (deploy.name, [c.id for c in deploy.commits]) == ("main", ["a" * 40])
+        assert weighed.incident.timeline[-1].text.endswith(f"{minutes} min after main went live")
+        assert weighed.incident.suspects[0].commit_id == "a" * 40
+
+
+def test_elsewhere_it_opens_nothing() -> None:
+    """A deployment to one environment says nothing of another, nor does one that wants no word."""
+    made = batch()
+    take(made, github("deployment_status", deployment=DEPLOYMENT, deployment_status=STATUS), 1, 6, NOW)
+    weighed = made.weigh(event(environment="staging"), 1, 7, NOW)
+    assert weighed is not None
+    assert weighed.incident is None
+
+
+def test_a_deployment_is_noted_in_what_is_open() -> None:
+    """It may be the remedy."""
+    made = batch()
+    weighed = made.weigh(event(), 1, 4, NOW - HOUR)
+    assert weighed is not None
+    assert weighed.incident is not None
+    take(made, github("deployment_status", deployment=DEPLOYMENT, deployment_status=STATUS), 1, 6, NOW)
+    assert [moment.what for moment in made.incidents[4].timeline] == ["opened", "deploy"]
+
+
+def test_a_report_opens_one_incident() -> None:
+    """With its severity and its suspects; while it is open more reports of its key are noted in it."""
+    window = {"deploy_time": time_of(NOW - HOUR), "commits": [{"id": "c1", "files": ["shop/cart.py"]}]}
+    made = batch()
+    (incident,) = take(made, report(change_window=window), 1, 5, NOW).opened
+    assert (incident.kind, incident.title) == (IncidentKind.REPORTED, "TimeoutError: no answer")
+    assert (incident.severity, incident.test) == ("critical", False)
+    assert [suspect.commit_id for suspect in incident.suspects] == ["c1"]
+    assert take(made, report(message="still none", change_window=window), 1, 6, NOW + MINUTE).opened == []
+    assert [moment.what for moment in made.incidents[5].timeline] == ["opened", "reported"]
+    assert made.incidents[5].last_event_ms == NOW + MINUTE
+    assert len(made.changes) == 1
+    assert len(take(made, report(key="other"), 1, 7, NOW).opened) == 1
+    assert len(take(made, report(environment="staging"), 1, 8, NOW).opened) == 1
+
+
+def test_a_simulated_report_leaves_no_trace() -> None:
+    """It opens an incident marked as a test, and its change window never explains anything else."""
+    window = {"deploy_time": time_of(NOW - HOUR), "commits": [{"id": "c1", "files": ["shop/cart.py"]}]}
+    made = batch()
+    (incident,) = take(made, report(source="alertd/simulation", change_window=window), 1, 5, NOW).opened
+    assert (incident.kind, incident.test) == (IncidentKind.SIMULATED, True)
+    assert [suspect.commit_id for suspect in incident.suspects] == ["c1"]
+    assert made.changes == []
+    assert take(made, report(), 1, 6, NOW).opened[0].kind is IncidentKind.REPORTED
+
+
+def test_no_more_than_so_many_are_open() -> None:
+    """Beyond the bound nothing is opened, and that is counted; what is over at once is not concerned."""
+    opened = Incident(0, 1, "shop", "prod", IncidentKind.ISSUE, "t", NOW, NOW)
+    loaded = Loaded(incidents={number: replace(opened, id=number) for number in range(OPEN_MAX)})
+    made = batch(loaded)
+    assert take(made, report(), 1, 5_000, NOW).opened == []
+    weighed = made.weigh(event(), 1, 5_001, NOW)
+    assert weighed is not None
+    assert (weighed.incident, weighed.issue.incident_id, made.unopened) == (None, None, 2)
+    assert len(take(made, github("push", **PUSH), 1, 5_002, NOW).opened) == 1
+
+
+def test_sentry_resolves_what_its_errors_made_known() -> None:
+    """The issue with Sentry's number as its key; of one that is not known nothing is made."""
+    made = batch()
+    told = replace(webhook("resolved"), project="shop")
+    assert take(made, told, 1, 4, NOW).issue is None
+    weighed = made.weigh(event(key="77"), 1, 5, NOW)
+    assert weighed is not None
+    news = take(made, told, 1, 6, NOW)
+    assert news.transition is not None
+    assert (made.issues[5].state, news.transition.by) == (State.RESOLVED, "sentry")
+    assert [moment.what for moment in made.incidents[5].timeline] == ["opened", "resolved"]
+    again = made.weigh(event(2, key="77"), 1, 7, NOW + MINUTE)
+    assert again is not None
+    assert again.issue.state is State.REGRESSED
+
+
+def test_what_concerns_issues() -> None:
+    """Errors, changes, reports and Sentry's word do; what a service says of itself does not."""
+    for told in (event(), github("push", **PUSH), report(), webhook("resolved")):
+        assert concerns(told.body)
+    for data in (None, {}, {"title": "x", "level": "error", "service": "db"}, {"issue_id": 1}, {"repository": "x"}):
+        body = {"type": "plain", "id": "x"} | ({} if data is None else {"data": data})
+        assert not concerns(body)
+
+
+@given(json, json, st.sampled_from(["incident.reported", "github.push", "sentry.issue.resolved", "t"]))
+def test_whatever_data_holds(data: Any, other: Any, kind: str) -> None:
+    """Nothing raises, whatever a native event says of itself."""
+    names = ("title", "change_window", "repository", "event", "issue_id", "action", "exception", "status", "deployment")
+    for level in ("error", other):
+        body = {
+            "type": kind, "id": "x", "workspace": "default", "project": "shop", "severity": "error", "key": "k",
+            "time": time_of(NOW), "source": "sentry", "data": {"level": level, "event": "push", **dict.fromkeys(names, data)},
+        }  # fmt: skip
+        told = from_payload(orjson.dumps(body))
+        concerns(told.body)
+        take(batch(), told, 1, 5, NOW)
+        report_of(told, 1)

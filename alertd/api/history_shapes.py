@@ -121,6 +121,15 @@ HISTORY_SHAPES: Final[dict[str, Any]] = {
         attempt_count=COUNT,
         attempts=_many(ref("Attempt")),
         replay_of={**TEXT_OR_NULL, "description": "the delivery that it repeats"},
+        digest_id={
+            **TEXT_OR_NULL,
+            "description": "the digest that it came together in with others, when too many waited",
+        },
+        digest_count={
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "description": "of a digest: how many deliveries it stands for",
+        },
     ),
     "RejectedRecord": _object(
         id=TEXT,

@@ -69,6 +69,10 @@ class Query:
         """Number of the alert asked for."""
         return self._id("alert_id", ids.ALERT, "is not the id of an alert, such as alt_19c3f2a4b5600001")
 
+    def digest(self) -> int | None:
+        """Number of the digest asked for."""
+        return self._id("digest_id", ids.DELIVERY, "is not the id of a delivery, such as dlv_19c3f2a4b5600001")
+
     def word(self, name: str, words: Collection[str]) -> str | None:
         """One of a closed set of words."""
         text = self._given.get(name)

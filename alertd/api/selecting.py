@@ -38,8 +38,9 @@ SELECTING: Final = (
         {"type": "string", "minLength": 1},
     ),
 )
-"""What chooses deliveries, and with `ACKNOWLEDGED` events and alerts."""
+"""What chooses deliveries (with `DIGEST`), and events and alerts (with `ACKNOWLEDGED`)."""
 ACKNOWLEDGED: Final = Parameter("acknowledged", "only what was acknowledged, or was not", {"type": "boolean"})
+DIGEST: Final = Parameter("digest_id", "only what came together in this digest")
 NAMES: Final = tuple(parameter.name for parameter in SELECTING)
 """The names of `SELECTING`."""
 
@@ -61,6 +62,7 @@ def select(query: Query) -> Selection:
         until_ms=query.time("until"),
         text=query.words("text"),
         acknowledged=query.flag("acknowledged"),
+        digest=query.digest(),
     )
 
 

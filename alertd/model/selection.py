@@ -25,7 +25,8 @@ class Selection:
     Names are compared as they are, and so is the type; `severity` and `state` are words. `since_ms` (in) and `until_ms`
     (out) bound the time, in milliseconds since 1970. `text` is looked for in an event's JSON, for deliveries in their
     error too; letters of ASCII in any case. Of events, `subscription` and `channel` choose those that such a
-    subscription was sent, `destination` and `state` those with such a delivery; `acknowledged` is theirs alone.
+    subscription was sent, `destination` and `state` those with such a delivery; `acknowledged` is theirs alone. Of
+    deliveries, `digest` chooses those that came together in a digest, by its number.
     """
 
     type: str | None = None
@@ -41,6 +42,7 @@ class Selection:
     until_ms: int | None = None
     text: str | None = None
     acknowledged: bool | None = None
+    digest: int | None = None
 
     def chosen(self) -> dict[str, Any]:
         """What was chosen, by the names of the fields; empty: everything is meant."""

@@ -192,14 +192,12 @@ class Filter(Selection):
     """Which rows of the history: a page of what is selected. `workspace` None: of all; `below` continues a page.
 
     `in_flight` holds the deliveries that are being attempted: the state `in_flight` means these, and no other state does.
-    For deliveries, `digest` chooses those that came together in a digest, by its number.
     """
 
     workspace: str | None = None
     below: int | None = None
     limit: int = 50
     in_flight: frozenset[int] = frozenset()
-    digest: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

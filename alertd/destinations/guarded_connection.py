@@ -65,7 +65,8 @@ class GuardedConnector:
     @staticmethod
     def _info(address: str, port: int, ports: Collection[int]) -> tuple[int, int, int, str, tuple[str, int]]:
         if ports and port not in ports and _PUBLIC.check_address("", address) is None:
-            raise EgressRefusedError(f"port {port} is none of {', '.join(map(str, sorted(ports)))}")
+            shown = f"{ports[0]} to {ports[-1]}" if isinstance(ports, range) else ", ".join(map(str, sorted(ports)))
+            raise EgressRefusedError(f"port {port} is none of {shown}")
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         return (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port))
 

@@ -25,6 +25,8 @@ from alertd.destinations.faults import unconnected
 if TYPE_CHECKING:
     from alertd.destinations.base import Connect
 
+PORTS: Final = range(1024, 65536)
+"""Where brokers listen; one elsewhere must be named in `egress.allow`."""
 ANSWER_BYTES_MAX: Final = 32 * 1024 * 1024
 """Bytes of one answer of a broker: the metadata of a very large cluster."""
 
@@ -188,7 +190,7 @@ class _Doorkeeper:
 
     async def create_connection(self, factory: Any, host: str, port: int, *, ssl: Any = None) -> Any:
         """Connect to an address that the guard permits; the certificate must be that of the name."""
-        sock = await self._connect(host, port)
+        sock = await self._connect(host, port, PORTS)
         try:
             name = None if ssl is None else host
             return await self._loop.create_connection(factory, sock=sock, ssl=ssl, server_hostname=name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
+from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, create_model
@@ -32,12 +32,12 @@ def _check_host(host: str) -> str:
 def _is_host(host: str) -> bool:
     try:
         if ":" in host:
-            ip_address(host)
+            IPv6Address(host)
         else:
             parse_url(f"http://{host}/")
     except ValueError:
         return False
-    return ":" in host or _NAME.fullmatch(host) is not None
+    return "%" not in host and (":" in host or _NAME.fullmatch(host) is not None)
 
 
 def _check_from(text: str) -> str:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, SecretStr
 
+from alertd.destinations.guard import parse_url
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -44,7 +46,11 @@ def reason_of(mark: Whereto, text: str, policy: EgressPolicy) -> str | None:
     """Say why one text is forbidden, or None."""
     if mark is Whereto.URL:
         return policy.check_url(text)
-    host = text.rpartition(":")[0].strip("[]") if mark is Whereto.SERVER else text
+    bare = mark is Whereto.HOST and ":" in text
+    try:
+        host = parse_url(f"http://[{text}]/" if bare else f"http://{text}/").raw_host or ""
+    except ValueError as error:
+        return str(error)
     return policy.check_host(host)
 
 

@@ -10,10 +10,13 @@ import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from alertd.destinations.base import Digest, DigestEntry, Previewing, World
+from alertd.delivery.naming import Naming
+from alertd.destinations.base import Previewing, World
 from alertd.destinations.registry import REGISTRY, parse_settings
+from alertd.model.delivery import Delivery
+from alertd.model.digest import DIGEST_TYPE, EMPTY, Listed
 from tests.conformance.destination_suite import FixedClock, ScriptedSender
-from tests.conformance.messages import TEXTS, encode, everywhere, make_event, make_issue, make_message
+from tests.conformance.messages import TEXTS, everywhere, make_event, make_issue, make_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +27,9 @@ FOLDER: Final = Path(__file__).parents[1] / "docs" / "renderings"
 ALERTS: Final = "https://alerts.example.com/alerts"
 HOOK: Final = "https://hooks.example.com/x"
 SIGNED: Final = "an example, no secret"
+MADE_MS: Final = 1_778_112_000_000
+TEMPLATE: Final = '{"text": {{ (event.severity | upper ~ ": " ~ message) | tojson }}, "link": {{ alert.url | tojson }}}'
+"""A template that knows nothing of digests."""
 
 WAYS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "webhook-standard": ("webhook", {"url": HOOK, "secret": SIGNED}),
@@ -31,6 +37,9 @@ WAYS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "webhook-nora": ("webhook", {"url": HOOK, "secret": SIGNED, "format": "nora"}),
     "webhook-alertmanager": ("webhook", {"url": HOOK, "format": "alertmanager"}),
     "webhook-cloudevents": ("webhook", {"url": HOOK, "format": "cloudevents"}),
+    "webhook-template": ("webhook", {"url": HOOK, "format": "template", "template": TEMPLATE}),
+    "console": ("console", {}),
+    "file": ("file", {"path": "/var/lib/alertd/alerts.ndjson"}),
     "slack": ("slack", {"url": "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXX"}),
     "slack-bot": ("slack", {"token": "xoxb-0000-XXXXXXXX", "channel": "#ops"}),
     "mattermost": ("mattermost", {"url": "https://chat.example.com/hooks/xxxxxxxxxxxx"}),
@@ -83,21 +92,28 @@ def _about_issue(trigger: str | None, **changes: Any) -> Message:
     )
 
 
-def _entry(number: int) -> DigestEntry:
+def _event(number: int) -> bytes:
     kinds = (
         ("run:failed", "error", "Run {} failed after 3 attempts"),
         ("deploy:failed", "critical", "Deploy {} failed"),
     )
     type_, severity, text = kinds[number % 7 == 3]
     time = f"2026-05-07T00:{number % 60:02}:00Z"
-    event = make_event(type=type_, severity=severity, message=text.format(number), time=time, key=f"run-{number}")
-    return DigestEntry(event, f"{ALERTS}/alt_{number:04}")
+    return make_event(type=type_, severity=severity, message=text.format(number), time=time, key=f"run-{number}")
 
 
 def _digest() -> Message:
-    reason = "More alerts came than this destination's queue holds. Each of them can be replayed."
-    digest = Digest(tuple(_entry(number) for number in range(1, 21)), 500, reason)
-    return make_message(event=encode({}), event_type="alertd.digest", digest=digest, url=f"{ALERTS}?state=cancelled")
+    """Make the message of a digest as a lane does."""
+    first = MADE_MS << 20
+    listed = [Listed(first + number, first + number, None, _event(number)) for number in range(1, 21)]
+    digest = EMPTY.with_more(500, listed)
+    naming = Naming(
+        {1: "production-runs", 2: "runs"},
+        lambda alert_id: f"{ALERTS}/{alert_id}",
+        list_link=lambda workspace, digest_id: f"{ALERTS}?digest_id={digest_id}",
+    )
+    delivery = Delivery(first, first + 1, 3, 1, 2, 0, MADE_MS, DIGEST_TYPE, b"{}", created_at_ms=MADE_MS, digest=digest)
+    return naming.message(delivery, "default")
 
 
 def _hostile() -> Message:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import orjson
 
+from alertd.destinations.base import Preview
 from alertd.model.delivery import DELIVERED, Outcome, OutcomeKind
 from alertd.model.fields import Resource
 
@@ -37,6 +38,10 @@ class ConsoleDestination:
         except (OSError, ValueError) as error:
             return Outcome(OutcomeKind.RETRY_LATER, detail=f"console: cannot write: {type(error).__name__}")
         return DELIVERED
+
+    def preview(self, message: Message) -> Preview:
+        """Show the line."""
+        return Preview("write to standard output", {}, line_of(message))
 
     async def close(self) -> None:
         """Leave the terminal open: it is not ours."""

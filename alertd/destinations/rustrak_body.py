@@ -35,7 +35,7 @@ def rustrak_body(message: Message, directory: Directory, now_seconds: int) -> tu
     at = normal(message.time) or normal(text_in(event.get("time"))) or of_seconds(now_seconds)
     issue = _issue(message, at)
     known = object_in(message.issue)
-    name = text_in(known.get("project")) or text_in(event.get("project"), "default")
+    name = text_in(known.get("project")) or text_in(_first(message, event).get("project"), "default")
     number = directory.project_number(message.workspace, name)
     alert_id = f"{number}-{_ascii(issue['id'])}-{_milliseconds(message.alert_id)}"
     body = {
@@ -58,7 +58,7 @@ def _issue(message: Message, at: str) -> dict[str, Any]:
     """Describe the issue, or where there is none (a test) what would be one."""
     known = object_in(message.issue)
     content = content_of(message)
-    count = known.get("event_count")
+    count = known.get("event_count") if message.digest is None else message.digest.count
     return {
         "id": line(known.get("id"), ID_MAX) or message.alert_id,
         "short_id": line(known.get("short_id"), ID_MAX) or message.alert_id,
@@ -68,6 +68,12 @@ def _issue(message: Message, at: str) -> dict[str, Any]:
         "last_seen": normal(text_in(known.get("last_seen"))) or at,
         "event_count": count if isinstance(count, int) and count > 0 else 1,
     }
+
+
+def _first(message: Message, event: dict[str, Any]) -> dict[str, Any]:
+    """Give the event, or the first one of a digest, whose project stands for all."""
+    entries = message.digest.entries if message.digest is not None else ()
+    return object_in(entries[0].event) if entries else event
 
 
 def _type(trigger: str | None, event_count: int) -> str:

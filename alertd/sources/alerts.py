@@ -12,6 +12,7 @@ external_url, truncated_alerts; of Grafana also dashboard_url, panel_url, silenc
 from __future__ import annotations
 
 import hmac
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from alertd.errors import DecodeError, Problem
@@ -53,6 +54,8 @@ SEVERITIES: Final = {
 _ZERO: Final = "0001-01-01"
 _STATES: Final = frozenset({"firing", "resolved"})
 _TEXT: Final = 2000
+_TEXTS_MAX: Final = 64
+_LABEL: Final = 256
 _GRAFANA: Final = {
     "dashboard_url": "dashboardURL",
     "panel_url": "panelURL",
@@ -111,14 +114,15 @@ def _events(source: str, request: WebhookRequest, context: Context, defaults: Se
     problems = [problem for n, alert in enumerate(alerts) for problem in _problems(alert, f"/alerts/{n}")]
     if problems:
         raise DecodeError(problems[:100])
-    return [_event(source, alert, group, context, defaults) for alert in alerts]
+    shared = _shared(source, group)
+    return [_event(source, alert, shared, context, defaults) for alert in alerts]
 
 
 def _problems(alert: Any, pointer: str) -> list[Problem]:
     if not isinstance(alert, dict):
         return [Problem(pointer, f"expected an object, found {kind_of(alert)}")]
     found = []
-    if alert.get("status") not in _STATES:
+    if text(alert, "status") not in _STATES:
         found.append(Problem(f"{pointer}/status", "expected firing or resolved"))
     if not isinstance(alert.get("labels"), dict):
         found.append(Problem(f"{pointer}/labels", f"expected an object, found {kind_of(alert.get('labels'))}"))
@@ -126,12 +130,12 @@ def _problems(alert: Any, pointer: str) -> list[Problem]:
 
 
 def _event(
-    source: str, alert: dict[str, Any], group: dict[str, Any], context: Context, defaults: SentryDefaults
+    source: str, alert: dict[str, Any], shared: dict[str, Any], context: Context, defaults: SentryDefaults
 ) -> Event:
     labels = {str(name): text(value) for name, value in alert["labels"].items() if text(value)}
     status, start = alert["status"], text(alert, "startsAt")
     fingerprint = text(alert, "fingerprint") or derived_id(*(f"{n}={v}".encode() for n, v in sorted(labels.items())))
-    annotations = _annotations(alert)
+    annotations = _short(alert.get("annotations"), _TEXT)
     ended = text(alert, "endsAt")
     severity = labels.get("severity", "")
     native = {
@@ -146,9 +150,9 @@ def _event(
         "message": cut(
             annotations.get("summary") or annotations.get("description") or labels.get("alertname", ""), _TEXT
         ),
-        "url": link_of(text(alert, "dashboardURL"), text(alert, "generatorURL"), text(group, "externalURL")),
+        "url": link_of(text(alert, "dashboardURL"), text(alert, "generatorURL"), shared["external_url"]),
         "labels": labels_of(labels, set()),
-        "data": _data(source, alert, group, annotations, fingerprint),
+        "data": _data(source, alert, shared, annotations, fingerprint),
     }
     return made(native, context)
 
@@ -157,18 +161,31 @@ def _severity(word: str) -> str:
     return SEVERITIES.get(word.lower(), "warning") if word else "error"
 
 
-def _annotations(alert: dict[str, Any]) -> dict[str, str]:
-    given = alert.get("annotations")
+def _short(given: Any, most: int) -> dict[str, str]:
+    """Keep the first texts of an object, each cut to so many characters."""
     if not isinstance(given, dict):
         return {}
-    return {cut(str(name), 128): cut(text(value), _TEXT) for name, value in list(given.items())[:64] if text(value)}
+    few = islice(given.items(), _TEXTS_MAX)
+    return {cut(str(name), 128): cut(text(value), most) for name, value in few if text(value)}
+
+
+def _shared(source: str, group: dict[str, Any]) -> dict[str, Any]:
+    """Read what all alerts of a group have in common, once."""
+    truncated = group.get("truncatedAlerts")
+    shared = {
+        "receiver": text(group, "receiver").replace("\\", "")[:256],
+        "group_key": text(group, "groupKey")[:1024],
+        "group_labels": _short(group.get("groupLabels"), _LABEL),
+        "external_url": link_of(group.get("externalURL")) or "",
+        "truncated_alerts": truncated if isinstance(truncated, int) else 0,
+    }
+    return shared | {"org_id": text(group, "orgId")[:32]} if source == "grafana" else shared
 
 
 def _data(
-    source: str, alert: dict[str, Any], group: dict[str, Any], annotations: dict[str, str], fingerprint: str
+    source: str, alert: dict[str, Any], shared: dict[str, Any], annotations: dict[str, str], fingerprint: str
 ) -> dict[str, Any]:
     ended = text(alert, "endsAt")
-    groups = place(group, "groupLabels")
     data: dict[str, Any] = {
         "status": alert["status"],
         "alertname": text(alert, "labels", "alertname")[:256],
@@ -177,15 +194,10 @@ def _data(
         "annotations": annotations,
         "fingerprint": fingerprint[:128],
         "generator_url": text(alert, "generatorURL")[:2048],
-        "receiver": text(group, "receiver").replace("\\", "")[:256],
-        "group_key": text(group, "groupKey")[:1024],
-        "group_labels": {str(k)[:128]: text(v)[:1024] for k, v in groups.items()} if isinstance(groups, dict) else {},
-        "external_url": text(group, "externalURL")[:2048],
-        "truncated_alerts": place(group, "truncatedAlerts") if isinstance(place(group, "truncatedAlerts"), int) else 0,
+        **shared,
     }
     if source == "grafana":
         values = place(alert, "values")
         data |= {name: text(alert, theirs)[:2048] for name, theirs in _GRAFANA.items()}
         data["values"] = values if isinstance(values, dict) else {}
-        data["org_id"] = text(group, "orgId")[:32]
     return {name: value for name, value in data.items() if value not in ("", {}, None, 0)}

@@ -277,7 +277,8 @@ def _message(event: str, action: str, body: dict[str, Any], data: dict[str, Any]
     repository, sender = text(body, "repository", "full_name"), text(body, "sender", "login")
     by = f" by {sender}" if sender else ""
     if event == "push":
-        count = len(place(body, "commits") or ())
+        commits = place(body, "commits")
+        count = len(commits) if isinstance(commits, list) else 0
         return f"{count} commits to {text(data, 'ref')} of {repository}{by}"
     if event in {"deployment", "deployment_status"}:
         state = text(data, "status", "state") or action

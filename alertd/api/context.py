@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import orjson
 from aiohttp import web
@@ -28,10 +28,18 @@ if TYPE_CHECKING:
     from alertd.pipeline import Pipeline
     from alertd.resources.registry import Registry
     from alertd.store.base import Store
+    from alertd.submission import Accepted
 
 
 BODY_SECONDS: Final = 30
 """How long a caller may take to send its body."""
+
+
+class Resubmit(Protocol):
+    """Tries a rejected record again (`alertd.intake.rejected`)."""
+
+    async def __call__(self, record: Mapping[str, Any], *, confined: bool) -> Accepted:
+        """Store the event of a row of the history; `confined`: of the record's workspace alone. Raises DecodeError."""
 
 
 @dataclass(slots=True)
@@ -56,6 +64,7 @@ class Context:
     facts: Facts
     base_url: Callable[[], str]
     links: AcknowledgeLinks
+    resubmit: Resubmit
 
     @property
     def names(self) -> Names:

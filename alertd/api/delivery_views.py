@@ -32,7 +32,7 @@ class DeliveryViews:
 
     def plain(self, row: dict[str, Any], attempts: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
         """Show one with these attempts."""
-        in_flight = self._context.dispatcher.in_flight(row["id"])
+        in_flight = row["id"] in self._context.dispatcher.in_flight
         view = delivery_view(row, self._context.names, in_flight=in_flight, attempts=attempts)
         return {**view, "reason": None if in_flight else why_ended(row, self._retry_of(row["destination_id"]))}
 

@@ -63,6 +63,23 @@ _ATTEMPT: Final = _object(
     answer={**TEXT, "description": "the beginning of what the receiver answered"},
 )
 
+_RECORD: Final = _object(
+    id=TEXT,
+    workspace=TEXT_OR_NULL,
+    topic=TEXT,
+    partition=COUNT,
+    offset=COUNT,
+    reason={**TEXT, "description": "why it could not be read"},
+    bytes={**TEXT, "description": "as text; what is not UTF-8 is replaced"},
+    size_bytes={**COUNT, "description": "how long it is; more than is kept when it was cut"},
+    rejected_at=TIME,
+)
+_WHOLE: Final[dict[str, Schema]] = {
+    "bytes_base64": {**TEXT, "description": "as they came, up to 64 KiB"},
+    "complete": {**FLAG, "description": "whether all of them were kept, without which it cannot be tried again"},
+    "headers": _many(_object(name=TEXT, value_base64=TEXT_OR_NULL)),
+}
+
 HISTORY_SHAPES: Final[dict[str, Any]] = {
     "AcceptedEvent": {**_EVENT, "description": "an event's own fields, and what became of it"},
     "EventPage": {
@@ -131,16 +148,16 @@ HISTORY_SHAPES: Final[dict[str, Any]] = {
             "description": "of a digest: how many deliveries it stands for",
         },
     ),
-    "RejectedRecord": _object(
-        id=TEXT,
-        workspace=TEXT_OR_NULL,
-        topic=TEXT,
-        partition=COUNT,
-        offset=COUNT,
-        reason={**TEXT, "description": "why it could not be read"},
-        bytes={**TEXT, "description": "as text; what is not UTF-8 is replaced"},
-        size_bytes={**COUNT, "description": "how long it is; more than is kept when it was cut"},
-        rejected_at=TIME,
+    "RejectedRecord": _RECORD,
+    "WholeRecord": {
+        **_RECORD,
+        "required": [*_RECORD["required"], *_WHOLE],
+        "properties": {**_RECORD["properties"], **_WHOLE},
+    },
+    "RecordReplay": _object(
+        result={"type": "string", "enum": ["accepted", "duplicate"], "description": "duplicate: its id was known"},
+        event_id=TEXT,
+        origin={**ref("RejectedRecord"), "description": "the record, which is kept no longer"},
     ),
 }
 """Components of the history."""

@@ -71,7 +71,7 @@ def filter_of(query: Query, workspace: str, context: Context) -> Filter:
     selection, below, limit = select(query), query.cursor(), query.limit()
     query.check()
     chosen = selection.dated(context.clock.now_ms()).chosen()
-    in_flight = context.dispatcher.flying if selection.state is not None else frozenset()
+    in_flight = frozenset(context.dispatcher.in_flight) if selection.state is not None else frozenset()
     return Filter(workspace, below, limit, in_flight, **chosen)
 
 

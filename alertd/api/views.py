@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -170,6 +171,17 @@ def rejected_view(row: Row, names: Names) -> Row:
         "bytes": row["bytes"].decode("utf-8", "replace"),
         "size_bytes": row["size"],
         "rejected_at": rfc3339(ids.milliseconds(row["id"])),
+    }
+
+
+def whole_record_view(row: Row, names: Names) -> Row:
+    """One rejected record with its bytes and headers as they were, in base64."""
+    headers = orjson.loads(row["headers"]) if row["headers"] else []
+    return {
+        **rejected_view(row, names),
+        "bytes_base64": base64.b64encode(row["bytes"]).decode(),
+        "complete": len(row["bytes"]) == row["size"],
+        "headers": [{"name": name, "value_base64": value} for name, value in headers],
     }
 
 

@@ -18,6 +18,7 @@ from alertd.app.about import About, beat_of, open_last_words
 from alertd.app.doors import Outside
 from alertd.app.live import LiveRules
 from alertd.app.reloader import Reloader
+from alertd.app.resubmission import resubmission
 from alertd.app.rules import KnownTypes, Rules
 from alertd.app.translate import (
     instance_id,
@@ -242,8 +243,7 @@ class Daemon:
     def _side(self) -> list[Service]:
         lag = LoopLag(self.metrics.loop_lag_seconds.set, self.clock)
         side: list[Service] = [lag, self.housekeeping, self.learner, *self.about.services]
-        seconds = watchdog_seconds(self.launch.environ)
-        if seconds is not None:
+        if (seconds := watchdog_seconds(self.launch.environ)) is not None:
             side.append(Watchdog(self.notifier, self._alive, seconds))
         return side
 
@@ -389,6 +389,7 @@ class Daemon:
             facts=self.facts,
             base_url=lambda: self.rules.base_url,
             links=self.rules.links,
+            resubmit=resubmission(self.pipeline, self.clock, lambda: self.config),
         )
 
 

@@ -42,6 +42,12 @@ def provisioned_tokens(config: Config) -> list[Token]:
     ]
 
 
+def kafka_topics(config: Config) -> dict[str, Topic]:
+    """Say how each topic of the configuration is read; none without Kafka."""
+    kafka = config.intake.kafka
+    return {} if kafka is None else {topic.name: Topic(topic.format, topic.workspace) for topic in kafka.topics}
+
+
 def kafka_options(config: Config, instance_id: str | None) -> KafkaOptions:
     """Turn the configuration's Kafka settings into what the intake takes."""
     kafka = config.intake.kafka
@@ -50,7 +56,7 @@ def kafka_options(config: Config, instance_id: str | None) -> KafkaOptions:
     own = kafka.security
     return KafkaOptions(
         bootstrap_servers=kafka.bootstrap_servers,
-        topics={topic.name: Topic(topic.format, topic.workspace) for topic in kafka.topics},
+        topics=kafka_topics(config),
         group_id=kafka.group_id,
         instance_id=instance_id,
         security=Security(

@@ -30,7 +30,7 @@ from alertd.model.delivery import DeliveryState, Outcome
 from alertd.store.base import DestinationState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Sequence
+    from collections.abc import Callable, Collection, Coroutine, Iterable, Sequence
 
     from alertd.clock import Clock
     from alertd.delivery.hub import Hub
@@ -193,14 +193,10 @@ class Dispatcher:
         """Take a delivery that an operator sent again."""
         self.offer((delivery,))
 
-    def in_flight(self, delivery_id: int) -> bool:
-        """Whether a delivery is being attempted now."""
-        return delivery_id in self._around.flying
-
     @property
-    def flying(self) -> frozenset[int]:
-        """All deliveries that are being attempted now."""
-        return frozenset(self._around.flying)
+    def in_flight(self) -> Collection[int]:
+        """The deliveries that are being attempted now."""
+        return self._around.flying.keys()
 
     async def cancel(self, delivery_id: int, destination_id: int | None = None, reason: str = "cancelled") -> None:
         """Cancel a delivery that waits; cancelling it twice is fine.

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from typing import TYPE_CHECKING, Any, Final
+
+import orjson
 
 from alertd.errors import DecodeError, Problem
 from alertd.sources.base import Context
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 
 REJECTED_BYTES_MAX: Final = 65_536
 """How much of an unreadable record's value is kept."""
+REJECTED_HEADERS_MAX: Final = 16_384
+"""How much of its headers is kept, in bytes as they are written; what is beyond is left out."""
 
 
 def read(
@@ -74,4 +79,17 @@ def _rejected(number: int, workspace: str, record: Any, value: bytes, reason: st
         reason=reason,
         bytes=value[:REJECTED_BYTES_MAX],
         size=len(value),
+        headers=_written(record.headers),
     )
+
+
+def _written(headers: Sequence[tuple[str, bytes | None]]) -> str:
+    """Write headers as a rejected record keeps them."""
+    kept, size = [], len("[]")
+    for name, value in headers:
+        pair = orjson.dumps((name, None if value is None else base64.b64encode(value).decode())).decode()
+        size += len(pair.encode()) + 1
+        if size > REJECTED_HEADERS_MAX:
+            break
+        kept.append(pair)
+    return f"[{','.join(kept)}]" if kept else ""

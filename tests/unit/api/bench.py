@@ -22,6 +22,7 @@ from alertd.delivery.naming import Naming
 from alertd.engine.ruleset import compile_ruleset, name_keys
 from alertd.facts import Facts
 from alertd.intake.http import EventIntake
+from alertd.intake.rejected import RejectedIntake
 from alertd.metrics import Metrics
 from alertd.model.delivery import DELIVERED
 from alertd.model.ids import IdSource
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from alertd.destinations.base import Message
     from alertd.engine.plan import Plan
+    from alertd.intake.kafka.options import Topic
     from alertd.model.delivery import Outcome
     from alertd.model.destination import Destination
     from alertd.resources.snapshot import Snapshot
@@ -97,6 +99,7 @@ class Bench:
         self.places: dict[tuple[str, str], Destination] = {}
         self.doors = {(w.name, d.name): Scripted() for w in self.workspaces for d in w.destinations}
         self.provisioned: list[Token] = []
+        self.topics: dict[str, Topic] = {}
         self.reloads = 0
         self.reload_error: Exception | None = None
 
@@ -148,6 +151,9 @@ class Bench:
             facts=self.facts,
             base_url=lambda: "https://alerts.example.com/base",
             links=AcknowledgeLinks("secret", self.clock),
+            resubmit=RejectedIntake(
+                self.pipeline, self.clock, lambda: config.intake.bounds, lambda: self.topics
+            ).submit,
         )
         self.app = build(self.context, intake.post, config.intake.http.max_body_bytes + 1024)
 

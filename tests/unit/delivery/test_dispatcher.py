@@ -342,12 +342,12 @@ async def test_what_is_in_flight_or_final_cannot_be_cancelled(world: World) -> N
     await world.start(world.spec(hook))
     (delivery,) = world.offer()
     await until(lambda: hook.sent)
-    assert world.dispatcher.in_flight(delivery.id)
+    assert delivery.id in world.dispatcher.in_flight
     assert world.dispatcher.snapshot(1).in_flight == (delivery.id,)
     with pytest.raises(ConflictError):
         await world.dispatcher.cancel(delivery.id)
     await passes(1.001)
-    assert not world.dispatcher.in_flight(delivery.id)
+    assert delivery.id not in world.dispatcher.in_flight
     with pytest.raises(ConflictError):
         await world.dispatcher.cancel(delivery.id)
     await world.all_final()

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 from alertd.clock import SystemClock
 from alertd.intake.kafka.options import Topic
-from alertd.intake.kafka.records import read
+from alertd.intake.kafka.records import REJECTED_HEADERS_MAX, read
+from alertd.intake.rejected import headers_of
 from alertd.model.event import Bounds
 from alertd.model.ids import IdSource
 
@@ -28,3 +29,27 @@ async def test_a_topic_of_an_unknown_workspace_is_rejected() -> None:
     )
     assert [(r.offset, "unknown workspace 'gone'" in r.reason) for r in submission.rejected] == [(0, True)]
     assert ([event.workspace for event in submission.events], submission.next_offset) == (["default"], 2)
+
+
+async def test_headers_are_kept_with_what_cannot_be_read() -> None:
+    """A rejected record has its headers as they were, those without a value too, up to a bound."""
+    headers = [("ce_id", b"\x00\xff"), ("empty", None), ("naïve", b"")]
+    many = [(f"h{n}", b"x" * 1000) for n in range(100)]
+    records = [
+        SimpleNamespace(value=b"{", headers=given, topic="events", partition=0, offset=offset)
+        for offset, given in enumerate((headers, [], many))
+    ]
+    submission = read(
+        ("events", 0),
+        records,
+        Topic(),
+        now_ms=0,
+        workspaces=frozenset({"default"}),
+        bounds=Bounds(),
+        ids=IdSource(SystemClock()),
+    )
+    whole, none, cut = submission.rejected
+    assert headers_of(whole.headers) == headers
+    assert (none.headers, headers_of(none.headers)) == ("", [])
+    assert len(cut.headers.encode()) <= REJECTED_HEADERS_MAX
+    assert headers_of(cut.headers) == many[:12]

@@ -8,6 +8,7 @@ AlertdError
 │   └── InvalidError       a parameter or a resource that is not as it must be
 ├── PatternError           a channel pattern that cannot be compiled
 ├── IntakeFullError        the intake's queue is full: come back after `retry_after` seconds
+├── TooManyError           as many are there already as may be: come back after `retry_after` seconds
 ├── StoreError
 │   ├── StoreUnavailableError   the store cannot write now (disk full, read-only, locked); nothing was stored
 │   ├── StoreInUseError         another daemon owns the store
@@ -128,6 +129,14 @@ class TooFastError(IntakeFullError):
     """More comes than `intake.http.rate_per_second` allows, though there is room."""
 
     said = "more events come than intake.http.rate_per_second allows"
+
+
+class TooManyError(AlertdError):
+    """As many are there already as may be at once; `retry_after` is in whole seconds."""
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
 
 
 class StoreError(AlertdError):

@@ -223,6 +223,21 @@ class Metrics:
             registry=own,
         )
 
+        self._follow()
+
+    def _follow(self) -> None:
+        own = self.registry
+        self.stream_clients = Gauge(
+            "alertd_stream_clients", "Clients that follow deliveries live; no more than 64 may.", registry=own
+        )
+        self.streams_ended = Counter(
+            "alertd_streams_ended",
+            "Live streams that ended, by reason: left (the client went), slow (it took nothing for 30 s and was cut off), "
+            "stopping, token (its token is no longer good), workspace, until, store.",
+            ["reason"],
+            registry=own,
+        )
+
     def _daemon(self, version: str) -> None:
         own = self.registry
         self.loop_lag_seconds = Gauge(

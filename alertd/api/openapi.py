@@ -134,6 +134,13 @@ def _parameters(method: str, path: str, operation: Operation) -> Iterator[dict[s
             "description": parameter.description,
             "schema": parameter.schema,
         }
+    for parameter in operation.headers:
+        yield {
+            "name": parameter.name,
+            "in": "header",
+            "description": parameter.description,
+            "schema": parameter.schema,
+        }
     if operation.conditional or (method == "DELETE" and 412 in operation.errors):  # noqa: PLR2004 - a status
         yield {
             "name": "If-Match",

@@ -51,6 +51,8 @@ class Operation:
     conditional: bool = False
     example: Any = None
     """An example of the body."""
+    headers: tuple[Parameter, ...] = ()
+    """What it reads of a request's headers besides those that all take."""
     self_guarded: bool = False
     """Whether a token or a key in the path or the request says who is calling, and no token of ours is asked for."""
 
@@ -59,6 +61,8 @@ class Operation:
         return replace(self, everywhere=True)
 
 
+STREAM: Final = "text/event-stream"
+"""An answer that has no end, so that there is no HEAD of it."""
 OPERATIONS: Final = web.AppKey("operations", dict[tuple[str, str], Operation])
 """Every documented route of an application, by method and path."""
 
@@ -66,7 +70,7 @@ OPERATIONS: Final = web.AppKey("operations", dict[tuple[str, str], Operation])
 def route(app: web.Application, method: str, path: str, handler: Handler, operation: Operation) -> None:
     """Add a route together with its documentation."""
     if method == "GET":
-        app.router.add_get(path, handler)
+        app.router.add_get(path, handler, allow_head=STREAM not in operation.answer_types)
     else:
         app.router.add_route(method, path, handler)
     app[OPERATIONS][method, path] = operation

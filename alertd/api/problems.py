@@ -23,6 +23,7 @@ from alertd.errors import (
     StaleError,
     StoreUnavailableError,
     TooLargeError,
+    TooManyError,
     UnconditionalError,
 )
 from alertd.sources.base import ForbiddenWorkspaceError, UnsupportedMediaTypeError
@@ -46,6 +47,7 @@ _STATUS: Final[dict[type[AlertdError], HTTPStatus]] = {
     DecodeError: HTTPStatus.UNPROCESSABLE_ENTITY,
     ConfigError: HTTPStatus.UNPROCESSABLE_ENTITY,
     IntakeFullError: HTTPStatus.TOO_MANY_REQUESTS,
+    TooManyError: HTTPStatus.TOO_MANY_REQUESTS,
     StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     NotFoundError: HTTPStatus.NOT_FOUND,
     ConflictError: HTTPStatus.CONFLICT,
@@ -92,7 +94,7 @@ def of_error(error: AlertdError) -> web.Response:
     if isinstance(error, ConfigError):
         errors = [Problem(_pointer(each.path), str(each)) for each in error.problems]
         detail = f"the configuration is refused and nothing was changed; problems: {len(errors)}, listed below errors"
-    if isinstance(error, IntakeFullError | TooManyWrongTokensError):
+    if isinstance(error, IntakeFullError | TooManyError | TooManyWrongTokensError):
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, StoreUnavailableError):
         headers["Retry-After"] = str(STORE_RETRY_AFTER)

@@ -23,7 +23,6 @@ from alertd.app.rules import KnownTypes, Rules
 from alertd.app.translate import (
     instance_id,
     kafka_options,
-    live_verdicts,
     provisioned_tokens,
     rate_limit,
     refuse_dangling,
@@ -366,10 +365,7 @@ class Daemon:
 
     def _publish(self, plans: Sequence[Plan]) -> None:
         self.learner.see(plans)
-        if self.hub.listening:
-            for decided in plans:
-                for entry in live_verdicts(decided, self.pipeline.ruleset.names):
-                    self.hub.publish("verdict", entry)
+        self.hub.ring()
 
     def _context(self) -> Context:
         return Context(

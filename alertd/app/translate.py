@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from alertd.clock import rfc3339
 from alertd.errors import ConfigError, ConfigProblem
 from alertd.intake.kafka.options import KafkaOptions, Security, Topic
 from alertd.intake.rate import RateLimit
-from alertd.model import ids
 from alertd.model.token import ROLES, Token, digest_of
-from alertd.model.verdict import VerdictCode
 from alertd.resources.vault import FILE_NAME, key_from_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from alertd.clock import Clock
     from alertd.config.kafka import KafkaIntake
     from alertd.config.settings import Config
-    from alertd.engine.plan import Plan
-    from alertd.engine.ruleset import NameKey
     from alertd.resources.snapshot import Snapshot
     from alertd.store.base import NameStore
 
@@ -126,19 +119,3 @@ def rate_limit(config: Config, clock: Clock) -> RateLimit | None:
     """Turn `rate_per_second` into the HTTP intake's limiter."""
     rate = config.intake.http.rate_per_second
     return RateLimit(rate, clock) if rate is not None else None
-
-
-def live_verdicts(plan: Plan, names: Mapping[int, NameKey]) -> Iterator[dict[str, Any]]:
-    """Write a plan's verdicts as those who watch live see them."""
-    for verdict in plan.verdicts:
-        word = verdict.code.word
-        yield {
-            "workspace": plan.event.workspace,
-            "event_id": plan.event.id,
-            "alert_id": ids.format_id(ids.ALERT, plan.number),
-            "type": plan.event.type,
-            "subscription": names[verdict.subscription_id][2],
-            "verdict": word,
-            "reason": None if verdict.code is VerdictCode.SENT else word,
-            "at": rfc3339(ids.milliseconds(plan.number)),
-        }

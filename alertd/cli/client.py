@@ -154,9 +154,13 @@ class Client:
             raise NotAlertdError
         return raw.decode()
 
-    def stream(self, path: str) -> Iterator[tuple[str, Any]]:
-        """Listen to server-sent events: (event, data) pairs, and ("ready", None) first, until the daemon ends them."""
-        answer = self._request("GET", path, None, {"Accept": "text/event-stream"}, SILENCE_SECONDS)
+    def stream(self, path: str, last: str | None = None) -> Iterator[tuple[str, str | None, Any]]:
+        """Listen to server-sent events behind the one with the id `last` until the daemon ends them.
+
+        Gives (event, id, data), of comments (`ready`, `alive`) without data.
+        """
+        headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last} if last is not None else {})
+        answer = self._request("GET", path, None, headers, SILENCE_SECONDS)
         if answer.status >= 300:  # noqa: PLR2004 - as above
             raise refusal_of(answer.status, answer.read(), answer.headers)
         if answer.headers.get_content_type() != "text/event-stream":
@@ -201,18 +205,24 @@ def refusal_of(status: int, raw: bytes, headers: Any) -> Refusal:
     return Refusal(status, text, places, later)
 
 
-def _events(answer: http.client.HTTPResponse) -> Iterator[tuple[str, Any]]:
-    kind, rest = "message", b""
+def _events(answer: http.client.HTTPResponse) -> Iterator[tuple[str, str | None, Any]]:
+    kind, number, rest = "message", None, b""
+    data: Any = None
     while block := answer.read1(65536):  # unlike readline it tells a broken connection from an end
         *lines, rest = (rest + block).split(b"\n")
         for line in lines:
             field, _, value = line.rstrip(b"\r").partition(b": ")
             if field == b"event":
                 kind = value.decode()
+            elif field == b"id":
+                number = value.decode()
             elif field == b"data":
-                yield kind, orjson.loads(value)
-            elif not field and value == b"ready":
-                yield "ready", None
+                data = orjson.loads(value)
+            elif not field and value:
+                kind = "ready" if value == b"ready" else "alive"
+            elif not field and kind != "message":
+                yield kind, number, data
+                kind, number, data = "message", None, None
 
 
 def with_client(server: Server, work: Callable[[Client], T]) -> T:

@@ -1,12 +1,32 @@
 """`alertd tail`: verdicts and delivery attempts as they happen."""
 
 import sys
-from typing import Any
+from typing import Annotated, Any
 
+import typer
+
+from alertd.cli import selecting as choose
 from alertd.cli.options import ConfigOption, JsonOption, TokenOption, UrlOption, WorkspaceOption, harmless, note
+
+GIVE_UP_SECONDS = 300.0
 
 
 def tail(
+    type_: choose.TypeOption = None,
+    project: choose.ProjectOption = None,
+    environment: choose.EnvironmentOption = None,
+    severity: choose.SeverityOption = None,
+    channel: choose.ChannelOption = None,
+    subscription: choose.SubscriptionOption = None,
+    destination: choose.DestinationOption = None,
+    state: choose.StateOption = None,
+    alert_id: choose.AlertOption = None,
+    since: choose.SinceOption = None,
+    until: choose.UntilOption = None,
+    text: choose.TextOption = None,
+    give_up_seconds: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="How long a lost daemon is waited for; 0: not at all.")
+    ] = GIVE_UP_SECONDS,
     workspace: WorkspaceOption = "default",
     json: JsonOption = False,
     url: UrlOption = None,
@@ -15,25 +35,43 @@ def tail(
 ) -> None:
     """Show verdicts and attempts live, one line each.
 
-    Ends with Ctrl-C, or when the daemon stops. It does not connect again by itself: what happened meanwhile would be
-    missing without a word. The history has everything.
+    A lost connection is made again, and nothing is missed or shown twice. Ends with Ctrl-C, at --until, or when the
+    daemon stops in order. With --since it begins in the past.
     """
-    import http.client
-
     from alertd.cli.client import Client, Server, below, with_client
+    from alertd.cli.following import Follower
+
+    which = choose.chosen(
+        type=type_,
+        project=project,
+        environment=environment,
+        severity=severity,
+        channel=channel,
+        subscription=subscription,
+        destination=destination,
+        state=state,
+        alert_id=alert_id,
+        since=since,
+        until=until,
+        text=text,
+    )
+    path = choose.with_query(below(workspace, "deliveries", "stream"), which)
 
     def follow(client: Client) -> None:
-        try:
-            for kind, item in client.stream(below(workspace, "deliveries", "stream")):
+        for kind, item in Follower(client, path, give_up_seconds).entries():
+            if kind == "end":
+                note(_ENDS.get(item["reason"], f"the daemon ended the stream: {item['reason']}"))
+            else:
                 _show(kind, item, as_json=json, place=f"{workspace} at {client.base_url}")
-        except (ConnectionResetError, http.client.IncompleteRead):
-            raise ConnectionError("the connection to the daemon broke") from None
-        note("the daemon ended the stream")
 
     try:
         with_client(Server(url, config, token_file), follow)
     except KeyboardInterrupt:
         return
+
+
+_ENDS = {"stopping": "the daemon ended the stream", "until": "all until then was shown"}
+"""How the daemon's reasons are said."""
 
 
 def _show(kind: str, item: Any, *, as_json: bool, place: str) -> None:
@@ -54,7 +92,8 @@ def line_of(kind: str, item: dict[str, Any]) -> str:
     if kind == "verdict":
         return f"{at}verdict   {item['type']}  {item['subscription']}: {item['verdict']}  ({item['event_id']})"
     if kind == "delivery":
-        shown = [f"{at}delivery  {item.get('type')}  {item.get('destination')}: {item.get('outcome')}"]
+        outcome = item.get("outcome") or "no attempt"
+        shown = [f"{at}delivery  {item.get('type')}  {item.get('destination')}: {outcome}"]
         shown += [str(item[name]) for name in ("status", "detail") if item.get(name)]
         if item.get("state") in ("dead", "cancelled"):
             shown.append(f"{item['state']}, not tried again")

@@ -89,7 +89,7 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._error: BaseException | None = None
         self._disabled: frozenset[int] = frozenset()
-        self._outcomes = OutcomeLog(store, self._fail)
+        self._outcomes = OutcomeLog(store, self._fail, on_stored=hub.ring)
         self._feeder = Feeder(store, clock, self._fail)
         self._states = StateKeeper(store, self._state_of, self._fail)
         spiller = None if ids is None else Spiller(store, clock, ids)
@@ -100,7 +100,6 @@ class Dispatcher:
             random=random,
             metrics=metrics,
             reached=metrics.event_to_delivery_seconds.labels().observe,
-            hub=hub,
             outcomes=self._outcomes,
             naming=Naming({}, str),
             ask=self._feeder.ask,

@@ -336,15 +336,8 @@ class Lane:
         else:
             attempt = self._fail(delivery, outcome, started_ms, seconds, probe)
         around.finish(delivery, attempt, self)
-        if around.debug or around.hub.listening:
-            self._tell(delivery, attempt)
-
-    def _tell(self, delivery: Delivery, attempt: Attempt) -> None:
-        around = self._around
         if around.debug and attempt.state is _STATE_DELIVERED:
             self.reporter.succeeded(delivery, attempt)
-        if around.hub.listening:
-            around.hub.publish("delivery", self.reporter.entry(delivery, attempt, around.naming))
 
     def _fail(self, delivery: Delivery, outcome: Outcome, started_ms: int, seconds: float, probe: int) -> Attempt:
         around, retry = self._around, self.spec.options.retry

@@ -37,15 +37,20 @@ class Owner(Protocol):
 class OutcomeLog:
     """Collects attempts and writes them. `full` is true from `bound` waiting attempts on.
 
-    `on_failure` is told when the store fails for good (anything but StoreUnavailableError).
+    `on_failure` is told when the store fails for good (anything but StoreUnavailableError), `on_stored` after each batch.
     """
 
     def __init__(
-        self, store: OutboxStore, on_failure: Callable[[BaseException], None], bound: int = OUTCOMES_MAX
+        self,
+        store: OutboxStore,
+        on_failure: Callable[[BaseException], None],
+        bound: int = OUTCOMES_MAX,
+        on_stored: Callable[[], None] = lambda: None,
     ) -> None:
         self.full = False
         self._store = store
         self._on_failure = on_failure
+        self._on_stored = on_stored
         self._bound = bound
         self._attempts: list[Attempt] = []
         self._owners: list[Owner] = []
@@ -135,6 +140,7 @@ class OutcomeLog:
             raise
         self._writing = 0
         self._tell(attempts, owners)
+        self._on_stored()
         self._make_room()
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""What one lane tells people: log events for its failures and its breaker, entries for those who listen live."""
+"""What one lane tells people: log events for its failures and its breaker."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import structlog
 from alertd.clock import rfc3339
 from alertd.delivery.muffler import Muffler
 from alertd.model.delivery import Outcome, OutcomeKind
-from alertd.model.ids import ALERT, DELIVERY, format_id
+from alertd.model.ids import DELIVERY, format_id
 
 if TYPE_CHECKING:
-    from alertd.delivery.naming import Naming
     from alertd.model.delivery import Attempt, Delivery
 
 _log = structlog.get_logger("alertd.delivery")
@@ -71,17 +70,6 @@ class Reporter:
     def enabled(self) -> None:
         """Log that the destination is sent to again."""
         _log.info("destination.enabled", workspace=self._workspace, destination=self._name)
-
-    def entry(self, delivery: Delivery, attempt: Attempt, naming: Naming) -> dict[str, Any]:
-        """Write what live listeners are told about an attempt."""
-        return {
-            **self._wide(delivery, attempt),
-            "alert": format_id(ALERT, delivery.event_number),
-            "type": delivery.event_type,
-            "subscription": naming.names.get(delivery.subscription_id, ""),
-            "channel": naming.names.get(delivery.channel_id, ""),
-            "at": rfc3339(attempt.started_at_ms),
-        }
 
     def _wide(self, delivery: Delivery, attempt: Attempt) -> dict[str, Any]:
         outcome = attempt.outcome

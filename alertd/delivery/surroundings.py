@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from alertd.clock import Clock
-    from alertd.delivery.hub import Hub
     from alertd.delivery.lane import Lane
     from alertd.delivery.naming import Naming
     from alertd.delivery.outcomes import OutcomeLog
@@ -32,7 +31,6 @@ class Surroundings:
     random: Callable[[], float]
     metrics: Metrics
     reached: Callable[[float], None]
-    hub: Hub
     outcomes: OutcomeLog
     naming: Naming
     ask: Callable[[Lane], None]

@@ -22,7 +22,7 @@ class Happened:
     """A page of what happened behind a position.
 
     Shapes: `events` are rows of the history (`payload` and `verdicts` empty where nothing was decided); `outcomes` are
-    rows of deliveries whose `number`, `state`, `started_at_ms`, `duration_us`, `outcome`, `status`, `detail` and
+    rows of deliveries with their `place`, whose `number`, `state`, `started_at_ms`, `duration_us`, `outcome`, `status`, `detail` and
     `next_at_ms` are those of one attempt, or of an end without one (`number` 0, `outcome` None). An outcome stands in
     no page before its event does. `position` is where to go on, `more` whether there was more than the page holds.
     """

@@ -52,7 +52,7 @@ class MemoryFollowing(MemoryRecall):
                 break
             place += 1
             if kept is not None:
-                outcomes.append(self._outcome(delivery_id, number, state))
+                outcomes.append({**self._outcome(delivery_id, number, state), "place": place})
         more = len(numbers) > limit or place < self._log_from + len(self._log) - 1
         return Happened(events, outcomes, Position(reached, place), more)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import select
 import signal
@@ -230,16 +231,47 @@ def test_tail_tells_what_happens_and_ends_in_order(tmp_path: Path) -> None:
             assert other.ends() == 0
 
 
-def test_tail_ends_with_1_when_the_daemon_dies(tmp_path: Path) -> None:
-    """A connection that breaks is no orderly end."""
+def test_tail_ends_with_1_when_the_daemon_stays_away(tmp_path: Path) -> None:
+    """A connection that breaks is no orderly end: what is not there again in time ends with 1 and a sentence."""
     write_config(tmp_path)
     with started(tmp_path, "run") as daemon:
         [url] = [line.split()[-1] for line in first_screen(daemon) if line.startswith("alertd listens on")]
-        with started(tmp_path, "tail", "--url", url) as tail:
+        with started(tmp_path, "tail", "--url", url, "--give-up-seconds", "0") as tail:
             tail.hears(b"listening to")
             daemon.process.kill()
             assert b"Traceback" not in tail.hears(b"connection")
             assert tail.ends() == 1
+
+
+def test_tail_goes_on_after_the_daemon_was_killed(tmp_path: Path) -> None:
+    """Killed in the middle and started again: every event is shown once, those that came meanwhile too."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    write_config(tmp_path, port=port)
+    url, names = f"http://127.0.0.1:{port}", [f"e{n}" for n in range(6)]
+    with started(tmp_path, "run") as daemon:
+        first_screen(daemon)
+        with started(tmp_path, "tail", "--type", "t", "--json", "--url", url) as tail:
+            tail.hears(b"listening to")
+            for name in names[:3]:
+                assert command(tmp_path, "send", "t", "--id", name, "--url", url).returncode == 0
+            seen = tail.reads(b'"outcome":"delivered"')
+            daemon.process.kill()
+            tail.hears(b"trying again")
+            daemon.process.wait()
+            with started(tmp_path, "run") as again:
+                first_screen(again)
+                assert command(tmp_path, "send", "u", "--url", url).returncode == 0
+                for name in names[3:]:
+                    assert command(tmp_path, "send", "t", "--id", name, "--url", url).returncode == 0
+                while seen.count(b'"outcome":"delivered"') < len(names):
+                    seen += tail.reads(b"\n")
+                again.process.terminate()
+                tail.hears(b"the daemon ended the stream")
+                assert tail.ends() == 0
+    told = [json.loads(line) for line in seen.splitlines()]
+    for kind in ("verdict", "delivery"):
+        assert sorted(each["event_id"] for each in told if each["kind"] == kind) == names
 
 
 def test_a_reader_that_leaves_is_no_traceback(tmp_path: Path) -> None:

@@ -83,7 +83,7 @@ class Following(Part):
             ready = [found[e[0]]["event_number"] <= reached if e[0] in found else True for _, e in entries]
             count = ready.index(False) if False in ready else len(ready)
             entries, more = entries[:count], True
-        outcomes = await self._told([entry for _, entry in entries], found)
+        outcomes = await self._told(entries, found)
         place = entries[-1][0] if entries else after.outcome
         return Happened(events, outcomes, Position(reached, place), more)
 
@@ -103,17 +103,19 @@ class Following(Part):
         params = {"ids": orjson.dumps(sorted(set(ids))).decode()}
         return [delivery_row(row) for row in await self.core.history.rows(_DELIVERIES, params)]
 
-    async def _told(self, entries: Sequence[Entry], found: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
+    async def _told(
+        self, entries: Sequence[tuple[int, Entry]], found: dict[int, dict[str, Any]]
+    ) -> list[dict[str, Any]]:
         """Say what each entry was: of the last attempt the delivery itself knows, of earlier ones their own rows do."""
-        earlier = {d for d, number, _ in entries if d in found and number and not _is_last(found[d], number)}
+        earlier = {d for _, (d, number, _) in entries if d in found and number and not _is_last(found[d], number)}
         attempts: dict[tuple[int, int], dict[str, Any]] = {}
         if earlier:
             rows = await self.core.history.rows(ATTEMPTS, {"ids": orjson.dumps(list(earlier)).decode()})
             attempts = {(row[0], row[1]): attempt_row(row) for row in rows}
         told = []
-        for delivery_id, number, state in entries:
+        for place, (delivery_id, number, state) in entries:
             row = found.get(delivery_id)
-            own: dict[str, Any] = {"number": number, "state": DeliveryState(state)}
+            own: dict[str, Any] = {"place": place, "number": number, "state": DeliveryState(state)}
             if row is None or (number and not _is_last(row, number) and (delivery_id, number) not in attempts):
                 continue  # retention was here
             if number and not _is_last(row, number):

@@ -193,16 +193,7 @@ class Bench:
             raise self.reload_error
 
     def _publish(self, plans: Sequence[Plan]) -> None:
-        for plan in plans:
-            for verdict in plan.verdicts:
-                entry = {
-                    "workspace": plan.event.workspace,
-                    "event_id": plan.event.id,
-                    "type": plan.event.type,
-                    "subscription": self.ruleset.names[verdict.subscription_id][2],
-                    "verdict": verdict.code.word,
-                }
-                self.hub.publish("verdict", entry)
+        self.hub.ring()
 
 
 class Caller:

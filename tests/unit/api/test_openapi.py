@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from alertd.api.operation import OPERATIONS, Operation
+from alertd.api.operation import OPERATIONS, STREAM, Operation
 from alertd.model.token import Role
 from tests.unit.api.bench import Bench, running
 
@@ -84,7 +84,7 @@ async def test_every_route_refuses_each_lower_role(who: str) -> None:
     async with running() as call:
         wrong = []
         for (method, path), operation in (await operations()).items():
-            if "text/event-stream" in operation.answer_types and who in set(_too_low(operation)) ^ {"viewer"}:
+            if STREAM in operation.answer_types and who not in _too_low(operation):
                 continue  # an endless answer, when it is let in
             body: dict[str, Any] = {} if method == "GET" else {"json": {}}
             status, _ = await call(method, _filled(path), who, headers={"If-Match": '"x"'}, **body)

@@ -1,19 +1,25 @@
-"""The live stream: nothing missed after `: ready`, its own workspace only, ended by either side, slow for nobody."""
+"""The live stream: all that was stored, once and in order, from where one was; ended by either side, slow for nobody."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from alertd.api.edge import make_edge
+from alertd.api.live import Cursor, read_cursor
+from alertd.api.operation import OPERATIONS
 from alertd.api.refusals import Refusals
-from alertd.api.stream import Stream
-from tests.unit.api.bench import DEADLINE, HOME, Caller, running
+from alertd.api.stream import Stream, StreamBounds
+from alertd.model.delivery import Outcome, OutcomeKind
+from alertd.model.ids import first_of
+from tests.unit.api.bench import DEADLINE, HOME, Bench, Caller, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,44 +27,234 @@ if TYPE_CHECKING:
     from aiohttp import ClientResponse
 
 PATH = f"{HOME}/deliveries/stream"
+PAST = "since=2020-01-01T00:00:00Z&until=2020-01-02T00:00:00Z"
+"""All that has happened, and no waiting for more."""
+
+
+@dataclass
+class Heard:
+    """One entry as a client reads it."""
+
+    kind: str
+    id: str
+    item: dict[str, Any]
 
 
 @asynccontextmanager
-async def listening(call: Caller, who: str = "viewer") -> AsyncIterator[ClientResponse]:
+async def listening(
+    call: Caller, query: str = "", last: str = "", who: str = "viewer"
+) -> AsyncIterator[ClientResponse]:
     """Open the stream and read until `: ready`."""
-    async with call.client.get(PATH, headers={"Authorization": f"Bearer secret-{who}"}) as answer:
+    headers = {"Authorization": f"Bearer secret-{who}", **({"Last-Event-ID": last} if last else {})}
+    async with call.client.get(PATH + query, headers=headers) as answer:
         assert answer.status == 200
         assert answer.content_type == "text/event-stream"
         assert await answer.content.readline() == b": ready\n"
         yield answer
 
 
-async def entry(answer: ClientResponse) -> tuple[str, Any]:
+async def entry(answer: ClientResponse) -> Heard:
     """Read the next entry."""
-    kind = ""
+    kind = number = ""
     while line := await answer.content.readline():
-        if line.startswith(b"event: "):
-            kind = line[7:].decode().strip()
-        elif line.startswith(b"data: "):
-            return kind, orjson.loads(line[6:])
+        field, _, value = line.decode().rstrip("\n").partition(": ")
+        if field == "event":
+            kind = value
+        elif field == "id":
+            number = value
+        elif field == "data":
+            return Heard(kind, number, orjson.loads(value))
     raise EOFError
 
 
+async def heard(answer: ClientResponse, count: int) -> list[Heard]:
+    """Read some entries."""
+    return [await entry(answer) for _ in range(count)]
+
+
+def plain(found: list[Heard]) -> list[tuple[str, Any, Any]]:
+    """Shorten entries to what they are about."""
+    return [(each.kind, each.item["event_id"], each.item.get("state") or each.item.get("verdict")) for each in found]
+
+
+@asynccontextmanager
+async def bounded(bench: Bench, bounds: StreamBounds) -> AsyncIterator[Caller]:
+    """Serve the stream alone, with other bounds."""
+    context = bench.context
+    app = web.Application(middlewares=[make_edge(context.authenticator, Refusals(context.metrics))])
+    app[OPERATIONS] = {}
+    Stream(context, bounds).register(app)
+    async with asyncio.timeout(DEADLINE), TestClient(TestServer(app)) as client:
+        yield Caller(bench, client)
+
+
 async def test_what_happens_after_ready_is_heard() -> None:
-    """An event sent in the moment after `: ready` is told, its verdicts and its deliveries."""
+    """An event sent in the moment after `: ready` is told, its verdicts first and then its deliveries."""
     async with running() as call, listening(call) as answer:
         await call.sent({"type": "t", "id": "mine", "severity": "error"})
-        heard = [await entry(answer) for _ in range(4)]
-        assert [item["subscription"] for kind, item in heard if kind == "verdict"] == ["everything", "serious"]
-        assert {item["destination"] for kind, item in heard if kind == "delivery"} == {"hook", "page"}
+        found = await heard(answer, 4)
+        assert [each.item["subscription"] for each in found if each.kind == "verdict"] == ["everything", "serious"]
+        assert {each.item["destination"] for each in found if each.kind == "delivery"} == {"hook", "page"}
+        assert [each.kind for each in found] == ["verdict", "verdict", "delivery", "delivery"]
 
 
-async def test_it_listens_before_it_says_ready() -> None:
-    """Whoever has read `: ready` is among the hub's listeners already."""
+async def test_what_happened_before_is_not_heard() -> None:
+    """Without a place to begin at a stream begins now."""
     async with running() as call:
-        assert not call.bench.hub.listening
-        async with listening(call):
-            assert call.bench.hub.listening
+        await call.sent({"type": "t", "id": "before"})
+        await call.settled(f"{HOME}/deliveries")
+        async with listening(call) as answer:
+            await call.sent({"type": "t", "id": "after"})
+            assert (await entry(answer)).item["event_id"] == "after"
+
+
+async def test_it_goes_on_behind_any_entry() -> None:
+    """Whichever entry a client read last, its id brings exactly what followed: nothing is missing, nothing comes twice."""
+    async with running() as call:
+        async with listening(call) as answer:
+            for name in "abc":
+                await call.sent({"type": "t", "id": name, "severity": "error"})
+            whole = await heard(answer, 12)
+        assert len({each.id for each in whole}) == 12
+        for number in range(12):
+            async with listening(call, last=whole[number].id) as answer:
+                await call.sent({"type": "last", "id": f"last-{number}", "severity": "error"})
+                rest = await heard(answer, 11 - number + 4 * (number + 1))
+                same = [each for each in rest if each.item["event_id"] in "abc"]
+                assert sorted(plain(same)) == sorted(plain(whole[number + 1 :]))
+                assert len({each.id for each in rest}) == len(rest)
+
+
+async def test_a_lost_connection_loses_nothing() -> None:
+    """A client that is cut off again and again, and comes back with the last id, hears of every event once."""
+    async with running() as call:
+        names = [f"e{n}" for n in range(30)]
+        told: list[Heard] = []
+        sending = asyncio.ensure_future(_send_all(call, names))
+        async with listening(call) as answer:
+            told.append(await entry(answer))
+        while len(told) < 120:
+            async with listening(call, last=told[-1].id) as answer:
+                told += await heard(answer, min(7, 120 - len(told)))
+        await sending
+        assert len({each.id for each in told}) == 120
+        assert sorted(each.item["event_id"] for each in told) == sorted(names * 4)
+
+
+async def _send_all(call: Caller, names: list[str]) -> None:
+    for name in names:
+        await call.sent({"type": "t", "id": name, "severity": "error"})
+
+
+async def test_a_quiet_client_can_come_back_too() -> None:
+    """The place where a stream began is said at once, so that a client that heard nothing misses nothing either."""
+    async with running() as call:
+        async with listening(call) as answer:
+            assert (await answer.content.readline()).startswith(b"retry: ")
+            place = (await answer.content.readline()).decode().removeprefix("id: ").strip()
+        await call.sent({"type": "t", "id": "meanwhile"})
+        async with listening(call, last=place) as answer:
+            assert (await entry(answer)).item["event_id"] == "meanwhile"
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "1", "-", "0" * 16, f"{'0' * 16}-0-{'8' * 16}", f"{'0' * 16}-123456789-{'0' * 16}"]
+)
+async def test_what_is_no_place_is_refused(text: str) -> None:
+    """A Last-Event-ID that no entry had is 422, and named."""
+    async with running() as call:
+        status, problem = await call("GET", PATH, headers={"Last-Event-ID": text})
+        assert (status, problem["errors"][0]["pointer"]) == (422, "/Last-Event-ID")
+
+
+async def test_a_place_that_was_never_reached_is_said() -> None:
+    """A place of another store, or of one that was brought back from a backup: the stream begins now, and says so."""
+    async with running() as call:
+        for place in (Cursor(first_of(1 << 42), 0, 0), Cursor(0, 0, 99)):
+            async with listening(call, last=str(place)) as answer:
+                said = await entry(answer)
+                assert (said.kind, said.item) == ("dropped", {"entries": None, "reason": "unknown_position"})
+                await call.sent({"type": "t"})
+                assert (await entry(answer)).kind == "verdict"
+
+
+async def test_what_retention_took_is_counted() -> None:
+    """Outcomes that are not kept any more are said to be missing, with their number."""
+    async with running() as call:
+        await call.sent(*({"type": "t", "id": f"e{n}"} for n in range(3)))
+        await call.settled(f"{HOME}/deliveries")
+        store = call.bench.store
+        while await store.retain(call.bench.clock.now_ms() + 60_000, 100):
+            pass
+        async with listening(call, last=str(Cursor())) as answer:
+            said = await entry(answer)
+            assert (said.kind, said.item) == ("dropped", {"entries": 2, "reason": "retention"})
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("?type=b", {("b", "verdict"), ("b", "delivery")}),
+        ("?type=", set()),
+        ("?severity=error", {("b", "verdict"), ("b", "delivery")}),
+        ("?project=shop", {("a", "verdict"), ("a", "delivery")}),
+        ("?environment=prod", {("b", "verdict"), ("b", "delivery")}),
+        ("?destination=page", {("b", "delivery"), ("c", "delivery")}),
+        (
+            "?subscription=serious",
+            {("a", "verdict"), ("b", "verdict"), ("b", "delivery"), ("c", "verdict"), ("c", "delivery")},
+        ),
+        ("?state=dead", {("c", "delivery")}),
+        ("?text=needle", {("a", "verdict"), ("a", "delivery")}),
+        ("?text=FORBIDDEN", {("c", "delivery")}),
+        ("?type=b&destination=hook", {("b", "delivery")}),
+        ("?channel=all&type=a", {("a", "verdict"), ("a", "delivery")}),
+        ("?channel=other", set()),
+    ],
+)
+async def test_it_takes_the_filters_of_the_lists(query: str, expected: set[tuple[str, str]]) -> None:
+    """What is told is what was asked for; a verdict has neither a destination nor a state."""
+    async with running() as call:
+        await call.sent({"type": "a", "project": "shop", "message": "a Needle"})
+        await call.sent({"type": "b", "severity": "error", "environment": "prod"})
+        await call.settled(f"{HOME}/deliveries")
+        call.bench.doors["default", "page"].outcome = Outcome(OutcomeKind.REJECTED, 403, "forbidden")
+        await call.sent({"type": "c", "severity": "warning"})
+        await call.settled(f"{HOME}/deliveries?type=c&destination=page", "dead")
+        await call.settled(f"{HOME}/deliveries?type=c&destination=hook")
+        found = set()
+        async with listening(call, f"{query}&{PAST}") as answer:
+            while (each := await entry(answer)).kind != "end":
+                found.add((each.item["type"], each.kind))
+        assert found == expected
+
+
+async def test_the_alert_of_a_filter_is_followed() -> None:
+    """One alert can be followed alone."""
+    async with running() as call, listening(call) as everything:
+        await call.sent({"type": "a"}, {"type": "b"})
+        first = (await heard(everything, 4))[0].item
+        async with listening(call, f"?alert_id={first['alert_id']}", last=str(Cursor())) as answer:
+            assert {each.item["event_id"] for each in await heard(answer, 2)} == {first["event_id"]}
+
+
+async def test_a_wrong_filter_is_refused() -> None:
+    """As in the lists: unknown names and wrong values are 422; a page is none of it."""
+    async with running() as call:
+        for query, pointer in (("?state=lost", "/state"), ("?limit=5", "/limit"), ("?since=then", "/since")):
+            status, problem = await call("GET", PATH + query)
+            assert (status, problem["errors"][0]["pointer"]) == (422, pointer)
+
+
+async def test_it_may_begin_in_the_past_and_end_by_itself() -> None:
+    """`since` tells what happened from then on; `until` ends the stream when that time has come and all was told."""
+    async with running() as call:
+        await call.sent({"type": "t", "id": "early"})
+        await call.settled(f"{HOME}/deliveries")
+        async with listening(call, f"?{PAST}") as answer:
+            found = await heard(answer, 4)
+        assert plain(found[:3])[::2] == [("verdict", "early", "sent"), ("delivery", "early", "delivered")]
+        assert (found[3].kind, found[3].item) == ("end", {"reason": "until"})
 
 
 async def test_other_workspaces_are_not_told() -> None:
@@ -66,55 +262,89 @@ async def test_other_workspaces_are_not_told() -> None:
     async with running() as call, listening(call) as answer:
         await call.sent({"type": "t", "id": "theirs", "workspace": "other"})
         await call.sent({"type": "t", "id": "ours"})
-        _, first = await entry(answer)
-        assert first["event_id"] == "ours"
+        assert [each.item["event_id"] for each in await heard(answer, 2)] == ["ours", "ours"]
 
 
 async def test_it_ends_when_the_daemon_stops() -> None:
-    """What was queued is told, then the stream ends in order."""
+    """It says why, and ends in order."""
     async with running() as call, listening(call) as answer:
-        call.bench.hub.publish("verdict", {"workspace": "default", "event_id": "last"})
         call.bench.hub.close()
-        assert (await entry(answer))[1]["event_id"] == "last"
+        said = await entry(answer)
+        assert (said.kind, said.item) == ("end", {"reason": "stopping"})
         assert await answer.content.read() == b"\n"
 
 
+async def test_it_ends_with_the_token() -> None:
+    """Whoever may not listen any more hears nothing more: a token that was revoked ends its streams."""
+    async with running() as call, listening(call) as answer:
+        call.bench.provisioned = [token for token in call.bench.provisioned if token.name != "viewer"]
+        await call.bench.reload_tokens()
+        await call.sent({"type": "t"})
+        said = await entry(answer)
+        assert (said.kind, said.item) == ("end", {"reason": "token"})
+
+
 async def test_a_client_that_leaves_is_forgotten() -> None:
-    """A client that closed its connection is no listener any more once it is written to, and no error is logged."""
+    """A client that closed its connection gives its place back, and no error is logged."""
     async with running() as call:
         async with listening(call) as answer:
+            assert call.bench.metrics.stream_clients._value.get() == 1
             answer.close()
-        while call.bench.hub.listening:
-            call.bench.hub.publish("verdict", {"workspace": "default"})
-            await asyncio.sleep(0)
+        while call.bench.metrics.stream_clients._value.get():
+            await call.sent({"type": "t"})
+        ended = call.bench.metrics.streams_ended.labels("left")
+        assert ended._value.get() == 1
 
 
-async def test_a_slow_client_holds_up_nobody_and_is_told_what_it_missed() -> None:
-    """Beyond its bound the oldest entries are left out, and an event says how many."""
-    async with running() as call, listening(call) as answer:
-        for number in range(3000):
-            call.bench.hub.publish("verdict", {"workspace": "default", "n": number})
-        heard: list[tuple[str, Any]] = []
-        while not heard or heard[-1][1].get("n") != 2999:
-            heard.append(await entry(answer))
-        missed = sum(item["entries"] for kind, item in heard if kind == "dropped")
-        assert missed > 0
-        assert missed + sum(kind == "verdict" for kind, _ in heard) == 3000
+async def test_no_more_clients_than_may() -> None:
+    """At the bound the next one is 429 with Retry-After; when one leaves there is room again."""
+    async with (
+        running() as full,
+        bounded(full.bench, StreamBounds(clients=2)) as call,
+        listening(call),
+        listening(call) as second,
+    ):
+        status, problem, headers = await call.full("GET", PATH)
+        assert (status, headers["Retry-After"]) == (429, "5")
+        assert "2 clients" in problem["detail"]
+        second.close()
+        while call.bench.metrics.stream_clients._value.get() == 2:
+            await full.sent({"type": "t"})
+        async with listening(call):
+            pass
+
+
+async def test_a_client_that_takes_nothing_is_cut_off_and_comes_back() -> None:
+    """It holds up neither the daemon nor another client, is told why once it reads, and goes on where it was."""
+    bounds, which = StreamBounds(stall_seconds=0.2), "?subscription=everything"
+    async with running() as full, bounded(full.bench, bounds) as call:
+        call.bench.doors["default", "hook"].outcome = Outcome(OutcomeKind.REJECTED, 400, "x" * 60_000)
+        ended, sent = call.bench.metrics.streams_ended.labels("slow"), 0
+        async with listening(call, which) as slow:
+            async with listening(call, which) as quick:
+                while not ended._value.get():
+                    await full.sent({"type": "t", "id": f"e{sent}"})
+                    sent += 1
+                    await heard(quick, 2)
+            told = [await entry(slow)]
+            while told[-1].kind != "end":
+                told.append(await entry(slow))
+        assert told.pop().item == {"reason": "slow"}
+        async with listening(call, which, last=told[-1].id) as answer:
+            told += await heard(answer, 2 * sent - len(told))
+        assert sorted(each.item["event_id"] for each in told) == sorted(f"e{n}" for n in range(sent) for _ in "12")
 
 
 async def test_a_quiet_stream_says_that_it_is_alive() -> None:
-    """When nothing happens a comment is sent now and then."""
-    async with running() as call:
-        context = call.bench.context
-        app = web.Application(middlewares=[make_edge(context.authenticator, Refusals(context.metrics))])
-        Stream(context, keepalive_seconds=0.001).register(app)
-        async with asyncio.timeout(DEADLINE), TestClient(TestServer(app)) as client:
-            quick = Caller(call.bench, client)
-            async with listening(quick) as answer:
-                assert await answer.content.readuntil(b": quiet\n\n")
+    """When nothing happens a comment is sent now and then, with the place reached."""
+    quick = StreamBounds(keepalive_seconds=0.001)
+    async with running() as full, bounded(full.bench, quick) as call, listening(call) as answer:
+        assert await answer.content.readuntil(b": quiet\n")
+        place = (await answer.content.readline()).decode().removeprefix("id: ").strip()
+        assert read_cursor(place) is not None
 
 
 async def test_head_is_refused() -> None:
     """HEAD of something that never ends is answered at once: there is no such thing."""
     async with running() as call:
-        assert (await call("HEAD", PATH))[0] == 404
+        assert (await call("HEAD", PATH))[0] in (404, 405)

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from alertd.app.translate import kafka_options, live_verdicts
+from alertd.app.translate import kafka_options
 from alertd.config.kafka import KafkaIntake, KafkaSecurity, KafkaTopic
 from alertd.config.settings import Config, Intake
-from alertd.engine.plan import Plan
-from alertd.model.event import from_payload
-from alertd.model.ids import first_of
-from alertd.model.verdict import Verdict, VerdictCode
 
 SECURITY = {
     "protocol": "SASL_SSL",
@@ -51,12 +47,3 @@ def test_every_setting_of_kafka_reaches_the_consumer() -> None:
         assert getattr(made.security, name) == value, name
     assert made.instance_id == "me"
     assert (made.topics["t"].format, made.topics["t"].workspace) == ("auto", "w")
-
-
-def test_a_live_verdict_tells_when() -> None:
-    """With the time of the event's arrival, which its number holds."""
-    payload = b'{"id":"e","type":"t","workspace":"default","severity":"info","time":"2026-05-07T00:00:00Z","key":"t"}'
-    verdict = Verdict(5, 6, VerdictCode.SEVERITY)
-    plan = Plan(from_payload(payload), first_of(1_778_112_000_123), 1, True, [verdict], [], {})
-    [entry] = live_verdicts(plan, {5: ("subscription", "default", "s")})
-    assert (entry["at"], entry["subscription"], entry["reason"]) == ("2026-05-07T00:00:00.123Z", "s", "severity")

@@ -29,6 +29,7 @@ from alertd.model.ledger import Ledger
 from alertd.model.token import Role
 from alertd.resources.change import Noted
 from alertd.store.issues import IssueWrites, Reshaped
+from alertd.weighing import acting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,37 +98,36 @@ class Reshaping:
         """Merge issues into one."""
         workspace = self._enter(request)
         given: Merge = await read_body(request, Merge)
-        context, by = self._context, caller(request).name
+        context, by, now_ms = self._context, caller(request).name, self._context.clock.now_ms()
         async with context.pipeline.issues.lock:
             into = await self._issues.find(request.match_info["id"], workspace)
             others = [await self._issues.find(name, workspace) for name in given.issues]
-            found, transition = merge(into, others, context.clock.now_ms(), by)
-            ended = self._adopt(found, others, by)
+            found, transition = merge(into, others, now_ms, by)
+            adopted = self._adopt(found, others)
             why = f"merged into {found.short_id}"
-            gone = [moved(each, Change.MERGED, why, context.clock.now_ms(), by) for each in others]
+            gone = [moved(each, Change.MERGED, why, now_ms, by) for each in others]
             merged = [(each, found.id) for each in others]
-            await self._store([found], [transition, *gone], Reshaped(merged=merged), ended)
+            await self._store([found], [transition, *gone], Reshaped(merged=merged), adopted)
             for other in others:
                 context.pipeline.issues.memory.forget(other.id)
             context.pipeline.issues.memory.replace(found)
+        for incident in adopted:
+            if incident.id != found.incident_id:
+                await context.pipeline.do(acting(incident, lambda known: incidents.resolve(known, now_ms, by), []))
         for name in (found.short_id, *(other.short_id for other in others)):
             await context.registry.note(by, Noted("merged", ("issue", workspace, name), None, {"into": found.short_id}))
         return json(await self._issues.whole(found))
 
-    def _adopt(self, found: Issue, others: Sequence[Issue], by: str) -> list[Incident]:
-        """Let the merged issue have one open incident at most; return those that change."""
-        known, changed, now_ms = self._context.pipeline.issues.incidents, [], self._context.clock.now_ms()
+    def _adopt(self, found: Issue, others: Sequence[Issue]) -> list[Incident]:
+        """Let the open incidents of all be those of the merged issue, which follows the first; return those that change."""
+        known, changed = self._context.pipeline.issues.incidents, []
         if found.incident_id not in known:
             found.incident_id = None
         for other in others:
             incident = None if other.incident_id is None else known.get(other.incident_id)
-            if incident is None:
-                continue
-            if found.incident_id in (None, incident.id):
-                found.incident_id = incident.id
+            if incident is not None:
+                found.incident_id = found.incident_id or incident.id
                 changed.append(replace(incident, issue_id=found.id))
-            elif (over := incidents.resolve(incident, now_ms, by)) is not None:
-                changed.append(over)
         return changed
 
     async def split(self, request: web.Request) -> web.Response:

@@ -41,7 +41,7 @@ KNOWN: Final = {
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
     """Serve the API."""
-    with serving(deadline=110) as served:
+    with serving(deadline=600) as served:
         yield served
 
 

@@ -1,0 +1,257 @@
+"""Incidents over HTTP: opened by deployments and reports, told of, resolved, simulated; who may, and what is noted."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from alertd.clock import rfc3339
+from alertd.resources.kinds import CHANNEL, DESTINATION, SUBSCRIPTION
+from tests.unit.api.bench import HOME, running
+from tests.unit.api.test_issues import error
+
+if TYPE_CHECKING:
+    from alertd.destinations.base import Message
+    from tests.unit.api.bench import Caller
+
+WHERE = f"{HOME}/incidents"
+FRAMES = [
+    {"filename": "shop/views.py", "function": "pay"},
+    {"filename": "shop/cart.py", "function": "total", "in_app": True},
+]
+CRASH: Any = {"exception": {"values": [{"type": "KeyError", "value": "'sku'", "stacktrace": {"frames": FRAMES}}]}}
+
+
+def push(number: int, *files: str, **data: Any) -> dict[str, Any]:
+    """Make the event of a push to the default branch, in the layout of the decoder."""
+    commit = {"sha": f"{number:040x}", "message": f"Change {number}", "author": {"name": "Ann"}, "files": list(files)}
+    return {
+        "type": "github.push", "id": f"push-{number}", "project": "shop", "key": "acme/shop:refs/heads/main",
+        "data": {
+            "event": "push", "repository": {"full_name": "acme/shop"}, "is_default_branch": True, "branch": "main",
+            "after": f"{number:040x}", "commits": [commit], **data,
+        },
+    }  # fmt: skip
+
+
+def deploy(call: Caller, number: int, environment: str = "prod") -> dict[str, Any]:
+    """Make the event of a deployment that succeeded just now."""
+    return {
+        "type": "github.deployment_status.created", "id": f"deploy-{number}", "project": "shop",
+        "environment": environment, "key": f"acme/shop:{number}", "time": rfc3339(call.bench.clock.now_ms()),
+        "data": {
+            "event": "deployment_status", "repository": {"full_name": "acme/shop"},
+            "status": {"state": "success", "environment": environment},
+            "deployment": {"sha": f"{number:040x}", "ref": f"v{number}"},
+        },
+    }  # fmt: skip
+
+
+def report(number: int, key: str = "r") -> dict[str, Any]:
+    """Make a native event that reports an incident."""
+    data = {"title": "TimeoutError: no answer", "level": "error", **CRASH}
+    return {"type": "incident.reported", "id": f"report-{number}", "project": "shop", "environment": "prod",
+            "severity": "error", "key": key, "data": data}  # fmt: skip
+
+
+async def listening(call: Caller, *types: str) -> None:
+    """Tell a destination of such events."""
+    registry = call.bench.registry
+    await registry.create(DESTINATION, "default", {"name": "told", "type": "null"}, "test")
+    await registry.create(CHANNEL, "default", {"name": "told", "kind": "list", "types": list(types)}, "test")
+    document = {"name": "told", "channels": ["told"], "destinations": ["told"]}
+    await registry.create(SUBSCRIPTION, "default", document, "test")
+
+
+async def told(call: Caller, count: int) -> list[Message]:
+    """Wait until a destination was told so often, and return what it was told, in order."""
+    door = call.bench.doors["default", "told"]
+    async with asyncio.timeout(20):
+        while len(door.messages) < count:  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0)
+    assert len(door.messages) == count
+    return sorted(door.messages, key=lambda message: message.delivery_id)
+
+
+async def incidents(call: Caller, query: str = "") -> list[dict[str, Any]]:
+    """List incidents, oldest first."""
+    items: list[dict[str, Any]] = (await call("GET", f"{WHERE}?{query}", "viewer"))[1]["items"]
+    return items[::-1]
+
+
+async def test_a_deployment_and_what_follows_it() -> None:
+    """Both are incidents; the second names the first, its commits, and whom to ask; the issue shows it too."""
+    async with running() as call:
+        await call.sent(push(1, "shop/cart.py"), push(2, "docs/index.md"))
+        await call.sent(deploy(call, 2, "staging"))
+        await call.sent({**error(1, **CRASH), "environment": "staging"})
+        *informed, incident = await incidents(call)
+        assert [each["kind"] for each in informed] == ["deploy"] * 3
+        assert {each["state"] for each in informed} == {"resolved"}
+        (shown,) = incident["deploys"]
+        assert (shown["name"], [c["message"] for c in shown["commits"]]) == ("v2", ["Change 2", "Change 1"])
+        assert incident["suspect_commits"][0]["id"] == f"{1:040x}"
+        assert "shop/cart.py, where it crashed" in incident["suspect_commits"][0]["reasons"][0]
+        _, issue = await call("GET", f"{HOME}/issues/SHOP-1")
+        assert issue["suspect_commits"] == incident["suspect_commits"]
+        assert issue["incident"]["id"] == incident["id"]
+
+
+async def test_an_issue_without_an_incident_has_suspects() -> None:
+    """They are had at any time from the newest event that is kept."""
+    async with running() as call:
+        await call.sent(push(1, "shop/cart.py"))
+        await call.sent({**error(1, **CRASH), "environment": "dev"})
+        assert [each["kind"] for each in await incidents(call)] == ["deploy"]
+        _, issue = await call("GET", f"{HOME}/issues/SHOP-1")
+        assert ([each["id"] for each in issue["suspect_commits"]], issue["incident"]) == ([f"{1:040x}"], None)
+
+
+async def test_no_incidents_where_they_are_not_wanted() -> None:
+    """What an endpoint wants no word of explains errors all the same."""
+    async with running() as call:
+        await call.sent(push(1, "shop/cart.py", deploy_incidents=False))
+        assert await incidents(call) == []
+        await call.sent(error(1, **CRASH))
+        (incident,) = await incidents(call)
+        assert incident["suspect_commits"][0]["id"] == f"{1:040x}"
+
+
+async def test_each_incident_is_told_once_and_so_is_its_end() -> None:
+    """`incident.opened` with the crash and the suspects, `incident.resolved` with the same key; a repeat tells nobody."""
+    async with running() as call:
+        await listening(call, "incident.opened", "incident.resolved")
+        await call.sent(push(1, "shop/cart.py"), report(1))
+        await call.sent(report(1))
+        await call.sent(report(2))
+        *_, incident = await incidents(call)
+        assert [moment["what"] for moment in incident["timeline"]] == ["opened", "reported"]
+        one = f"{WHERE}/{incident['id']}"
+        for _ in range(2):
+            assert (await call("POST", f"{one}/resolve", "operator"))[1]["state"] == "resolved"
+        messages = await told(call, 3)
+        assert [message.event_type for message in messages] == [
+            "incident.opened",
+            "incident.opened",
+            "incident.resolved",
+        ]
+        _, page = await call("GET", f"{HOME}/events?type=incident.opened")
+        opened = page["items"][0]
+        assert (opened["key"], opened["severity"], opened["source"]) == (incident["id"], "error", "alertd")
+        assert opened["data"]["exception"]["values"][0]["stacktrace"]["frames"][-1]["filename"] == "shop/cart.py"
+        assert opened["data"]["incident"]["suspect_commits"][0]["id"] == f"{1:040x}"
+        _, page = await call("GET", f"{HOME}/events?type=incident.resolved")
+        assert [event["key"] for event in page["items"]] == [incident["id"]]
+
+
+async def test_quiet_ends_an_incident_and_tells_of_it() -> None:
+    """Once, whenever time is looked at; a later event opens another."""
+    async with running() as call:
+        await listening(call, "incident.resolved")
+        await call.sent(error(1))
+        pipeline, now_ms = call.bench.pipeline, call.bench.clock.now_ms()
+        for later in (0, 30 * 60_000 + 5_000, 40 * 60_000, 50 * 60_000):
+            await pipeline.settle(now_ms + later)
+        (message,) = await told(call, 1)
+        assert b"quiet for 30 minutes" in message.event
+        assert (await incidents(call))[0]["state"] == "resolved"
+        _, issue = await call("GET", f"{HOME}/issues/SHOP-1")
+        assert issue["incident"] is None
+        await call("POST", f"{HOME}/issues/SHOP-1/resolve")
+        await call.sent(error(2))
+        assert [each["trigger"] for each in await incidents(call)] == ["new", "regression"]
+
+
+async def test_a_simulated_incident_is_a_test_everywhere() -> None:
+    """Its events, its incident and its messages are marked; its end is told as one too; nothing of it is counted."""
+    async with running() as call:
+        await listening(call, "incident.opened", "incident.resolved", "incident.reported")
+        status, incident = await call(
+            "POST", f"{WHERE}/simulate", "operator", json={"project": "shop", "severity": "critical"}
+        )
+        assert (status, incident["kind"], incident["test"]) == (201, "simulated", True)
+        assert (incident["project"], incident["environment"], incident["severity"]) == ("shop", "prod", "critical")
+        assert incident["suspect_commits"][0]["reasons"][0].startswith("changed shop/payment.py, where it crashed")
+        await call("POST", f"{WHERE}/{incident['id']}/resolve", "operator")
+        messages = await told(call, 3)
+        assert [(m.event_type, m.test, m.note) for m in messages] == [
+            (kind, True, "simulated") for kind in ("incident.reported", "incident.opened", "incident.resolved")
+        ]
+        assert all(b"imulated" in message.event for message in messages)
+        _, shown = await call("GET", f"{HOME}/subscriptions/told")
+        assert (shown["fired_total"], shown["sent_total"], shown["delivered_total"]) == (0, 0, 0)
+        metrics = call.bench.metrics.registry
+        assert metrics.get_sample_value("alertd_events_total", {"source": "simulation", "result": "accepted"}) == 1
+        verdicts = {"workspace": "default", "subscription": "told", "verdict": "sent"}
+        assert metrics.get_sample_value("alertd_verdicts_total", verdicts) is None
+        assert "shop" not in [p["name"] for p in (await call("GET", f"{HOME}/projects"))[1]["items"]]
+        await call.sent(error(1, **CRASH))
+        assert (await call("GET", f"{HOME}/issues/SHOP-1"))[1]["suspect_commits"] == []
+
+
+async def test_each_simulation_is_its_own() -> None:
+    """Two are two incidents, and neither is taken for a real report."""
+    async with running() as call:
+        for _ in range(2):
+            assert (await call("POST", f"{WHERE}/simulate", "operator"))[0] == 201
+        await call.sent(report(1))
+        assert [each["kind"] for each in await incidents(call, "state=open")] == ["simulated", "simulated", "reported"]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"severity": "sad"}, "/severity"),
+        ({"project": ""}, "/project"),
+        ({"message": ""}, "/message"),
+        ({"x": 1}, "/x"),
+    ],
+)
+async def test_a_bad_simulation_does_nothing(body: dict[str, Any], pointer: str) -> None:
+    """The bad field is named."""
+    async with running() as call:
+        status, problem = await call("POST", f"{WHERE}/simulate", json=body)
+        assert (status, [e["pointer"] for e in problem["errors"]]) == (422, [pointer])
+        assert await incidents(call) == []
+
+
+async def test_who_may_and_what_is_noted() -> None:
+    """An operator simulates and resolves, a viewer and who may only send do not; the log names who did it."""
+    async with running() as call:
+        for who, status in (("intake", 403), ("viewer", 403), (None, 401), ("other-admin", 403), ("operator", 201)):
+            assert (await call("POST", f"{WHERE}/simulate", who))[0] == status
+        (incident,) = await incidents(call)
+        assert (await call("POST", f"{WHERE}/{incident['id']}/resolve", "viewer"))[0] == 403
+        assert (await call("POST", f"{WHERE}/{incident['id']}/acknowledge", "operator"))[0] == 200
+        _, page = await call("GET", f"{HOME}/audit?kind=incident")
+        assert [(e["actor"], e["action"], e["name"]) for e in page["items"]] == [
+            ("operator", "acknowledged", incident["id"]),
+            ("operator", "simulated", incident["id"]),
+        ]
+
+
+async def test_sentry_tells_what_became_of_an_issue() -> None:
+    """What is resolved there is resolved here, and the alert carries the issue; its next error is a regression, once."""
+    async with running() as call:
+        await listening(call, "sentry.issue.resolved")
+        await call.sent(error(1, key="77"))
+        data = {"action": "resolved", "issue_id": "77", "title": "KeyError", "level": "error"}
+        word = {
+            "type": "sentry.issue.resolved",
+            "id": "w1",
+            "source": "sentry",
+            "project": "shop",
+            "key": "77",
+            "data": data,
+        }
+        await call.sent(word)
+        await call.sent(word)
+        (message,) = await told(call, 1)
+        assert message.issue is not None
+        _, issue = await call("GET", f"{HOME}/issues/SHOP-1")
+        assert (issue["state"], issue["transitions"][0]["by"]) == ("resolved", "sentry")
+        await call.sent(error(2, key="77"), error(3, key="77"))
+        _, issue = await call("GET", f"{HOME}/issues/SHOP-1")
+        assert [t["change"] for t in issue["transitions"]] == ["regression", "resolved", "new"]

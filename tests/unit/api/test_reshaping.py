@@ -1,0 +1,172 @@
+"""Merging and splitting over HTTP: what is counted where afterwards, how names go on leading somewhere, and the way back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.unit.api.bench import HOME, running
+from tests.unit.api.test_issues import ISSUES, error
+
+if TYPE_CHECKING:
+    from tests.unit.api.bench import Caller
+
+
+async def three(call: Caller) -> list[dict[str, Any]]:
+    """Begin SHOP-1 to SHOP-3 with the keys a, b and c and one, two and three events."""
+    await call.sent(*(error(10 * n + k, key=key) for n, key in enumerate("abc") for k in range(n + 1)))
+    return [(await call("GET", f"{ISSUES}/SHOP-{n}"))[1] for n in (1, 2, 3)]
+
+
+async def counts(call: Caller) -> dict[str, int]:
+    """How many events each issue has."""
+    return {each["short_id"]: each["event_count"] for each in (await call("GET", ISSUES))[1]["items"]}
+
+
+async def test_merged_issues_are_one() -> None:
+    """With the sum of their events; the keys of all lead to it from then on, and so do the names of the others."""
+    async with running() as call:
+        _, two, _ = await three(call)
+        status, merged = await call("POST", f"{ISSUES}/SHOP-1/merge", "operator", json={"issues": ["SHOP-2", "shop-3"]})
+        assert (status, merged["short_id"], merged["event_count"]) == (200, "SHOP-1", 6)
+        assert sorted(each["key"] for each in merged["keys"]) == ["a", "b", "c"]
+        assert [each["short_id"] for each in merged["merged"]] == ["SHOP-2", "SHOP-3"]
+        assert len(merged["alerts"]) == 6
+        await call.sent(error(100, key="b"), error(101, key="new"))
+        assert await counts(call) == {"SHOP-1": 7, "SHOP-4": 1}
+        for name in ("SHOP-2", two["id"]):
+            assert (await call("GET", f"{ISSUES}/{name}"))[1]["short_id"] == "SHOP-1"
+
+
+async def test_what_was_merged_comes_back_as_it_was() -> None:
+    """Split off by its name it has its number, its count, its assignee and its state again; its keys lead to it."""
+    async with running() as call:
+        await three(call)
+        await call("POST", f"{ISSUES}/SHOP-2/assign", json={"assignee": "ann"})
+        _, before = await call("POST", f"{ISSUES}/SHOP-2/resolve")
+        await call("POST", f"{ISSUES}/SHOP-1/merge", json={"issues": ["SHOP-2"]})
+        status, back = await call("POST", f"{ISSUES}/SHOP-1/split", "operator", json={"issue": "SHOP-2"})
+        assert status == 200
+        differing = {name for name in before if back[name] != before[name]}
+        assert differing == {"transitions", "incident"}
+        assert [t["why"] for t in back["transitions"]][:2] == ["split off SHOP-1", "merged into SHOP-1"]
+        assert await counts(call) == {"SHOP-1": 1, "SHOP-2": 2, "SHOP-3": 3}
+        await call.sent(error(100, key="b"))
+        assert (await call("GET", f"{ISSUES}/SHOP-2"))[1]["state"] == "regressed"
+        assert (await call("GET", f"{ISSUES}/SHOP-1"))[1]["merged"] == []
+
+
+async def test_what_was_seen_since_is_not_put_aside_again() -> None:
+    """Resolved, merged, seen meanwhile, split off: it is ongoing, with all events that were its own."""
+    async with running() as call:
+        await three(call)
+        await call("POST", f"{ISSUES}/SHOP-2/resolve")
+        await call("POST", f"{ISSUES}/SHOP-1/merge", json={"issues": ["SHOP-2"]})
+        await call.sent(error(100, key="b"))
+        _, back = await call("POST", f"{ISSUES}/SHOP-1/split", json={"issue": "SHOP-2"})
+        assert (back["state"], back["event_count"], len(back["alerts"])) == ("ongoing", 3, 3)
+        assert len((await call("GET", f"{ISSUES}/SHOP-1"))[1]["alerts"]) == 1
+
+
+async def test_keys_are_split_off() -> None:
+    """Some of the keys of a merged issue become an issue of their own with a number of its own."""
+    async with running() as call:
+        await three(call)
+        await call("POST", f"{ISSUES}/SHOP-1/merge", json={"issues": ["SHOP-2", "SHOP-3"]})
+        status, made = await call("POST", f"{ISSUES}/SHOP-1/split", json={"keys": ["b", "c"]})
+        assert (status, made["short_id"], made["event_count"], made["state"]) == (200, "SHOP-4", 5, "ongoing")
+        await call.sent(error(100, key="c"), error(101, key="a"), error(102, key="x"))
+        assert await counts(call) == {"SHOP-1": 2, "SHOP-4": 6, "SHOP-5": 1}
+        assert len((await call("GET", f"{ISSUES}/SHOP-4"))[1]["alerts"]) == 6
+
+
+async def test_chains_of_merges() -> None:
+    """What was merged into what was merged leads to the last, and each comes back from there."""
+    async with running() as call:
+        await three(call)
+        await call("POST", f"{ISSUES}/SHOP-2/merge", json={"issues": ["SHOP-3"]})
+        await call("POST", f"{ISSUES}/SHOP-1/merge", json={"issues": ["SHOP-2"]})
+        assert (await call("GET", f"{ISSUES}/SHOP-3"))[1]["event_count"] == 6
+        _, back = await call("POST", f"{ISSUES}/SHOP-1/split", json={"issue": "SHOP-3"})
+        assert (back["short_id"], back["event_count"]) == ("SHOP-3", 3)
+        assert await counts(call) == {"SHOP-1": 3, "SHOP-3": 3}
+
+
+async def test_one_incident_remains() -> None:
+    """The merged issue has one that is open; that of the other is over, which is told, or becomes its own where it had none."""
+    async with running() as call:
+        await three(call)
+        _, page = await call("GET", f"{HOME}/incidents?state=open")
+        *_, first = page["items"]
+        await call("POST", f"{HOME}/incidents/{first['id']}/resolve")
+        await call("POST", f"{ISSUES}/SHOP-1/merge", json={"issues": ["SHOP-2", "SHOP-3"]})
+        _, page = await call("GET", f"{HOME}/incidents?state=open")
+        (only,) = page["items"]
+        _, issue = await call("GET", f"{ISSUES}/SHOP-1")
+        assert (only["issue_id"], issue["incident"]["id"]) == (issue["id"], only["id"])
+        _, page = await call("GET", f"{HOME}/events?type=incident.resolved")
+        assert len(page["items"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("action", "body", "status", "pointer"),
+    [
+        ("merge", {}, 422, "/issues"),
+        ("merge", {"issues": []}, 422, "/issues"),
+        ("merge", {"issues": ["SHOP-9"]}, 404, None),
+        ("merge", {"issues": ["SHOP-1"]}, 409, None),
+        ("merge", {"issues": ["SHOP-2", "SHOP-2"]}, 409, None),
+        ("merge", {"issues": ["BLOG-1"]}, 409, None),
+        ("split", {}, 422, ""),
+        ("split", {"keys": ["a"], "issue": "SHOP-2"}, 422, ""),
+        ("split", {"keys": ["a"]}, 409, None),
+        ("split", {"keys": ["nothing"]}, 409, None),
+        ("split", {"issue": "SHOP-3"}, 422, "/issue"),
+    ],
+)
+async def test_what_cannot_be_done_changes_nothing(
+    action: str, body: dict[str, Any], status: int, pointer: str | None
+) -> None:
+    """It is refused with its reason, and every issue is as it was."""
+    async with running() as call:
+        before = await three(call)
+        await call.sent({**error(200, key="a"), "project": "blog"})
+        answered, problem = await call("POST", f"{ISSUES}/SHOP-1/{action}", json=body)
+        assert answered == status, problem
+        if pointer is not None:
+            assert [each["pointer"] for each in problem["errors"]] == [pointer]
+        assert [(await call("GET", f"{ISSUES}/SHOP-{n}"))[1] for n in (1, 2, 3)] == before
+
+
+async def test_who_may_and_what_is_noted() -> None:
+    """Operators; each issue that is concerned has a line in the log."""
+    async with running() as call:
+        await three(call)
+        for who, status in (("intake", 403), ("viewer", 403), (None, 401), ("other-admin", 403), ("operator", 200)):
+            assert (await call("POST", f"{ISSUES}/SHOP-1/merge", who, json={"issues": ["SHOP-2"]}))[0] == status
+        assert (await call("POST", f"{ISSUES}/SHOP-1/split", "viewer", json={"issue": "SHOP-2"}))[0] == 403
+        assert (await call("POST", f"{ISSUES}/SHOP-1/split", "operator", json={"issue": "SHOP-2"}))[0] == 200
+        _, page = await call("GET", f"{HOME}/audit?kind=issue")
+        noted = {(e["actor"], e["action"], e["name"]) for e in page["items"]}
+        assert noted == {("operator", action, name) for action in ("merged", "split") for name in ("SHOP-1", "SHOP-2")}
+
+
+async def test_events_that_pour_in_meanwhile_are_all_counted() -> None:
+    """Whatever is merged and split while they come, each is counted once, in an issue that is there."""
+    async with running() as call:
+        await three(call)
+
+        async def pour() -> None:
+            for number in range(30):
+                await call.sent(*(error(1000 + 10 * number + n, key=key) for n, key in enumerate("abc")))
+
+        async def reshape() -> None:
+            for _ in range(10):
+                await call("POST", f"{ISSUES}/SHOP-1/merge", json={"issues": ["SHOP-2", "SHOP-3"]})
+                await call("POST", f"{ISSUES}/SHOP-1/split", json={"issue": "SHOP-3"})
+                await call("POST", f"{ISSUES}/SHOP-1/split", json={"issue": "SHOP-2"})
+
+        await asyncio.gather(pour(), reshape())
+        assert await counts(call) == {"SHOP-1": 31, "SHOP-2": 32, "SHOP-3": 33}

@@ -20,6 +20,7 @@ from benchmarks.rows import (
     isolation,
     latency,
     lookups,
+    pages,
     restart,
     scopes,
     sender,
@@ -44,6 +45,7 @@ ROWS: dict[str, Callable[[Bench], Result]] = {
     "isolation": isolation.run,
     "backlog": stores.backlog,
     "history": stores.history,
+    "pages": pages.pages,
     "restart": restart.run,
     "disk": footprint.disk,
     "idle": footprint.idle,
@@ -97,7 +99,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--pairs", type=int, help="how many interleaved pairs (5; quick: 2)")
     parser.add_argument(
-        "--scratch", type=Path, help="where stores are made; a real disk with 8 GB free (default: /tmp)"
+        "--scratch", type=Path, help="where stores are made; a real disk with 10 GB free (default: /tmp)"
     )
     parser.add_argument("--json", type=Path, help="where the JSON goes (default: benchmarks/results/TIME.json)")
     return parser.parse_args()

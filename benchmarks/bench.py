@@ -46,16 +46,17 @@ class Size:
     paced_seconds: float
     pending: int
     history: int
+    pages: int
 
     @classmethod
     def full(cls) -> Size:
         """About 25 minutes."""
-        return cls(5, 40_000, 150_000, 5_000, 30_000, 6.0, 1_000_000, 5_000_000)
+        return cls(5, 40_000, 150_000, 5_000, 30_000, 6.0, 1_000_000, 5_000_000, 10_000_000)
 
     @classmethod
     def quick(cls) -> Size:
         """About 3 minutes; too short to be trusted."""
-        return cls(2, 10_000, 30_000, 1_500, 6_000, 2.5, 100_000, 200_000)
+        return cls(2, 10_000, 30_000, 1_500, 6_000, 2.5, 100_000, 200_000, 200_000)
 
 
 class Sink:

@@ -65,7 +65,7 @@ _DELIVERIES = f"""
 {_NUMBERS}, stated AS (SELECT k, {{state}} AS state FROM n)
 INSERT INTO delivery(id, event_id, destination_id, subscription_id, channel_id, state, attempts, next_at, started_at,
                      duration, outcome, status, detail)
-SELECT {_ID} + 1, {_ID}, t.destination, t.subscription, t.channel, state, state > 0, iif(state < 2, :base + k / {PER_MS}, NULL),
+SELECT {_ID} + 1, {_ID}, t.destination, t.subscription, t.channel, state, state > 0, iif(state < 2, :due + k / {PER_MS}, NULL),
        iif(state < 1, NULL, :base + k / {PER_MS}), iif(state < 1, NULL, 900),
        CASE state WHEN 2 THEN 0 WHEN 1 THEN 1 WHEN 3 THEN 2 END, CASE state WHEN 2 THEN 204 WHEN 1 THEN 503 WHEN 3 THEN 404 END,
        CASE state WHEN 1 THEN 'returned 503' WHEN 3 THEN 'returned 404' END
@@ -97,21 +97,23 @@ def seed(store: Path, count: int, *, days_ago: float, pending: bool, varied: boo
         conn.create_function("uid", 1, lambda text: bytes.fromhex(text.replace("-", "")), deterministic=True)
         workspace = _templates(conn)
         (shape,) = conn.execute("SELECT coalesce(max(id), 0) + 1 FROM shape").fetchone()
+        base = int(time.time() * 1000 - days_ago * DAY_MS) - count // PER_MS
         values = {
             "count": count,
-            "base": int(time.time() * 1000 - days_ago * DAY_MS) - count // PER_MS,
+            "base": base,
             "workspace": workspace,
             "first": shape,
             "step": 0xFFFFFFFF // count,
             "inverse": pow(MULTIPLIER, -1, count),
             "state": 0 if pending else 2,
+            "due": int(time.time() * 1000) + 365 * DAY_MS if varied else base,
         }
         conn.execute("BEGIN")
         for statement in (_EVENTS, _DELIVERIES, _KEYS, _SHAPES):
             conn.execute(statement.format(pick=_PICK[varied], state=_STATE[varied]), values)
         if varied:
             conn.execute(_ACKNOWLEDGED, values)
-        for outline in _outlines(int(values["base"]), count, shape, varied=varied):
+        for outline in _outlines(base, count, shape, varied=varied):
             keep(conn, folded([outline]))
         conn.execute("UPDATE meta SET value = (SELECT max(id) FROM event) WHERE key = 'keys_to'")
         conn.execute("COMMIT")

@@ -47,8 +47,8 @@ _MOVE: Final = "UPDATE issue_event SET issue_id = :after, key = iif(key = '', :k
 _MOVE_KEYS: Final = "UPDATE issue_event SET issue_id = ? WHERE issue_id = ? AND key IN (SELECT value FROM json_each(?))"
 _CHANGES: Final = "SELECT body FROM change WHERE workspace_id = ? AND project = ? AND at >= ? ORDER BY at DESC LIMIT ?"
 _BY_KEY: Final = (
-    "SELECT k.issue_id, i.body FROM issue_key k JOIN issue i ON i.id = k.issue_id"
-    " WHERE k.workspace_id = ? AND k.project = ? AND k.key = ?"
+    "SELECT i.body FROM json_each(?) AS w CROSS JOIN issue_key k ON k.workspace_id = w.value ->> 0"
+    " AND k.project = w.value ->> 1 AND k.key = w.value ->> 2 CROSS JOIN issue i ON i.id = k.issue_id"
 )
 
 
@@ -91,12 +91,11 @@ class Issues(Part):
 
     async def read_issues(self, wanted: Wanted, into: Loaded) -> None:
         """Read what is wanted."""
-        for key in wanted.keys:
-            row = await self.core.reads.row(_BY_KEY, key)
-            if row is not None:
-                issue = decode_issue(row[1])
-                into.issues[issue.id] = issue
-                into.keys.update({(issue.workspace_id, issue.project, own): issue.id for own in issue.keys})
+        keys = orjson.dumps(sorted(wanted.keys)).decode()
+        for (body,) in await self.core.reads.rows(_BY_KEY, (keys,)) if wanted.keys else ():
+            issue = decode_issue(body)
+            into.issues[issue.id] = issue
+            into.keys.update({(issue.workspace_id, issue.project, own): issue.id for own in issue.keys})
         for workspace_id, project in wanted.projects:
             ledger = await self.ledger(workspace_id, project)
             if ledger is not None:

@@ -54,6 +54,7 @@ WAYS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "pagerduty-changes": ("pagerduty", {"routing_key": "0123456789abcdef0123456789abcdef", "events": "changes"}),
     "alertmanager": ("alertmanager", {"url": "http://alertmanager.example.com:9093"}),
     "kafka": ("kafka", {"bootstrap_servers": ["kafka-1.example.com:9092"], "topic": "alerts"}),
+    "apprise": ("apprise", {"url": "jsons://hooks.example.com/xxxxxxxxxxxx"}),
     "opsgenie": ("opsgenie", {"api_key": "00000000-0000-0000-0000-000000000000", "tags": ["alertd"]}),
     "ntfy": ("ntfy", {"topic": "alerts-example"}),
     "email": (

@@ -199,6 +199,7 @@ class Rules:
             people=self._people_in,
             connect=self._connectors[-1].connect,
             sender_with=self._sender_with,
+            permit=self.policy.check_address,
             directory=self._directory,
         )
         opened = templated(kind.open(settings, timeout_seconds, world), destination.templates)

@@ -201,6 +201,18 @@ class Connect(Protocol):
         """Return a connected socket. `ports`: where a public address may be connected at. Raises SendError."""
 
 
+class Permit(Protocol):
+    """Asks the egress guard, for types whose connections are made by others."""
+
+    def __call__(self, host: str, ip: str, port: int) -> str | None:
+        """Say why `ip`, to which `host` resolved (empty: no host known), may not be connected to, or None."""
+
+
+def unpermitted(host: str, ip: str, port: int) -> str | None:
+    """Permit nothing: for surroundings in which no connections are made."""
+    return "no connections are made here"
+
+
 async def unconnected(host: str, port: int, ports: Collection[int] = ()) -> socket.socket:
     """Connect to nothing: for destinations that need no connection of their own. Raises SendError."""
     raise SendError("egress refused: no connections are made here", refused=True)
@@ -218,7 +230,7 @@ class World:
     Shapes: `write_line` prints one line to standard output; `memory` is this destination's own, nobody else's; `mail` is
     the platform's mail server; `people` gives those of a project by (workspace, project); `directory` knows the numbers
     and titles behind names; `sender_with` makes a sender like `sender` with a TLS context of one's own, which whoever asked
-    for it closes.
+    for it closes; `permit` is the guard's opinion of an address.
     """
 
     clock: Clock
@@ -230,6 +242,7 @@ class World:
     connect: Connect = unconnected
     directory: Directory = field(default_factory=EmptyDirectory)
     sender_with: Callable[[ssl.SSLContext], Sender] = uncertified
+    permit: Permit = unpermitted
 
 
 class DestinationType(Protocol):

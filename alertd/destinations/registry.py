@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from alertd.destinations.alertmanager import AlertmanagerType
+from alertd.destinations.apprise import AppriseType
 from alertd.destinations.console import ConsoleType
 from alertd.destinations.discord import DiscordType
 from alertd.destinations.email import EmailType
@@ -44,6 +45,7 @@ _TYPES: Final[tuple[DestinationType, ...]] = (
     OpsgenieType(),
     AlertmanagerType(),
     KafkaType(),
+    AppriseType(),
     FileType(),
     ConsoleType(),
     NullType(),

@@ -6,10 +6,11 @@ looked through without a word of its own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import Enum
 from functools import cache
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic import BaseModel, SecretStr
 
@@ -23,12 +24,18 @@ if TYPE_CHECKING:
     Place = tuple[str | int, ...]
 
 
+_ADDRESSED: Final = frozenset({"form", "forms", "json", "jsons", "xml", "xmls"})
+"""Schemes of services in whose URL the host is one."""
+_AUTHORITY_END: Final = re.compile(r"[/?#]")
+
+
 class Whereto(Enum):
-    """What a text names: a URL, a host, or `host:port`."""
+    """What a text names: a URL, a host, `host:port`, or a service, in whose URL the host may be something else."""
 
     URL = "url"
     HOST = "host"
     SERVER = "server"
+    SERVICE = "service"
 
 
 def forbidden(settings: BaseModel, policy: EgressPolicy) -> Iterator[tuple[Place, str]]:
@@ -46,6 +53,10 @@ def reason_of(mark: Whereto, text: str, policy: EgressPolicy) -> str | None:
     """Say why one text is forbidden, or None."""
     if mark is Whereto.URL:
         return policy.check_url(text)
+    if mark is Whereto.SERVICE:
+        scheme, _, rest = text.partition("://")
+        authority = _AUTHORITY_END.split(rest, maxsplit=1)[0].rpartition("@")[2]
+        return policy.check_url(f"http://{authority}/") if scheme.lower() in _ADDRESSED else None
     bare = mark is Whereto.HOST and ":" in text
     try:
         host = parse_url(f"http://[{text}]/" if bare else f"http://{text}/").raw_host or ""

@@ -1,0 +1,145 @@
+"""The library apprise, held to what alertd promises: loaded when first needed, in bounds of time, silent, without a cache.
+
+Everything here blocks and belongs into a thread, but for the look at a URL's form.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from typing_extensions import override
+
+from alertd.destinations.thread_guard import ThreadGuard
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from alertd.destinations.base import Permit
+
+MISSING: Final = (
+    "the type apprise needs an optional part of alertd, which is not installed: pip install 'alertd[apprise]'"
+)
+UNREADABLE: Final = "no URL that apprise can read: see its documentation for the service's form"
+LOCAL: Final = frozenset({"dbus", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"})
+"""Schemes of services on the machine itself, not over the network."""
+CONNECT_SECONDS: Final = 5.0
+LINES_MAX: Final = 50
+"""Lines of its log that are kept for one message."""
+
+_SCHEME: Final = re.compile(r"([a-z][a-z0-9]*)://[!-~]+", re.ASCII | re.IGNORECASE)
+_LOGGER: Final = "apprise"
+_TALKATIVE: Final = (_LOGGER, "urllib3", "requests", "oauthlib", "requests_oauthlib", "paho", "slixmpp")
+"""Loggers of the library and of what it uses: what they say may hold secrets, so it never reaches the log."""
+_loading: Final = threading.Lock()
+_asset: Final[list[Any]] = []
+"""What all services share, once the library was loaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What is said. `kind` is apprise's word: info, success, warning or failure."""
+
+    title: str
+    body: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of it.
+
+    Shapes: `said` are lines of apprise's log, secrets and all; `refused` is why the egress guard forbade a connection
+    (empty: it did not); `connections` counts those that it permitted.
+    """
+
+    delivered: bool
+    said: tuple[str, ...] = ()
+    refused: str = ""
+    connections: int = 0
+
+
+class UnusableServiceError(ValueError):
+    """A service that cannot be used, in words for people that never repeat its URL."""
+
+
+def scheme_of(url: str) -> str:
+    """Return a URL's scheme. Raises UnusableServiceError."""
+    found = _SCHEME.fullmatch(url)
+    if found is None:
+        raise UnusableServiceError("a URL such as json://hooks.example.com/x: printable ASCII, without spaces")
+    return found[1].lower()
+
+
+def is_installed() -> bool:
+    """Whether the library is there."""
+    return find_spec("apprise") is not None
+
+
+def is_loaded() -> bool:
+    """Whether reading a URL is quick: the first time takes seconds."""
+    return bool(_asset)
+
+
+def service_of(url: str) -> Any:
+    """Return apprise's object for a URL. Blocks for seconds the first time. Raises UnusableServiceError."""
+    with _loading:
+        if not is_installed():
+            raise UnusableServiceError(MISSING)
+        import apprise  # noqa: PLC0415 - optional, and slow to import
+
+        for name in _TALKATIVE:
+            logging.getLogger(name).propagate = False
+        asset = _asset[0] if _asset else apprise.AppriseAsset(storage_mode="memory", secure_logging=True)
+        made = apprise.Apprise.instantiate(url, asset=asset)
+        if not _asset:
+            _asset.append(asset)
+    if made is None:
+        raise UnusableServiceError(UNREADABLE)
+    return made
+
+
+def send(url: str, letter: Letter, timeout_seconds: float, permit: Permit) -> Report:
+    """Send one message through the service, watched by the egress guard. Raises as `service_of`, and whatever foreign code does."""
+    service = service_of(url)
+    service.socket_connect_timeout = min(CONNECT_SECONDS, timeout_seconds)
+    service.socket_read_timeout = timeout_seconds
+    service.redirects = False
+    overflow = None if "overflow=" in url.lower() else "truncate"
+    with _Listener() as listener, ThreadGuard(permit) as guard:
+        done = service.notify(
+            body=letter.body, title=letter.title, notify_type=letter.kind, body_format="text", overflow=overflow
+        )
+    return Report(bool(done), tuple(listener.lines), guard.refused, guard.connections)
+
+
+class _Listener(logging.Handler):
+    """Keeps what apprise logs in this thread, debugging lines as well: only these tell why a connection failed."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.lines: list[str] = []
+        self._thread = threading.get_ident()
+
+    def __enter__(self) -> Self:
+        """Begin to listen."""
+        logger = logging.getLogger(_LOGGER)
+        logger.setLevel(logging.DEBUG)
+        logger.addHandler(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Listen no more."""
+        logging.getLogger(_LOGGER).removeHandler(self)
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a line."""
+        if record.thread == self._thread and len(self.lines) < LINES_MAX:
+            self.lines.append(record.getMessage()[:1000])

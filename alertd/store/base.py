@@ -16,6 +16,7 @@ from alertd.store.facts import FactStore
 from alertd.store.following import FollowStore
 from alertd.store.issues import IssueStore
 from alertd.store.recall import RecallStore
+from alertd.store.replaying import ReplayStore
 from alertd.store.resource import ResourceStore
 
 if TYPE_CHECKING:
@@ -115,18 +116,6 @@ class DestinationState:
     paused_until_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReplayRule:
-    """How many deliveries are replayed at once: to one destination (None: each to its own), and what counts as done.
-
-    An origin is left out when its event already has a replay, with a number from `since` on, that is neither dead nor
-    cancelled: to the given destination, or, where each goes to its own, to the origin's for the same subscription.
-    """
-
-    destination_id: int | None = None
-    since: int = 0
-
-
 class OutboxStore(DigestStore, Protocol):
     """What delivery needs."""
 
@@ -150,19 +139,6 @@ class OutboxStore(DigestStore, Protocol):
 
     async def expire(self, destination_id: int, created_before_ms: int, reason: str, held: Collection[int]) -> int:
         """Make dead all pending and retrying deliveries made before a time, but `held`; return how many."""
-
-    async def replay(self, delivery_id: int, new_id: int, now_ms: int, destination_id: int | None = None) -> Delivery:
-        """Store a new delivery `new_id` that repeats a final one and names it as its origin.
-
-        It goes to the same destination unless another is given. Raises NotFoundError, and ConflictError when the
-        delivery is not final.
-        """
-
-    async def replay_many(self, origins: Sequence[tuple[int, int]], now_ms: int, rule: ReplayRule) -> list[Delivery]:
-        """Store replays of (origin, new id) pairs, in one transaction; return those that were made.
-
-        Left out are origins that are gone or not final, and those of which the rule finds a replay.
-        """
 
     async def destination_states(self) -> dict[int, DestinationState]:
         """Everything kept about destinations, by destination id."""
@@ -214,7 +190,8 @@ class HistoryStore(Protocol):
     event: `number, workspace_id, type, matched, payload (bytes), verdicts (bytes), revision`
     delivery: `id, event_number, event_type, payload, workspace_id, destination_id, subscription_id, channel_id, state (DeliveryState),
     attempts, next_at_ms, started_at_ms, duration_us, outcome, status, detail, answer, replay_of, digest_count (of a digest: how
-    many deliveries it stands for), digest_id (the digest that a delivery came together in); None: it is, or has, none`
+    many deliveries it stands for), digest_id (the digest that a delivery came together in), replayed_by (who asked for a
+    replay), replay_id (the replay of many that it is part of); None: it is, or has, none`
     attempt: `number, started_at_ms, duration_us, outcome (OutcomeKind), status, detail, answer`
     rejected: `id, workspace_id, workspace, topic, partition, offset, reason, bytes, size, headers`
     """  # noqa: D400 - the table belongs together
@@ -347,6 +324,7 @@ class Store(
     FollowStore,
     FactStore,
     RecallStore,
+    ReplayStore,
     RevisionStore,
     TokenStore,
     NameStore,

@@ -12,16 +12,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from alertd.errors import (
-    ConflictError,
     DuplicateEventsError,
-    NotFoundError,
     StoreError,
 )
-from alertd.model.delivery import Delivery, DeliveryState, OutcomeKind
+from alertd.model.delivery import DeliveryState, OutcomeKind
 from alertd.model.ids import first_of, made_event_number, milliseconds
 from alertd.model.verdict import encode
 from alertd.store.base import DestinationState, Due
-from alertd.store.memory_digests import MemoryDigests
+from alertd.store.memory_replays import MemoryReplays
 from alertd.store.memory_rows import END, MemoryDelivery, MemoryEvent
 
 if TYPE_CHECKING:
@@ -30,10 +28,10 @@ if TYPE_CHECKING:
     from alertd.clock import Clock
     from alertd.engine.plan import Plan
     from alertd.model.delivery import Attempt
-    from alertd.store.base import Batch, Partition, ReplayRule
+    from alertd.store.base import Batch, Partition
 
 
-class MemoryStore(MemoryDigests):
+class MemoryStore(MemoryReplays):
     """Every protocol of `alertd.store.base`; `salt` is random unless given."""
 
     def __init__(self, clock: Clock, salt: int | None = None) -> None:
@@ -121,24 +119,6 @@ class MemoryStore(MemoryDigests):
         """Make dead what was made before a time."""
         return self._end_all(destination_id, first_of(created_before_ms), DeliveryState.DEAD, reason, held)
 
-    async def replay(self, delivery_id: int, new_id: int, now_ms: int, destination_id: int | None = None) -> Delivery:
-        """Repeat a final delivery."""
-        self._write()
-        kept = self._kept(delivery_id)
-        if not kept.state.final:
-            raise ConflictError(f"delivery {delivery_id} is {kept.state.word}: only a final one can be replayed")
-        return self._repeat(kept.delivery, new_id, now_ms, destination_id)
-
-    async def replay_many(self, origins: Sequence[tuple[int, int]], now_ms: int, rule: ReplayRule) -> list[Delivery]:
-        """Repeat those of some deliveries that are final and have no replay yet."""
-        self._write()
-        made = []
-        for delivery_id, new_id in origins:
-            kept = self._deliveries.get(delivery_id)
-            if kept is not None and kept.state.final and not self._is_repeated(kept.delivery, rule):
-                made.append(self._repeat(kept.delivery, new_id, now_ms, rule.destination_id))
-        return made
-
     async def destination_states(self) -> dict[int, DestinationState]:
         """Everything kept about destinations."""
         return dict(self._states)
@@ -195,6 +175,7 @@ class MemoryStore(MemoryDigests):
         if not going:
             self._rejected = {number: r for number, r in self._rejected.items() if number >= below}
             self._forget_log(before_ms)
+            self._forget_replays(before_ms)
         return len(going)
 
     async def backup(self, path: str) -> None:
@@ -234,38 +215,6 @@ class MemoryStore(MemoryDigests):
         number = made_event_number(plan.event.id, self._salt)
         event = self._events.get(number) if number is not None else None
         return number if event and event.made and event.plan.workspace_id == plan.workspace_id else None
-
-    def _repeat(self, origin: Delivery, new_id: int, now_ms: int, destination_id: int | None) -> Delivery:
-        again = dataclasses.replace(
-            origin,
-            id=new_id,
-            destination_id=origin.destination_id if destination_id is None else destination_id,
-            attempts=0,
-            next_at_ms=now_ms,
-            replay_of=origin.id,
-            created_at_ms=milliseconds(new_id),
-        )
-        self._keep(MemoryDelivery(again))
-        self._newest = max(self._newest, new_id)
-        return dataclasses.replace(again)
-
-    def _is_repeated(self, origin: Delivery, rule: ReplayRule) -> bool:
-        to = origin.destination_id if rule.destination_id is None else rule.destination_id
-        return any(
-            again.delivery.replay_of not in (None, again.delivery.id)
-            and (again.delivery.replay_of == origin.id if origin.digest else again.delivery.digest is None)
-            and again.delivery.id >= rule.since
-            and again.delivery.destination_id == to
-            and again.state not in (DeliveryState.DEAD, DeliveryState.CANCELLED)
-            and (rule.destination_id is not None or again.delivery.subscription_id == origin.subscription_id)
-            for again in self._of(origin.event_number)
-        )
-
-    def _kept(self, delivery_id: int) -> MemoryDelivery:
-        kept = self._deliveries.get(delivery_id)
-        if kept is None:
-            raise NotFoundError(f"there is no delivery {delivery_id}")
-        return kept
 
     def _end_all(
         self, destination_id: int, below: int, state: DeliveryState, reason: str, held: Collection[int]

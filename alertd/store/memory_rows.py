@@ -48,7 +48,7 @@ class MemoryEvent:
 class MemoryDelivery:
     """A delivery as it is kept: as planned, its state, and its attempts (`ended`: none of them is its last word).
 
-    `digest_id` is the digest that it came together in.
+    `digest_id` is the digest that it came together in; `actor` asked for it, if it is a replay, as part of `replay_id`.
     """
 
     delivery: Delivery
@@ -56,6 +56,8 @@ class MemoryDelivery:
     attempts: list[Attempt] = field(default_factory=list)
     ended: str | None = None
     digest_id: int | None = None
+    actor: str | None = None
+    replay_id: int | None = None
 
     @property
     def detail(self) -> str:
@@ -89,6 +91,8 @@ class MemoryDelivery:
             "replay_of": None if d.replay_of == d.id else d.replay_of,
             "digest_count": d.digest.count if d.digest is not None else None,
             "digest_id": self.digest_id,
+            "replayed_by": self.actor,
+            "replay_id": self.replay_id,
         }
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from alertd.model.delivery import DeliveryState
 from alertd.model.digest import DIGEST_TYPE, EVENT_MAX, LISTED_MAX, read
-from alertd.store.base import Batch, Filter, ReplayRule
+from alertd.store.base import Batch, Filter
 from alertd.store.digests import Spill, Spilled
+from alertd.store.replaying import ReplayRule
 from tests.conformance.store_maker import NAMES, START_MS, Maker, StillClock
 
 if TYPE_CHECKING:

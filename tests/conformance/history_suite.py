@@ -12,7 +12,8 @@ import pytest
 from alertd.errors import ConflictError, NotFoundError
 from alertd.model.delivery import DeliveryState
 from alertd.model.verdict import Verdict, VerdictCode
-from alertd.store.base import Acknowledgement, Batch, Filter, ReplayRule
+from alertd.store.base import Acknowledgement, Batch, Filter
+from alertd.store.replaying import ReplayRule
 from tests.conformance.store_maker import START_MS
 
 if TYPE_CHECKING:

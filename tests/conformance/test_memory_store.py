@@ -10,6 +10,7 @@ from alertd.store.memory import MemoryStore
 from tests.conformance.follow_suite import FollowSuite
 from tests.conformance.history_suite import HistorySuite
 from tests.conformance.issue_suite import IssueSuite
+from tests.conformance.replay_suite import ReplaySuite
 from tests.conformance.resource_suite import ResourceSuite
 from tests.conformance.store_suite import StoreSuite
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from tests.conformance.store_maker import StillClock
 
 
-class TestMemoryStore(StoreSuite, HistorySuite, ResourceSuite, IssueSuite, FollowSuite):
+class TestMemoryStore(StoreSuite, HistorySuite, ResourceSuite, IssueSuite, FollowSuite, ReplaySuite):
     """Every test of the suite."""
 
     @pytest.fixture

@@ -15,6 +15,7 @@ from alertd.store.sqlite.store import SqliteStore, open_sqlite
 from tests.conformance.follow_suite import FollowSuite
 from tests.conformance.history_suite import HistorySuite
 from tests.conformance.issue_suite import IssueSuite
+from tests.conformance.replay_suite import ReplaySuite
 from tests.conformance.resource_suite import ResourceSuite
 from tests.conformance.store_maker import NAMES, Maker, StillClock
 from tests.conformance.store_suite import StoreSuite
@@ -75,7 +76,7 @@ class TestSqliteStoreByBlocks(StoreSuite, HistorySuite):
         assert [row["number"] for row in page.items] == [plan.number for plan in reversed(plans)]
 
 
-class TestSqliteStore(StoreSuite, HistorySuite, ResourceSuite, IssueSuite, FollowSuite):
+class TestSqliteStore(StoreSuite, HistorySuite, ResourceSuite, IssueSuite, FollowSuite, ReplaySuite):
     """Every test of the suite, and lasting."""
 
     @pytest.fixture

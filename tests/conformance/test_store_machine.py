@@ -15,8 +15,9 @@ from typing_extensions import override
 
 from alertd.errors import AlertdError, DuplicateEventsError
 from alertd.model.delivery import DeliveryState
-from alertd.store.base import Acknowledgement, Batch, Filter, ReplayRule
+from alertd.store.base import Acknowledgement, Batch, Filter
 from alertd.store.memory import MemoryStore
+from alertd.store.replaying import ReplayRule
 from alertd.store.sqlite import shapes, walks
 from alertd.store.sqlite.connection import SqliteOptions
 from alertd.store.sqlite.store import SqliteStore, open_sqlite

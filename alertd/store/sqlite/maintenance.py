@@ -15,6 +15,7 @@ from alertd.store.sqlite.digests import forget_digests
 from alertd.store.sqlite.following import forget_outcomes
 from alertd.store.sqlite.key import stored_key
 from alertd.store.sqlite.names import set_meta
+from alertd.store.sqlite.replays import forget_repeats, forget_replays
 
 if TYPE_CHECKING:
     import sqlite3
@@ -32,7 +33,7 @@ WHERE state < 2 AND max(id >> 20, coalesce(started_at, 0)) > :now
 """
 _NEWEST: Final = """
 SELECT max(coalesce((SELECT max(id) FROM event), 0), coalesce((SELECT max(id) FROM delivery), 0),
-           coalesce((SELECT max(id) FROM rejected), 0),
+           coalesce((SELECT max(id) FROM rejected), 0), coalesce((SELECT max(id) FROM replay), 0),
            coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'newest'), 0))
 """
 _OLD: Final = "SELECT id, workspace_id, made, payload FROM event WHERE id > ? AND id < ? ORDER BY id LIMIT ?"
@@ -92,6 +93,7 @@ class Maintenance(Blocks):
         if gone == 0:
             await self._forget_rejected(before_ms)
             await forget_outcomes(self.core, before_ms)
+            await forget_replays(self.core, before_ms)
             await self._forget_blocks()
         return gone
 
@@ -144,6 +146,7 @@ def _delete(conn: sqlite3.Connection, rows: list[tuple[Any, ...]], recent: Recen
     conn.execute(_DELETE_ATTEMPTS, (deliveries,))
     conn.execute(_DELETE_DELIVERIES, (deliveries,))
     forget_digests(conn, deliveries)
+    forget_repeats(conn, deliveries)
     recent.drop(conn, [(row[1], stored_key(orjson.loads(row[3])["id"]), row[0]) for row in going if not row[2]])
     conn.execute(_DELETE_ACKNOWLEDGED, (events,))
     deleted = conn.execute(_DELETE_EVENTS, (events,)).rowcount

@@ -1,21 +1,26 @@
-"""Replays: new deliveries that repeat final ones and name them as their origin."""
+"""Replays: new deliveries that repeat final ones and name them as their origin, one by one or many in steps."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
 
 from alertd.errors import ConflictError, NotFoundError
 from alertd.model.delivery import Delivery, DeliveryState
 from alertd.model.digest import DIGEST_TYPE
 from alertd.model.ids import milliseconds
+from alertd.store.replaying import PART, Replay, ReplayRule, ReplayState
 from alertd.store.sqlite.digests import copy_digest
 from alertd.store.sqlite.part import Part
+from alertd.store.sqlite.statement import blob
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from alertd.store.base import ReplayRule
+    from alertd.store.sqlite.part import Core
     from alertd.store.sqlite.reader import Row
 
 _ORIGIN: Final = """
@@ -36,10 +41,42 @@ AND CASE WHEN EXISTS (SELECT 1 FROM digest g WHERE g.id = :origin) THEN d.replay
 """
 
 
+_KEYS: Final = """
+SELECT DISTINCT CASE WHEN g.id IS NOT NULL THEN 'digest ' || d.id WHEN :any THEN d.event_id
+    ELSE d.event_id || ' ' || d.destination_id || ' ' || d.subscription_id END
+FROM json_each(:ids) n CROSS JOIN delivery d ON d.id = n.value LEFT JOIN digest g ON g.id = d.id
+WHERE d.state > 1 AND NOT EXISTS (
+    SELECT 1 FROM delivery r INDEXED BY delivery_replay
+    WHERE r.event_id = d.event_id AND r.replay_of IS NOT NULL AND r.id >= :since
+    AND r.destination_id = coalesce(:destination, d.destination_id) AND r.state NOT IN (3, 4) AND r.id <> r.replay_of
+    AND CASE WHEN g.id IS NOT NULL THEN r.replay_of = d.id
+        ELSE (:any OR r.subscription_id = d.subscription_id) AND NOT EXISTS (SELECT 1 FROM digest q WHERE q.id = r.id) END)
+"""
+_COLUMNS: Final = (
+    "id, workspace, actor, request, destination_id, since, rate, total, state, looked, made, reason, ended_at"
+)
+_BEGIN: Final = f"INSERT INTO replay({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - a constant
+_ADD_PART: Final = "INSERT INTO replay_part(replay_id, part, origins) VALUES (?, ?, ?)"
+_ONE: Final = f"SELECT {_COLUMNS} FROM replay WHERE id = ?"  # noqa: S608 - a constant
+_LIST: Final = f"""
+SELECT {_COLUMNS} FROM replay WHERE id < :below AND (:workspace IS NULL OR workspace = :workspace)
+ORDER BY id DESC LIMIT :limit
+"""  # noqa: S608 - a constant
+_RUNNING: Final = f"SELECT {_COLUMNS} FROM replay WHERE state = 0 ORDER BY id"  # noqa: S608 - a constant
+_PART: Final = "SELECT origins FROM replay_part WHERE replay_id = ? AND part = ?"
+_SAVE: Final = "UPDATE replay SET state = ?, looked = ?, made = ?, reason = ?, ended_at = ? WHERE id = ?"
+_END_PARTS: Final = "DELETE FROM replay_part WHERE replay_id = ?"
+_OLD: Final = "DELETE FROM replay WHERE state > 0 AND ended_at < ?"
+_ASKED: Final = "INSERT INTO repeat(delivery_id, actor, replay_id) VALUES (?, ?, ?)"
+_LAST: Final = (1 << 63) - 1
+
+
 class Replays(Part):
     """What sends again."""
 
-    async def replay(self, delivery_id: int, new_id: int, now_ms: int, destination_id: int | None = None) -> Delivery:
+    async def replay(
+        self, delivery_id: int, new_id: int, now_ms: int, destination_id: int | None = None, actor: str = ""
+    ) -> Delivery:
         """Store a new delivery that repeats a final one and names it as its origin."""
 
         def job(conn: sqlite3.Connection) -> Delivery:
@@ -49,31 +86,138 @@ class Replays(Part):
             state = DeliveryState(row[0])
             if not state.final:
                 raise ConflictError(f"delivery {delivery_id} is {state.word}: only a final one can be replayed")
-            return _repeat(conn, (delivery_id, new_id), row, now_ms, destination_id)
+            return _repeat(conn, (delivery_id, new_id), row, now_ms, ReplayRule(destination_id, actor=actor))
 
         return await self.core.writer.run(job)
 
     async def replay_many(self, origins: Sequence[tuple[int, int]], now_ms: int, rule: ReplayRule) -> list[Delivery]:
         """Store replays of those that are final and have none yet, in one transaction."""
+        return await self.core.writer.run(lambda conn: _replay_many(conn, origins, now_ms, rule))
 
-        def job(conn: sqlite3.Connection) -> list[Delivery]:
-            made = []
-            for pair in origins:
-                row = conn.execute(_ORIGIN, (pair[0],)).fetchone()
-                if row is not None and DeliveryState(row[0]).final and not _is_repeated(conn, pair[0], row, rule):
-                    made.append(_repeat(conn, pair, row, now_ms, rule.destination_id))
-            return made
+    async def replayable(self, origins: Sequence[int], rule: ReplayRule) -> int:
+        """How many replays would be made of these now."""
+        keys: set[Any] = set()
+        given = {"since": rule.since, "destination": rule.destination_id, "any": rule.destination_id is not None}
+        for start in range(0, len(origins), PART):
+            ids = orjson.dumps(list(origins[start : start + PART])).decode()
+            keys.update(row[0] for row in await self.core.history.rows(_KEYS, {**given, "ids": ids}))
+        return len(keys)
+
+    async def begin_replay(self, replay: Replay, origins: Sequence[int]) -> None:
+        """Keep a replay and what it is to send again."""
+        parts = [
+            (replay.id, number, blob(orjson.dumps(list(origins[start : start + PART]))))
+            for number, start in enumerate(range(0, len(origins), PART))
+        ]
+
+        def job(conn: sqlite3.Connection) -> None:
+            conn.execute(_BEGIN, (
+                replay.id, replay.workspace, replay.actor, replay.request, replay.destination_id, replay.since,
+                replay.rate, replay.total, int(replay.state), 0, 0, "", None,
+            ))  # fmt: skip
+            conn.executemany(_ADD_PART, parts)
+
+        await self.core.writer.run(job)
+
+    async def step_replay(
+        self, replay_id: int, first_id: int, count: int, now_ms: int
+    ) -> tuple[Replay, list[Delivery]]:
+        """Deal with the next origins in one transaction with the note of it."""
+
+        def job(conn: sqlite3.Connection) -> tuple[Replay, list[Delivery]]:
+            replay = _one(conn, replay_id)
+            if replay.state is not ReplayState.RUNNING:
+                return replay, []
+            row = conn.execute(_PART, (replay_id, replay.looked // PART)).fetchone()
+            at = replay.looked % PART
+            origins = orjson.loads(row[0])[at : at + count] if row else []
+            pairs = [(origin, first_id + turn) for turn, origin in enumerate(origins)]
+            made = _replay_many(conn, pairs, now_ms, replay.rule)
+            after = replace(replay, looked=replay.looked + len(origins), made=replay.made + len(made))
+            if after.looked >= after.total:
+                after = replace(after, state=ReplayState.DONE, ended_at_ms=now_ms)
+            _save(conn, after)
+            return after, made
 
         return await self.core.writer.run(job)
 
+    async def end_replay(self, replay_id: int, state: ReplayState, reason: str, now_ms: int) -> Replay:
+        """End a replay if it is running."""
 
-def _repeat(
-    conn: sqlite3.Connection, pair: tuple[int, int], row: Row, now_ms: int, destination_id: int | None
-) -> Delivery:
+        def job(conn: sqlite3.Connection) -> Replay:
+            replay = _one(conn, replay_id)
+            if replay.state is ReplayState.RUNNING:
+                replay = replace(replay, state=state, reason=reason, ended_at_ms=now_ms)
+                _save(conn, replay)
+            return replay
+
+        return await self.core.writer.run(job)
+
+    async def replay_by_id(self, replay_id: int) -> Replay | None:
+        """One replay."""
+        row = await self.core.history.row(_ONE, (replay_id,))
+        return _replay(row) if row else None
+
+    async def replays(self, workspace: str | None, below: int | None, limit: int) -> list[Replay]:
+        """Replays of a workspace, newest first."""
+        params = {"workspace": workspace, "below": _LAST if below is None else below, "limit": limit}
+        return [_replay(row) for row in await self.core.history.rows(_LIST, params)]
+
+    async def running_replays(self) -> list[Replay]:
+        """Those that go on, oldest first."""
+        return [_replay(row) for row in await self.core.history.rows(_RUNNING)]
+
+
+async def forget_replays(core: Core, before_ms: int) -> None:
+    """Delete replays that ended before a time; the deliveries that they made go with their events."""
+    await core.writer.run(lambda conn: conn.execute(_OLD, (before_ms,)).rowcount)
+
+
+def forget_repeats(conn: sqlite3.Connection, deliveries: str) -> None:
+    """Delete who asked for some deliveries, JSON of their numbers."""
+    conn.execute("DELETE FROM repeat WHERE delivery_id IN (SELECT value FROM json_each(?))", (deliveries,))
+
+
+def _one(conn: sqlite3.Connection, replay_id: int) -> Replay:
+    row = conn.execute(_ONE, (replay_id,)).fetchone()
+    if row is None:
+        raise NotFoundError(f"there is no replay {replay_id}")
+    return _replay(row)
+
+
+def _replay(row: Row) -> Replay:
+    values = list(row)
+    values[8] = ReplayState(row[8])
+    return Replay(*values)
+
+
+def _save(conn: sqlite3.Connection, replay: Replay) -> None:
+    """Note how far a replay is; one that ended needs its origins no more."""
+    conn.execute(
+        _SAVE, (int(replay.state), replay.looked, replay.made, replay.reason, replay.ended_at_ms, replay.id)
+    )  # fmt: skip
+    if replay.state is not ReplayState.RUNNING:
+        conn.execute(_END_PARTS, (replay.id,))
+
+
+def _replay_many(
+    conn: sqlite3.Connection, origins: Sequence[tuple[int, int]], now_ms: int, rule: ReplayRule
+) -> list[Delivery]:
+    made = []
+    for pair in origins:
+        row = conn.execute(_ORIGIN, (pair[0],)).fetchone()
+        if row is not None and DeliveryState(row[0]).final and not _is_repeated(conn, pair[0], row, rule):
+            made.append(_repeat(conn, pair, row, now_ms, rule))
+    return made
+
+
+def _repeat(conn: sqlite3.Connection, pair: tuple[int, int], row: Row, now_ms: int, rule: ReplayRule) -> Delivery:
     origin, new_id = pair
     _, event_id, own, subscription_id, channel_id, trigger, event_type, payload, issue = row
-    to = own if destination_id is None else destination_id
+    to = own if rule.destination_id is None else rule.destination_id
     conn.execute(_REPLAY, (new_id, event_id, to, subscription_id, channel_id, trigger, now_ms, origin))
+    if rule.actor or rule.replay_id is not None:
+        conn.execute(_ASKED, (new_id, rule.actor, rule.replay_id))
     digest = copy_digest(conn, origin, new_id, to)
     return Delivery(
         new_id, event_id, to, subscription_id, channel_id, 0, now_ms, event_type if digest is None else DIGEST_TYPE, payload,

@@ -15,7 +15,9 @@ DELIVERY: Final = (
     "d.id, d.event_id, e.type, e.payload, e.workspace_id, d.destination_id, d.subscription_id, d.channel_id, d.state,"
     " d.attempts, d.next_at, d.started_at, d.duration, d.outcome, d.status, d.detail, d.answer, nullif(d.replay_of, d.id),"
     " CASE WHEN d.replay_of IS NOT NULL THEN (SELECT g.alerts FROM digest g WHERE g.id = d.id) END,"
-    " CASE WHEN d.state = 4 THEN (SELECT n.digest_id FROM digested n WHERE n.delivery_id = d.id) END"
+    " CASE WHEN d.state = 4 THEN (SELECT n.digest_id FROM digested n WHERE n.delivery_id = d.id) END,"
+    " CASE WHEN d.replay_of IS NOT NULL THEN (SELECT r.actor FROM repeat r WHERE r.delivery_id = d.id) END,"
+    " CASE WHEN d.replay_of IS NOT NULL THEN (SELECT r.replay_id FROM repeat r WHERE r.delivery_id = d.id) END"
 )
 ATTEMPTS: Final = """
 SELECT * FROM (
@@ -31,7 +33,7 @@ REJECTED: Final = "SELECT id, workspace, topic, partition, record_offset, reason
 _NAMES: Final = (
     "id", "event_number", "event_type", "payload", "workspace_id", "destination_id", "subscription_id", "channel_id",
     "state", "attempts", "next_at_ms", "started_at_ms", "duration_us", "outcome", "status", "detail", "answer",
-    "replay_of", "digest_count", "digest_id",
+    "replay_of", "digest_count", "digest_id", "replayed_by", "replay_id",
 )  # fmt: skip
 
 

@@ -1,0 +1,149 @@
+"""Replays in memory: one by one, or many in steps."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from alertd.errors import ConflictError, NotFoundError
+from alertd.model.delivery import DeliveryState
+from alertd.model.ids import milliseconds
+from alertd.store.memory_digests import MemoryDigests
+from alertd.store.memory_rows import MemoryDelivery
+from alertd.store.replaying import PART, Replay, ReplayRule, ReplayState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from alertd.model.delivery import Delivery
+
+
+class MemoryReplays(MemoryDigests):
+    """What sends again."""
+
+    def __init__(self, salt: int) -> None:
+        super().__init__(salt)
+        self._replays: dict[int, Replay] = {}
+        self._origins: dict[int, list[int]] = {}
+
+    async def replay(
+        self, delivery_id: int, new_id: int, now_ms: int, destination_id: int | None = None, actor: str = ""
+    ) -> Delivery:
+        """Repeat a final delivery."""
+        self._write()
+        kept = self._kept(delivery_id)
+        if not kept.state.final:
+            raise ConflictError(f"delivery {delivery_id} is {kept.state.word}: only a final one can be replayed")
+        return self._repeat(kept.delivery, new_id, now_ms, ReplayRule(destination_id, actor=actor))
+
+    async def replay_many(self, origins: Sequence[tuple[int, int]], now_ms: int, rule: ReplayRule) -> list[Delivery]:
+        """Repeat those of some deliveries that are final and have no replay yet."""
+        self._write()
+        made = []
+        for delivery_id, new_id in origins:
+            kept = self._deliveries.get(delivery_id)
+            if kept is not None and kept.state.final and not self._is_repeated(kept.delivery, rule):
+                made.append(self._repeat(kept.delivery, new_id, now_ms, rule))
+        return made
+
+    async def replayable(self, origins: Sequence[int], rule: ReplayRule) -> int:
+        """How many replays would be made of these now."""
+        keys: set[Any] = set()
+        for kept in (self._deliveries[number] for number in origins if number in self._deliveries):
+            d = kept.delivery
+            if kept.state.final and not self._is_repeated(d, rule):
+                own = (d.event_number, d.destination_id, d.subscription_id)
+                keys.add(d.id if d.digest else own if rule.destination_id is None else own[:1])
+        return len(keys)
+
+    async def begin_replay(self, replay: Replay, origins: Sequence[int]) -> None:
+        """Keep a replay."""
+        self._write()
+        self._replays[replay.id] = replay
+        self._origins[replay.id] = list(origins)
+        self._newest = max(self._newest, replay.id)
+
+    async def step_replay(
+        self, replay_id: int, first_id: int, count: int, now_ms: int
+    ) -> tuple[Replay, list[Delivery]]:
+        """Deal with the next origins."""
+        self._write()
+        replay = self._replay(replay_id)
+        if replay.state is not ReplayState.RUNNING:
+            return replay, []
+        end = min(replay.looked + count, (replay.looked // PART + 1) * PART)
+        origins = self._origins[replay_id][replay.looked : end]
+        made = await self.replay_many([(o, first_id + turn) for turn, o in enumerate(origins)], now_ms, replay.rule)
+        after = dataclasses.replace(replay, looked=replay.looked + len(origins), made=replay.made + len(made))
+        if after.looked >= after.total:
+            after = dataclasses.replace(after, state=ReplayState.DONE, ended_at_ms=now_ms)
+        self._replays[replay_id] = after
+        return after, made
+
+    async def end_replay(self, replay_id: int, state: ReplayState, reason: str, now_ms: int) -> Replay:
+        """End a replay if it is running."""
+        self._write()
+        replay = self._replay(replay_id)
+        if replay.state is ReplayState.RUNNING:
+            replay = dataclasses.replace(replay, state=state, reason=reason, ended_at_ms=now_ms)
+            self._replays[replay_id] = replay
+        return replay
+
+    async def replay_by_id(self, replay_id: int) -> Replay | None:
+        """One replay."""
+        return self._replays.get(replay_id)
+
+    async def replays(self, workspace: str | None, below: int | None, limit: int) -> list[Replay]:
+        """Replays, newest first."""
+        found = [each for each in self._replays.values() if workspace in (None, each.workspace)]
+        chosen = [each for each in found if below is None or each.id < below]
+        return sorted(chosen, key=lambda each: each.id, reverse=True)[:limit]
+
+    async def running_replays(self) -> list[Replay]:
+        """Those that go on, oldest first."""
+        running = [each for each in self._replays.values() if each.state is ReplayState.RUNNING]
+        return sorted(running, key=lambda each: each.id)
+
+    def _forget_replays(self, before_ms: int) -> None:
+        over = [r.id for r in self._replays.values() if r.ended_at_ms is not None and r.ended_at_ms < before_ms]
+        for number in over:
+            del self._replays[number]
+
+    def _replay(self, replay_id: int) -> Replay:
+        found = self._replays.get(replay_id)
+        if found is None:
+            raise NotFoundError(f"there is no replay {replay_id}")
+        return found
+
+    def _repeat(self, origin: Delivery, new_id: int, now_ms: int, rule: ReplayRule) -> Delivery:
+        again = dataclasses.replace(
+            origin,
+            id=new_id,
+            destination_id=origin.destination_id if rule.destination_id is None else rule.destination_id,
+            attempts=0,
+            next_at_ms=now_ms,
+            replay_of=origin.id,
+            created_at_ms=milliseconds(new_id),
+        )
+        asked = rule.actor or rule.replay_id is not None
+        self._keep(MemoryDelivery(again, actor=rule.actor if asked else None, replay_id=rule.replay_id))
+        self._newest = max(self._newest, new_id)
+        return dataclasses.replace(again)
+
+    def _is_repeated(self, origin: Delivery, rule: ReplayRule) -> bool:
+        to = origin.destination_id if rule.destination_id is None else rule.destination_id
+        return any(
+            again.delivery.replay_of not in (None, again.delivery.id)
+            and (again.delivery.replay_of == origin.id if origin.digest else again.delivery.digest is None)
+            and again.delivery.id >= rule.since
+            and again.delivery.destination_id == to
+            and again.state not in (DeliveryState.DEAD, DeliveryState.CANCELLED)
+            and (rule.destination_id is not None or again.delivery.subscription_id == origin.subscription_id)
+            for again in self._of(origin.event_number)
+        )
+
+    def _kept(self, delivery_id: int) -> MemoryDelivery:
+        kept = self._deliveries.get(delivery_id)
+        if kept is None:
+            raise NotFoundError(f"there is no delivery {delivery_id}")
+        return kept

@@ -1,0 +1,118 @@
+"""What replays of many deliveries ask of a store: which deliveries, how far it is, and each step with its replays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from alertd.model.delivery import Delivery
+
+PART: Final = 1000
+"""How many origins are kept in one row; a step takes no more than what one row holds."""
+
+
+class ReplayState(IntEnum):
+    """Where a replay stands; the numbers are what the store keeps."""
+
+    RUNNING = 0
+    DONE = 1
+    CANCELLED = 2
+    FAILED = 3
+
+    @property
+    def word(self) -> str:
+        """The word used in API and logs."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRule:
+    """How many deliveries are replayed at once: to one destination (None: each to its own), and what counts as done.
+
+    An origin is left out when its event already has a replay, with a number from `since` on, that is neither dead nor
+    cancelled: to the given destination, or, where each goes to its own, to the origin's for the same subscription.
+    `actor` is who asked, `replay_id` the replay that it is part of.
+    """
+
+    destination_id: int | None = None
+    since: int = 0
+    actor: str = ""
+    replay_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A replay of many deliveries.
+
+    Shapes: `request` is JSON of what was asked for; `destination_id` is where all of it goes (None: each to its own);
+    `since` as in `ReplayRule`; `rate` in deliveries a second; of `total` origins `looked` were dealt with and `made`
+    sent again; `reason` says why it ended before it was done.
+    """
+
+    id: int
+    workspace: str
+    actor: str
+    request: bytes
+    destination_id: int | None
+    since: int
+    rate: float
+    total: int
+    state: ReplayState = ReplayState.RUNNING
+    looked: int = 0
+    made: int = 0
+    reason: str = ""
+    ended_at_ms: int | None = None
+
+    @property
+    def rule(self) -> ReplayRule:
+        """How its deliveries are replayed."""
+        return ReplayRule(self.destination_id, self.since, self.actor, self.id)
+
+
+class ReplayStore(Protocol):
+    """What sends again."""
+
+    async def replay(
+        self, delivery_id: int, new_id: int, now_ms: int, destination_id: int | None = None, actor: str = ""
+    ) -> Delivery:
+        """Store a new delivery `new_id` that repeats a final one and names it as its origin, and who asked for it.
+
+        It goes to the same destination unless another is given. Raises NotFoundError, and ConflictError when the
+        delivery is not final.
+        """
+
+    async def replay_many(self, origins: Sequence[tuple[int, int]], now_ms: int, rule: ReplayRule) -> list[Delivery]:
+        """Store replays of (origin, new id) pairs, in one transaction; return those that were made.
+
+        Left out are origins that are gone or not final, and those of which the rule finds a replay.
+        """
+
+    async def replayable(self, origins: Sequence[int], rule: ReplayRule) -> int:
+        """How many replays `replay_many` would make of these now."""
+
+    async def begin_replay(self, replay: Replay, origins: Sequence[int]) -> None:
+        """Keep a replay and what it is to send again, in this order."""
+
+    async def step_replay(
+        self, replay_id: int, first_id: int, count: int, now_ms: int
+    ) -> tuple[Replay, list[Delivery]]:
+        """Deal with its next origins, up to `count`, in one transaction with the note of it; end it when none is left.
+
+        The replays take the numbers from `first_id` on. One that is not running stays as it is. Raises NotFoundError.
+        """
+
+    async def end_replay(self, replay_id: int, state: ReplayState, reason: str, now_ms: int) -> Replay:
+        """End a replay if it is running; return it as it is now. Raises NotFoundError."""
+
+    async def replay_by_id(self, replay_id: int) -> Replay | None:
+        """One replay."""
+
+    async def replays(self, workspace: str | None, below: int | None, limit: int) -> list[Replay]:
+        """Replays of a workspace (None: of all), newest first."""
+
+    async def running_replays(self) -> list[Replay]:
+        """Those that go on, oldest first."""

@@ -1,0 +1,165 @@
+"""What every store promises of replays, as tests; `ReplaySuite` is used as `StoreSuite` is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from alertd.errors import NotFoundError
+from alertd.model.delivery import DeliveryState
+from alertd.store.base import Filter
+from alertd.store.replaying import PART, Replay, ReplayRule, ReplayState
+
+if TYPE_CHECKING:
+    from alertd.store.base import Store
+    from tests.conformance.store_maker import Maker, StillClock
+
+DEAD, DELIVERED = DeliveryState.DEAD, DeliveryState.DELIVERED
+RUNNING, DONE, CANCELLED, FAILED = ReplayState
+
+
+async def dead(store: Store, make: Maker, count: int, to: tuple[int, ...] = (3,)) -> list[int]:
+    """Store deliveries that were given up; return them oldest first."""
+    plans = [await make.stored(store, to=to) for _ in range(count)]
+    ids = [d.id for plan in plans for d in plan.deliveries]
+    await store.record([make.attempt(number, 1, DEAD) for number in ids])
+    return ids
+
+
+def replay_of(make: Maker, total: int, to: int | None = None, *, again: bool = False) -> Replay:
+    """Make a replay that ann asked for."""
+    number = make.ids.take()
+    return Replay(number, "default", "ann", b"{}", to, number if again else 0, 10.0, total)
+
+
+class ReplaySuite:
+    """The promises."""
+
+    async def test_who_asked_is_kept_with_the_delivery(self, store: Store, make: Maker) -> None:
+        """A replay names its origin and who asked for it; any other delivery names nobody."""
+        [origin] = await dead(store, make, 1)
+        new = make.ids.take()
+        made = await store.replay(origin, new, make.clock.now_ms(), 4, "ann")
+        assert (made.id, made.replay_of, made.destination_id) == (new, origin, 4)
+        row = await store.delivery(new)
+        assert row is not None
+        assert (row["replay_of"], row["replayed_by"], row["replay_id"]) == (origin, "ann", None)
+        row = await store.delivery(origin)
+        assert row is not None
+        assert (row["replayed_by"], row["replay_id"]) == (None, None)
+
+    async def test_steps_send_each_once_and_in_order(self, store: Store, make: Maker) -> None:
+        """Step by step, oldest first, each origin once; the last step ends the replay, and further ones do nothing."""
+        origins = await dead(store, make, 5)
+        replay = replay_of(make, 5)
+        await store.begin_replay(replay, origins)
+        assert await store.running_replays() == [replay]
+        sent: list[int | None] = []
+        for expected in (2, 4, 5):
+            first = make.ids.take(2)
+            now, made = await store.step_replay(replay.id, first, 2, make.clock.now_ms())
+            sent += [each.replay_of for each in made]
+            assert [each.id for each in made] == list(range(first, first + len(made)))
+            assert (now.looked, now.made, now.state) == (
+                expected,
+                expected,
+                DONE if expected == len(origins) else RUNNING,
+            )
+        assert sent == origins
+        assert now.ended_at_ms == make.clock.now_ms()
+        assert (await store.step_replay(replay.id, make.ids.take(2), 2, make.clock.now_ms())) == (now, [])
+        assert await store.running_replays() == []
+        assert await store.replay_by_id(replay.id) == now
+        rows = (await store.deliveries(Filter(state="pending"))).items
+        assert [(row["replayed_by"], row["replay_id"]) for row in rows] == [("ann", replay.id)] * 5
+
+    async def test_a_step_keeps_to_its_part(self, store: Store, make: Maker) -> None:
+        """Origins are kept in parts, and none between two of them is forgotten or sent twice."""
+        [origin] = await dead(store, make, 1)
+        origins = [origin + 1000 + n for n in range(PART - 1)] + [origin] + [origin + 5000]
+        replay = replay_of(make, len(origins))
+        await store.begin_replay(replay, origins)
+        now, made = await store.step_replay(replay.id, make.ids.take(2 * PART), 2 * PART, make.clock.now_ms())
+        assert (now.looked, [each.replay_of for each in made]) == (PART, [origin])
+        now, made = await store.step_replay(replay.id, make.ids.take(2 * PART), 2 * PART, make.clock.now_ms())
+        assert (now.looked, now.made, now.state, made) == (PART + 1, 1, DONE, [])
+
+    async def test_what_was_replayed_already_is_left_out_unless_asked_again(self, store: Store, make: Maker) -> None:
+        """Looked at, but not made; a replay that itself died counts for nothing."""
+        first, second, third = await dead(store, make, 3)
+        now_ms = make.clock.now_ms()
+        good = await store.replay(first, make.ids.take(), now_ms)
+        bad = await store.replay(second, make.ids.take(), now_ms)
+        await store.record([make.attempt(good.id, 1, DELIVERED), make.attempt(bad.id, 1, DEAD)])
+        origins = [first, second, third, bad.id]
+        assert await store.replayable(origins, ReplayRule()) == 2
+        replay = replay_of(make, 4)
+        await store.begin_replay(replay, origins)
+        now, made = await store.step_replay(replay.id, make.ids.take(9), 9, now_ms)
+        assert ([each.replay_of for each in made], now.looked, now.made, now.state) == ([second, third], 4, 2, DONE)
+        again = replay_of(make, 4, again=True)
+        assert await store.replayable(origins, again.rule) == 3
+        await store.begin_replay(again, origins)
+        _, made = await store.step_replay(again.id, make.ids.take(9), 9, now_ms)
+        assert [each.replay_of for each in made] == [first, second, third]
+
+    async def test_one_other_destination_gets_each_event_once(self, store: Store, make: Maker) -> None:
+        """However many deliveries an event had, one goes to the destination that was asked for."""
+        origins = await dead(store, make, 2, to=(3, 4))
+        assert await store.replayable(origins, ReplayRule()) == 4
+        assert await store.replayable(origins, ReplayRule(5)) == 2
+        replay = replay_of(make, 4, to=5)
+        await store.begin_replay(replay, origins)
+        _, made = await store.step_replay(replay.id, make.ids.take(9), 9, make.clock.now_ms())
+        assert [(each.replay_of, each.destination_id) for each in made] == [(origins[0], 5), (origins[2], 5)]
+        assert await store.replayable(origins, ReplayRule(5)) == 0
+
+    async def test_what_is_not_final_is_left_out(self, store: Store, make: Maker) -> None:
+        """What is pending, or gone, is no origin."""
+        waiting = (await make.stored(store)).deliveries[0].id
+        assert await store.replayable([waiting, 12345], ReplayRule()) == 0
+        replay = replay_of(make, 2)
+        await store.begin_replay(replay, [waiting, 12345])
+        now, made = await store.step_replay(replay.id, make.ids.take(9), 9, make.clock.now_ms())
+        assert (made, now.state, now.made) == ([], DONE, 0)
+
+    async def test_a_replay_can_be_ended(self, store: Store, make: Maker) -> None:
+        """With a reason, once; nothing more is sent then."""
+        origins = await dead(store, make, 2)
+        replay = replay_of(make, 2)
+        await store.begin_replay(replay, origins)
+        ended = await store.end_replay(replay.id, CANCELLED, "by bob", make.clock.now_ms())
+        assert (ended.state, ended.reason) == (CANCELLED, "by bob")
+        assert await store.end_replay(replay.id, FAILED, "x", make.clock.now_ms() + 5) == ended
+        assert await store.step_replay(replay.id, make.ids.take(9), 9, make.clock.now_ms()) == (ended, [])
+        with pytest.raises(NotFoundError):
+            await store.end_replay(1, CANCELLED, "x", 1)
+        with pytest.raises(NotFoundError):
+            await store.step_replay(1, make.ids.take(), 1, 1)
+        assert await store.replay_by_id(1) is None
+
+    async def test_replays_are_listed(self, store: Store, make: Maker) -> None:
+        """Newest first, page by page, of a workspace or of all."""
+        replays = [replay_of(make, 0) for _ in range(3)]
+        for each in replays:
+            await store.begin_replay(each, [])
+        assert await store.replays("default", None, 2) == replays[:0:-1]
+        assert await store.replays("default", replays[1].id, 2) == replays[:1]
+        assert await store.replays(None, None, 9) == replays[::-1]
+        assert await store.replays("other", None, 9) == []
+        assert await store.newest_number() >= replays[-1].id
+
+    async def test_retention_takes_what_is_over(self, store: Store, make: Maker, clock: StillClock) -> None:
+        """A replay that ended long ago goes, and one that runs stays; who asked goes with the delivery."""
+        [origin] = await dead(store, make, 1)
+        over, running = replay_of(make, 1), replay_of(make, 1)
+        for each in (over, running):
+            await store.begin_replay(each, [origin])
+        _, [made] = await store.step_replay(over.id, make.ids.take(), 1, clock.ms)
+        await store.record([make.attempt(made.id, 1, DELIVERED)])
+        clock.ms += 86_400_000
+        while await store.retain(clock.ms, 100):
+            pass
+        assert await store.replays("default", None, 9) == [running]
+        assert await store.delivery(made.id) is None

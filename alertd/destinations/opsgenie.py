@@ -1,31 +1,35 @@
 """The destination type `opsgenie`: alerts that are created, acknowledged and closed by their alias.
 
 A repeat is recognised by the alias. Opsgenie answers before it has done anything: 202 says that a request was read, and
-what became of it only its own log tells.
+what became of it is asked for under the number that it gave the request (`alertd.destinations.opsgenie_result`).
 """
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 from urllib.parse import quote
 
 from pydantic import Field, StringConstraints
 from typing_extensions import override
 
-from alertd.destinations.answers import THROTTLED, header_wait, members_of, outcome_of, usual_kind
+from alertd.destinations.answers import THROTTLED, header_wait, members_of, one_line, outcome_of, usual_kind
+from alertd.destinations.base import HttpRequest
 from alertd.destinations.composing import content_of
-from alertd.destinations.http_destination import HttpDestination, HttpType, json_request
+from alertd.destinations.http_destination import DELIVERY_HEADER, HttpDestination, HttpType, json_request
 from alertd.destinations.limits import fit
+from alertd.destinations.opsgenie_result import Fate, fate_of, request_of
 from alertd.destinations.settings_fields import SecretToken, Url
 from alertd.destinations.turn import Turn, details_of, turn_of
-from alertd.model.delivery import Outcome, OutcomeKind
+from alertd.model.delivery import ANSWER_MAX, Outcome, OutcomeKind
 from alertd.model.fields import Resource
 from alertd.model.severity import Severity
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from alertd.destinations.base import HttpAnswer, HttpRequest, Message
+    from alertd.destinations.base import HttpAnswer, Message
     from alertd.destinations.content import Content
 
 NAME: Final = "opsgenie"
@@ -44,6 +48,9 @@ RESPONDERS_MAX: Final = 50
 SOURCE: Final = "alertd"
 
 FACTS_MAX: Final = 40
+PAUSES: Final = (0.25, 0.5, 1.0)
+"""Seconds between two looks at what became of a request; the last one repeats."""
+CONFIRM_SECONDS_MAX: Final = 60.0
 _DETAIL_MAX: Final = 500
 _DESCRIBED: Final = frozenset({"Details", "Alerts", "More alerts"})
 """What stands in the description."""
@@ -85,6 +92,11 @@ class OpsgenieSettings(Resource):
     tags: Annotated[
         tuple[Annotated[str, StringConstraints(min_length=1, max_length=TAG_MAX)], ...], Field(max_length=TAGS_MAX)
     ] = Field((), description="tags on every alert")
+    confirm_seconds: Annotated[float, Field(ge=0, le=CONFIRM_SECONDS_MAX)] = Field(
+        5,
+        description="how long Opsgenie is asked what became of an alert that it has accepted, in seconds; what it has not"
+        " done by then counts as delivered; 0: it is not asked",
+    )
     api_url: Url = Field("https://api.opsgenie.com", description="https://api.eu.opsgenie.com for accounts in the EU")
 
 
@@ -104,6 +116,47 @@ class OpsgenieDestination(HttpDestination[OpsgenieSettings]):
         url = f"{base}/{alias}/{_PATHS[turn]}?identifierType=alias"
         payload = {"source": SOURCE, "user": SOURCE, "note": fit(content.subject, DESCRIPTION_MAX)}
         return json_request(url, payload, message, authorization=key)
+
+    @override
+    async def attempt(self, message: Message) -> Outcome:
+        """Send once, and ask what became of it."""
+        outcome = await super().attempt(message)
+        request_id = request_of(outcome)
+        if not request_id or not self.settings.confirm_seconds:
+            return outcome
+        closing = turn_of(message, content_of(message)) is not Turn.OPEN
+        return await self._confirmed(outcome, self._lookup(message, request_id), closing=closing)
+
+    async def _confirmed(self, accepted: Outcome, lookup: HttpRequest, *, closing: bool) -> Outcome:
+        """Ask until it is known, or for as long as is configured; what is not known then counts as delivered."""
+        pauses, waited = iter(PAUSES), 0.0
+        while True:
+            answer = await self.exchange(lookup, repeatable=True)
+            if isinstance(answer, Outcome):
+                return accepted
+            fate, said = fate_of(answer)
+            if fate is Fate.DONE:
+                return replace(accepted, answer=self._redactor.data(answer.body[:ANSWER_MAX]))
+            if fate is Fate.FAILED:
+                return self._failed(accepted, answer, said, closing=closing)
+            pause = next(pauses, PAUSES[-1])
+            waited += pause
+            if fate is Fate.UNKNOWN or waited > self.settings.confirm_seconds:
+                return accepted
+            await asyncio.sleep(pause)
+
+    def _failed(self, accepted: Outcome, answer: HttpAnswer, said: str, *, closing: bool) -> Outcome:
+        """Say that it was not done: there is nothing to close or to acknowledge, or no alert was made."""
+        body = self._redactor.data(answer.body[:ANSWER_MAX])
+        if closing:
+            return replace(accepted, answer=body)
+        detail = f"{NAME}: accepted, but not done: {one_line(said) or 'no reason given'}"
+        return Outcome(OutcomeKind.REJECTED, accepted.status, self._redactor.text(detail), body)
+
+    def _lookup(self, message: Message, request_id: str) -> HttpRequest:
+        key = f"GenieKey {self.settings.api_key.get_secret_value()}"
+        url = f"{self.settings.api_url.rstrip('/')}/v2/alerts/requests/{quote(request_id, safe='')}"
+        return HttpRequest(url, b"", {"authorization": key, DELIVERY_HEADER: message.delivery_id}, "GET")
 
     @override
     def classify(self, answer: HttpAnswer, now_seconds: int) -> Outcome:
@@ -126,7 +179,7 @@ class OpsgenieType(HttpType):
         "Alerts of Opsgenie, which its maker ends in April 2027. Add an *API* integration and copy its key to `api_key`."
         " All alerts about one issue, or about one key of a project and an environment, are one alert there; what ends in"
         " *resolved* closes it, what ends in *acknowledged* or *muted* acknowledges it. Opsgenie accepts a request before"
-        " it looks at it: *delivered* means accepted."
+        " it looks at it, so it is asked for a few seconds (`confirm_seconds`) what became of it."
     )
     settings_model: ClassVar[type[BaseModel]] = OpsgenieSettings
     destination = OpsgenieDestination

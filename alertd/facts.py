@@ -189,6 +189,8 @@ class Facts:
 
     def _replay(self, events: Sequence[PastEvent]) -> None:
         for event in events:
+            if event.is_simulated:
+                continue
             now_ms = milliseconds(event.number)
             self._fire(Counter((v.subscription_id, v.code) for v in decode(event.verdicts)), now_ms)
             self._see((event.workspace_id, event.type), 1, now_ms)
@@ -197,6 +199,8 @@ class Facts:
     def _repeat(self, ended: Sequence[PastDelivery]) -> None:
         self._ended = ended[-1].id
         for delivery in ended:
+            if delivery.is_simulated:
+                continue
             self._end(delivery.subscription_id, delivery.state, delivery.ended_at_ms, delivery.detail)
 
     def _forget(self) -> list[TypeKey]:

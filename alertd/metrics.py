@@ -154,7 +154,9 @@ class Metrics:
             "than fit, and each costs a look into the store.",
             registry=own,
         )
-        self.incidents_open = Gauge("alertd_incidents_open", "Incidents that are open or acknowledged.", registry=own)
+        self.incidents_open = Gauge(
+            "alertd_incidents_open", "Incidents that are open or acknowledged, simulated ones left out.", registry=own
+        )
         self.incidents_opened = Counter(
             "alertd_incidents_opened",
             "Incidents that were opened, by kind: issue, deploy (born resolved), reported, simulated.",

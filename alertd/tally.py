@@ -64,7 +64,7 @@ class Tally:
         """Show from now on how many issues are in memory and how many incidents are open."""
         self._issues = issues
         self._metrics.issues_memory.set_function(lambda: len(issues.memory))
-        self._metrics.incidents_open.set_function(lambda: len(issues.incidents))
+        self._metrics.incidents_open.set_function(lambda: sum(not each.test for each in issues.incidents.values()))
 
     def _weighed(self, batch: IssueBatch) -> None:
         metrics = self._metrics

@@ -32,12 +32,13 @@ class KeptFacts:
 
 @dataclass(frozen=True, slots=True)
 class PastEvent:
-    """What of a stored event counts for facts; `verdicts` in their stored form."""
+    """What of a stored event counts for facts; `verdicts` in their stored form. One that is simulated counts for nothing."""
 
     number: int
     workspace_id: int
     type: str
     verdicts: bytes
+    is_simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class PastDelivery:
     state: DeliveryState
     ended_at_ms: int
     detail: str
+    is_simulated: bool = False
 
 
 class FactStore(Protocol):

@@ -6,6 +6,7 @@ from copy import copy
 from typing import TYPE_CHECKING
 
 from alertd.model.delivery import DeliveryState
+from alertd.model.event import is_simulated
 from alertd.model.ids import milliseconds
 from alertd.store.facts import KeptFacts, PastDelivery, PastEvent
 from alertd.store.memory_following import MemoryFollowing
@@ -43,7 +44,10 @@ class MemoryFacts(MemoryFollowing):
         """Stored events with greater numbers."""
         found = sorted(each for each in self._events if each > number)[:limit]
         events = [self._events[each] for each in found]
-        return [PastEvent(e.plan.number, e.plan.workspace_id, e.plan.event.type, e.verdicts) for e in events]
+        return [
+            PastEvent(e.plan.number, e.plan.workspace_id, e.plan.event.type, e.verdicts, is_simulated(e.payload))
+            for e in events
+        ]
 
     async def ended_after(self, number: int, limit: int) -> list[PastDelivery]:
         """Deliveries with greater ids that were delivered or are dead."""
@@ -76,4 +80,5 @@ def _past(kept: MemoryDelivery) -> PastDelivery:
     last = kept.attempts[-1] if kept.attempts and kept.ended is None else None
     at_ms = milliseconds(delivery.id) if last is None else last.started_at_ms
     detail = (kept.ended or "") if last is None else last.outcome.detail
-    return PastDelivery(delivery.id, delivery.subscription_id, kept.state, at_ms, detail)
+    mark = is_simulated(delivery.payload)
+    return PastDelivery(delivery.id, delivery.subscription_id, kept.state, at_ms, detail, mark)

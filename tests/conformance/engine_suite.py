@@ -144,6 +144,19 @@ class EngineSuite:
         assert (ended[1].ended_at_ms, ended[1].detail) == (dead.started_at_ms, "try 1 failed")
         assert await store.ended_after(last, 10) == []
 
+    async def test_what_is_simulated_is_known_as_such(self, store: Store, make: Maker) -> None:
+        """Its events and their deliveries are marked where the history is read; what only says the word is not."""
+        plans = [make.plan(f"e{n}", to=(3,)) for n in range(2)]
+        for plan, member in zip(
+            plans, (b'"source":"alertd/simulation"', b'"message":"source: alertd/simulation"'), strict=True
+        ):
+            plan.event.payload = b"{" + member + b"," + plan.event.payload[1:]
+            plan.deliveries[0].payload = plan.event.payload
+        await store.commit(Batch(1, plans))
+        await store.record([make.attempt(plan.deliveries[0].id) for plan in plans])
+        assert [event.is_simulated for event in await store.events_after(0, 10)] == [True, False]
+        assert [delivery.is_simulated for delivery in await store.ended_after(0, 10)] == [True, False]
+
     async def test_facts_after_a_crash_are_those_before_it(
         self, store: Store, make: Maker, clock: StillClock, reopen: Reopen
     ) -> None:

@@ -6,6 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from alertd.model.delivery import DeliveryState
+from alertd.model.event import is_simulated
 from alertd.model.fact import SubscriptionFacts, TypeFacts
 from alertd.store.facts import KeptFacts, PastDelivery, PastEvent
 from alertd.store.sqlite.names import set_meta
@@ -29,8 +30,13 @@ _TYPES: Final = ManyRows(
 )
 _FORGET: Final = "DELETE FROM learnt_type WHERE workspace_id = ? AND type = ?"
 _ENDED: Final = """
-SELECT id, subscription_id, state, coalesce(started_at, id >> 20), coalesce(detail, '') FROM delivery
-WHERE id > ? AND +state IN (2, 3) ORDER BY id LIMIT ?
+SELECT id, subscription_id, state, coalesce(started_at, id >> 20), coalesce(detail, ''),
+ coalesce((SELECT substr(payload, 1, 4096) FROM event WHERE event.id = event_id), x'')
+FROM delivery WHERE id > ? AND +state IN (2, 3) ORDER BY id LIMIT ?
+"""
+_EVENTS: Final = """
+SELECT id, workspace_id, type, coalesce(verdicts, x'5b5d'), substr(payload, 1, 4096) FROM event
+WHERE id > ? ORDER BY id LIMIT ?
 """
 
 
@@ -76,13 +82,16 @@ class FactRows(Part):
 
     async def events_after(self, number: int, limit: int) -> list[PastEvent]:
         """Stored events with greater numbers."""
-        sql = "SELECT id, workspace_id, type, coalesce(verdicts, x'5b5d') FROM event WHERE id > ? ORDER BY id LIMIT ?"
-        return [PastEvent(*row) for row in await self.core.reads.rows(sql, (number, limit))]
+        rows = await self.core.reads.rows(_EVENTS, (number, limit))
+        return [PastEvent(row[0], row[1], row[2], row[3], is_simulated(bytes(row[4]))) for row in rows]
 
     async def ended_after(self, number: int, limit: int) -> list[PastDelivery]:
         """Deliveries with greater ids that were delivered or are dead."""
         rows = await self.core.reads.rows(_ENDED, (number, limit))
-        return [PastDelivery(row[0], row[1], DeliveryState(row[2]), row[3], row[4]) for row in rows]
+        return [
+            PastDelivery(row[0], row[1], DeliveryState(row[2]), row[3], row[4], is_simulated(bytes(row[5])))
+            for row in rows
+        ]
 
 
 def _subscription(row: tuple[Any, ...]) -> SubscriptionFacts:

@@ -29,6 +29,9 @@ AMBIGUOUS: Final = OutcomeKind.AMBIGUOUS
 SETTINGS: Final[dict[str, dict[str, Any]]] = {
     "webhook": {"url": "https://hooks.example.com/x"},
     "webhook-rustrak": {"url": "https://hooks.example.com/x", "format": "rustrak"},
+    "webhook-nora": {"url": "https://hooks.example.com/x", "format": "nora"},
+    "webhook-cloudevents": {"url": "https://hooks.example.com/x", "format": "cloudevents"},
+    "webhook-template": {"url": "https://hooks.example.com/x", "format": "template", "template": "{}"},
     "webhook-alertmanager": {"url": "https://hooks.example.com/x", "format": "alertmanager"},
     "slack": {"url": "https://hooks.slack.com/services/T0/B0/X0"},
     "slack-bot": {"token": "xoxb-1", "channel": "C0123"},
@@ -53,6 +56,7 @@ APP_ERROR: Final = b'{"id":"web.incoming_webhook.invalid.app_error","message":"I
 RATE_LIMITED: Final = b'{"message":"You are being rate limited.","retry_after":64.57,"global":false}'
 FLOOD: Final = b'{"ok":false,"error_code":429,"description":"Too Many Requests","parameters":{"retry_after":5}}'
 BLOCKED: Final = b'{"ok":false,"error_code":403,"description":"Forbidden: bot was blocked by the user"}'
+KICKED: Final = b'{"ok":false,"error_code":403,"description":"Forbidden: bot was kicked from the supergroup chat"}'
 CONNECTOR: Final = b"Webhook message delivery failed with error: Microsoft Teams endpoint returned HTTP error %d"
 
 
@@ -76,19 +80,37 @@ class Row:
 ROWS: Final = [
     Row("webhook", 200, OK),
     Row("webhook", 204, OK),
+    Row("webhook", 201, OK),
+    Row("webhook", 202, OK),
     Row("webhook", 429, RETRY, headers={"Retry-After": "7"}, wait=7),
+    Row("webhook", 429, RETRY, headers={"Retry-After": "Thu, 07 May 2026 00:02:00 GMT"}, wait=120),
+    Row("webhook", 429, RETRY, headers={"Retry-After": "soon"}),
+    Row("webhook", 408, RETRY),
+    Row("webhook", 425, RETRY),
+    Row("webhook", 503, RETRY, headers={"Retry-After": "30"}, wait=30),
+    Row("webhook", 599, RETRY),
     Row("webhook", 502, RETRY, headers={"Retry-After": "7"}, wait=7),
     Row("webhook", 504, RETRY),
     Row("webhook", 500, RETRY),
     Row("webhook", 410, DISABLE),
-    Row("webhook", 302, PERMANENT),
-    Row("webhook", 404, PERMANENT),
+    *(Row("webhook", status, PERMANENT) for status in (301, 302, 303, 307, 308)),
+    *(Row("webhook", status, PERMANENT) for status in (400, 401, 403, 404, 405, 409, 413, 415, 422, 451)),
+    Row("webhook", 400, PERMANENT, headers={"Retry-After": "7"}),
+    *(Row(way, 204, OK) for way in ("webhook-nora", "webhook-cloudevents", "webhook-template")),
+    *(Row(way, 429, RETRY, headers={"Retry-After": "7"}, wait=7) for way in ("webhook-nora", "webhook-cloudevents")),
+    *(Row(way, 500, RETRY) for way in ("webhook-nora", "webhook-cloudevents", "webhook-template")),
+    *(Row(way, 410, DISABLE) for way in ("webhook-nora", "webhook-cloudevents", "webhook-template")),
+    *(Row(way, 400, PERMANENT) for way in ("webhook-nora", "webhook-cloudevents", "webhook-template")),
+    Row("webhook-template", 429, RETRY),
     Row("webhook-rustrak", 200, OK),
     Row("webhook-rustrak", 429, RETRY),
+    Row("webhook-rustrak", 429, RETRY, headers={"Retry-After": "60"}, wait=60),
     Row("webhook-rustrak", 500, RETRY),
     Row("webhook-rustrak", 410, DISABLE),
     Row("webhook-rustrak", 400, PERMANENT),
     Row("webhook-alertmanager", 200, OK),
+    Row("webhook-alertmanager", 429, RETRY),
+    Row("webhook-alertmanager", 410, DISABLE),
     Row("webhook-alertmanager", 503, RETRY),
     Row("webhook-alertmanager", 400, PERMANENT),
     Row("slack", 200, OK, b"ok"),
@@ -103,7 +125,21 @@ ROWS: Final = [
     Row("slack", 404, DISABLE, b"no_active_hooks"),
     Row("slack", 403, DISABLE, b"invalid_token"),
     Row("slack", 403, DISABLE, b"team_disabled"),
+    Row("slack", 404, DISABLE, b"no_service_id"),
+    Row("slack", 404, DISABLE, b"no_team"),
+    Row("slack", 410, DISABLE),
     Row("slack", 403, PERMANENT, b"action_prohibited"),
+    Row("slack", 403, PERMANENT, b"posting_to_general_channel_denied"),
+    *(
+        Row("slack", 400, PERMANENT, word)
+        for word in (
+            b"user_not_found",
+            b"no_text",
+            b"invalid_blocks",
+            b"invalid_blocks_format",
+            b"too_many_attachments",
+        )
+    ),
     Row("slack", 404, PERMANENT, b"channel_not_found"),
     Row("slack", 400, PERMANENT, b"invalid_payload"),
     Row("slack", 302, PERMANENT),
@@ -121,7 +157,9 @@ ROWS: Final = [
     Row("slack-bot", 404, PERMANENT),
     Row("mattermost", 200, OK, b"ok"),
     Row("mattermost", 429, RETRY, b"limit exceeded", {"Retry-After": "2"}, 2),
+    Row("mattermost", 429, RETRY),
     Row("mattermost", 500, RETRY),
+    Row("mattermost", 503, RETRY, headers={"Retry-After": "5"}, wait=5),
     Row("mattermost", 400, DISABLE, APP_ERROR),
     Row("mattermost", 400, DISABLE, b"Invalid webhook"),
     Row("mattermost", 400, PERMANENT, b'{"id":"api.context.invalid_body_param.app_error","message":"bad"}'),
@@ -144,6 +182,7 @@ ROWS: Final = [
     Row("msteams", 202, OK),
     Row("msteams", 200, OK),
     Row("msteams", 429, RETRY, headers={"Retry-After": "11"}, wait=11),
+    Row("msteams", 429, RETRY),
     Row("msteams", 500, RETRY),
     Row("msteams", 502, RETRY),
     Row("msteams", 404, DISABLE, b'{"error":{"code":"WorkflowNotFound","message":"gone"}}'),
@@ -179,6 +218,11 @@ ROWS: Final = [
     Row("telegram", 429, RETRY, b"", {"Retry-After": "9"}, 9),
     Row("telegram", 500, RETRY),
     Row("telegram", 403, DISABLE, BLOCKED),
+    Row("telegram", 403, DISABLE, KICKED),
+    Row("telegram", 403, DISABLE, b'{"ok":false,"error_code":403,"description":"Forbidden: user is deactivated"}'),
+    Row("telegram", 429, RETRY),
+    Row("telegram", 502, RETRY, b"<html>"),
+    Row("telegram", 400, PERMANENT, b'{"ok":false,"error_code":400,"description":"Bad Request: Text is too long"}'),
     Row("telegram", 401, DISABLE, b'{"ok":false,"error_code":401,"description":"Unauthorized"}'),
     Row("telegram", 404, DISABLE, b'{"ok":false,"error_code":404,"description":"Not Found"}'),
     Row("telegram", 400, PERMANENT, b'{"ok":false,"error_code":400,"description":"Bad Request: chat not found"}'),
@@ -188,13 +232,17 @@ ROWS: Final = [
     Row(
         "ntfy", 429, RETRY, b'{"code":42908,"http":429,"error":"limit reached: daily message quota reached"}', wait=3600
     ),
+    Row("ntfy", 429, RETRY, b"<html>"),
     Row("ntfy", 500, RETRY, b'{"code":50001}'),
+    Row("ntfy", 500, RETRY, b'{"code":50003}'),
     Row("ntfy", 503, RETRY),
     Row("ntfy", 507, PERMANENT, b'{"code":50701}'),
     Row("ntfy", 401, DISABLE, b'{"code":40101}'),
     Row("ntfy", 403, DISABLE, b'{"code":40301}'),
     Row("ntfy", 400, PERMANENT, b'{"code":40009}'),
+    Row("ntfy", 400, PERMANENT, b'{"code":40017}'),
     Row("ntfy", 413, PERMANENT, b'{"code":41301}'),
+    Row("ntfy", 413, PERMANENT, b'{"code":41303}'),
     Row("pagerduty", 202, OK, b'{"status":"success","message":"Event processed","dedup_key":"srv01/HTTP"}'),
     Row("pagerduty", 202, OK),
     Row("pagerduty", 429, RETRY, wait=30),
@@ -207,6 +255,7 @@ ROWS: Final = [
     Row("pagerduty", 413, PERMANENT),
     Row("pagerduty-changes", 202, OK),
     Row("pagerduty-changes", 429, RETRY, wait=30),
+    Row("pagerduty-changes", 500, RETRY),
     Row("pagerduty-changes", 400, PERMANENT),
     Row("alertmanager", 200, OK),
     Row("alertmanager", 400, PERMANENT, b'"at least one label pair required"'),
@@ -232,7 +281,13 @@ ROWS: Final = [
         b'{"message":"Request body is not processable","errors":{"message":"may not be empty"}}',
     ),
     Row("opsgenie", 404, PERMANENT),
+    Row("opsgenie", 400, PERMANENT),
+    Row("opsgenie", 502, RETRY),
 ]
+
+
+NEVER_GONE: Final = {"pagerduty", "pagerduty-changes", "alertmanager"}
+"""Types whose receivers have no answer that ends the destination."""
 
 
 def opened_over(way: str, answer: Scripted, **changes: Any) -> OpenDestination:
@@ -279,3 +334,13 @@ async def test_no_answer_where_a_repeat_is_unwanted(way: str) -> None:
     for error, kind in ((SendError("cut off", ambiguous=True), PERMANENT), (SendError("refused"), RETRY)):
         async with asyncio.timeout(DEADLINE):
             assert (await opened_over(way, error, on_ambiguous="dead").attempt(make_message())).kind is kind
+
+
+@pytest.mark.parametrize("way", SETTINGS)
+def test_every_meaning_has_a_row(way: str) -> None:
+    """No type is without a row for anything that its provider can mean, nor for being asked to slow down."""
+    own = [row for row in ROWS if row.type == way]
+    assert {row.kind for row in own} == {OK, RETRY, PERMANENT} | (set() if way in NEVER_GONE else {DISABLE})
+    throttled = [row for row in own if row.status == 429 or b"429" in row.body]
+    assert throttled
+    assert {row.kind for row in throttled} == {RETRY}

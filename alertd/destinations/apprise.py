@@ -11,7 +11,8 @@ import asyncio
 import contextlib
 import re
 import threading
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
@@ -42,15 +43,19 @@ from alertd.model.delivery import Outcome, OutcomeKind
 from alertd.model.severity import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pydantic import BaseModel
 
     from alertd.destinations.base import Message, World
 
+T = TypeVar("T")
+
 NAME: Final = "apprise"
 THREADS_MAX: Final = 16
 """Threads of one destination; while that many are busy, nothing more is begun."""
+LOAD_SECONDS: Final = 60.0
+"""How long loading the library may take, the first time."""
 TITLE_MAX: Final = 250
 BODY_MAX: Final = 32_000
 """Characters; most services take less, and then apprise cuts."""
@@ -111,13 +116,26 @@ class AppriseDestination:
             words = f"{THREADS_MAX} earlier attempts have not ended yet"
             return Outcome(OutcomeKind.RETRY_LATER, detail=f"{NAME}: {words}")
         letter = letter_of(message)
+        loaded = is_loaded()
         try:
+            if not loaded:  # seconds that the service is not to blame for
+                async with asyncio.timeout(LOAD_SECONDS):
+                    await self._in_thread(lambda: service_of(self._url))
+                loaded = True
             async with asyncio.timeout(self._timeout_seconds):
-                report = await self._in_thread(letter)
+                report = await self._in_thread(
+                    lambda: send(self._url, letter, self._timeout_seconds, self._world.permit)
+                )
         except TimeoutError:
+            if not loaded:
+                return Outcome(
+                    OutcomeKind.RETRY_LATER, detail=f"{NAME}: the library was not loaded in {LOAD_SECONDS:g} s"
+                )
             return self._ambiguous(f"{NAME}: timed out after {self._timeout_seconds:g} s")
         except UnusableServiceError as error:
             return Outcome(OutcomeKind.REJECTED, detail=f"{NAME}: {error}")
+        except _ForeignError as error:
+            return Outcome(OutcomeKind.RETRY_LATER, detail=f"{NAME}: the service's code failed: {error}")
         return self._outcome(report)
 
     def preview(self, message: Message) -> Preview:
@@ -129,36 +147,24 @@ class AppriseDestination:
     async def close(self) -> None:
         """Wait for nothing: threads that still run end with what they wait for, or with the process."""
 
-    async def _in_thread(self, letter: Letter) -> Report:
-        """Send in a thread that the end of the process does not wait for. Raises UnusableServiceError."""
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        """Do it in a thread that the end of the process does not wait for. Raises UnusableServiceError, _ForeignError."""
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[Report] = loop.create_future()
+        done: asyncio.Future[T] = loop.create_future()
 
-        def tell(result: Report | UnusableServiceError) -> None:
+        def tell(end: Callable[[], None]) -> None:
             self._busy -= 1
-            if done.done():
-                return  # nobody waits any longer
-            if isinstance(result, Report):
-                done.set_result(result)
-            else:
-                done.set_exception(result)
+            if not done.done():  # else nobody waits any longer
+                end()
 
         def run() -> None:
-            result = self._sent(letter)
+            end = _end_of(work, done)
             with contextlib.suppress(RuntimeError):  # the loop is closed
-                loop.call_soon_threadsafe(tell, result)
+                loop.call_soon_threadsafe(tell, end)
 
         threading.Thread(target=run, name="apprise", daemon=True).start()
         self._busy += 1
         return await done
-
-    def _sent(self, letter: Letter) -> Report | UnusableServiceError:
-        try:
-            return send(self._url, letter, self._timeout_seconds, self._world.permit)
-        except UnusableServiceError as error:
-            return error
-        except Exception as error:  # noqa: BLE001 - the boundary of a thread; foreign code may raise anything
-            return Report(delivered=False, said=(f"the service's code failed: {type(error).__name__}",))
 
     def _outcome(self, report: Report) -> Outcome:
         if report.delivered:
@@ -189,6 +195,21 @@ class AppriseDestination:
         if self._settings.on_ambiguous == "dead":
             return Outcome(OutcomeKind.REJECTED, detail=f"{detail}; it may have arrived (on_ambiguous: dead)")
         return Outcome(OutcomeKind.AMBIGUOUS, detail=detail)
+
+
+class _ForeignError(Exception):
+    """What the library or a service's code in it raised; its name is all that is said, as its words may hold secrets."""
+
+
+def _end_of(work: Callable[[], T], done: asyncio.Future[T]) -> Callable[[], None]:
+    """Do it, and return what ends the waiting for it."""
+    try:
+        result = work()
+    except UnusableServiceError as error:
+        return partial(done.set_exception, error)
+    except Exception as error:  # noqa: BLE001 - the boundary of a thread; foreign code may raise anything
+        return partial(done.set_exception, _ForeignError(type(error).__name__))
+    return partial(done.set_result, result)
 
 
 class AppriseType:

@@ -52,7 +52,7 @@ class Tally:
             self._metrics.events.labels(source, result).inc(count)
         if work.issues is not None:
             self._weighed(work.issues.issues)
-        if any(plan.event.is_simulated for plan in plans):
+        if work.issues is not None and any(plan.event.is_simulated for plan in plans):
             plans = [plan for plan in plans if not plan.event.is_simulated]
         decided = Counter([(v.subscription_id, v.code) for p in plans for v in p.verdicts])
         for (subscription_id, code), count in decided.items():

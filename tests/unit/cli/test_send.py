@@ -211,3 +211,54 @@ def test_a_line_without_end_is_refused(monkeypatch: pytest.MonkeyPatch, stage: S
     result = stage.typed("send", stdin=b"x" * 1000)
     assert result.exit_code == 1
     assert "a line has more than 100 bytes" in result.stderr
+
+
+def test_an_incident_is_simulated(stage: Stage) -> None:
+    """With what was said of it, as text or for programs; it is marked as a test."""
+    result = stage.typed(
+        "send",
+        "--simulate",
+        "incident",
+        "-p",
+        "shop",
+        "-e",
+        "staging",
+        "-s",
+        "critical",
+        "-m",
+        "no rows",
+        who="operator",
+    )
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("simulated inc_")
+    assert "SimulatedError: no rows (simulated)" in result.stdout
+    found = json.loads(stage.typed("send", "--simulate", "incident", "-w", "default", "--json").stdout)
+    assert (found["kind"], found["test"], found["environment"]) == ("simulated", True, "prod")
+    with closing(client.Client(stage.url, "secret-root")) as caller:
+        *_, first = caller.call("GET", "/api/v1/workspaces/default/incidents")["items"]
+    assert (first["project"], first["environment"], first["severity"]) == ("shop", "staging", "critical")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["run:failed", "--simulate", "incident"], 2, "takes no TYPE"),
+        (["--simulate", "incident", "--label", "a=b"], 2, "takes no --label"),
+        (["--simulate", "incident", "--link", "https://x"], 2, "takes no --link"),
+        (["--simulate", "flood"], 2, "'flood' is none of incident"),
+        (["--simulate", "incident", "-s", "debug"], 1, "/severity"),
+        (["--simulate", "incident", "-w", "nowhere"], 1, "nowhere"),
+    ],
+)
+def test_what_cannot_be_simulated(stage: Stage, options: list[str], code: int, said: str) -> None:
+    """It is said why, and nothing happens."""
+    result = stage.typed("send", *options)
+    assert result.exit_code == code
+    assert said in " ".join(result.output.split())
+    with closing(client.Client(stage.url, "secret-root")) as caller:
+        assert caller.call("GET", "/api/v1/workspaces/default/incidents")["items"] == []
+
+
+def test_a_viewer_simulates_nothing(stage: Stage) -> None:
+    """It takes an operator."""
+    assert stage.typed("send", "--simulate", "incident", who="viewer").exit_code == 1

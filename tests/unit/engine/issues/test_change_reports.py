@@ -16,7 +16,7 @@ from alertd.model.severity import Severity
 from alertd.sources.base import Context
 from alertd.sources.github import GithubDecoder
 from alertd.sources.outside import WebhookRequest
-from alertd.sources.sentry_defaults import STANDARD
+from alertd.sources.sentry_defaults import STANDARD, SentryDefaults
 from tests.unit.engine.issues.errors import HOUR, MINUTE, NOW, time_of
 from tests.unit.engine.issues.test_facts import json
 
@@ -50,13 +50,13 @@ RELEASE = {
 }
 
 
-def github(event: str, **body: Any) -> Event:
+def github(event: str, defaults: SentryDefaults = STANDARD, **body: Any) -> Event:
     """Decode a webhook of GitHub."""
     raw = orjson.dumps({"sender": {"login": "ann"}, "repository": REPOSITORY, **body})
     headers = {"X-GitHub-Event": event, "X-GitHub-Delivery": "0" * 36, "Content-Type": "application/json"}
     context = Context(workspace="default", now_ms=NOW, workspaces=frozenset({"default"}))
     request = WebhookRequest(headers=headers, body=raw, read=raw)
-    (made,) = GithubDecoder().decode(request, context, STANDARD)
+    (made,) = GithubDecoder().decode(request, context, defaults)
     return made
 
 
@@ -159,3 +159,19 @@ def test_nothing_that_a_producer_writes_breaks_it(data: dict[str, Any], name: st
     """Whatever stands there: a change or none, never an error."""
     change_of(event(data), NOW)
     change_of(event({"is_default_branch": True, "action": "published", "repository": {}, **data, "event": name}), NOW)
+
+
+def test_an_endpoint_may_want_no_incidents() -> None:
+    """Its pushes and deployments are changes all the same, but no news."""
+    quiet = SentryDefaults(deploy_incidents=False)
+    for told, loud in (
+        (github("push", quiet, **PUSH), github("push", **PUSH)),
+        (
+            github("deployment_status", quiet, deployment=DEPLOYMENT, deployment_status=STATUS),
+            github("deployment_status", deployment=DEPLOYMENT, deployment_status=STATUS),
+        ),
+    ):
+        found, other = change_of(told, NOW), change_of(loud, NOW)
+        assert found is not None
+        assert other is not None
+        assert (found.quiet, is_news(found), is_news(other)) == (True, False, True)

@@ -69,14 +69,19 @@ class Authenticator:
         Raises UnauthorizedError, and TooManyWrongTokensError when more than `WRONG_MAX` wrong ones came from there within
         a minute. The secret is hashed before it is looked up and compared, so that the time taken tells nothing about it.
         """
-        scheme, _, secret = (header or "").partition(" ")
-        if scheme.lower() != "bearer" or not secret:
+        secret = _secret(header)
+        if not secret:
             raise UnauthorizedError("a bearer token is required: Authorization: Bearer TOKEN")
-        token = self._find(secret.strip())
+        token = self._find(secret)
         if token is None:
             self._wrong.count(address)
             raise UnauthorizedError("the token is unknown, was revoked, or has expired")
         return token
+
+    def recognise(self, header: str | None) -> Token | None:
+        """Return the token of an `Authorization` header; None, without counting that, when it is none of ours."""
+        secret = _secret(header)
+        return self._find(secret) if secret else None
 
     def _find(self, secret: str) -> Token | None:
         try:
@@ -93,6 +98,12 @@ class Authenticator:
         if not token.provisioned:
             self._last_used[token.id] = now_ms
         return token
+
+
+def _secret(header: str | None) -> str:
+    """Return what follows `Bearer`; empty when that is nothing."""
+    scheme, _, secret = (header or "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""
 
 
 def caller(request: web.Request) -> Token:

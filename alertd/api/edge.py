@@ -39,7 +39,7 @@ def make_gate(authenticator: Authenticator, refusals: Refusals) -> Gate:
         try:
             _identify(request, authenticator)
         except AlertdError as error:
-            refusals.note(request, error)
+            refusals.note(request.path, error)
             return of_error(error)
         return None
 
@@ -56,7 +56,7 @@ def make_edge(authenticator: Authenticator, refusals: Refusals) -> Middleware:
             _refuse_bytes(request.path)
             return await handler(request)
         except AlertdError as error:
-            refusals.note(request, error)
+            refusals.note(request.path, error)
             return of_error(error)
         except web.HTTPException as error:
             if error.status < 400:  # noqa: PLR2004 - redirects pass
@@ -65,10 +65,15 @@ def make_edge(authenticator: Authenticator, refusals: Refusals) -> Middleware:
         except Exception as error:  # noqa: BLE001 - the boundary of a request; logged once here
             if isinstance(error, ConnectionError) and request.transport is None:
                 return problem(400, "the client left")  # which nobody hears
-            _log.exception("request.failed", method=request.method, path=request.path)
-            return problem(500, "something went wrong here; the log says what")
+            return broken(request.method, request.path, error)
 
     return edge
+
+
+def broken(method: str, path: str, error: BaseException) -> web.Response:
+    """Log what should not have happened, and answer that it did."""
+    _log.error("request.failed", method=method, path=path, exc_info=error)
+    return problem(500, "something went wrong here; the log says what")
 
 
 def _identify(request: web.Request, authenticator: Authenticator) -> None:

@@ -14,8 +14,6 @@ from alertd.delivery.muffler import Muffler
 from alertd.errors import TooFastError
 
 if TYPE_CHECKING:
-    from aiohttp import web
-
     from alertd.errors import AlertdError
     from alertd.metrics import Metrics
 
@@ -44,14 +42,14 @@ class Refusals:
         self._metrics = metrics
         self._mufflers: dict[type[AlertdError], Muffler] = {UnauthorizedError: Muffler(), ForbiddenError: Muffler()}
 
-    def note(self, request: web.Request, error: AlertdError) -> None:
-        """Take note of a refusal."""
+    def note(self, path: str, error: AlertdError) -> None:
+        """Take note of a refusal at a path."""
         named = (reason for kind, reason in _REASONS_BY_KIND.items() if isinstance(error, kind))
         reason = next(named, _REASONS.get(status_of(error)))
-        if reason is not None and request.path in INTAKE_PATHS:
+        if reason is not None and path in INTAKE_PATHS:
             self._metrics.intake_refused.labels(reason).inc()
         for kind, muffler in self._mufflers.items():
             if isinstance(error, kind) and muffler.lets_through(reason, asyncio.get_running_loop().time()):
                 left_out = muffler.clear()
                 rest = {"left_out": left_out} if left_out else {}
-                _log.info("request.refused", reason=reason, path=request.path, detail=str(error), **rest)
+                _log.info("request.refused", reason=reason, path=path, detail=str(error), **rest)

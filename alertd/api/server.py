@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -21,6 +22,7 @@ from alertd.api.edge import make_edge, make_gate
 from alertd.api.event_types import EventTypes
 from alertd.api.expect import GATE, behind
 from alertd.api.explain import Explain
+from alertd.api.express import EXPRESS, Express, ExpressHandler, fits
 from alertd.api.front import Front
 from alertd.api.history import History
 from alertd.api.incidents import Incidents
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from alertd.api.context import Context
+    from alertd.api.express import Taker
 
 KEEPALIVE_SECONDS: Final = 75
 """How long a connection may stay silent, or take to send a request's head."""
@@ -54,6 +57,8 @@ LINGER_SECONDS: Final = 2
 """How long a client that was answered before its body was there may go on sending, so that it reads the answer."""
 REQUESTS_SECONDS: Final = 5
 """How long requests in the air may take to finish when the server stops."""
+BACKLOG: Final = 128
+"""How many connections may wait to be taken."""
 
 SEND: Final = Operation(
     "Send events: one, or many as an array, as lines, or as CloudEvents",
@@ -118,14 +123,17 @@ def build(
     post_events: Callable[[web.Request], Awaitable[web.StreamResponse]],
     max_body: int,
     doors: Callable[[web.Application], None] = lambda app: None,
+    taker: Taker | None = None,
 ) -> web.Application:
     """Put every route on one application; `max_body` in bytes bounds what a request may bring, `doors` adds the routes of
-    outside services.
+    outside services, `taker` takes plain requests of the intake (None: they have no lane of their own).
     """  # noqa: D205 - one thought, two lines
     refusals = Refusals(context.metrics)
     app = web.Application(middlewares=[make_edge(context.authenticator, refusals)], client_max_size=max_body)
     app[OPERATIONS] = {}
     app[GATE] = make_gate(context.authenticator, refusals)
+    if taker is not None and fits():
+        app[EXPRESS] = Express(context.authenticator, refusals, taker)
     route(app, "POST", "/api/v1/events", post_events, SEND)
     for resource in _RESOURCES:
         resource(context).register(app)
@@ -157,15 +165,16 @@ class HttpServer:
         logger = logging.getLogger("alertd.http")
         logger.addFilter(_own_faults)
         self._gate = app[GATE]
-        self._runner = web.AppRunner(
-            app,
-            logger=logger,
-            access_log=None,
-            lingering_time=LINGER_SECONDS,
-            auto_decompress=False,
-            keepalive_timeout=KEEPALIVE_SECONDS,
-            shutdown_timeout=REQUESTS_SECONDS,
-        )
+        self._express = app.get(EXPRESS)
+        self._options: dict[str, Any] = {
+            "logger": logger,
+            "access_log": None,
+            "lingering_time": LINGER_SECONDS,
+            "auto_decompress": False,
+            "keepalive_timeout": KEEPALIVE_SECONDS,
+        }
+        self._runner = web.AppRunner(app, shutdown_timeout=REQUESTS_SECONDS, **self._options)
+        self._listener: asyncio.Server | None = None
         self._host = host
         self.port = port
         self._stopping = asyncio.Event()
@@ -177,15 +186,22 @@ class HttpServer:
         if server is None:
             raise AssertionError("a runner that was set up has a server")
         server.request_handler = behind(self._gate, server.request_handler)
-        site = web.TCPSite(self._runner, self._host, self.port, reuse_address=True)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
+        loop = asyncio.get_running_loop()
+        connection: Callable[[], asyncio.BaseProtocol] = server
+        if self._express is not None:
+            connection = partial(ExpressHandler, self._express, server, loop=loop, **self._options)
+        self._listener = await loop.create_server(
+            connection, self._host, self.port, backlog=BACKLOG, reuse_address=True
+        )
+        self.port = self._listener.sockets[0].getsockname()[1]
 
     async def run(self) -> None:
         """Serve until asked to stop, then finish the requests in the air."""
         try:
             await self._stopping.wait()
         finally:
+            if self._listener is not None:
+                self._listener.close()
             await self._runner.cleanup()
 
     def stop(self) -> None:

@@ -200,7 +200,7 @@ class Daemon:
         self.intake = EventIntake(self.pipeline, clock, self.metrics, config.intake.bounds, may_send, limiter)
         self.outside = Outside(self.pipeline, clock, self.metrics, config.intake.bounds, self.registry)
         most = config.intake.http.max_body_bytes + BODY_SLACK
-        app = build(self._context(), self.intake.post, most, self.outside.register)
+        app = build(self._context(), self.intake.post, most, self.outside.register, self.intake)
         self.server = HttpServer(app, config.server.host, config.server.port)
         self.housekeeping = Housekeeping(
             store,

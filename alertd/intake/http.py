@@ -16,9 +16,10 @@ from alertd.model.workspace import DEFAULT
 from alertd.sources.base import Context, ForbiddenWorkspaceError
 from alertd.sources.compression import decompress
 from alertd.sources.detect import decode_http
+from alertd.submission import Submission
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from alertd.clock import Clock
     from alertd.metrics import Metrics
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
     from alertd.submission import Accepted
 
 PATH: Final = "/api/v1/events"
+SOURCE: Final = "http"
 BODY_SECONDS: Final = 30
 """How long a client may take to send its body."""
+_NO_HEADERS: Final[Mapping[str, str]] = {}
 
 
 class Limiter(Protocol):
@@ -63,6 +66,32 @@ class EventIntake:
         """Use other bounds from the next request on."""
         self._bounds = bounds
         self._limiter = limiter
+
+    def take(self, token: Token, content_type: str | None, body: bytes) -> asyncio.Future[list[Accepted]] | None:
+        """Take the events of a plain body at once, or do nothing at all (None): then `post` says what is the matter."""
+        pipeline = self._pipeline
+        if len(body) > self._bounds.max_body_bytes or not pipeline.has_room(1, len(body)):
+            return None
+        try:
+            events = decode_http(content_type, _NO_HEADERS, body, self._context(token))
+        except DecodeError:
+            return None
+        count = len(events)
+        if not count or not pipeline.has_room(count, len(body)) or refusals(pipeline.ruleset, events, single=True):
+            return None
+        if self._limiter is not None and self._limiter.take(count) > 0:
+            return None
+        submission = Submission(SOURCE, events, len(body), asyncio.get_running_loop().create_future())
+        try:
+            pipeline.offer(submission)
+        except IntakeFullError:
+            return None
+        return submission.done
+
+    @staticmethod
+    def answer(accepted: list[Accepted]) -> bytes:
+        """Write the body of a 202."""
+        return answer(accepted)
 
     async def post(self, request: web.Request) -> web.Response:
         """Take one body. Errors are raised as what they are; the edge turns them into answers."""

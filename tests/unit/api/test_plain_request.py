@@ -1,0 +1,119 @@
+"""What the express lane reads is what the server library reads, or it is left to it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.http import HttpProcessingError, HttpRequestParser, HttpVersion11, RawRequestMessage
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alertd.api.plain_request import HEAD_MAX_BYTES, LINES_MAX, PATH, PlainRequest, read
+
+NAMES = [
+    "Host", "Authorization", "content-type", "Content-Length", "Connection", "Content-Encoding", "Transfer-Encoding",
+    "Expect", "Upgrade", "Trailer", "TE", "Sec-WebSocket-Key1", "ce-id", "X-Other", "Accept", "Cookie", "X_Y", "",
+    "User-Agent", "ETag", "Server", "Content-Range", "Content-Location", "Max-Forwards",
+]  # fmt: skip
+VALUES = [
+    "", "x", "0", "2", "3", "+2", "02", "2 ", " 2", "2,2", "keep-alive", "Keep-Alive", "close", "chunked", "gzip",
+    "100-continue", "Bearer a", "application/json", "a\tb", "a: b", "\u00e9", "\x00", "\x7f", "a\r\n b",
+]  # fmt: skip
+STARTS = [
+    f"POST {PATH} HTTP/1.1", f"POST {PATH}?a=b%20c HTTP/1.1", f"POST {PATH}?a#b HTTP/1.1", f"POST {PATH}/ HTTP/1.1",
+    f"POST {PATH} HTTP/1.0", f"POST  {PATH} HTTP/1.1", f"GET {PATH} HTTP/1.1", f"POST http://x{PATH} HTTP/1.1",
+]  # fmt: skip
+PLAIN = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+
+
+def by_the_library(data: bytes) -> list[tuple[RawRequestMessage, bytes]] | None:
+    """Read bytes as the server does; None when it refuses them or waits for more of a body."""
+
+    async def parse() -> list[tuple[RawRequestMessage, bytes]] | None:
+        loop = asyncio.get_running_loop()
+        limits = {"max_line_size": 8190, "max_field_size": 8190, "max_headers": 128}
+        parser = HttpRequestParser(BaseProtocol(loop), loop, 2**16, auto_decompress=False, **limits)
+        try:
+            messages, _, _ = parser.feed_data(data)
+        except HttpProcessingError:
+            return None
+        if not all(payload.is_eof() for _, payload in messages):
+            return None
+        return [(message, await payload.read()) for message, payload in messages]
+
+    return asyncio.run(parse())
+
+
+@given(
+    start=st.sampled_from(STARTS),
+    headers=st.lists(
+        st.one_of(
+            st.just(("Host", "x")),
+            st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES)),
+            st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES[:3])),
+        ),
+        max_size=8,
+    ),
+    framing=st.sampled_from(["Content-Length: 2", "content-length: 2", "Content-Length: 1", "Content-Length: 3", ""]),
+    separator=st.sampled_from([": ", ": ", ": ", ":", " : "]),
+    line=st.sampled_from(["\r\n", "\r\n", "\r\n", "\n", "\r"]),
+    body=st.sampled_from([b"{}", b"{}", b"", b"{}POST ", b"\r\n"]),
+)
+def test_what_is_plain_is_the_same_for_the_library(
+    start: str, headers: list[tuple[str, str]], framing: str, separator: str, line: str, body: bytes
+) -> None:
+    """One request of HTTP/1.1, whole, alone, with these headers and this body, after which the connection stays open."""
+    lines = [start, *(f"{name}{separator}{value}" for name, value in headers), *filter(None, [framing])]
+    data = "".join(f"{each}{line}" for each in [*lines, ""]).encode() + body
+    plain = read(data)
+    if plain is None:
+        return
+    found = by_the_library(data)
+    assert found is not None
+    ((message, read_body),) = found
+    assert (message.method, message.version) == ("POST", HttpVersion11)
+    assert message.path.partition("?")[0] == PATH
+    assert not any((message.should_close, message.upgrade, message.chunked, message.compression))
+    assert plain == PlainRequest(
+        message.headers.get("Authorization"),
+        message.headers.get("Content-Type"),
+        read_body,
+        len(message.raw_headers),
+    )
+    assert not any(name.lower().startswith("ce-") for name in message.headers)
+
+
+@given(place=st.integers(0, len(PLAIN)), byte=st.binary(max_size=2), cut=st.integers(0, 2))
+def test_a_byte_more_or_less(place: int, byte: bytes, cut: int) -> None:
+    """Wherever a byte is changed, put in or left out: what is still plain is read alike by both."""
+    data = PLAIN[:place] + byte + PLAIN[place + cut :]
+    plain = read(data)
+    if plain is not None:
+        found = by_the_library(data)
+        assert found is not None
+        ((message, body),) = found
+        assert (plain.body, plain.headers) == (body, len(message.raw_headers))
+        assert plain.authorization == message.headers.get("Authorization")
+
+
+def head(*lines: str) -> bytes:
+    """Write a request without a body."""
+    return "\r\n".join([f"POST {PATH} HTTP/1.1", "Host: x", *lines, "Content-Length: 0", "", ""]).encode()
+
+
+def test_the_bounds_of_a_head() -> None:
+    """At most so many bytes, and so many headers."""
+    room = HEAD_MAX_BYTES - len(head("X: "))
+    assert read(head("X: " + "y" * room)) is not None
+    assert read(head("X: " + "y" * (room + 1))) is None
+    assert read(head(*["X: y"] * (LINES_MAX - 2))) is not None
+    assert read(head(*["X: y"] * (LINES_MAX - 1))) is None
+
+
+@pytest.mark.parametrize("end", range(len(PLAIN)))
+def test_a_part_is_not_plain(end: int) -> None:
+    """Only what is whole is read."""
+    assert read(PLAIN[:end]) is None
+    assert read(PLAIN) is not None

@@ -150,7 +150,7 @@ async def test_a_search_in_vain_stops_at_its_bound(store: SqliteStore, monkeypat
             assert not page.complete
             assert below is None or page.next_below < below
             below = page.next_below
-        assert EVENTS // 5000 <= pages <= EVENTS // 1000
+        assert EVENTS // 5000 <= pages <= EVENTS // 500
 
 
 async def test_what_is_shown_of_a_page_goes_by_an_index(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:

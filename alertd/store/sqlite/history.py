@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 LOOK_MAX: Final = 10_000
 """How many rows one page looks up, at most; a page that found less than asked for by then says where to go on."""
+TEXT_COST: Final = 2
+"""How many times as much as others a row counts in which a text is looked for."""
 CHUNK_MAX: Final = 2_000
 """How many rows one statement looks at, at most."""
 OUTBOX_MAX: Final = 100_000
@@ -264,6 +266,7 @@ class _Search:
         """Return the rows, where to continue below (None: nowhere), and whether the page is all that it could be."""
         found: list[Row] = []
         looked, size = 0, limit + 1
+        most = LOOK_MAX if self._conditions.which.text is None else LOOK_MAX // TEXT_COST
         while True:
             chunk = await walk.take(size)
             found += await self._fitting(chunk, limit + 1 - len(found))
@@ -272,7 +275,7 @@ class _Search:
                 return found[:limit], found[limit - 1][0], True
             if chunk.end:
                 return found, None, True
-            if looked >= LOOK_MAX:
+            if looked >= most:
                 return found, chunk.reached, False
             if chunk.ids is not None or chunk.looked >= size:
                 size = min(size * 4, CHUNK_MAX)

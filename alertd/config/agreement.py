@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, get_args
 
 from alertd.config.kafka import KafkaIntake
-from alertd.config.names import check_unique, check_workspaces_of, items
+from alertd.config.names import check_unique, check_workspaces_of, items, names_in
 from alertd.config.resources import check_workspace
 from alertd.config.shape import value_at
 from alertd.model.kafka_security import KafkaSecurity
@@ -36,6 +36,7 @@ def check_agreement(root: dict[str, Any], problems: Problems) -> None:
         _check_security(root, problems)
         check_unique(root, (*_KAFKA, "topics"), "a topic", problems)
         check_workspaces_of(root, (*_KAFKA, "topics"), problems)
+        _check_circles(root, problems)
 
 
 def _check_tokens(root: dict[str, Any], problems: Problems) -> None:
@@ -49,6 +50,28 @@ def _check_tokens(root: dict[str, Any], problems: Problems) -> None:
             if first is not place:
                 expected = f"a secret of its own (the token at {problems.where(first)} has the same)"
                 problems.add((*place, "value"), "a secret that is used twice", expected)
+
+
+def _check_circles(root: dict[str, Any], problems: Problems) -> None:
+    """Refuse to write alerts where events are read: under other names of the same brokers it cannot be seen."""
+    read = names_in(root, (*_KAFKA, "topics"))
+    brokers = _texts(value_at(root, (*_KAFKA, "bootstrap_servers")))
+    for workspace, _ in items(root, ("workspaces",)):
+        for at, destination in items(root, (*workspace, "destinations")):
+            settings = destination.get("settings")
+            if destination.get("type") != "kafka" or not isinstance(settings, dict):
+                continue
+            topic = settings.get("topic")
+            if isinstance(topic, str) and topic in read and brokers & _texts(settings.get("bootstrap_servers")):
+                place = (*at, "settings", "topic")
+                expected = (
+                    f"another: alertd reads this one ({problems.where(read[topic])}), so that alerts would come back"
+                )
+                problems.add(place, problems.show(place, topic), expected)
+
+
+def _texts(values: Any) -> set[str]:
+    return {text.lower() for text in values if isinstance(text, str)} if isinstance(values, list) else set()
 
 
 def _check_timeouts(root: dict[str, Any], problems: Problems) -> None:

@@ -63,7 +63,9 @@ def text_of(answer: HttpAnswer) -> str:
 def one_line(text: str) -> str:
     """Keep a provider's words on one line, printable and bounded."""
     plain = "".join(c if c.isprintable() else " " for c in text[: REASON_MAX * 2])
-    return " ".join(plain.split())[:REASON_MAX]
+    line = " ".join(plain.split())
+    whole = len(line) <= REASON_MAX and len(text) <= REASON_MAX * 2
+    return line if whole else f"{line[: REASON_MAX - 1]}…"
 
 
 def members_of(answer: HttpAnswer) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import aiosmtplib
 
+from alertd.destinations.answers import one_line
 from alertd.destinations.base import SendError
 from alertd.destinations.email_replies import RefusedError, Reply, Step
 from alertd.destinations.faults import unconnected
@@ -185,7 +186,7 @@ def _unanswered(step: Step, error: Exception, *, ambiguous: bool) -> SendError:
         return unconnected(cause)
     if isinstance(error, aiosmtplib.SMTPServerDisconnected | aiosmtplib.SMTPConnectError | OSError):
         return SendError(f"the connection was lost ({step.value})", ambiguous=ambiguous)
-    return SendError(f"{step.value}: {str(error).partition(chr(10))[0][:200]}", ambiguous=ambiguous)
+    return SendError(f"{step.value}: {one_line(str(error).partition(chr(10))[0])}", ambiguous=ambiguous)
 
 
 def _own_name(sock: socket.socket) -> str:

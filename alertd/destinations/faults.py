@@ -10,6 +10,8 @@ import aiohttp
 
 from alertd.destinations.base import SendError
 
+WORDS_MAX = 200
+"""Characters of foreign words in a reason."""
 UNSENDABLE = "the request has a URL or a header that HTTP cannot carry"
 CERTIFICATE_REFUSED = "the server refused the client certificate"
 _ALERTS = frozenset(
@@ -141,5 +143,6 @@ def _certificate(error: Exception) -> str:
 
 def _short(text: str) -> str:
     """Keep the first line of foreign text, printable and of bounded length."""
-    first = text.strip().partition("\n")[0][:200]
+    first = text.strip().partition("\n")[0]
+    first = first if len(first) <= WORDS_MAX else f"{first[: WORDS_MAX - 1]}…"
     return "".join(c if c.isprintable() else "?" for c in first).rstrip(": ")

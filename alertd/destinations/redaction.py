@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 from pydantic import BaseModel, SecretBytes, SecretStr
 
 from alertd.destinations.base import Preview
+from alertd.model.delivery import ANSWER_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +29,10 @@ BODY_MAX: Final = 65_536
 
 _ALWAYS: Final = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token"})
 """Headers whose values are secrets whatever they say."""
+_CUT: Final = "…"
+"""What marks a text that was cut."""
+_STUMP_MIN: Final = 6
+"""Characters from which on the beginning of a secret, where a text was cut, is taken out as well."""
 _PART_MIN: Final = 8
 """Characters from which on a part of a secret address is a secret by itself."""
 
@@ -40,7 +45,7 @@ class Redactor:
     def __init__(self, secrets: Iterable[str]) -> None:
         found = {form: shown for secret in secrets if secret for form, shown in _forms(secret)}
         self._pairs = sorted(found.items(), key=lambda pair: -len(pair[0]))
-        self._shortest = min(map(len, found), default=1)
+        self._shortest = min(_STUMP_MIN, *map(len, found)) if found else 1
 
     def text(self, text: str) -> str:
         """Take them out of a text; one without any is given back itself."""
@@ -49,15 +54,34 @@ class Redactor:
         for form, shown in self._pairs:
             if form in text:
                 text = text.replace(form, shown)
+        if _CUT in text:
+            head, *tails = text.split(_CUT)
+            text = _CUT.join([*map(self._without_stump, [head, *tails[:-1]]), *tails[-1:]])
         return text
 
     def data(self, data: bytes) -> bytes:
-        """Take them out of bytes, whatever these are; those without any are given back themselves."""
+        """Take them out of an answer, whatever it is; one without any is given back itself.
+
+        One of `ANSWER_MAX` bytes was cut there, perhaps within a secret.
+        """
         if len(data) < self._shortest:
             return data
         text = data.decode("utf-8", "surrogateescape")
         redacted = self.text(text)
-        return data if redacted is text else redacted.encode("utf-8", "surrogateescape")
+        if len(data) >= ANSWER_MAX:
+            redacted = self._without_stump(redacted)
+        return data if redacted == text else redacted.encode("utf-8", "surrogateescape")
+
+    def _without_stump(self, text: str) -> str:
+        """Take out the beginning of a secret at the end of a text."""
+        for form, _ in self._pairs:
+            first = form[:_STUMP_MIN]
+            at = text.find(first, max(0, len(text) - len(form)))
+            while at >= 0 and not form.startswith("http"):  # of an address its parts are looked for
+                if form.startswith(text[at:]):
+                    return text[:at] + REDACTED
+                at = text.find(first, at + 1)
+        return text
 
     def preview(self, request: HttpRequest) -> Preview:
         """Show a request to people."""

@@ -13,6 +13,7 @@ from pydantic import BaseModel, SecretBytes, SecretStr
 
 from alertd.destinations.base import HttpRequest
 from alertd.destinations.redaction import BODY_MAX, REDACTED, Redactor, secrets_of
+from alertd.model.delivery import ANSWER_MAX
 
 HOOK = "https://hooks.example.com:8443/services/T000/B000/abcdefgh1234?sig=s3cr3t-sig"
 
@@ -23,6 +24,43 @@ def test_a_secret_is_found_in_any_spelling(secret: str, before: str, after: str)
     raw = secret.encode("utf-8", "surrogatepass")
     for form in (secret, quote(raw, safe=""), json.dumps(secret)[1:-1], base64.b64encode(raw).decode()):
         assert Redactor([secret]).text(f"§{form}§") == f"§{REDACTED}§"
+
+
+@pytest.mark.parametrize("kept", [6, 7, 12, 23])
+def test_the_beginning_of_a_secret_is_one_where_a_text_was_cut(kept: int) -> None:
+    """A secret that was cut, by our mark or by the bound of an answer, is taken out as far as it is there."""
+    secret = "abcabcabcabc0123456789xyz"  # noqa: S105 - a test
+    redactor, stump = Redactor([secret]), secret[:kept]
+    assert redactor.text(f"returned 400: no {stump}…") == f"returned 400: no {REDACTED}…"
+    assert (
+        redactor.text(f"{stump}… and {stump}…; it may have arrived")
+        == f"{REDACTED}… and {REDACTED}…; it may have arrived"
+    )
+    whole = ("." * (ANSWER_MAX - kept) + stump).encode()
+    assert redactor.data(whole) == whole.replace(stump.encode(), REDACTED.encode())
+
+
+def test_a_beginning_elsewhere_is_left_alone() -> None:
+    """Where nothing was cut, and for a few characters, the beginning of a secret is a word like any other."""
+    redactor = Redactor(["abcabcabcabc0123456789xyz", HOOK])
+    for text in (
+        "abcabc is fine",
+        "it ends with abcabc",
+        "cut after abcab…",
+        "see http…",
+        "see https://hooks.example…",
+    ):
+        assert redactor.text(text) == text
+    for data in (b"." * (ANSWER_MAX - 7) + b"abcabc", b"." * ANSWER_MAX):
+        assert redactor.data(data) is data
+
+
+@given(st.text(min_size=7), st.integers(min_value=6), st.text())
+def test_no_cut_shows_the_beginning_of_a_secret(secret: str, kept: int, before: str) -> None:
+    """Wherever a text ends within a secret, its beginning is not there any more."""
+    stump = secret[:kept]
+    redacted = Redactor([secret]).text(f"{before}\x00{stump}…")
+    assert not redacted.endswith(f"\x00{stump}…") or len(stump) < 6 or secret.startswith("http")
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ class Pipeline:
 
     async def settle(self, now_ms: int) -> None:
         """Let time pass for open incidents and their issues, unless there is too much to do. Raises StoreUnavailableError."""
-        resting = await self.issues.resting(now_ms)
+        resting = await self.issues.resting(self._ruleset, now_ms)
         if resting and self.has_room() and not self._stopping:
             await self.do(settling(resting, now_ms))
 

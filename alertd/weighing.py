@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
 
-from alertd.engine.issues.batch import Loaded
+from alertd.engine.issues.batch import IssueRules, Loaded
 from alertd.engine.issues.change_log import CHANGES_MAX, ChangeLogs, bounded
 from alertd.engine.issues.changes import LOOK_BACK_MS, candidates
 from alertd.engine.issues.commands import rest
 from alertd.engine.issues.document import ISSUE, issue_document
-from alertd.engine.issues.incidents import settle
+from alertd.engine.issues.incidents import STANDARD, settle
 from alertd.engine.issues.news import News, concerns, take
 from alertd.engine.issues.suspects import suspects
 from alertd.engine.issues.telling import told_of_incident, told_of_issue
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from alertd.engine.issues.batch import IssueBatch, ProjectKey, Weighed
+    from alertd.engine.issues.incidents import IncidentRule
     from alertd.engine.plan import Plan
     from alertd.engine.ruleset import Ruleset
     from alertd.model.change import Change
@@ -50,6 +51,16 @@ LOOK_MS: Final = 60_000
 def concerned(ruleset: Ruleset, events: Iterable[Event]) -> list[Concerned]:
     """Pick the events that have something to say to issues or incidents."""
     return [(ruleset.workspaces[event.workspace].id, event) for event in events if concerns(event.body)]
+
+
+def incident_rules(ruleset: Ruleset) -> Callable[[int], IncidentRule]:
+    """Say what opens and ends incidents in a workspace, given its number; one that is gone keeps to the standard."""
+
+    def rule(workspace_id: int) -> IncidentRule:
+        own = ruleset.workspaces.get(ruleset.names[workspace_id][2])
+        return STANDARD if own is None else own.incidents
+
+    return rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +120,8 @@ class Issues:
 
     def begin(self, read: Loaded, ruleset: Ruleset, now_ms: int) -> IssuesUnderWay:
         """Begin a batch."""
-        return IssuesUnderWay(self.memory.begin(read), ruleset, now_ms, self.url)
+        rules = IssueRules(incidents=incident_rules(ruleset))
+        return IssuesUnderWay(self.memory.begin(read, rules), ruleset, now_ms, self.url)
 
     def keep(self, batch: IssuesUnderWay) -> None:
         """Take note that a batch was stored."""
@@ -127,16 +139,16 @@ class Issues:
         else:
             self.incidents[incident.id] = incident
 
-    async def resting(self, now_ms: int) -> list[Incident]:
+    async def resting(self, ruleset: Ruleset, now_ms: int) -> list[Incident]:
         """Name the open incidents to which time alone does something now. Raises StoreUnavailableError."""
-        found = []
+        found, rules = [], incident_rules(ruleset)
         for incident in [*self.incidents.values()]:
             if now_ms - self._looked.get(incident.id, 0) < LOOK_MS:
                 continue
             self._looked[incident.id] = now_ms
             issue = None if incident.issue_id is None else await self._store.issue(incident.issue_id)
             rested = None if issue is None else rest(issue, now_ms)
-            if rested is not issue or settle(incident, rested, now_ms) is not None:
+            if rested is not issue or settle(incident, rested, now_ms, rules(incident.workspace_id)) is not None:
                 found.append(incident)
         return found
 
@@ -154,6 +166,7 @@ class IssuesUnderWay:
 
     def __init__(self, issues: IssueBatch, ruleset: Ruleset, now_ms: int, url: Callable[[int], str]) -> None:
         self.issues = issues
+        self.rules = incident_rules(ruleset)
         self._ruleset = ruleset
         self._now_ms = now_ms
         self._url = url
@@ -250,7 +263,7 @@ def settling(incidents: Sequence[Incident], now_ms: int) -> Deed:
             rested = None if issue is None else rest(issue, now_ms)
             if rested is not None and rested is not issue:
                 batch.put(rested)
-            settled = settle(incident, rested, now_ms)
+            settled = settle(incident, rested, now_ms, under_way.rules(incident.workspace_id))
             if settled is not None:
                 made.append(_ended(under_way, settled))
         return [each for each in made if each is not None]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from alertd.engine.issues.incidents import IncidentRule
 from alertd.engine.ladder import Ladder, ladder_of
 from alertd.engine.matcher import parse_matcher
 from alertd.engine.rules import (
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from alertd.model.event_type import EventType
     from alertd.model.metric_alert import MetricAlert
     from alertd.model.subscription import Subscription
-    from alertd.model.workspace import Workspace
+    from alertd.model.workspace import Incidents, Workspace
 
 NameKey = tuple[str, str, str]
 """(kind, workspace, name)"""
@@ -103,6 +104,7 @@ class _Compiler:
             schemas={name: Schema(each.data_schema) for name, each in self._known.items() if each.data_schema},
             refuses=workspace.schema_policy == "refuse" and any(each.data_schema for each in self._known.values()),
             learnt_types_max=workspace.learnt_types_max,
+            incidents=_incident_rule(workspace.incidents),
         )
 
     def _number(self, kind: str, name: str) -> int:
@@ -229,3 +231,18 @@ def _severity(own: str | None, known: EventType | None) -> Severity | None:
     if own is not None:
         return BY_WORD[own]
     return BY_WORD[known.severity] if known is not None and known.severity is not None else None
+
+
+def _incident_rule(given: Incidents) -> IncidentRule:
+    return IncidentRule(
+        new=_chosen(given.new),
+        regression=_chosen(given.regression),
+        spike=_chosen(given.spike),
+        unmuted=_chosen(given.unmuted),
+        quiet_ms=round(given.quiet_seconds * 1000),
+        follows_ms=round(given.after_deploy_seconds * 1000),
+    )
+
+
+def _chosen(environments: tuple[str, ...] | None) -> frozenset[str] | None:
+    return None if environments is None else frozenset(environments)

@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from alertd.engine.issues.incidents import STANDARD
 from alertd.matching.pattern import SYSTEM_PREFIX
 from alertd.model.verdict import Verdict, VerdictCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from alertd.engine.issues.incidents import IncidentRule
     from alertd.engine.ladder import Ladder
     from alertd.engine.matcher import Matcher
     from alertd.engine.schema import Schema
@@ -133,7 +135,8 @@ class WorkspaceRules:
 
     Shapes: `channels` stand at the positions of the index's patterns, one several times when it has several;
     `destinations` are numbers by name; `reach` gives for destinations that write to people the projects in which they
-    reach any (absent: everywhere); `needs_issue` are destinations whose format cannot do without an issue.
+    reach any (absent: everywhere); `needs_issue` are destinations whose format cannot do without an issue;
+    `incidents` says what opens an incident, and when it is over.
     """
 
     id: int
@@ -148,6 +151,7 @@ class WorkspaceRules:
     learnt_types_max: int = 0
     reach: Mapping[int, frozenset[str]] = field(default_factory=dict)
     needs_issue: frozenset[int] = frozenset()
+    incidents: IncidentRule = STANDARD
     _scopes: dict[tuple[str, str, str], Scope] = field(default_factory=dict)
 
     @property

@@ -10,7 +10,7 @@ from alertd.model.channel import Channel
 from alertd.model.derived_type import DerivedType
 from alertd.model.destination import Destination
 from alertd.model.event_type import EventType
-from alertd.model.fields import Count, PlaceName, Resource, Slug, Title
+from alertd.model.fields import Count, PlaceName, PositiveSeconds, Resource, Seconds, Slug, Title
 from alertd.model.intake_endpoint import IntakeEndpoint
 from alertd.model.metric_alert import MetricAlert
 from alertd.model.subscription import Subscription
@@ -44,6 +44,23 @@ class LearntProject(Project):
     name: PlaceName
 
 
+class Incidents(Resource):
+    """What opens an incident, by environment (null: nothing does, in none; an empty list: in all), and what ends it."""
+
+    new: tuple[PlaceName, ...] | None = Field(
+        ("prod", "production"),
+        description="environments in which a new issue opens an incident; an empty list: in all, null: in none",
+    )
+    regression: tuple[PlaceName, ...] | None = Field((), description="the same for an issue that came back")
+    spike: tuple[PlaceName, ...] | None = Field((), description="the same for an issue that spikes")
+    unmuted: tuple[PlaceName, ...] | None = Field(None, description="the same for an issue that outgrew its mute")
+    after_deploy_seconds: Seconds = Field(
+        1800,
+        description="for so long after a deployment whatever is new, came back or spikes there opens one; 0: nothing does",
+    )
+    quiet_seconds: PositiveSeconds = Field(1800, description="after so long without an event an incident is over")
+
+
 class WorkspaceSettings(Resource):
     """A tenant itself, as the API shows and changes it."""
 
@@ -59,6 +76,7 @@ class WorkspaceSettings(Resource):
         "flag", description="what becomes of an event whose data violates its type's schema: flag or refuse"
     )
     learnt_types_max: Count = Field(10_000, description="types that are learnt from events; beyond it none are")
+    incidents: Incidents = Field(Incidents(), description="what opens incidents, and what ends them")
 
 
 class Workspace(WorkspaceSettings):

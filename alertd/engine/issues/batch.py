@@ -13,7 +13,7 @@ from alertd.engine.issues.admission import ISSUES_PER_HOUR, OVERFLOW_KEY, admits
 from alertd.engine.issues.change_log import added
 from alertd.engine.issues.changes import news_within
 from alertd.engine.issues.facts import facts_of
-from alertd.engine.issues.incidents import FOLLOWS_MS, OPEN_MAX, STANDARD, follow, open_for_issue
+from alertd.engine.issues.incidents import OPEN_MAX, STANDARD, follow, open_for_issue
 from alertd.engine.issues.lifecycle import advance, begin
 from alertd.engine.issues.sample import is_kept
 from alertd.model.ledger import Ledger
@@ -76,10 +76,10 @@ class Weighed:
 
 @dataclass(slots=True)
 class IssueRules:
-    """The settings of weighing: how many issues a project may begin in an hour, and what opens incidents, by project."""
+    """The settings of weighing: how many issues a project may begin in an hour, and what opens incidents, by workspace."""
 
     issues_per_hour: int = ISSUES_PER_HOUR
-    incidents: Callable[[str], IncidentRule] = field(default=lambda _project: STANDARD)
+    incidents: Callable[[int], IncidentRule] = field(default=lambda _workspace_id: STANDARD)
 
 
 class IssueBatch:
@@ -233,7 +233,7 @@ class IssueBatch:
             self.incidents[known.id] = follow(known, issue, transition)
             return None
         log = self.log(issue.workspace_id, issue.project)
-        if not self._opens(trigger, event, log, transition.at_ms):
+        if not self._opens(trigger, issue.workspace_id, event.environment, log, transition.at_ms):
             return None
         opened = open_for_issue(number, issue, transition, event.environment, event.body["data"], log)
         taken = self.open(replace(opened, severity=event.severity.word))
@@ -241,10 +241,11 @@ class IssueBatch:
             issue.incident_id = number
         return taken
 
-    def _opens(self, trigger: Trigger, event: Event, log: Sequence[Change], now_ms: int) -> bool:
+    def _opens(self, trigger: Trigger, workspace_id: int, environment: str, log: Sequence[Change], now_ms: int) -> bool:
         """Tell whether a transition opens an incident: where the rule says so, and shortly after something went live."""
-        if self._rules.incidents(event.project).opens(trigger, event.environment):
+        rule = self._rules.incidents(workspace_id)
+        if rule.opens(trigger, environment):
             return True
-        if trigger == "unmuted" or not log:
+        if trigger == "unmuted" or not log or not rule.follows_ms:
             return False
-        return news_within(log, now_ms, event.environment, FOLLOWS_MS) is not None
+        return news_within(log, now_ms, environment, rule.follows_ms) is not None

@@ -40,13 +40,17 @@ Environments = frozenset[str] | None
 
 @dataclass(frozen=True, slots=True)
 class IncidentRule:
-    """What opens an incident, and in which environments; after how much quiet it is over, in milliseconds."""
+    """What opens an incident, and in which environments; after how much quiet it is over, in milliseconds.
+
+    `follows_ms` is how long after a deployment what is new, came back or spikes opens one wherever it was deployed to.
+    """
 
     new: Environments = frozenset({"prod", "production"})
     regression: Environments = frozenset()
     spike: Environments = frozenset()
     unmuted: Environments = None
     quiet_ms: int = QUIET_MS
+    follows_ms: int = FOLLOWS_MS
 
     def opens(self, trigger: Trigger, environment: str) -> bool:
         """Tell whether a trigger opens an incident there."""

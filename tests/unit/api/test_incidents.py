@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from alertd.clock import rfc3339
-from alertd.resources.kinds import CHANNEL, DESTINATION, SUBSCRIPTION
+from alertd.resources.kinds import CHANNEL, DESTINATION, SUBSCRIPTION, WORKSPACE
 from tests.unit.api.bench import HOME, running
 from tests.unit.api.test_issues import error
 
@@ -255,3 +255,24 @@ async def test_sentry_tells_what_became_of_an_issue() -> None:
         await call.sent(error(2, key="77"), error(3, key="77"))
         _, issue = await call("GET", f"{HOME}/issues/SHOP-1")
         assert [t["change"] for t in issue["transitions"]] == ["regression", "resolved", "new"]
+
+
+async def test_a_workspace_chooses_what_opens_incidents() -> None:
+    """By environment, for each trigger; after a deployment or not; and how much quiet ends them."""
+    async with running() as call:
+        chosen = {"new": ["staging"], "regression": None, "after_deploy_seconds": 0, "quiet_seconds": 60}
+        await call.bench.registry.create(WORKSPACE, "mine", {"name": "mine", "incidents": chosen}, "test")
+        home = "/api/v1/workspaces/mine"
+
+        async def errs(number: int, environment: str, *more: dict[str, Any]) -> None:
+            found = {**error(number, key=environment), "environment": environment}
+            await call.sent(*({**each, "workspace": "mine"} for each in (*more, found)))
+
+        await errs(1, "prod", deploy(call, 1))
+        await errs(2, "staging")
+        await call("POST", f"{home}/issues/SHOP-1/resolve")
+        await errs(3, "prod")
+        kinds = [(i["kind"], i["environment"]) for i in (await call("GET", f"{home}/incidents"))[1]["items"]]
+        assert kinds == [("issue", "staging"), ("deploy", "prod")]
+        await call.bench.pipeline.settle(call.bench.clock.now_ms() + 61_000)
+        assert (await call("GET", f"{home}/incidents?state=open"))[1]["items"] == []

@@ -64,9 +64,10 @@ def test_bounds() -> None:
     assert len(projects(snapshot)["p0"]) == ENVIRONMENTS_MAX
 
 
-def plan(project: str, environment: str = "") -> Any:
+def plan(project: str, environment: str = "", *, simulated: bool = False) -> Any:
     """Make a plan, as far as the learner looks at one."""
-    return SimpleNamespace(event=SimpleNamespace(workspace="default", project=project, environment=environment))
+    place = {"workspace": "default", "project": project, "environment": environment}
+    return SimpleNamespace(event=SimpleNamespace(**place, is_simulated=simulated))
 
 
 async def test_each_place_is_told_once() -> None:

@@ -99,7 +99,7 @@ def test_an_incident_is_opened_once() -> None:
     over = resolve(later.incidents[100], NOW + 3 * HOUR, "ann")
     assert over is not None
     memory.keep(later)
-    everywhere = IssueRules(incidents=lambda _project: IncidentRule(new=frozenset()))
+    everywhere = IssueRules(incidents=lambda _workspace_id: IncidentRule(new=frozenset()))
     third = memory.begin(Loaded(incidents={100: over}), everywhere)
     assert weigh(third, event(900, key="1:b"), 900).incident is not None
 

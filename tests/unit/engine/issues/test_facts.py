@@ -15,7 +15,7 @@ from alertd.engine.issues.stored import decode_issue, encode_issue
 from alertd.engine.issues.stored_incident import decode_incident, encode_incident
 from tests.unit.engine.issues.errors import NOW, event
 
-EVERYWHERE = IssueRules(incidents=lambda _project: IncidentRule(new=frozenset()))
+EVERYWHERE = IssueRules(incidents=lambda _workspace_id: IncidentRule(new=frozenset()))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""The retry matrix: for each type, what each answer of its provider means. One row, one promise."""
+"""The retry matrix: for each type, what each answer of its provider means. One row, one promise.
+
+Those that get no HTTP answer have their rows elsewhere: `kafka` in test_kafka_outcome, `apprise` in the integration tests.
+"""
 
 from __future__ import annotations
 

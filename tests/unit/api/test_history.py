@@ -190,7 +190,7 @@ async def walk(call: Caller, path: str, between: Any) -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = []
     cursor = ""
     while True:
-        _, page = await call("GET", f"{path}?limit=3{cursor}")
+        _, page = await call("GET", f"{path}{'&' if '?' in path else '?'}limit=3{cursor}")
         assert len(page["items"]) <= 3
         items += page["items"]
         if page["next_cursor"] is None:
@@ -211,6 +211,20 @@ async def test_a_walk_sees_each_row_once_while_new_ones_arrive(name: str) -> Non
         rows = await walk(call, f"{HOME}/{name}", more)
         ids = [row.get("event", row).get("id") if name != "deliveries" else row["event_id"] for row in rows]
         assert ids == sent[::-1]
+
+
+@pytest.mark.parametrize("name", LISTS)
+async def test_a_filtered_walk_is_as_steady(name: str) -> None:
+    """A page of what a filter chooses goes on behind the last one, whatever arrives meanwhile, chosen or not."""
+    async with running() as call:
+        sent = await call.sent(*({"type": "t", "id": f"e{n}", "project": f"p{n % 2}"} for n in range(20)))
+
+        async def more() -> None:
+            await call.sent({"type": "t", "project": "p1"}, {"type": "t", "project": "p0"})
+
+        rows = await walk(call, f"{HOME}/{name}?project=p1&channel=all&severity=info", more)
+        ids = [row.get("event", row).get("id") if name != "deliveries" else row["event_id"] for row in rows]
+        assert ids == [each for each in sent[::-1] if int(each[1:]) % 2]
 
 
 async def test_the_last_page_says_so() -> None:

@@ -75,7 +75,7 @@ def send(
     config: ConfigOption = None,
     token_file: TokenOption = None,
 ) -> None:
-    """Send one event, or many from standard input; or simulate an incident.
+    """Send one event, or many from standard input.
 
     Waits until they are stored. One event: prints its id. Many: NDJSON, one JSON object a line; those before a line that is refused stay sent, and the line is named.
     A daemon that is busy is waited for, up to a minute.

@@ -85,7 +85,7 @@ async def test_each_place_is_told_once() -> None:
     learner = Learner(learn)
     task = asyncio.create_task(learner.run())
     async with asyncio.timeout(10):
-        learner.see([plan("a"), plan("a"), plan("b", "x"), plan("")])
+        learner.see([plan("a"), plan("a"), plan("b", "x"), plan(""), plan("c", simulated=True)])
         await news.wait()
         news.clear()
         learner.see([plan("a")])

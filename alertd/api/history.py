@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from alertd.api.auth import require
 from alertd.api.context import json
 from alertd.api.delivery_views import DeliveryViews
@@ -53,7 +55,7 @@ class History:
             route(app, "GET", f"{BELOW}/{path}", handler, listed)
         for path, handler, summary, shape in (
             (f"{BELOW}/events/{{id}}", self.event, "Show an event by its own id, with every verdict", "EventPage"),
-            (f"{BELOW}/deliveries/{{id}}", self.delivery, "Show a delivery", "Delivery"),
+            (f"{BELOW}/deliveries/{{id}}", self.delivery, "Show a delivery with the whole event", "WholeDelivery"),
         ):
             shown = Operation(summary, "history", answers={200: ref(shape)}, errors=(503,))
             route(app, "GET", path, handler, shown)
@@ -119,10 +121,11 @@ class History:
         return json(page_view(await self._deliveries.views(page.items), page, write_cursor))
 
     async def delivery(self, request: web.Request) -> web.Response:
-        """Show one delivery with its attempts."""
+        """Show one delivery with its attempts and the whole event."""
         workspace = self._enter(request)
         Query(request, ()).check()
-        return json(await self._deliveries.view(await self._row(request, workspace)))
+        row = await self._row(request, workspace)
+        return json({**await self._deliveries.view(row), "event": orjson.loads(row["payload"])})
 
     async def _row(self, request: web.Request, workspace: str) -> dict[str, Any]:
         number = ids.parse_id(ids.DELIVERY, request.match_info["id"])

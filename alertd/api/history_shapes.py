@@ -79,6 +79,33 @@ _WHOLE: Final[dict[str, Schema]] = {
     "complete": {**FLAG, "description": "whether all of them were kept, without which it cannot be tried again"},
     "headers": _many(_object(name=TEXT, value_base64=TEXT_OR_NULL)),
 }
+_DELIVERY: Final = _object(
+    id=TEXT,
+    alert_id=TEXT,
+    event_id=TEXT,
+    type=TEXT,
+    workspace=TEXT_OR_NULL,
+    destination=TEXT_OR_NULL,
+    subscription={**TEXT_OR_NULL, "description": "the first of those that it was made for"},
+    channel=TEXT_OR_NULL,
+    state=STATE,
+    reason={**TEXT_OR_NULL, "description": "why it ended undelivered"},
+    created_at=TIME,
+    next_at={**TIME_OR_NULL, "description": "when it is attempted next, while it waits"},
+    error={**TEXT_OR_NULL, "description": "what its last attempt came to"},
+    attempt_count=COUNT,
+    attempts=_many(ref("Attempt")),
+    replay_of={**TEXT_OR_NULL, "description": "the delivery that it repeats"},
+    digest_id={
+        **TEXT_OR_NULL,
+        "description": "the digest that it came together in with others, when too many waited",
+    },
+    digest_count={
+        "type": ["integer", "null"],
+        "minimum": 1,
+        "description": "of a digest: how many deliveries it stands for",
+    },
+)
 
 HISTORY_SHAPES: Final[dict[str, Any]] = {
     "AcceptedEvent": {**_EVENT, "description": "an event's own fields, and what became of it"},
@@ -121,33 +148,12 @@ HISTORY_SHAPES: Final[dict[str, Any]] = {
         },
     ),
     "Attempt": _ATTEMPT,
-    "Delivery": _object(
-        id=TEXT,
-        alert_id=TEXT,
-        event_id=TEXT,
-        type=TEXT,
-        workspace=TEXT_OR_NULL,
-        destination=TEXT_OR_NULL,
-        subscription={**TEXT_OR_NULL, "description": "the first of those that it was made for"},
-        channel=TEXT_OR_NULL,
-        state=STATE,
-        reason={**TEXT_OR_NULL, "description": "why it ended undelivered"},
-        created_at=TIME,
-        next_at={**TIME_OR_NULL, "description": "when it is attempted next, while it waits"},
-        error={**TEXT_OR_NULL, "description": "what its last attempt came to"},
-        attempt_count=COUNT,
-        attempts=_many(ref("Attempt")),
-        replay_of={**TEXT_OR_NULL, "description": "the delivery that it repeats"},
-        digest_id={
-            **TEXT_OR_NULL,
-            "description": "the digest that it came together in with others, when too many waited",
-        },
-        digest_count={
-            "type": ["integer", "null"],
-            "minimum": 1,
-            "description": "of a digest: how many deliveries it stands for",
-        },
-    ),
+    "Delivery": _DELIVERY,
+    "WholeDelivery": {
+        **_DELIVERY,
+        "required": [*_DELIVERY["required"], "event"],
+        "properties": {**_DELIVERY["properties"], "event": {"type": "object"}},
+    },
     "RejectedRecord": _RECORD,
     "WholeRecord": {
         **_RECORD,

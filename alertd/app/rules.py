@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import structlog
+from pydantic import ValidationError
 
 from alertd.app.directory import LiveDirectory
 from alertd.app.kept_memory import KeptMemory
@@ -23,6 +24,7 @@ from alertd.destinations.people import NOBODY, People
 from alertd.destinations.ports import Ports
 from alertd.destinations.registry import REGISTRY, TYPE_NAMES, parse_settings
 from alertd.destinations.templated import templated
+from alertd.destinations.unusable import UnusableDestination
 from alertd.destinations.whereto import forbidden
 from alertd.engine.document import Documents
 from alertd.engine.ruleset import Reach, Ruleset, compile_ruleset, name_keys
@@ -156,8 +158,7 @@ class Rules:
             key = (destination.type, destination.settings, options.timeout_seconds, mail, destination.templates)
             known = self._opened.get(number)
             if known is None or known.key != key:
-                known = self._open(key, number, destination, options.timeout_seconds)
-                self._warn(workspace, destination)
+                known = self._open(key, number, (workspace, destination), options.timeout_seconds)
             opened[number] = known
             options, burst = paced(options, known.pace, destination, config.delivery)
             specs.append(LaneSpec(number, workspace, name, options, destination.enabled, known.destination, burst))
@@ -187,9 +188,20 @@ class Rules:
             self._connectors.append(GuardedConnector(EgressPolicy(egress.allow)))
             self._opened.clear()
 
-    def _open(self, key: tuple[Any, ...], number: int, destination: Destination, timeout_seconds: float) -> _Opened:
+    def _open(
+        self, key: tuple[Any, ...], number: int, named: tuple[str, Destination], timeout_seconds: float
+    ) -> _Opened:
+        workspace, destination = named
         kind = REGISTRY[destination.type]
-        settings = parse_settings(destination.type, destination.settings)
+        try:
+            settings = parse_settings(destination.type, destination.settings)
+        except ValidationError as error:
+            unusable = UnusableDestination(destination.type, error)
+            _log.error(
+                "destination.unusable", workspace=workspace, destination=destination.name, reason=unusable.reason
+            )
+            return _Opened(key, unusable, None, linked=False)
+        self._warn(workspace, destination.name, settings)
         world = World(
             self._clock,
             self._senders[-1],
@@ -206,17 +218,11 @@ class Rules:
         linked = isinstance(kind, ForPeople) and kind.shows_links(settings)
         return _Opened(key, opened, Pace.of(kind, settings), linked)
 
-    def _warn(self, workspace: str, destination: Destination) -> None:
+    def _warn(self, workspace: str, name: str, settings: BaseModel) -> None:
         """Tell of a destination to which nothing can be sent: that is no reason not to serve the others."""
-        for place, reason in forbidden(parse_settings(destination.type, destination.settings), self.policy):
+        for place, reason in forbidden(settings, self.policy):
             setting = ".".join(map(str, place))
-            _log.warning(
-                "destination.forbidden",
-                workspace=workspace,
-                destination=destination.name,
-                setting=setting,
-                reason=reason,
-            )
+            _log.warning("destination.forbidden", workspace=workspace, destination=name, setting=setting, reason=reason)
 
     def _people_in(self, workspace: str, project: str) -> People:
         return self._people.get((workspace, project)) or self._people.get((workspace, ""), NOBODY)

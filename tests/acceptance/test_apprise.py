@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.daemon import Daemon
+from tests.daemon import Daemon, hook, route, workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,3 +47,41 @@ async def test_a_private_address_is_refused_when_it_is_made(tmp_path: Path) -> N
         refused = await daemon.post("destinations", {"name": "tail", "type": "apprise", "settings": settings})
         assert (refused.status, refused.pointers) == (422, ["/settings/url"])
         assert b"egress refused" in refused.body
+
+
+WITHOUT = """
+from importlib.machinery import PathFinder
+
+found = PathFinder.find_spec
+
+
+def find_spec(name, path=None, target=None):
+    return None if name.partition(".")[0] == "apprise" else found(name, path, target)
+
+
+PathFinder.find_spec = find_spec
+"""
+"""What makes Python not find the library, as where the extra is not installed."""
+
+
+async def test_the_extra_is_taken_away(tmp_path: Path, receiver: Receiver) -> None:
+    """A daemon that finds a destination of the type in its store without the library starts, says so, and serves the others."""
+    folder = tmp_path / "without"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(WITHOUT)
+    settings = {"url": "json://127.0.0.1:9/tok-en-123456"}
+    config = {"workspaces": [workspace([hook("ops", receiver.url("/ops"))], [route("all", "a.*", "ops")])]}
+    async with Daemon(tmp_path, config) as daemon:
+        made = await daemon.post("destinations", {"name": "tail", "type": "apprise", "settings": settings})
+        assert made.status == 201, made.body
+    async with Daemon(tmp_path, config, PYTHONPATH=str(folder)) as daemon:
+        (line,) = await daemon.wait_log("destination.unusable")
+        assert (line["destination"], line["level"]) == ("tail", "error")
+        assert "alertd[apprise]" in line["reason"]
+        await daemon.send("a.1")
+        await receiver.expect("/ops")
+        sent = await daemon.post("destinations/tail/test")
+        assert (sent.json["outcome"], "alertd[apprise]" in sent.json["error"]) == ("retry_later", True)
+        again = await daemon.post("destinations", {"name": "other", "type": "apprise", "settings": settings})
+        assert (again.status, again.pointers) == (422, ["/settings/url"])
+        assert b"alertd[apprise]" in again.body

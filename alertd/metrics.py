@@ -26,6 +26,7 @@ class Metrics:
         self._decisions()
         self._issues()
         self._deliveries()
+        self._follow()
         self._daemon(version)
 
     def _intake(self) -> None:
@@ -202,6 +203,10 @@ class Metrics:
             _SECONDS,
             own,
         )
+        self._lanes(where)
+
+    def _lanes(self, where: list[str]) -> None:
+        own = self.registry
         self.lane_depth = Gauge(
             "alertd_lane_depth", "Deliveries in a lane's memory: waiting or in flight.", where, registry=own
         )
@@ -224,8 +229,6 @@ class Metrics:
             where,
             registry=own,
         )
-
-        self._follow()
 
     def _follow(self) -> None:
         own = self.registry

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from alertd.delivery.acknowledging import AcknowledgeLinks
     from alertd.delivery.dispatcher import Dispatcher
     from alertd.delivery.hub import Hub
+    from alertd.delivery.replayer import Replayer
     from alertd.facts import Facts
     from alertd.metrics import Metrics
     from alertd.model.destination import Destination
@@ -52,6 +53,7 @@ class Context:
     pipeline: Pipeline
     dispatcher: Dispatcher
     hub: Hub
+    replayer: Replayer
     authenticator: Authenticator
     metrics: Metrics
     clock: Clock

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from alertd.api.auth import require
-from alertd.api.context import json
+from alertd.api.auth import caller, require
+from alertd.api.context import body_of, json
 from alertd.api.delivery_views import DeliveryViews
 from alertd.api.history_shapes import history_page
 from alertd.api.operation import PAGE, Operation, Parameter, ref, route
@@ -17,11 +17,13 @@ from alertd.api.resources import BELOW
 from alertd.api.selecting import ACKNOWLEDGED, DIGEST, SELECTING, filter_of, names_of
 from alertd.api.views import event_view, page_view, verdict_views
 from alertd.engine.router import excluded
-from alertd.errors import NotFoundError
+from alertd.errors import InvalidError, NotFoundError, Problem
 from alertd.model import ids
 from alertd.model.event import from_payload
 from alertd.model.token import Role
 from alertd.model.verdict import decode
+from alertd.resources.change import Noted
+from alertd.resources.kinds import DESTINATION
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -60,7 +62,17 @@ class History:
             shown = Operation(summary, "history", answers={200: ref(shape)}, errors=(503,))
             route(app, "GET", path, handler, shown)
         again = Operation(
-            "Send a final delivery again", "history", Role.OPERATOR, answers={201: ref("Delivery")}, errors=(409,)
+            "Send a final delivery again, to its own destination or another one",
+            "history",
+            Role.OPERATOR,
+            body={
+                "type": "object",
+                "properties": {"destination": {"type": ["string", "null"]}},
+                "additionalProperties": False,
+            },
+            body_needed=False,
+            answers={201: ref("Delivery")},
+            errors=(409,),
         )
         route(app, "POST", f"{BELOW}/deliveries/{{id}}/replay", self.replay, again)
         cancelled = Operation(
@@ -135,14 +147,31 @@ class History:
         return row
 
     async def replay(self, request: web.Request) -> web.Response:
-        """Send a final delivery again, as a new one that names its origin."""
+        """Send a final delivery again, to its own destination or to another one, as a new one that names its origin."""
         workspace = self._enter(request, Role.OPERATOR)
-        row = await self._row(request, workspace)
-        context = self._context
-        again = await self._store.replay(row["id"], context.ids.take(), context.clock.now_ms())
-        context.dispatcher.replayed(again)
-        made = await self._store.delivery(again.id)
-        return json(await self._deliveries.view(made or row), status=201)
+        Query(request, ()).check()
+        row, context, actor = await self._row(request, workspace), self._context, caller(request).name
+        to = await self._other_destination(request, workspace)
+        again = await self._store.replay(row["id"], context.ids.take(), context.clock.now_ms(), to, actor)
+        context.dispatcher.offer((again,))
+        shown = await self._deliveries.view(await self._store.delivery(again.id) or row)
+        told = {"delivery": shown["id"], "destination": shown["destination"]}
+        key = ("delivery", workspace, ids.format_id(ids.DELIVERY, row["id"]))
+        await context.registry.note(actor, Noted("replayed", key, None, told))
+        return json(shown, status=201)
+
+    async def _other_destination(self, request: web.Request, workspace: str) -> int | None:
+        """Return the destination that the body names, if it names one. Raises InvalidError, NotFoundError."""
+        body = await body_of(request) if request.can_read_body else {}
+        name = body.get("destination")
+        problems = [
+            Problem(f"/{other}", "is not known here; known is destination") for other in body if other != "destination"
+        ]
+        if name is not None and not isinstance(name, str):
+            problems.append(Problem("/destination", "must be the name of a destination, or null"))
+        if problems:
+            raise InvalidError(problems)
+        return None if name is None else self._context.number(DESTINATION.word, workspace, name)
 
     async def cancel(self, request: web.Request) -> web.Response:
         """Cancel a delivery that waits."""

@@ -8,6 +8,7 @@ from alertd.api.operation import Schema, ref
 from alertd.api.shapes import COUNT, FLAG, NUMBER, PLACES, TEXT, TEXT_OR_NULL, TIME, TIME_OR_NULL
 from alertd.model.delivery import OutcomeKind
 from alertd.model.selection import STATES
+from alertd.store.replaying import ReplayState
 
 STATE: Final[Schema] = {"type": "string", "enum": list(STATES)}
 
@@ -96,6 +97,8 @@ _DELIVERY: Final = _object(
     attempt_count=COUNT,
     attempts=_many(ref("Attempt")),
     replay_of={**TEXT_OR_NULL, "description": "the delivery that it repeats"},
+    replayed_by={**TEXT_OR_NULL, "description": "the token with which that was asked for"},
+    replay_id={**TEXT_OR_NULL, "description": "the replay of many that it is part of"},
     digest_id={
         **TEXT_OR_NULL,
         "description": "the digest that it came together in with others, when too many waited",
@@ -106,6 +109,20 @@ _DELIVERY: Final = _object(
         "description": "of a digest: how many deliveries it stands for",
     },
 )
+
+_REQUEST: Final[dict[str, Schema]] = {
+    "filter": {"type": "object"},
+    "destination": {**TEXT_OR_NULL, "description": "where all of it goes; null: each to its own"},
+    "rate_per_second": NUMBER,
+    "again": FLAG,
+}
+
+
+def _of_request(**own: Schema) -> Schema:
+    """Describe what shows a request for a replay, and more."""
+    properties = {**own, **_REQUEST}
+    return {"type": "object", "required": list(properties), "properties": properties}
+
 
 HISTORY_SHAPES: Final[dict[str, Any]] = {
     "AcceptedEvent": {**_EVENT, "description": "an event's own fields, and what became of it"},
@@ -154,6 +171,24 @@ HISTORY_SHAPES: Final[dict[str, Any]] = {
         "required": [*_DELIVERY["required"], "event"],
         "properties": {**_DELIVERY["properties"], "event": {"type": "object"}},
     },
+    "ReplayPreview": _of_request(
+        dry_run=FLAG,
+        count={**COUNT, "description": "how many would be sent again"},
+        matched={**COUNT, "description": "how many deliveries the filter finds that are final"},
+        states={"type": "object", "additionalProperties": COUNT, "description": "these by their states"},
+        complete={**FLAG, "description": "false: there are more than a replay may be of, and none would be sent"},
+    ),
+    "Replay": _of_request(
+        id=TEXT,
+        state={"type": "string", "enum": [state.word for state in ReplayState]},
+        reason={**TEXT_OR_NULL, "description": "why it ended before it was done"},
+        matched={**COUNT, "description": "how many deliveries it is of"},
+        replayed={**COUNT, "description": "how many were sent again so far"},
+        left_out={**COUNT, "description": "how many were not: gone, or their replay is delivered or on its way"},
+        requested_by=TEXT,
+        created_at=TIME,
+        ended_at=TIME_OR_NULL,
+    ),
     "RejectedRecord": _RECORD,
     "WholeRecord": {
         **_RECORD,

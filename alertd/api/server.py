@@ -32,6 +32,7 @@ from alertd.api.operation import OPERATIONS, Operation, ref, route
 from alertd.api.projects import Projects
 from alertd.api.refusals import Refusals
 from alertd.api.rejected import Rejected
+from alertd.api.replays import Replays
 from alertd.api.reshaping import Reshaping
 from alertd.api.resources import Collection
 from alertd.api.sdk_keys import SdkKeys
@@ -109,6 +110,7 @@ _RESOURCES: Final = (
     Issues,
     Reshaping,
     Incidents,
+    Replays,
     History,
     Alerts,
     Rejected,

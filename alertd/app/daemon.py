@@ -34,6 +34,7 @@ from alertd.config.restart import needs_restart
 from alertd.delivery.acknowledging import AcknowledgeLinks
 from alertd.delivery.dispatcher import Dispatcher
 from alertd.delivery.hub import Hub
+from alertd.delivery.replayer import Replayer
 from alertd.errors import ConfigError
 from alertd.facts import Facts
 from alertd.housekeeping import Housekeeping
@@ -106,6 +107,7 @@ class Daemon:
 
     pipeline: Pipeline
     dispatcher: Dispatcher
+    replayer: Replayer
     intake: EventIntake
     server: HttpServer
     housekeeping: Housekeeping
@@ -196,6 +198,7 @@ class Daemon:
 
     def _wire_edge(self) -> None:
         config, store, clock = self.config, self.store, self.clock
+        self.replayer = Replayer(store, clock, self.ids, self.dispatcher.offer, self.dispatcher.has)
         limiter = rate_limit(config, clock)
         self.intake = EventIntake(self.pipeline, clock, self.metrics, config.intake.bounds, may_send, limiter)
         self.outside = Outside(self.pipeline, clock, self.metrics, config.intake.bounds, self.registry)
@@ -241,7 +244,7 @@ class Daemon:
 
     def _side(self) -> list[Service]:
         lag = LoopLag(self.metrics.loop_lag_seconds.set, self.clock)
-        side: list[Service] = [lag, self.housekeeping, self.learner, *self.about.services]
+        side: list[Service] = [lag, self.housekeeping, self.learner, self.replayer, *self.about.services]
         if (seconds := watchdog_seconds(self.launch.environ)) is not None:
             side.append(Watchdog(self.notifier, self._alive, seconds))
         return side
@@ -373,6 +376,7 @@ class Daemon:
             pipeline=self.pipeline,
             dispatcher=self.dispatcher,
             hub=self.hub,
+            replayer=self.replayer,
             authenticator=self.authenticator,
             metrics=self.metrics,
             clock=self.clock,

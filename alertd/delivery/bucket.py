@@ -26,6 +26,10 @@ class TokenBucket:
         # A billionth is what rounding leaves when the wait was computed exactly.
         return 0.0 if self._tokens >= 1 - 1e-9 else (1 - self._tokens) / self.rate_per_second
 
+    def ready(self) -> int:
+        """How many tokens `wait_seconds` has just found."""
+        return int(self._tokens + 1e-9)
+
     def take(self) -> None:
         """Take the token that `wait_seconds` has just found."""
         self._tokens = max(0.0, self._tokens - 1)

@@ -188,10 +188,6 @@ class Dispatcher:
         for lane in touched:
             lane.pump()
 
-    def replayed(self, delivery: Delivery) -> None:
-        """Take a delivery that an operator sent again."""
-        self.offer((delivery,))
-
     @property
     def in_flight(self) -> Collection[int]:
         """The deliveries that are being attempted now."""
@@ -270,6 +266,10 @@ class Dispatcher:
             endpoint.users -= 1
             endpoint.let_go()
         return outcome, self._clock.monotonic() - began
+
+    def has(self, destination_id: int) -> bool:
+        """Whether there is such a destination now."""
+        return destination_id in self._lanes
 
     def snapshot(self, destination_id: int) -> LaneSnapshot:
         """How a destination stands now. Raises NotFoundError."""

@@ -19,6 +19,7 @@ from alertd.delivery.acknowledging import AcknowledgeLinks
 from alertd.delivery.dispatcher import Dispatcher, LaneSpec
 from alertd.delivery.hub import Hub
 from alertd.delivery.naming import Naming
+from alertd.delivery.replayer import Replayer
 from alertd.engine.ruleset import compile_ruleset, name_keys
 from alertd.facts import Facts
 from alertd.intake.http import EventIntake
@@ -134,11 +135,13 @@ class Bench:
         await self.store.add_token(Token(self.ids.take(), "root", Role.ADMIN, None, digest_of("secret-root"), 1))
         await self.reload_tokens()
         intake = EventIntake(self.pipeline, self.clock, self.metrics, config.intake.bounds, may_send)
+        self.replayer = Replayer(self.store, self.clock, self.ids, self.dispatcher.offer, self.dispatcher.has)
         self.context = Context(
             store=self.store,
             pipeline=self.pipeline,
             dispatcher=self.dispatcher,
             hub=self.hub,
+            replayer=self.replayer,
             authenticator=self.authenticator,
             metrics=self.metrics,
             clock=self.clock,
@@ -242,7 +245,8 @@ async def running(deadline: float = DEADLINE) -> AsyncIterator[Caller]:
     """Run everything within a deadline."""
     bench = Bench()
     await bench.start()
-    tasks = [asyncio.create_task(bench.pipeline.run()), asyncio.create_task(bench.dispatcher.run())]
+    services = (bench.pipeline, bench.dispatcher, bench.replayer)
+    tasks = [asyncio.create_task(service.run()) for service in services]
     try:
         async with asyncio.timeout(deadline), TestClient(TestServer(bench.app)) as client:
             yield Caller(bench, client)
@@ -250,6 +254,6 @@ async def running(deadline: float = DEADLINE) -> AsyncIterator[Caller]:
         bench.hub.close()
         for door in bench.doors.values():
             door.gate.set()
-        bench.pipeline.stop()
-        bench.dispatcher.stop()
+        for service in services:
+            service.stop()
         await asyncio.wait(tasks, timeout=DEADLINE)

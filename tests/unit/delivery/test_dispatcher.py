@@ -294,7 +294,7 @@ async def test_a_replay_is_offered_like_a_fresh_delivery(world: World) -> None:
     (dead,) = world.offer()
     await world.all_final()
     again = await world.store.replay(dead.id, world.ids.take(), world.clock.now_ms())
-    world.dispatcher.replayed(again)
+    world.dispatcher.offer((again,))
     await world.all_final()
     assert world.store.state(again) is DeliveryState.DELIVERED
     assert len(hook.sent) == 2

@@ -258,7 +258,7 @@ async def test_a_digest_that_died_is_replayed_as_one(desk: Desk) -> None:
     (digest_id,) = await desk.digests()
     await dispatcher.enable(3)
     again = await desk.store.replay(digest_id, desk.make.ids.take(), desk.clock.now_ms())
-    dispatcher.replayed(again)
+    dispatcher.offer((again,))
     await desk.quiet()
     first, second = desk.hook.messages[-2:]
     assert second.digest == first.digest

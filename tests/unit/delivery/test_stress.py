@@ -167,7 +167,7 @@ class History:
         final = [number for number, row in self.store.rows.items() if row.state.final]
         if final:
             again = await self.store.replay(self.chance.choice(final), self.world.ids.take(), self.world.clock.now_ms())
-            self.world.dispatcher.replayed(again)
+            self.world.dispatcher.offer((again,))
 
     def beside(self, work: Awaitable[None]) -> None:
         """Do something while the rest goes on; refusals are fine."""

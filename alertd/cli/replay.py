@@ -1,0 +1,181 @@
+"""`alertd replay`: send deliveries again, one by one or what a filter finds."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from alertd.cli import selecting as choose
+from alertd.cli.options import (
+    ConfigOption,
+    JsonOption,
+    TokenOption,
+    UrlOption,
+    WorkspaceOption,
+    fail,
+    note,
+    print_json,
+    say,
+)
+
+if TYPE_CHECKING:
+    from alertd.cli.client import Client
+
+COUNT_SECONDS = 90.0
+"""How long counting may take."""
+LOOK_SECONDS = 0.5
+"""How often the daemon is asked how far it is."""
+_PREVIEW = ("count", "matched", "states", "complete", "rate_per_second", "destination")
+_REPLAY = ("id", "state", "matched", "replayed", "left_out")
+
+
+def replay(
+    delivery_ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ID", help="Deliveries to send again, at once.", show_default=False),
+    ] = None,
+    type_: choose.TypeOption = None,
+    project: choose.ProjectOption = None,
+    environment: choose.EnvironmentOption = None,
+    severity: choose.SeverityOption = None,
+    channel: choose.ChannelOption = None,
+    subscription: choose.SubscriptionOption = None,
+    destination: choose.DestinationOption = None,
+    state: choose.StateOption = None,
+    alert_id: choose.AlertOption = None,
+    since: choose.SinceOption = None,
+    until: choose.UntilOption = None,
+    text: choose.TextOption = None,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", metavar="NAME", help="Send all of it there. Default: each to its own destination."),
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option("--rate", min=0.001, max=1000, metavar="N", help="Deliveries a second. Default: 50.")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also those whose replay was delivered or is on its way.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Send, and do not ask.")] = False,
+    workspace: WorkspaceOption = "default",
+    json: JsonOption = False,
+    url: UrlOption = None,
+    config: ConfigOption = None,
+    token_file: TokenOption = None,
+) -> None:
+    """Send deliveries again, by their ids or all that filters find.
+
+    Each is a new delivery that names its origin. What filters find is only counted, and at a terminal you are asked;
+    with --yes it is sent. Ends when all of it is under way; the daemon goes on by itself if you do not wait.
+    """
+    from alertd.cli.client import Server, with_client
+
+    which = choose.chosen(
+        type=type_,
+        project=project,
+        environment=environment,
+        severity=severity,
+        channel=channel,
+        subscription=subscription,
+        destination=destination,
+        state=state,
+        alert_id=alert_id,
+        since=since,
+        until=until,
+        text=text,
+    )
+    if bool(which) == bool(delivery_ids):
+        raise typer.BadParameter("say which deliveries: their ids, or filters such as --state dead")
+    server = Server(url, config, token_file)
+    if delivery_ids:
+        with_client(server, lambda client: _one_by_one(client, workspace, delivery_ids, to, as_json=json))
+        return
+    asked = {"filter": which, "again": again, "destination": to} | ({} if rate is None else {"rate_per_second": rate})
+    with_client(server, lambda client: _many(client, workspace, asked, yes=yes, as_json=json))
+
+
+def _one_by_one(client: "Client", workspace: str, delivery_ids: list[str], to: str | None, *, as_json: bool) -> None:
+    from alertd.cli.client import below
+
+    for number in delivery_ids:
+        made = client.call(
+            "POST", below(workspace, "deliveries", number, "replay"), {"destination": to}, ("id", "destination")
+        )
+        if as_json:
+            print_json(made)
+        else:
+            say(f"{number}: sent again as {made['id']} to {made['destination']}")
+
+
+def _many(client: "Client", workspace: str, asked: dict[str, Any], *, yes: bool, as_json: bool) -> None:
+    from alertd.cli.client import below
+
+    path = below(workspace, "deliveries", "replay")
+    if not yes:
+        preview = client.call("POST", path, {**asked, "dry_run": True}, _PREVIEW, COUNT_SECONDS)
+        if not _agreed(preview, as_json=as_json):
+            return
+    begun = client.call("POST", path, asked, _REPLAY, COUNT_SECONDS)
+    done = _watched(client, below(workspace, "deliveries", "replays", begun["id"]), begun)
+    if as_json:
+        print_json(done)
+    else:
+        left_out = f"; left out: {done['left_out']}" if done["left_out"] else ""
+        say(f"{done['id']}: {_deliveries(done['replayed'])} sent again{left_out}")
+    if done["state"] != "done":
+        fail(f"the replay is {done['state']}: {done.get('reason') or 'no reason was given'}")
+
+
+def _agreed(preview: dict[str, Any], *, as_json: bool) -> bool:
+    """Show what would be sent; at a terminal, ask."""
+    if as_json:
+        print_json(preview)
+    else:
+        states = ", ".join(f"{count} {word}" for word, count in preview["states"].items() if count) or "none"
+        where = f"to {preview['destination']}" if preview["destination"] else "each to its own destination"
+        say(f"{_deliveries(preview['count'])} would be sent again, {where}, {preview['rate_per_second']:g} a second")
+        say(f"found: {states}")
+    if not preview["complete"]:
+        fail("there are more than one replay may be of: narrow it, by --since and --until perhaps")
+    if not preview["count"]:
+        return False
+    if not as_json and sys.stdin.isatty() and sys.stderr.isatty():
+        return typer.confirm("Send them?", err=True)
+    note("nothing was sent; add --yes to send")
+    return False
+
+
+def _watched(client: "Client", path: str, now: dict[str, Any]) -> dict[str, Any]:
+    """Wait until a replay has ended."""
+    try:
+        with _progress(now["matched"]) as shown:
+            while now["state"] == "running":
+                time.sleep(LOOK_SECONDS)
+                now = client.call("GET", path, None, _REPLAY)
+                shown(now["replayed"] + now["left_out"])
+    except KeyboardInterrupt:
+        note(f"the daemon goes on with {now['id']}")
+        raise
+    return now
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
+    """Show on stderr how far it is, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda looked: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("replay", total=total)
+        yield lambda looked: bar.update(task, completed=looked)
+
+
+def _deliveries(count: int) -> str:
+    return "1 delivery" if count == 1 else f"{count} deliveries"

@@ -1,0 +1,148 @@
+"""The replayer: the service that sends many deliveries again, at the pace that was asked for, also after a restart.
+
+What it is to do is in the store, and each step is noted there with the replays that it made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from alertd.delivery.bucket import TokenBucket
+from alertd.errors import NotFoundError, StoreUnavailableError, TooManyError
+from alertd.store.replaying import ReplayState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from alertd.clock import Clock
+    from alertd.model.delivery import Delivery
+    from alertd.model.ids import IdSource
+    from alertd.store.replaying import Replay, ReplayStore
+
+RUNNING_MAX: Final = 8
+"""How many replays may go on at once."""
+STEP_MAX: Final = 100
+"""How many deliveries one transaction sends again at most."""
+BURST_SECONDS: Final = 0.25
+"""So long a span's worth may be sent again at once."""
+TICK_SECONDS: Final = 0.1
+"""Least time between two steps of one replay that made something: a transaction for each delivery would cost too much."""
+PAUSE_SECONDS: Final = 1.0
+"""How long it waits when the store cannot write."""
+RETRY_AFTER_SECONDS: Final = 10
+"""What somebody who asks for one replay too many is told to wait."""
+
+_log = structlog.get_logger("alertd.delivery")
+
+
+class Replayer:
+    """Runs replays. `offer` takes what was made; `exists` says whether a destination is still there."""
+
+    name = "replayer"
+
+    def __init__(
+        self,
+        store: ReplayStore,
+        clock: Clock,
+        ids: IdSource,
+        offer: Callable[[Iterable[Delivery]], None],
+        exists: Callable[[int], bool],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._offer = offer
+        self._exists = exists
+        self._running: dict[int, tuple[Replay, TokenBucket]] = {}
+        self._wake = asyncio.Event()
+        self._stopping = False
+
+    async def begin(self, replay: Replay, origins: Sequence[int]) -> None:
+        """Keep a replay and start with it. Raises TooManyError, StoreUnavailableError."""
+        self.check_room()
+        self._take(replay)  # so that two who ask at once do not both find the last place
+        try:
+            await self._store.begin_replay(replay, origins)
+        except BaseException:
+            del self._running[replay.id]
+            raise
+        self._wake.set()
+
+    def check_room(self) -> None:
+        """Raise TooManyError when no more replays may go on."""
+        if len(self._running) >= RUNNING_MAX:
+            raise TooManyError(f"{len(self._running)} replays go on, and no more may at once", RETRY_AFTER_SECONDS)
+
+    async def cancel(self, replay_id: int, reason: str) -> Replay:
+        """End a replay; what it has sent is sent. Raises NotFoundError, StoreUnavailableError."""
+        return await self._end(replay_id, ReplayState.CANCELLED, reason)
+
+    async def run(self) -> None:
+        """Go on with what was under way, then with what is asked for, until stopped."""
+        for replay in await self._load():
+            self._take(replay)
+            _log.info("replay.resumed", replay_id=replay.id, looked=replay.looked, total=replay.total)
+        while not self._stopping:
+            self._wake.clear()
+            wait = await self._round()
+            if not self._stopping:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(None if wait == inf else wait):
+                        await self._wake.wait()
+
+    def stop(self) -> None:
+        """Make no more steps; what is not done goes on at the next start."""
+        self._stopping = True
+        self._wake.set()
+
+    def _take(self, replay: Replay) -> None:
+        burst = max(1.0, replay.rate * BURST_SECONDS)
+        self._running[replay.id] = (replay, TokenBucket(replay.rate, self._clock.monotonic(), burst))
+
+    async def _load(self) -> list[Replay]:
+        while not self._stopping:
+            try:
+                return await self._store.running_replays()
+            except StoreUnavailableError:
+                await asyncio.sleep(PAUSE_SECONDS)
+        return []
+
+    async def _round(self) -> float:
+        """Make a step of each replay that may make one; return the seconds until the next may."""
+        wait = inf
+        for replay, bucket in list(self._running.values()):
+            seconds = bucket.wait_seconds(self._clock.monotonic())
+            if not seconds and not self._stopping:
+                try:
+                    made = await self._step(replay, bucket)
+                    seconds = max(TICK_SECONDS, bucket.wait_seconds(self._clock.monotonic())) if made else 0.0
+                except (StoreUnavailableError, NotFoundError):  # it cannot be written now, or was begun just now
+                    seconds = PAUSE_SECONDS
+            if replay.id in self._running:
+                wait = min(wait, seconds)
+        return wait
+
+    async def _step(self, replay: Replay, bucket: TokenBucket) -> int:
+        """Make a step; return how many deliveries were sent again. Raises NotFoundError, StoreUnavailableError."""
+        if replay.destination_id is not None and not self._exists(replay.destination_id):
+            await self._end(replay.id, ReplayState.FAILED, "the destination is gone")
+            return 0
+        count = min(STEP_MAX, bucket.ready())
+        now, made = await self._store.step_replay(replay.id, self._ids.take(count), count, self._clock.now_ms())
+        for _ in made:
+            bucket.take()
+        self._offer(made)
+        if now.state is not ReplayState.RUNNING:
+            self._running.pop(now.id, None)
+            _log.info("replay.ended", replay_id=now.id, state=now.state.word, made=now.made, total=now.total)
+        return len(made)
+
+    async def _end(self, replay_id: int, state: ReplayState, reason: str) -> Replay:
+        ended = await self._store.end_replay(replay_id, state, reason, self._clock.now_ms())
+        self._running.pop(replay_id, None)
+        return ended

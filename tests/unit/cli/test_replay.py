@@ -1,0 +1,104 @@
+"""`alertd replay`: what filters find is counted, and sent with --yes; ids are sent at once; the exit code says how it ended."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from alertd.model.delivery import DELIVERED, Outcome, OutcomeKind
+from tests.unit.api.bench import HOME
+from tests.unit.cli.stage import serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.unit.cli.stage import Stage
+
+
+@pytest.fixture
+def stage() -> Iterator[Stage]:
+    """Serve the API, with two deliveries that were given up."""
+    with serving() as served:
+        assert served.bench is not None
+        served.bench.doors["default", "hook"].outcome = Outcome(OutcomeKind.REJECTED, 404, "returned 404")
+        for name in ("a", "b"):
+            assert served.typed("send", "t", "--id", name).exit_code == 0
+        while len(found(served, "dead")) < len("ab"):
+            pass
+        served.bench.doors["default", "hook"].outcome = DELIVERED
+        yield served
+
+
+def found(stage: Stage, state: str) -> list[dict[str, Any]]:
+    """Look up deliveries in a state."""
+
+    async def look() -> list[dict[str, Any]]:
+        import aiohttp  # noqa: PLC0415 - only here
+
+        headers = {"Authorization": "Bearer secret-root"}
+        path = f"{stage.url}{HOME}/deliveries?state={state}"
+        async with aiohttp.ClientSession() as session, session.get(path, headers=headers) as answer:
+            items: list[dict[str, Any]] = (await answer.json())["items"]
+            return items
+
+    items: list[dict[str, Any]] = stage.on_loop(look())
+    return items
+
+
+def test_filters_count_and_send_nothing(stage: Stage) -> None:
+    """Without --yes, and no terminal to ask at, nothing is sent, and it says so."""
+    result = stage.typed("replay", "--state", "dead")
+    assert (result.exit_code, result.stderr) == (0, "alertd: nothing was sent; add --yes to send\n")
+    assert result.stdout == (
+        "2 deliveries would be sent again, each to its own destination, 50 a second\nfound: 2 dead\n"
+    )
+    preview = json.loads(stage.typed("replay", "--since", "1h", "--json").stdout)
+    assert (preview["count"], preview["dry_run"]) == (2, True)
+    nothing = stage.typed("replay", "--type", "other")
+    assert (nothing.exit_code, nothing.stderr) == (0, "")
+    assert nothing.stdout.startswith("0 deliveries would be sent again")
+    assert found(stage, "delivered") == []
+
+
+def test_with_yes_all_of_it_goes(stage: Stage) -> None:
+    """It waits until all is under way, and says how many; those that went already are left out the next time."""
+    result = stage.typed("replay", "--state", "dead", "--yes", "--rate", "1000")
+    assert result.exit_code == 0
+    assert result.stdout.endswith(": 2 deliveries sent again\n")
+    assert stage.typed("replay", "--state", "dead", "-y").stdout.endswith("0 deliveries sent again; left out: 2\n")
+    done = json.loads(stage.typed("replay", "--state", "dead", "--yes", "--again", "--to", "page", "--json").stdout)
+    assert (done["state"], done["replayed"], done["destination"]) == ("done", 2, "page")
+
+
+def test_ids_go_at_once(stage: Stage) -> None:
+    """Each with the id of its replay; what is refused is said, and is 1."""
+    [first, second] = [each["id"] for each in found(stage, "dead")]
+    result = stage.typed("replay", first, second)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[0].startswith(f"{first}: sent again as dlv_")
+    made = json.loads(stage.typed("replay", first, "--to", "page", "--json").stdout)
+    assert (made["replay_of"], made["destination"], made["replayed_by"]) == (first, "page", "root")
+    refused = stage.typed("replay", "dlv_0000000000000001")
+    assert refused.exit_code == 1
+    assert "Not Found (404)" in refused.stderr
+
+
+def test_what_is_refused_is_1(stage: Stage) -> None:
+    """A viewer, an unknown destination, a state that is none of those: one sentence, and 1."""
+    for words, arguments, who in (
+        ("Forbidden (403)", ["--state", "dead"], "viewer"),
+        ("Not Found (404)", ["--state", "dead", "--to", "nowhere"], "root"),
+        ("/filter/state", ["--state", "lost"], "root"),
+    ):
+        result = stage.typed("replay", *arguments, who=who)
+        assert result.exit_code == 1
+        assert words in result.stderr
+
+
+def test_which_deliveries_must_be_said() -> None:
+    """Neither ids nor filters, or both, is usage: 2."""
+    with serving() as stage:
+        for arguments in ([], ["--yes"], ["dlv_0000000000000001", "--state", "dead"]):
+            assert stage.typed("replay", *arguments).exit_code == 2

@@ -99,6 +99,8 @@ class Issues:
             self.show,
             Operation("Show an issue, by its id or short id", "issues", answers={200: shape}),
         )
+        linked = Operation("Show an issue of any workspace: links lead here", "issues", answers={200: shape})
+        route(app, "GET", "/api/v1/issues/{id}", self.follow, linked)
         for name, handler, summary, body in (
             ("resolve", self.resolve, "Resolve an issue", {"type": "object"}),
             ("mute", self.mute, "Mute an issue", {"type": "object"}),
@@ -149,6 +151,17 @@ class Issues:
         workspace = self._enter(request, Role.VIEWER)
         Query(request, ()).check()
         return json(await self.whole(await self.find(request.match_info["id"], workspace)))
+
+    async def follow(self, request: web.Request) -> web.Response:
+        """Show one of whatever workspace the token may see, by its id: the address in messages."""
+        own, name = caller(request).workspace, request.match_info["id"]
+        require(request, Role.VIEWER, own)
+        Query(request, ()).check()
+        number = ids.parse_id(ISSUE, name)
+        issue = None if number is None else await self._at(number)
+        if issue is None or own not in (None, self._context.names.workspace(issue.workspace_id)):
+            raise NotFoundError(f"there is no issue {name!r}")
+        return json(await self.whole(issue))
 
     async def resolve(self, request: web.Request) -> web.Response:
         """Resolve an issue."""
@@ -214,12 +227,18 @@ class Issues:
         if number is None and short is not None:
             project = "" if short[1].upper() == "ISSUE" else short[1]
             number = await self._context.store.issue_number(self._number(workspace), project, int(short[2]))
-        issue = await self._context.store.issue(number) if number is not None else None
-        if issue is None and number is not None:
-            into = await self._context.store.merged_into(number)
-            issue = None if into is None else await self._context.store.issue(into)
+        issue = await self._at(number) if number is not None else None
         if issue is None or issue.workspace_id != self._number(workspace):
             raise NotFoundError(f"there is no issue {name!r} in the workspace {workspace!r}")
+        return issue
+
+    async def _at(self, number: int) -> Issue | None:
+        """Return an issue, or the one into which it was merged."""
+        store = self._context.store
+        issue = await store.issue(number)
+        if issue is None:
+            into = await store.merged_into(number)
+            issue = None if into is None else await store.issue(into)
         return issue
 
     def _view(self, issue: Issue, suspected: Sequence[Suspect] = ()) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 They are told by how `alertd.sources.incident` lays them out, or by the type that it gives: an endpoint may rename the
 type, and a producer may report by a native event of the type `incident.reported` whose `data` has a title and a level.
+What has no key of its own is told apart by its title, without the numbers in it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alertd.engine.issues.facts import LEVELS, bears_issue
 from alertd.engine.issues.incidents import Report
+from alertd.engine.issues.parameters import parameterise
 from alertd.model.event import is_simulated
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from alertd.model.event import Event
 
 TYPE: Final = "incident.reported"
+KEY_MAX: Final = 256
 _ID: Final = re.compile(r"incident-[0-9a-f]{32}", re.ASCII)
 
 
@@ -38,13 +41,13 @@ def report_of(event: Event, workspace_id: int) -> Report | None:
     if not is_report(event.body):
         return None
     data = event.body["data"]
-    title = data["title"]
+    title = data["title"] if isinstance(data["title"], str) and data["title"] else event.type
     return Report(
         workspace_id,
         event.project,
         event.environment,
-        event.key,
-        title if isinstance(title, str) and title else event.type,
+        event.key if event.key != event.type else parameterise(title)[:KEY_MAX],
+        title,
         data["level"],
         data,
         event.body.get("url", ""),

@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from alertd.model.event import Event
-    from alertd.model.incident import Incident
+    from alertd.model.incident import Incident, Shipped
     from alertd.model.issue import Issue, Transition
 
 FRAMES_MAX: Final = 20
 """So many frames of the error that opened an incident are told, from the crash on outwards."""
+COMMITS_MAX: Final = 5
+"""So many commits of the last deployment are named in words, the newest."""
+SHOWN: Final = 10
+"""Characters of a commit's id that people read."""
 TEXT_MAX: Final = 4096
 """So much of what an exception says is told, in characters."""
 
@@ -50,7 +54,6 @@ def told_of_incident(
     what: Literal["opened", "resolved"], incident: Incident, workspace: str, now_ms: int, data: Mapping[str, Any]
 ) -> Event:
     """Tell that an incident was opened, with the `data` of the event that did it, or that it is over."""
-    why = f": {incident.timeline[-1].text}" if what == "resolved" and incident.timeline else ""
     return make_event(
         type=f"incident.{what}",
         id=made_id(f"incident.{what}", workspace, incident.id),
@@ -60,10 +63,27 @@ def told_of_incident(
         severity=BY_WORD[incident.severity],
         time=rfc3339(now_ms),
         key=format_id(INCIDENT, incident.id),
-        message=f"{incident.title}{why}",
+        message=_opened(incident) if what == "opened" else f"{incident.title}: {incident.timeline[-1].text}",
         data={"incident": incident_document(incident), **_crash(data)},
         source=SIMULATION if incident.test else SOURCE,
     )
+
+
+def _opened(incident: Incident) -> str:
+    """Say what it is, how it came, and what went live before it."""
+    lines = [incident.title]
+    if incident.issue_id is not None:
+        lines.append(incident.timeline[-1].text)
+    for deploy in incident.deploys[:1]:
+        lines += [_named(commit) for commit in deploy.commits[:COMMITS_MAX]]
+        others = deploy.commit_count - COMMITS_MAX
+        if others > 0:
+            lines.append(f"and {others} more commits")
+    return "\n".join(lines)
+
+
+def _named(commit: Shipped) -> str:
+    return f"{commit.id[:SHOWN]} {commit.message}{f', by {commit.author}' if commit.author else ''}"
 
 
 def _crash(data: Mapping[str, Any]) -> dict[str, Any]:

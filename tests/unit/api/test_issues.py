@@ -217,3 +217,17 @@ async def test_incidents() -> None:
         assert (issues.incidents, (await call("GET", f"{where}/{other['id']}"))[1]["state"]) == ({}, "resolved")
         for nothing in ("inc_0000000000000001", "x"):
             assert (await call("GET", f"{where}/{nothing}"))[0] == 404
+
+
+async def test_the_address_in_messages_leads_to_the_issue() -> None:
+    """Whatever its workspace, for whoever may see that; nobody else learns that it is there."""
+    async with running() as call:
+        await call.sent(error(1))
+        _, issue = await call("GET", f"{ISSUES}/SHOP-1")
+        path = f"/api/v1/issues/{issue['id']}"
+        for who in ("root", "viewer", "operator"):
+            assert await call("GET", path, who) == (200, issue)
+        for who, status in (("other-admin", 404), ("intake", 403), (None, 401)):
+            assert (await call("GET", path, who))[0] == status
+        for nothing in ("iss_0000000000000001", "SHOP-1"):
+            assert (await call("GET", f"/api/v1/issues/{nothing}"))[0] == 404

@@ -141,6 +141,20 @@ def test_a_report_opens_one_incident() -> None:
     assert len(take(made, report(environment="staging"), 1, 8, NOW).opened) == 1
 
 
+def test_reports_without_a_key() -> None:
+    """They are told apart by their titles, without what differs in each."""
+    made = batch()
+
+    def told(number: int, title: str) -> int:
+        body = {
+            "type": "incident.reported", "id": f"x{number}", "workspace": "default", "project": "shop", "severity": "error",
+            "time": time_of(NOW), "key": "incident.reported", "data": {"title": title, "level": "error"},
+        }  # fmt: skip
+        return len(take(made, from_payload(orjson.dumps(body)), 1, number, NOW).opened)
+
+    assert [told(5, "no answer after 17 s"), told(6, "no answer after 99 s"), told(7, "disk full")] == [1, 0, 1]
+
+
 def test_a_simulated_report_leaves_no_trace() -> None:
     """It opens an incident marked as a test, and its change window never explains anything else."""
     window = {"deploy_time": time_of(NOW - HOUR), "commits": [{"id": "c1", "files": ["shop/cart.py"]}]}

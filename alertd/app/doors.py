@@ -79,10 +79,22 @@ class SdkDoors:
     def __init__(self, registry: Registry, number_of: Callable[[str, str], int | None]) -> None:
         self._registry = registry
         self._number_of = number_of
+        self._seen: Snapshot | None = None
+        self._found: dict[tuple[str, str], SdkProject] = {}
 
     def find(self, project: str, key: str) -> SdkProject | None:
-        """Return where a key leads; `project` is its number or name."""
+        """Return where a key leads; `project` is its number or name. What was found is remembered with its snapshot."""
         snapshot = self._registry.snapshot
+        if snapshot is not self._seen:
+            self._seen, self._found = snapshot, {}
+        found = self._found.get((project, key))
+        if found is None:
+            found = self._look_up(snapshot, project, key)
+            if found is not None:
+                self._found[project, key] = found
+        return found
+
+    def _look_up(self, snapshot: Snapshot, project: str, key: str) -> SdkProject | None:
         for workspace in snapshot.workspace_names():
             entry = snapshot.get((SDK_KEY.word, workspace, key))
             if entry is None:

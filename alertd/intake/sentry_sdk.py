@@ -105,7 +105,7 @@ class SentrySdkIntake:
         self._rejected = metrics.events.labels(SOURCE, "rejected")
         self._refused = metrics.intake_refused
         self._skipped = metrics.sentry_skipped
-        self._bounds = bounds
+        self._bounds = self._limited = bounds
         self._keys = keys
         self._bodies = bodies or Bodies()
         self._log = structlog.get_logger("alertd.intake").bind(source=SOURCE)
@@ -119,7 +119,7 @@ class SentrySdkIntake:
 
     def reconfigure(self, bounds: Bounds) -> None:
         """Use other bounds from the next request on."""
-        self._bounds = bounds
+        self._bounds = self._limited = bounds
 
     async def preflight(self, request: web.Request) -> web.Response:
         """Let pages of any origin send."""
@@ -154,7 +154,8 @@ class SentrySdkIntake:
         async with self._bodies.received(request, limit) as raw:
             body = await self._bodies.inflated(request.headers.get("Content-Encoding"), raw, limit)
             envelope = Envelope(body, self._context("", limit))
-            project = self._find(request, _key(request, envelope.dsn))
+            dsn = envelope.dsn
+            project = self._find(request, key if dsn is None else _key(request, dsn))
             return project, decode_envelope(envelope, self._context(project.workspace, limit), project.defaults)
 
     async def _read_store(self, request: web.Request) -> tuple[SdkProject, Received]:
@@ -181,9 +182,9 @@ class SentrySdkIntake:
         return project
 
     def _context(self, workspace: str, limit: int) -> Context:
-        return Context(
-            workspace=workspace, now_ms=self._clock.now_ms(), bounds=replace(self._bounds, max_body_bytes=limit)
-        )
+        if self._limited.max_body_bytes != limit:
+            self._limited = replace(self._bounds, max_body_bytes=limit)
+        return Context(workspace=workspace, now_ms=self._clock.now_ms(), bounds=self._limited)
 
     def _refusal(self, error: AlertdError) -> web.Response:
         """Answer one of our errors in Sentry's manner. Raises what is none of those that an SDK can cause."""

@@ -39,7 +39,9 @@ def key_of(header: str | None, authorization: str | None, query: str | None, dsn
 
 def header_key(text: str | None) -> str | None:
     """Return `sentry_key` of a header such as `Sentry sentry_version=7, sentry_key=…`; None when it has none."""
-    scheme, _, rest = (text or "").strip().partition(" ")
+    if not text:
+        return None
+    scheme, _, rest = text.strip().partition(" ")
     if scheme.lower() != _SCHEME:
         return None
     for part in rest.split(","):
@@ -51,8 +53,10 @@ def header_key(text: str | None) -> str | None:
 
 def dsn_key(dsn: str | None) -> str | None:
     """Return the public key of a DSN; None when it has none."""
+    if not dsn:
+        return None
     try:
-        return _plain(urlsplit(dsn or "").username)
+        return _plain(urlsplit(dsn).username)
     except ValueError:
         return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -25,6 +26,7 @@ from tests.kafka_lab import DEADLINE_SECONDS, fresh_group
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from tests.broker import Broker
 
@@ -194,6 +196,27 @@ async def test_a_missing_client_certificate_is_guessed(kafka_secure: Broker) -> 
         outcome = await destination.attempt(make_message())
     assert outcome.kind is OutcomeKind.RETRY_LATER
     assert "client certificate" in outcome.detail
+
+
+async def test_renewed_certificates_are_shown(kafka_secure: Broker, tmp_path: Path) -> None:
+    """Files that change are shown on new connections; what cannot be used does not take away what worked."""
+    require(kafka_secure, "tls")
+    assert kafka_secure.tls
+    topic = await create_topic(kafka_secure.bootstrap)
+    files = {"cert_file": kafka_secure.tls.client_certificate, "key_file": kafka_secure.tls.client_key}
+    secured = {"protocol": "SSL", "ca_file": str(kafka_secure.tls.ca)}
+    for setting, path in files.items():
+        secured[setting] = str(shutil.copy(path, tmp_path))
+    async with opened(kafka_secure.listeners["mtls"], topic, security=secured) as destination:
+        lines = set()
+        for text in (None, "half a certif", files["cert_file"].read_text() + "\n"):
+            if text is not None:
+                (tmp_path / files["cert_file"].name).write_text(text)
+            outcome = await destination.attempt(make_message())
+            assert outcome.kind is OutcomeKind.DELIVERED, outcome
+            lines.add(destination._line)
+    assert len(lines) == 2
+    assert len(await consumed(kafka_secure, topic, 3)) == 3
 
 
 async def test_a_file_that_is_missing_is_named() -> None:

@@ -333,6 +333,8 @@ class Lane:
             around.reached((started_ms - created_ms(delivery)) / 1000 + seconds)
             if self.rest.breaker.streak and probe != _BYGONE and self.rest.succeeded():
                 self._breaker_closed()
+            if outcome.retry_after_seconds is not None and probe != _BYGONE:
+                self._rest_for(outcome.retry_after_seconds)
         else:
             attempt = self._fail(delivery, outcome, started_ms, seconds, probe)
         around.finish(delivery, attempt, self)
@@ -354,14 +356,18 @@ class Lane:
             if outcome.kind is OutcomeKind.GONE:
                 around.gone(self, outcome.detail or "the receiver is gone")
         else:
-            seconds = honoured_seconds(outcome.retry_after_seconds, retry)
-            if seconds > 0 and self.rest.pause(now_ms + round(seconds * 1000)):
+            if self._rest_for(outcome.retry_after_seconds):
                 around.paused(self)
             was_open = self.rest.breaker.opened
             if self.rest.failed(now, probe=probe) and not was_open:
                 self.meters.breaker(opened=True)
                 self.reporter.breaker_opened(self.spec.options.breaker.cool_seconds, outcome)
         return attempt
+
+    def _rest_for(self, asked_seconds: float | None) -> bool:
+        """Rest as long as the receiver asked for, within the bound; return whether the rest is longer now."""
+        seconds = honoured_seconds(asked_seconds, self.spec.options.retry)
+        return seconds > 0 and self.rest.pause(self._around.clock.now_ms() + round(seconds * 1000))
 
     def _breaker_closed(self) -> None:
         self.meters.breaker(opened=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 
 from pydantic import AfterValidator, Field, StringConstraints
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from alertd.destinations.content import Content
 
 NAME: Final = "discord"
+REMAINING_HEADER: Final = "X-RateLimit-Remaining"
+RESET_HEADER: Final = "X-RateLimit-Reset-After"
 PACE: Final = 2.5
 """Messages a second for one webhook: what its bucket usually allows; what it really allows, the answers say."""
 
@@ -106,13 +109,25 @@ class DiscordDestination(HttpDestination[DiscordSettings]):
             kind = OutcomeKind.GONE
         wait = seconds_in(said.get("retry_after")) if answer.status == THROTTLED else None
         reason = said.get("message")
-        return outcome_of(
+        outcome = outcome_of(
             NAME,
             answer,
             kind,
             reason=reason if isinstance(reason, str) else "",
             wait=header_wait(answer, now_seconds) if wait is None else wait,
         )
+        used_up = _used_up(answer) if kind is OutcomeKind.DELIVERED else None
+        return outcome if used_up is None else replace(outcome, retry_after_seconds=used_up)
+
+
+def _used_up(answer: HttpAnswer) -> float | None:
+    """Read how many seconds nothing more is taken, from the answer to the last request that was; None: some still are."""
+    if answer.headers.get(REMAINING_HEADER) != "0":
+        return None
+    try:
+        return seconds_in(float(answer.headers.get(RESET_HEADER, "")))
+    except ValueError:
+        return None
 
 
 class DiscordType(HttpType):

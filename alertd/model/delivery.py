@@ -61,7 +61,8 @@ class Outcome:
     """The value of one attempt.
 
     Shapes: `status` is the provider's code (HTTP status) or None; `detail` says what went wrong, for people, empty on
-    success; `answer` is the first kilobyte of what the receiver said; `retry_after_seconds` is what it asked for.
+    success; `answer` is the first kilobyte of what the receiver said; `retry_after_seconds` is what it asked for: how long
+    nothing is to be sent, which it may say before it refuses anything (on a delivered attempt).
     """
 
     kind: OutcomeKind

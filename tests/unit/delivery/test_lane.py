@@ -167,6 +167,15 @@ async def test_retry_after_holds_the_whole_lane_beyond_the_schedule(world: World
     assert min(hook.times[1:]) - hook.times[0] == pytest.approx(7200, abs=1)
 
 
+async def test_a_receiver_may_ask_for_rest_before_it_refuses(world: World) -> None:
+    """An answer that took the delivery and says that no more is taken for a while holds the lane."""
+    hook = Scripted(Outcome(OutcomeKind.DELIVERED, 204, retry_after_seconds=60), OK)
+    world.deliveries(3)
+    await world.start(world.spec(hook, concurrency=1))
+    await world.all_final()
+    assert [round(at - hook.times[0]) for at in hook.times] == [0, 60, 60]
+
+
 async def test_retry_after_is_shortened_only_by_its_own_bound(world: World) -> None:
     """`retry_after_max_seconds` is the longest that a receiver can ask for."""
     hook = Scripted(Outcome(OutcomeKind.RETRY_LATER, 429, "", retry_after_seconds=10**9), OK)

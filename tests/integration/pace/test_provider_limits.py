@@ -1,0 +1,347 @@
+"""A thousand alerts to providers that enforce their documented limits over real HTTP.
+
+Every alert arrives, at most 2 % of the requests are refused, and after a refusal nothing is sent before the provider said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import random
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import pytest
+from typing_extensions import override
+
+from alertd.app.pacing import Pace, paced
+from alertd.destinations.base import World as Given
+from alertd.destinations.guard import EgressPolicy
+from alertd.destinations.http1.sender import FastSender
+from alertd.destinations.registry import REGISTRY, parse_settings
+from alertd.model.delivery import DeliveryState
+from alertd.model.destination import DeliveryOptions, Destination
+from tests.receiver import Receiver, status
+from tests.unit.delivery.world import LoopClock, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from alertd.destinations.base import HttpAnswer, HttpRequest
+    from tests.integration.pace.conftest import NetworkLoop
+    from tests.receiver import Answer, Request
+
+ALERTS = 1000
+REFUSED_MAX = 0.02
+JITTER_SECONDS = 0.04
+"""How much longer one request may be under way than another."""
+HOURS_MAX = 24.0
+
+
+class Limit(Protocol):
+    """What a provider allows."""
+
+    def wait(self, now: float) -> float:
+        """Take a request if it may come now (0); else how long it must wait, in seconds."""
+
+
+@dataclass
+class Bucket:
+    """So many at once, and so many a second from then on."""
+
+    rate: float
+    size: float
+    tokens: float = -1.0
+    at: float = 0.0
+
+    def wait(self, now: float) -> float:
+        """Take a token."""
+        grown = (now - self.at) * self.rate
+        self.tokens = self.size if self.tokens < 0 else min(self.size, self.tokens + grown)
+        self.at = now
+        if self.tokens < 1:
+            return (1 - self.tokens) / self.rate
+        self.tokens -= 1
+        return 0.0
+
+
+@dataclass
+class Sliding:
+    """At most so many in any span of so many seconds."""
+
+    most: int
+    seconds: float
+    taken: deque[float] = field(default_factory=deque)
+
+    def wait(self, now: float) -> float:
+        """Take a place."""
+        while self.taken and self.taken[0] <= now - self.seconds:
+            self.taken.popleft()
+        if len(self.taken) >= self.most:
+            return self.taken[0] + self.seconds - now
+        self.taken.append(now)
+        return 0.0
+
+
+@dataclass
+class Fixed:
+    """At most so many in each of the spans that the provider's clock is cut into."""
+
+    most: int
+    seconds: float
+    span: int = -1
+    taken: int = 0
+
+    def wait(self, now: float) -> float:
+        """Take a place."""
+        span = int(now // self.seconds)
+        if span != self.span:
+            self.span, self.taken = span, 0
+        if self.taken >= self.most:
+            return (span + 1) * self.seconds - now
+        self.taken += 1
+        return 0.0
+
+
+class Provider:
+    """Judges each request when it has arrived, and answers as the provider does."""
+
+    def __init__(self, limits: list[Limit], good: Answer, refuse: Callable[[float], Answer]) -> None:
+        self.limits = limits
+        self.good = good
+        self.refuse = refuse
+        self.taken = self.refused = 0
+        self._chance = random.Random(5)  # noqa: S311 - a test
+
+    async def __call__(self, request: Request, writer: asyncio.StreamWriter) -> None:
+        """Be under way for a while, then answer."""
+        loop = cast("NetworkLoop", asyncio.get_running_loop())
+        loop.sockets_busy -= 1
+        await asyncio.sleep(0.01 + self._chance.random() * JITTER_SECONDS)
+        loop.sockets_busy += 1
+        now = loop.time()
+        wait = max(limit.wait(now) for limit in self.limits)
+        self.refused += wait > 0
+        self.taken += wait <= 0
+        await (self.refuse(wait) if wait > 0 else self.answer(now))(request, writer)
+
+    def answer(self, now: float) -> Answer:
+        """Give the answer to a request that was taken."""
+        return self.good
+
+
+class Discord(Provider):
+    """Says with each answer how many more it takes, and until when."""
+
+    @override
+    def answer(self, now: float) -> Answer:
+        spans = [
+            (limit.most - limit.taken, (limit.span + 1) * limit.seconds - now)
+            for limit in self.limits
+            if isinstance(limit, Fixed)
+        ]
+        remaining = min(left for left, _ in spans)
+        resets = max(ends for left, ends in spans if left == remaining)
+        headers = {"X_RateLimit_Remaining": str(remaining), "X_RateLimit_Reset_After": f"{resets:.3f}"}
+        return status(200, b'{"id":"1"}', **headers)
+
+
+class Watching:
+    """A sender that notes when each request began and what was asked for, and holds the loop's time while bytes move."""
+
+    def __init__(self) -> None:
+        self.inner = FastSender(EgressPolicy(["127.0.0.1"]))
+        self.began: list[float] = []
+        self.refused: list[tuple[float, float]] = []
+
+    async def send(self, request: HttpRequest, timeout_seconds: float) -> HttpAnswer:
+        """Send."""
+        loop = cast("NetworkLoop", asyncio.get_running_loop())
+        self.began.append(loop.time())
+        loop.sockets_busy += 1
+        try:
+            answer = await self.inner.send(request, timeout_seconds)
+        finally:
+            loop.sockets_busy -= 1
+        if answer.status == 429:
+            self.refused.append((loop.time(), _asked(answer)))
+        return answer
+
+    async def close(self) -> None:
+        """Close."""
+        await self.inner.close()
+
+
+def _asked(answer: HttpAnswer) -> float:
+    """Read how long the provider wants to be left alone, wherever it says so."""
+    if "Retry-After" in answer.headers:
+        return float(answer.headers["Retry-After"])
+    body = json.loads(answer.body) if answer.body.startswith(b"{") else {}
+    seconds = body.get("retry_after") or body.get("parameters", {}).get("retry_after") or 0.0
+    return float(seconds)
+
+
+def _told(code: int = 429, **headers: str) -> Callable[[float], Answer]:
+    """Refuse with a body of words and Retry-After."""
+    return lambda wait: status(code, b"rate_limited", Retry_After=str(math.ceil(wait)), **headers)
+
+
+def _discord(wait: float) -> Answer:
+    body = {"message": "You are being rate limited.", "retry_after": round(wait + 0.001, 3), "global": False}
+    return status(429, json.dumps(body).encode(), X_RateLimit_Scope="user", X_RateLimit_Bucket="abcd1234")
+
+
+def _telegram(wait: float) -> Answer:
+    seconds = math.ceil(wait)
+    body = {"ok": False, "error_code": 429, "description": f"Too Many Requests: retry after {seconds}"}
+    return status(429, json.dumps(body | {"parameters": {"retry_after": seconds}}).encode())
+
+
+def _rocketchat(wait: float) -> Answer:
+    said = f"Error, too many requests. You must wait {math.ceil(wait)} seconds before trying this endpoint again."
+    return status(429, json.dumps({"success": False, "error": said}).encode())
+
+
+def _plain(body: bytes) -> Callable[[float], Answer]:
+    return lambda wait: status(429, body)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One provider: its type with settings (`{base}` is the server), its path, its limits, its answers."""
+
+    type: str
+    settings: dict[str, str]
+    path: str
+    limits: Callable[[], list[Limit]]
+    good: Answer
+    refuse: Callable[[float], Answer]
+    provider: type[Provider] = Provider
+
+
+SLACK = {"url": "{base}/services/T0/B0/X0"}
+SLACK_BOT = {"token": "xoxb-1", "channel": "C0123", "api_url": "{base}/api"}
+DISCORD = {"url": "{base}/api/webhooks/1/abc"}
+TEAMS = {"url": "{base}/workflows/abc/triggers/manual/paths/invoke"}
+TELEGRAM = {"token": "123456:ABC-DEF1234", "api_url": "{base}"}
+POSTED = b'{"ok":true,"channel":"C0123","ts":"1.2"}'
+CASES = {
+    "slack, strictly one a second": Case(
+        "slack", SLACK, "/services/T0/B0/X0", lambda: [Bucket(1, 1)], status(200, b"ok"), _told()
+    ),
+    "slack, with a short burst": Case(
+        "slack", SLACK, "/services/T0/B0/X0", lambda: [Bucket(1, 4)], status(200, b"ok"), _told()
+    ),
+    "slack, one in each second": Case(
+        "slack", SLACK, "/services/T0/B0/X0", lambda: [Fixed(1, 1)], status(200, b"ok"), _told()
+    ),
+    "slack bot": Case(
+        "slack",
+        SLACK_BOT,
+        "/api/chat.postMessage",
+        lambda: [Bucket(1, 1)],
+        status(200, POSTED),
+        lambda wait: status(429, b'{"ok":false,"error":"ratelimited"}', Retry_After=str(math.ceil(wait))),
+    ),
+    "discord": Case(
+        "discord",
+        DISCORD,
+        "/api/webhooks/1/abc?wait=true",
+        lambda: [Fixed(5, 2), Sliding(50, 1)],
+        status(200),
+        _discord,
+        Discord,
+    ),
+    "discord, thirty a minute": Case(
+        "discord",
+        DISCORD,
+        "/api/webhooks/1/abc?wait=true",
+        lambda: [Fixed(5, 2), Fixed(30, 60)],
+        status(200),
+        _discord,
+        Discord,
+    ),
+    "telegram, a chat": Case(
+        "telegram",
+        {**TELEGRAM, "chat_id": "17"},
+        "/bot123456:ABC-DEF1234/sendMessage",
+        lambda: [Bucket(1, 1), Sliding(30, 1)],
+        status(200, b'{"ok":true,"result":{"message_id":1}}'),
+        _telegram,
+    ),
+    "telegram, a group": Case(
+        "telegram",
+        {**TELEGRAM, "chat_id": "-1001234567890"},
+        "/bot123456:ABC-DEF1234/sendMessage",
+        lambda: [Sliding(20, 60), Sliding(30, 1)],
+        status(200, b'{"ok":true,"result":{"message_id":1}}'),
+        _telegram,
+    ),
+    "pagerduty": Case(
+        "pagerduty",
+        {"routing_key": "0123456789abcdef0123456789abcdef", "api_url": "{base}"},
+        "/v2/enqueue",
+        lambda: [Sliding(120, 60)],
+        status(202, b'{"status":"success"}'),
+        _plain(b'{"status":"throttle exceeded"}'),
+    ),
+    "rocketchat": Case(
+        "rocketchat",
+        {"url": "{base}/hooks/abc/def"},
+        "/hooks/abc/def",
+        lambda: [Fixed(10, 60)],
+        status(200, b'{"success":true}'),
+        _rocketchat,
+    ),
+    "ntfy": Case(
+        "ntfy",
+        {"topic": "alerts", "url": "{base}"},
+        "/",
+        lambda: [Bucket(1 / 5, 60)],
+        status(200, b'{"id":"x","event":"message"}'),
+        _plain(b'{"code":42901,"http":429,"error":"limit reached"}'),
+    ),
+    "msteams": Case(
+        "msteams",
+        TEAMS,
+        "/workflows/abc/triggers/manual/paths/invoke",
+        lambda: [Fixed(4, 1), Fixed(60, 30), Fixed(100, 3600), Fixed(150, 7200), Fixed(1800, 86400)],
+        status(202),
+        _told(),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_a_thousand_alerts_within_the_providers_limits(name: str) -> None:
+    """All of them arrive, hardly a request is refused, and who asks for rest gets it."""
+    case, world, sender = CASES[name], World(), Watching()
+    provider = case.provider(case.limits(), case.good, case.refuse)
+    async with Receiver() as receiver:
+        receiver.script(case.path, then=provider)
+        settings = {key: value.replace("{base}", receiver.url("")) for key, value in case.settings.items()}
+        await _deliver(world, case.type, settings, sender)
+        ends = asyncio.get_running_loop().time() + HOURS_MAX * 3600
+        while not all(row.state.final for row in world.store.rows.values()):
+            assert asyncio.get_running_loop().time() < ends, "it never happened"
+            await asyncio.sleep(5)
+        await world.stop()
+        await sender.close()
+    assert {row.state for row in world.store.rows.values()} == {DeliveryState.DELIVERED}
+    assert provider.taken == ALERTS
+    assert provider.refused / (provider.taken + provider.refused) <= REFUSED_MAX
+    for ended, asked in sender.refused:
+        assert not [began for began in sender.began if ended < began < ended + asked - 0.001]
+
+
+async def _deliver(world: World, kind: str, settings: dict[str, Any], sender: Watching) -> None:
+    """Offer all alerts to the type's own destination, at the pace that it asks for."""
+    type_, parsed = REGISTRY[kind], parse_settings(kind, settings)
+    pace = Pace.of(type_, parsed)
+    options, burst = paced(DeliveryOptions(), pace, Destination(name="d1", type=kind), DeliveryOptions())
+    opened = type_.open(parsed, 10, Given(LoopClock(), sender, print))
+    spec = replace(world.spec(None), options=options, open=opened, burst=burst)  # type: ignore[arg-type]
+    await world.start(spec)
+    world.offer(ALERTS)

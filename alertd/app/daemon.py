@@ -16,6 +16,7 @@ from alertd.api.context import Context
 from alertd.api.server import HttpServer, build
 from alertd.app.about import About, beat_of, open_last_words
 from alertd.app.doors import Outside
+from alertd.app.inode import inode_of
 from alertd.app.live import LiveRules
 from alertd.app.reloader import Reloader
 from alertd.app.resubmission import resubmission
@@ -137,7 +138,7 @@ class Daemon:
         self.registry = Registry(store, clock, ids, types, Secrecy(types, vault), self.live)
         self.learner = Learner(self.registry.learn)
         self._first_token: str | None = None
-        self._file, self._inode = config.store.path, _inode(config.store.path)
+        self._file, self._inode = config.store.path, inode_of(config.store.path)
         self._reloading = asyncio.Lock()
 
     @classmethod
@@ -262,7 +263,7 @@ class Daemon:
 
     async def _alive(self) -> bool:
         """Whether there is life: the store answers. A restart makes no room on a full disk, but finds a replaced file."""
-        return await self.store.healthy() or _inode(self._file) == self._inode
+        return await self.store.healthy() or inode_of(self._file) == self._inode
 
     def _tell_ready(self) -> None:
         url = self.base_url
@@ -391,10 +392,3 @@ class Daemon:
             links=self.rules.links,
             resubmit=resubmission(self.pipeline, self.clock, lambda: self.config),
         )
-
-
-def _inode(file: Path) -> int | None:
-    try:
-        return file.stat().st_ino
-    except OSError:
-        return None

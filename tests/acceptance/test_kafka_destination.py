@@ -76,7 +76,9 @@ async def test_a_destination_made_over_the_api(tmp_path: Path, kafka_secure: Bro
         )
         assert (bad.status, "/settings/security/password" in bad.pointers) == (422, True)
         patch = {"settings": {"security": {"password": password}}}
-        changed = await daemon.call("PATCH", "/api/v1/workspaces/default/destinations/log", patch, headers={"If-Match": "*"})
+        changed = await daemon.call(
+            "PATCH", "/api/v1/workspaces/default/destinations/log", patch, headers={"If-Match": "*"}
+        )
         assert changed.status == 200, changed.body
         delivered = await daemon.post("destinations/log/test")
         assert "offset 0" in json.dumps(delivered.json), delivered.body

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import Field, model_validator
@@ -30,7 +31,7 @@ from alertd.resources.change import Noted
 from alertd.store.issues import IssueFilter, IssueWrites
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Container, Sequence
 
     from aiohttp import web
 
@@ -42,10 +43,14 @@ if TYPE_CHECKING:
 HISTORY_MAX: Final = 100
 """Transitions and events that an issue shows."""
 _SHORT: Final = re.compile(r"(.+)-([1-9][0-9]{0,12})", re.ASCII)
-_STATES: Final = {state.word: (int(state),) for state in State}
-_UNRESOLVED: Final = {"unresolved": tuple(int(state) for state in State if state.is_unresolved)}
-_WORDS: Final = _STATES | _UNRESOLVED
-"""Words that a list is filtered by, and the stored states that they stand for."""
+_WAITING: Final = tuple(int(state) for state in State if state is not State.RESOLVED)
+_WORDS: Final = {state.word: (int(state),) for state in State} | {State.ONGOING.word: _WAITING, "unresolved": _WAITING}
+"""Words that a list is filtered by, and the stored states that they may stand for: what time alone has settled is ongoing."""
+ROUNDS_MAX: Final = 20
+"""How often a page of a list is filled up before it is answered as it is, with a cursor to go on."""
+_SHOWN: Final = {state.word: frozenset({state}) for state in State} | {
+    "unresolved": frozenset(state for state in State if state.is_unresolved)
+}
 
 
 class Resolve(Resource):
@@ -90,7 +95,7 @@ class Issues:
             *PAGE,
         )
         route(
-            app, "GET", path, self.list, Operation("List issues", "issues", query=query, answers={200: page_of(shape)})
+            app, "GET", path, self.index, Operation("List issues", "issues", query=query, answers={200: page_of(shape)})
         )
         route(
             app,
@@ -125,7 +130,7 @@ class Issues:
     def _number(self, workspace: str) -> int:
         return self._context.number("workspace", workspace, workspace)
 
-    async def list(self, request: web.Request) -> web.Response:
+    async def index(self, request: web.Request) -> web.Response:
         """List issues, newest first."""
         workspace, query = (
             self._enter(request, Role.VIEWER),
@@ -142,9 +147,26 @@ class Issues:
             None if word is None else _WORDS.get(word),
         )
         query.check()
-        found = await self._context.store.issues(which)
-        items = [self._view(issue) for issue in found[:limit]]
-        return json({"items": items, "next_cursor": write_cursor(found[limit - 1].id) if len(found) > limit else None})
+        found, below = await self._fill(which, State if word is None else _SHOWN[word], limit)
+        return json({"items": [self._view(issue) for issue in found], "next_cursor": below})
+
+    async def _fill(self, which: IssueFilter, states: Container[State], limit: int) -> tuple[list[Issue], str | None]:
+        """Find issues that now are in a state, up to a limit; and where to go on."""
+        found: list[Issue] = []
+        now_ms = self._context.clock.now_ms()
+        for _ in range(ROUNDS_MAX):
+            page = await self._context.store.issues(which)
+            for issue in page[: which.limit - 1]:
+                which = replace(which, below=issue.id)
+                if commands.rest(issue, now_ms).state_at(now_ms) in states:
+                    found.append(issue)
+                if len(found) == limit:
+                    break
+            if len(page) < which.limit and (not page or which.below == page[-1].id):
+                return found, None
+            if len(found) == limit:
+                break
+        return found, write_cursor(which.below or 0)
 
     async def show(self, request: web.Request) -> web.Response:
         """Show one with its transitions and the newest of its events that are kept."""

@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from alertd.resources.kinds import DESTINATION, SUBSCRIPTION
+from alertd.store.issues import IssueWrites
 from tests.unit.api.bench import HOME, running
 
 if TYPE_CHECKING:
@@ -231,3 +232,35 @@ async def test_the_address_in_messages_leads_to_the_issue() -> None:
             assert (await call("GET", path, who))[0] == status
         for nothing in ("iss_0000000000000001", "SHOP-1"):
             assert (await call("GET", f"/api/v1/issues/{nothing}"))[0] == 404
+
+
+async def test_a_list_goes_by_what_issues_are_now() -> None:
+    """What time alone has settled is ongoing, in the list as on its page; pages are whole and hold each issue once."""
+    async with running() as call:
+        await call.sent(*(error(n, key=f"k{n}") for n in range(6)))
+        await call("POST", f"{ISSUES}/SHOP-2/mute", json={"for_seconds": 0.001})
+        await call("POST", f"{ISSUES}/SHOP-3/resolve")
+        issues = call.bench.pipeline.issues
+        for number in (5, 6):
+            _, shown = await call("GET", f"{ISSUES}/SHOP-{number}")
+            issue = await call.bench.store.issue(int(shown["id"][4:], 16))
+            assert issue is not None
+            issue.since_ms -= 8 * 86_400_000
+            await call.bench.store.write_issues(IssueWrites([issue]))
+            issues.memory.replace(issue)
+
+        async def names(query: str) -> list[str]:
+            found, cursor = [], ""
+            while True:
+                _, page = await call("GET", f"{ISSUES}?{query}&limit=2{cursor}")
+                found += [item["short_id"] for item in page["items"]]
+                if page["next_cursor"] is None:
+                    return found
+                cursor = f"&cursor={page['next_cursor']}"
+
+        assert await names("state=new") == ["SHOP-4", "SHOP-1"]
+        assert await names("state=ongoing") == ["SHOP-6", "SHOP-5", "SHOP-2"]
+        assert await names("state=muted") == []
+        assert await names("state=unresolved") == ["SHOP-6", "SHOP-5", "SHOP-4", "SHOP-2", "SHOP-1"]
+        assert await names("state=resolved") == ["SHOP-3"]
+        assert await names("project=shop") == [f"SHOP-{n}" for n in range(6, 0, -1)]

@@ -31,7 +31,7 @@ from alertd.resources.change import Noted
 from alertd.store.issues import IssueFilter, IssueWrites
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Sequence
+    from collections.abc import Callable, Sequence
 
     from aiohttp import web
 
@@ -147,10 +147,10 @@ class Issues:
             None if word is None else _WORDS.get(word),
         )
         query.check()
-        found, below = await self._fill(which, State if word is None else _SHOWN[word], limit)
+        found, below = await self._fill(which, frozenset(State) if word is None else _SHOWN[word], limit)
         return json({"items": [self._view(issue) for issue in found], "next_cursor": below})
 
-    async def _fill(self, which: IssueFilter, states: Container[State], limit: int) -> tuple[list[Issue], str | None]:
+    async def _fill(self, which: IssueFilter, states: frozenset[State], limit: int) -> tuple[list[Issue], str | None]:
         """Find issues that now are in a state, up to a limit; and where to go on."""
         found: list[Issue] = []
         now_ms = self._context.clock.now_ms()

@@ -85,11 +85,11 @@ class Message:
 
 @dataclass(slots=True)
 class HttpRequest:
-    """A request that a type wants sent."""
+    """A request that a type wants sent. Its `repr` says nothing of what may be secret in it."""
 
-    url: str
-    body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
+    url: str = field(repr=False)
+    body: bytes = field(repr=False)
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
     method: str = "POST"
 
 

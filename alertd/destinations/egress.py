@@ -116,7 +116,8 @@ class AiohttpSender:
                 return HttpAnswer(response.status, response.headers, bytes(kept))
             raise send_error(TimeoutError(), limits.words, written=body.written) from None
         except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:  # uvloop raises RuntimeError, too
-            raise send_error(error, limits.words, written=body.written) from error
+            # without its cause: aiohttp's own words repeat what the receiver said, and that may be what we sent
+            raise send_error(error, limits.words, written=body.written) from None
         finally:
             deadline.done = True
 

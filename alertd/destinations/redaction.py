@@ -137,4 +137,15 @@ def _spellings(secret: str) -> set[str]:
         json.dumps(secret, ensure_ascii=False)[1:-1],
         base64.b64encode(raw).decode(),
         base64.urlsafe_b64encode(raw).decode(),
+        *_within(raw),
     }
+
+
+def _within(raw: bytes) -> Iterator[str]:
+    """Give what of a secret stands in the base64 of a longer text, as in that of a user name, a colon and the secret."""
+    for before in range(3):
+        text = base64.b64encode(bytes(before) + raw).decode()
+        inner = text[-(-before * 4 // 3) : (before + len(raw)) * 4 // 3]
+        if len(inner) >= _PART_MIN:
+            yield inner
+            yield inner.replace("+", "-").replace("/", "_")

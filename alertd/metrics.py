@@ -235,6 +235,9 @@ class Metrics:
         self.stream_clients = Gauge(
             "alertd_stream_clients", "Clients that follow deliveries live; no more than 64 may.", registry=own
         )
+        self.replays_running = Gauge(
+            "alertd_replays_running", "Replays of many deliveries that go on; no more than 8 may.", registry=own
+        )
         self.streams_ended = Counter(
             "alertd_streams_ended",
             "Live streams that ended, by reason: left (the client went), slow (it took nothing for 30 s and was cut off), "

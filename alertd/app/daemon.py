@@ -199,7 +199,7 @@ class Daemon:
 
     def _wire_edge(self) -> None:
         config, store, clock = self.config, self.store, self.clock
-        self.replayer = Replayer(store, clock, self.ids, self.dispatcher.offer, self.dispatcher.has)
+        self.replayer = Replayer(store, clock, self.ids, self.dispatcher.offer, self.dispatcher.has, self.metrics)
         limiter = rate_limit(config, clock)
         self.intake = EventIntake(self.pipeline, clock, self.metrics, config.intake.bounds, may_send, limiter)
         self.outside = Outside(self.pipeline, clock, self.metrics, config.intake.bounds, self.registry)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from alertd.clock import Clock
+    from alertd.metrics import Metrics
     from alertd.model.delivery import Delivery
     from alertd.model.ids import IdSource
     from alertd.store.replaying import Replay, ReplayStore
@@ -52,12 +53,14 @@ class Replayer:
         ids: IdSource,
         offer: Callable[[Iterable[Delivery]], None],
         exists: Callable[[int], bool],
+        metrics: Metrics,
     ) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids
         self._offer = offer
         self._exists = exists
+        self._metrics = metrics
         self._running: dict[int, tuple[Replay, TokenBucket]] = {}
         self._wake = asyncio.Event()
         self._stopping = False
@@ -69,7 +72,7 @@ class Replayer:
         try:
             await self._store.begin_replay(replay, origins)
         except BaseException:
-            del self._running[replay.id]
+            self._drop(replay.id)
             raise
         self._wake.set()
 
@@ -103,6 +106,7 @@ class Replayer:
     def _take(self, replay: Replay) -> None:
         burst = max(1.0, replay.rate * BURST_SECONDS)
         self._running[replay.id] = (replay, TokenBucket(replay.rate, self._clock.monotonic(), burst))
+        self._metrics.replays_running.set(len(self._running))
 
     async def _load(self) -> list[Replay]:
         while not self._stopping:
@@ -138,11 +142,15 @@ class Replayer:
             bucket.take()
         self._offer(made)
         if now.state is not ReplayState.RUNNING:
-            self._running.pop(now.id, None)
+            self._drop(now.id)
             _log.info("replay.ended", replay_id=now.id, state=now.state.word, made=now.made, total=now.total)
         return len(made)
 
     async def _end(self, replay_id: int, state: ReplayState, reason: str) -> Replay:
         ended = await self._store.end_replay(replay_id, state, reason, self._clock.now_ms())
-        self._running.pop(replay_id, None)
+        self._drop(replay_id)
         return ended
+
+    def _drop(self, replay_id: int) -> None:
+        self._running.pop(replay_id, None)
+        self._metrics.replays_running.set(len(self._running))

@@ -131,6 +131,18 @@ class FollowSuite:
         assert await followed(store, await store.position_at(START_MS)) == await followed(store, Position())
         assert (await followed(store, await store.position_at(clock.ms + 1)))[:2] == ([], [])
 
+    async def test_every_time_has_its_position(self, store: Store, make: Maker, clock: StillClock) -> None:
+        """Whatever was stored before a time is behind its position, also where several outcomes were stored together."""
+        stored: list[tuple[int, int]] = []
+        for size in (1, 3, 2, 1, 4, 1, 1):
+            plans = [await make.stored(store) for _ in range(size)]
+            await store.record([make.attempt(plan.deliveries[0].id) for plan in plans])
+            stored.append((clock.ms, size))
+            clock.ms += 10
+        for ms in range(START_MS - 5, clock.ms + 10, 5):
+            expected = sum(size for at, size in stored if at < ms)
+            assert (await store.position_at(ms)).outcome == expected
+
     async def test_retention_forgets_and_places_go_on(self, store: Store, make: Maker, clock: StillClock) -> None:
         """What is too old is told no more; the places of what follows are new ones."""
         old = await make.stored(store, "old")

@@ -36,7 +36,8 @@ _NEXT: Final = "SELECT first + outcomes FROM outcome ORDER BY first DESC LIMIT 1
 _LAST: Final = "SELECT first + outcomes, at FROM outcome ORDER BY first DESC LIMIT 1"
 _ADD: Final = "INSERT INTO outcome(first, outcomes, at, entries) VALUES (?, ?, ?, ?)"
 _HEAD: Final = f"SELECT coalesce((SELECT max(id) FROM event), 0), coalesce(({_NEXT}) - 1, 0)"  # noqa: S608 - a constant
-_BEFORE: Final = "SELECT first + outcomes - 1 FROM outcome WHERE at < ? ORDER BY first DESC LIMIT 1"
+_RANGE: Final = "SELECT coalesce(min(first), 1), coalesce(max(first), 0) FROM outcome"
+_UP_TO: Final = "SELECT first, outcomes, at FROM outcome WHERE first <= ? ORDER BY first DESC LIMIT 1"
 _OLDEST: Final = "SELECT coalesce(min(first), 1) FROM outcome"
 _LOG: Final = """
 SELECT first, entries FROM outcome
@@ -64,9 +65,18 @@ class Following(Part):
         return Position(event, outcome)
 
     async def position_at(self, ms: int) -> Position:
-        """Where nothing that was stored from a time on has happened yet."""
-        row = await self.core.history.row(_BEFORE, (ms,))
-        return Position(max(0, first_of(ms) - 1), row[0] if row else await self.oldest_outcome() - 1)
+        """Where nothing that was stored from a time on has happened yet: times never go back in the log, so it is halved."""
+        low, high = (await self.core.history.rows(_RANGE))[0]
+        place = low - 1
+        while low <= high:
+            row = await self.core.history.row(_UP_TO, ((low + high) // 2,))
+            if row is None:  # retention was here
+                low = (low + high) // 2 + 1
+            elif row[2] < ms:
+                place, low = row[0] + row[1] - 1, row[0] + row[1]
+            else:
+                high = row[0] - 1
+        return Position(max(0, first_of(ms) - 1), place)
 
     async def oldest_outcome(self) -> int:
         """The place of the oldest outcome that is kept, or of the next one."""

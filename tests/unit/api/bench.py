@@ -135,7 +135,9 @@ class Bench:
         await self.store.add_token(Token(self.ids.take(), "root", Role.ADMIN, None, digest_of("secret-root"), 1))
         await self.reload_tokens()
         intake = EventIntake(self.pipeline, self.clock, self.metrics, config.intake.bounds, may_send)
-        self.replayer = Replayer(self.store, self.clock, self.ids, self.dispatcher.offer, self.dispatcher.has)
+        self.replayer = Replayer(
+            self.store, self.clock, self.ids, self.dispatcher.offer, self.dispatcher.has, self.metrics
+        )
         self.context = Context(
             store=self.store,
             pipeline=self.pipeline,

@@ -240,8 +240,9 @@ async def test_it_goes_on_after_a_restart() -> None:
         await call.bench.store.begin_replay(replay, origins)
         _, made = await call.bench.store.step_replay(replay.id, call.bench.ids.take(2), 2, call.bench.clock.now_ms())
         call.bench.dispatcher.offer(made)
+        bench = call.bench
         again = replayer.Replayer(
-            call.bench.store, call.bench.clock, call.bench.ids, call.bench.dispatcher.offer, call.bench.dispatcher.has
+            bench.store, bench.clock, bench.ids, bench.dispatcher.offer, bench.dispatcher.has, bench.metrics
         )
         running_again = asyncio.create_task(again.run())
         done = await ended(call, {"id": format_id("rpl", replay.id)})

@@ -97,8 +97,10 @@ class Facts:
         self._ended = max(self._ended, delivery.id)
         if is_simulated(delivery.payload):
             return
-        for number in (delivery.subscription_id, *delivery.also):
-            self._end(number, attempt.state, attempt.started_at_ms, attempt.outcome.detail)
+        state, at_ms, detail = attempt.state, attempt.started_at_ms, attempt.outcome.detail
+        self._end(delivery.subscription_id, state, at_ms, detail)
+        for number in delivery.also:
+            self._end(number, state, at_ms, detail)
 
     # -- the service ----------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from alertd.store.base import Batch
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from alertd.model.event import Event
     from alertd.store.base import Partition, RejectedRecord
     from alertd.weighing import Deed, IssuesUnderWay
+
+_RESULTS = ("duplicate", "accepted", "rejected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +35,7 @@ class PlannedHook(Protocol):
         """Take committed plans."""
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """What became of one event of a submission."""
 
     id: str
@@ -130,11 +131,15 @@ class BatchUnderWay:
     def tally(self) -> Counter[tuple[str, str]]:
         """How many events came, by source and result."""
         counted: Counter[tuple[str, str]] = Counter()
+        by_source: dict[str, list[int]] = {}
         for submission in self.submissions:
             repeated = sum(id(event) in self._repeated for event in submission.events) if self._repeated else 0
-            counted[submission.source, "duplicate"] += repeated
-            counted[submission.source, "accepted"] += len(submission.events) - repeated
-            counted[submission.source, "rejected"] += len(submission.rejected)
+            counts = by_source.get(submission.source) or by_source.setdefault(submission.source, [0, 0, 0])
+            counts[0] += repeated
+            counts[1] += len(submission.events) - repeated
+            counts[2] += len(submission.rejected)
+        for source, counts in by_source.items():
+            counted.update({(source, result): count for result, count in zip(_RESULTS, counts, strict=True)})
         if self.made:
             counted["alertd", "accepted"] += self.made
         return counted

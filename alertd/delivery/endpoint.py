@@ -11,12 +11,16 @@ if TYPE_CHECKING:
 
 
 class Endpoint:
-    """Whoever attempts adds 1 to `users`, takes it away again, and then calls `let_go` if it is `retired`."""
+    """Whoever attempts adds 1 to `users`, takes it away again, and then calls `let_go` if it is `retired`.
 
-    __slots__ = ("_close", "_closed", "destination", "retired", "users")
+    `instant` says that no attempt ever waits, so that a second worker would find nothing to do.
+    """
+
+    __slots__ = ("_close", "_closed", "destination", "instant", "retired", "users")
 
     def __init__(self, destination: OpenDestination, close: Callable[[OpenDestination], None]) -> None:
         self.destination = destination
+        self.instant: bool = getattr(destination, "instant", False)
         self.users = 0
         self.retired = False
         self._close = close

@@ -224,7 +224,8 @@ class Lane:
             return
         self._see_to_pages()
         options = self.spec.options.queue
-        free = min(len(backlog.queue), options.concurrency - len(self.workers))
+        most = 1 if self._endpoint.instant else options.concurrency
+        free = min(len(backlog.queue), most - len(self.workers))
         if free > 0:
             self._spawn(1 if self.rest.breaker.opened else free)
 

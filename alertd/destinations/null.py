@@ -21,6 +21,8 @@ class NullSettings(Resource):
 class NullDestination:
     """Takes everything and keeps nothing."""
 
+    instant: ClassVar[bool] = True
+
     async def attempt(self, message: Message) -> Outcome:
         """Say that it was delivered."""
         return DELIVERED

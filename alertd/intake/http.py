@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from alertd.clock import Clock
+    from alertd.engine.ruleset import Ruleset
     from alertd.metrics import Metrics
     from alertd.model.event import Bounds, Event
     from alertd.model.token import Token
@@ -61,9 +62,11 @@ class EventIntake:
         self._may_send = may_send
         self._limiter = limiter
         self._reading = Reading()
+        self._recent: tuple[Token, Ruleset, Context] | None = None
 
     def reconfigure(self, bounds: Bounds, limiter: Limiter | None) -> None:
         """Use other bounds from the next request on."""
+        self._recent = None
         self._bounds = bounds
         self._limiter = limiter
 
@@ -114,16 +117,21 @@ class EventIntake:
 
     def _context(self, token: Token) -> Context:
         """Say where events go that name no workspace. Raises ForbiddenWorkspaceError when that one is no more."""
-        workspace, known = token.workspace or DEFAULT, self._pipeline.ruleset.workspaces.keys()
+        now_ms, ruleset, recent = self._clock.now_ms(), self._pipeline.ruleset, self._recent
+        if recent is not None and recent[0] is token and recent[1] is ruleset and recent[2].now_ms == now_ms:
+            return recent[2]
+        workspace, known = token.workspace or DEFAULT, ruleset.workspaces.keys()
         if workspace not in known:
             raise ForbiddenWorkspaceError(f"the token belongs to the workspace {workspace!r}, which there is no longer")
-        return Context(
+        context = Context(
             workspace=workspace,
             workspaces=known,
-            now_ms=self._clock.now_ms(),
+            now_ms=now_ms,
             bounds=self._bounds,
             confined=token.workspace is not None,
         )
+        self._recent = (token, ruleset, context)
+        return context
 
     def _refuse(self, events: list[Event], *, single: bool) -> None:
         """Raise DecodeError for data that violates a schema, where the workspace refuses it."""

@@ -123,7 +123,7 @@ def _put_together(conn: sqlite3.Connection, spill: Spill, params: dict[str, Any]
     listed = [Listed(*row) for row in conn.execute(_LISTED, (_numbers(numbers[: digest.missing]),))]
     digest = digest.with_more(len(numbers), listed)
     conn.execute(_KEEP, (digest_id, spill.destination_id, digest.count, digest.body))
-    end(conn, numbers, DeliveryState.CANCELLED, DIGESTED)
+    end(conn, numbers, DeliveryState.CANCELLED, DIGESTED, spill.now_ms)
     _NAME.run(conn, [part for number in numbers for part in (number, digest_id)])
     return Spilled(len(numbers), digest_id, known is None)
 

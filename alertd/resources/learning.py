@@ -72,10 +72,8 @@ class Learner:
         known = self._known
         for plan in plans:
             event = plan.event
-            if event.is_simulated:
-                continue
             place = (event.workspace, event.project, event.environment)
-            if place not in known:
+            if place not in known and not event.is_simulated:
                 if len(known) >= SEEN_MAX:
                     known.clear()
                 known.add(place)

@@ -40,8 +40,6 @@ from alertd.errors import ConfigError
 from alertd.facts import Facts
 from alertd.housekeeping import Housekeeping
 from alertd.intake.http import EventIntake
-from alertd.intake.kafka.service import KafkaIntake
-from alertd.intake.kafka.session import Session
 from alertd.log import configure_logging, tapped
 from alertd.metrics import Metrics
 from alertd.model.ids import IdSource, milliseconds
@@ -253,6 +251,9 @@ class Daemon:
     async def _edge(self) -> list[Service]:
         if self.config.intake.kafka is None:
             return [self.server]
+        from alertd.intake.kafka.service import KafkaIntake  # noqa: PLC0415 - who reads no Kafka needs no 4 MB of it
+        from alertd.intake.kafka.session import Session  # noqa: PLC0415 - the same
+
         options = kafka_options(self.config, await instance_id(self.config.intake.kafka, self.store))
 
         def session() -> Session:

@@ -63,11 +63,14 @@ class Sink:
     """The receiver, seen from here."""
 
     def __init__(self, process: Process) -> None:
-        posts, control, tarpit, secure = map(int, process.line().split())
+        posts, control, tarpit, secure, slow, failing, deaf = map(int, process.line().split())
         self.process = process
         self.address = f"127.0.0.1:{posts}"
         self.tarpit = f"127.0.0.1:{tarpit}"
         self.secure = f"127.0.0.1:{secure}"
+        self.slow = f"127.0.0.1:{slow}"
+        self.failing = f"127.0.0.1:{failing}"
+        self.deaf = f"127.0.0.1:{deaf}"
         self._file = socket.create_connection(("127.0.0.1", control)).makefile("rw")
 
     def tell(self, command: str = "stats") -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """The receiver: answers every POST with 204 and limits nothing. `python -m benchmarks.sink FILE`, started by the harness.
 
 FILE is JSON: certificate, a PEM file with its key. One line on standard output says its ports: posts, control, tarpit,
-posts over TLS. The tarpit accepts connections, reads, and never
-answers. A line on a control connection is a command, and a line of JSON comes back: `reset KEY`, `mark`, `stats`,
+posts over TLS, slow, failing, deaf. The tarpit accepts connections, reads, and never answers; slow answers after
+`SLOW_SECONDS`, failing with 500; deaf does not even accept. A line on a control connection is a command, and a line of JSON comes back: `reset KEY`, `mark`, `stats`,
 `quantiles`.
 KEY says which ids are remembered to count duplicates: `webhook` (the header webhook-id), `event` (the id in the body)
 or `none`. `mark` asks for the time of the first post after it.
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import ssl
 import sys
 import time
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ANSWER = b"HTTP/1.1 204 No Content\r\n\r\n"
+FAILURE = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n"
+SLOW_SECONDS = 0.5
 SENT = b'"sent_ns":"'
 EVENT_ID = b'"id":"'
 UUID_LENGTH = 36
@@ -153,6 +156,42 @@ class Tarpit(asyncio.Protocol):
     """A connection on which nothing is ever said."""
 
 
+class Poor(asyncio.Protocol):
+    """A connection on which every request is answered late, or with a failure; nothing is counted."""
+
+    def __init__(self, answer: bytes, seconds: float) -> None:
+        self._answer = answer
+        self._seconds = seconds
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way back."""
+        self._transport = transport  # type: ignore[assignment]
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        """Parse what came."""
+        self._parser.feed_data(data)
+
+    def on_message_complete(self) -> None:
+        """Answer in its time."""
+        asyncio.get_running_loop().call_later(self._seconds, self._transport.write, self._answer)
+
+
+def deaf_socket() -> list[socket.socket]:
+    """Make a listener whose queue is full, so that connections to it are never made; and what fills it."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    fillers = [socket.socket() for _ in range(2)]
+    for filler in fillers:
+        filler.setblocking(False)
+        filler.connect_ex(listener.getsockname())
+    return [listener, *fillers]
+
+
 async def main(certificate: str) -> None:
     """Listen until killed."""
     loop, desk = asyncio.get_running_loop(), Desk()
@@ -161,9 +200,12 @@ async def main(certificate: str) -> None:
     posts = await loop.create_server(lambda: Receiver(desk), "127.0.0.1", 0, backlog=4096)
     tarpit = await loop.create_server(Tarpit, "127.0.0.1", 0, backlog=4096)
     secure = await loop.create_server(lambda: Receiver(desk), "127.0.0.1", 0, backlog=4096, ssl=tls)
+    slow = await loop.create_server(lambda: Poor(ANSWER, SLOW_SECONDS), "127.0.0.1", 0, backlog=4096)
+    failing = await loop.create_server(lambda: Poor(FAILURE, 0), "127.0.0.1", 0, backlog=4096)
     control = await asyncio.start_server(desk.serve, "127.0.0.1", 0)
-    ports = [server.sockets[0].getsockname()[1] for server in (posts, control, tarpit, secure)]
-    print(*ports, flush=True)
+    deaf = deaf_socket()
+    ports = [server.sockets[0].getsockname()[1] for server in (posts, control, tarpit, secure, slow, failing)]
+    print(*ports, deaf[0].getsockname()[1], flush=True)
     await asyncio.Event().wait()
 
 

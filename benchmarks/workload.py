@@ -71,13 +71,17 @@ def events(count: int, *, seed: int, ids: bool = True, projects: int = DESTINATI
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the daemon is told: how many channels, how many destinations, of which type, and who never answers."""
+    """What the daemon is told: how many channels, how many destinations, of which type, and who never answers.
+
+    `broken` are the bases of the first destinations' URLs (`https://127.0.0.1:1`), where nothing is taken.
+    """
 
     channels: int = 1
     destinations: int = DESTINATIONS
     type: str = "webhook"
     dead: int = 0
     tls: bool = False
+    broken: tuple[str, ...] = ()
 
     def workspace(self, sink: str, tarpit: str) -> dict[str, Any]:
         """Write the workspace of a configuration."""
@@ -92,7 +96,8 @@ class Rules:
         if self.type == "null":
             return {"name": f"d{number}", "type": "null"}
         place = tarpit if number < self.dead else sink
-        settings = {"url": f"http{'s' * self.tls}://{place}/d{number}", "secret": SECRET}
+        base = self.broken[number] if number < len(self.broken) else f"http{'s' * self.tls}://{place}"
+        settings = {"url": f"{base}/d{number}", "secret": SECRET}
         queue = {"concurrency": CONCURRENCY}
         return {"name": f"d{number}", "type": "webhook", "settings": settings, "queue": queue}
 

@@ -11,7 +11,8 @@ tests of conformance send the same over both lanes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
 
 from aiohttp import web
 from aiohttp.helpers import rfc822_formatted_time
@@ -26,6 +27,7 @@ from alertd.errors import AlertdError
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable, Mapping
 
     from alertd.api.auth import Authenticator
     from alertd.api.refusals import Refusals
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from alertd.submission import Accepted
 
 _METHOD: Final = "POST"
+_JSON: Final = {"Content-Type": "application/json"}
 _INSIDES: Final = frozenset(
     {"_waiter", "_messages", "_close", "_request_in_progress", "_handler_waiter", "_next_keepalive_close_time"}
 )
@@ -48,33 +51,77 @@ class Taker(Protocol):
         """Write the body of a 202."""
 
 
-class Express:
-    """What all connections share."""
+class EnvelopeTaker(Protocol):
+    """The intake of SDKs, as this lane sees it."""
 
-    def __init__(self, authenticator: Authenticator, refusals: Refusals, taker: Taker) -> None:
+    def take(
+        self, project: str, auth: str | None, body: bytes
+    ) -> tuple[asyncio.Future[list[Accepted]], str | None] | None:
+        """Take the events of an envelope; return its id too. None: nothing was done, ask the ordinary way."""
+
+    def answer(self, event_id: str | None) -> tuple[Mapping[str, str], bytes]:
+        """Write headers and body of a 200."""
+
+    def refusal(self, error: AlertdError) -> web.Response:
+        """Answer one of our errors."""
+
+
+class Taken(NamedTuple):
+    """A request that was taken: when it is stored, and how its answer is then written."""
+
+    done: asyncio.Future[list[Accepted]]
+    write: Callable[[asyncio.Future[list[Accepted]]], bytes]
+
+
+class Express:
+    """What all connections share; without `envelopes` there is no lane for them."""
+
+    def __init__(
+        self, authenticator: Authenticator, refusals: Refusals, taker: Taker, envelopes: EnvelopeTaker | None = None
+    ) -> None:
         self._authenticator = authenticator
         self._refusals = refusals
         self._taker = taker
+        self._envelopes = envelopes
 
-    def take(self, request: PlainRequest) -> asyncio.Future[list[Accepted]] | None:
+    def take(self, request: PlainRequest) -> Taken | None:
         """Take a request, or leave it to the ordinary lane (None)."""
+        if request.project is not None:
+            return self._take_envelope(request, request.project)
         token = self._authenticator.recognise(request.authorization)
         if token is None or token.role not in SENDERS:
             return None
-        return self._taker.take(token, request.content_type, request.body)
+        done = self._taker.take(token, request.content_type, request.body)
+        return None if done is None else Taken(done, self._answer)
 
-    def answer(self, done: asyncio.Future[list[Accepted]]) -> bytes:
-        """Write the answer to what was taken."""
+    def _take_envelope(self, request: PlainRequest, project: str) -> Taken | None:
+        envelopes = self._envelopes
+        if envelopes is None or request.authorization is not None:
+            return None
+        taken = envelopes.take(project, request.sentry_auth, request.body)
+        if taken is None:
+            return None
+        done, event_id = taken
+
+        def write(done: asyncio.Future[list[Accepted]]) -> bytes:
+            error = done.exception()
+            if error is None:
+                return wire("200 OK", *envelopes.answer(event_id))
+            if isinstance(error, AlertdError):
+                return written(envelopes.refusal(error))
+            return written(broken(_METHOD, f"/sentry/api/{project}/envelope/", error))
+
+        return Taken(done, write)
+
+    def _answer(self, done: asyncio.Future[list[Accepted]]) -> bytes:
+        """Write the answer to events that were taken."""
         error = done.exception()
         if error is None:
-            return wire("202 Accepted", "Content-Type: application/json\r\n", self._taker.answer(done.result()))
+            return wire("202 Accepted", _JSON, self._taker.answer(done.result()))
         if isinstance(error, AlertdError):
             self._refusals.note(PATH, error)
-            refusal = of_error(error)
-        else:
-            refusal = broken(_METHOD, PATH, error)
-        headers = "".join([f"{name}: {value}\r\n" for name, value in refusal.headers.items()])
-        return wire(f"{refusal.status} {refusal.reason}", headers, cast("bytes", refusal.body))
+            return written(of_error(error))
+        return written(broken(_METHOD, PATH, error))
 
 
 EXPRESS: Final = web.AppKey("express", Express)
@@ -86,10 +133,16 @@ def fits() -> bool:
     return _INSIDES.issubset(web.RequestHandler.__slots__)
 
 
-def wire(status: str, headers: str, body: bytes) -> bytes:
+def written(answer: web.Response) -> bytes:
+    """Write an answer of the library's."""
+    return wire(f"{answer.status} {answer.reason}", answer.headers, cast("bytes", answer.body))
+
+
+def wire(status: str, headers: Mapping[str, str], body: bytes) -> bytes:
     """Write an answer to a request of HTTP/1.1, after which the connection stays open, as the library does."""
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
     return (
-        f"HTTP/1.1 {status}\r\n{headers}Content-Length: {len(body)}\r\nDate: {rfc822_formatted_time()}\r\n"
+        f"HTTP/1.1 {status}\r\n{lines}Content-Length: {len(body)}\r\nDate: {rfc822_formatted_time()}\r\n"
         f"Server: {SERVER_SOFTWARE}\r\n\r\n"
     ).encode() + body
 
@@ -123,14 +176,14 @@ class ExpressHandler(web.RequestHandler):
             self._in_step = request is not None and self._has_read(request)
 
     def _take(self, request: PlainRequest) -> bool:
-        done = self._express.take(request)
-        if done is None:
+        taken = self._express.take(request)
+        if taken is None:
             return False
         if self._manager is not None:
             self._manager.requests_count += 1
         self._request_count += 1
         self._busy = self._request_in_progress = True
-        done.add_done_callback(self._answer)
+        taken.done.add_done_callback(partial(self._answer, taken.write))
         return True
 
     def _has_read(self, request: PlainRequest) -> bool:
@@ -145,11 +198,13 @@ class ExpressHandler(web.RequestHandler):
             and payload.is_eof()
         )
 
-    def _answer(self, done: asyncio.Future[list[Accepted]]) -> None:
+    def _answer(
+        self, write: Callable[[asyncio.Future[list[Accepted]]], bytes], done: asyncio.Future[list[Accepted]]
+    ) -> None:
         self._busy = self._request_in_progress = False
         transport = self.transport
         if transport is not None and not transport.is_closing():
-            transport.write(self._express.answer(done))
+            transport.write(write(done))
         if self._handler_waiter is not None:
             self._handler_waiter.set_result(None)
         if transport is None:

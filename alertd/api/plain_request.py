@@ -1,4 +1,4 @@
-"""The one form of request that the express lane reads: whole, plain, to the intake. Pure.
+"""The one form of request that the express lane reads: whole, plain, to the intake of events or of envelopes. Pure.
 
 It is narrower than HTTP: what is read here every reader of HTTP reads the same way, and whatever else there is in a
 head (another version, a coding, an expectation, a name twice, a byte that is not ASCII) makes it somebody else's.
@@ -15,32 +15,40 @@ HEAD_MAX_BYTES: Final = 4096
 LINES_MAX: Final = 64
 """Nor one of more lines."""
 
-_START: Final = f"POST {PATH}".encode()
+_STARTS: Final = (f"POST {PATH}".encode(), b"POST /sentry/api/")
 _HEAD: Final = re.compile(
-    re.escape(_START) + rb"(?:\?[A-Za-z0-9_.~=&%+-]*)? HTTP/1\.1\r\n(?:[A-Za-z0-9-]+: [!-~][ -~]*\r\n)+\r\n"
+    rb"POST (?:/api/v1/events(?:\?[A-Za-z0-9_.~=&%+-]*)?|/sentry/api/([A-Za-z0-9_-]{1,64})/envelope/?)"
+    rb" HTTP/1\.1\r\n(?:[A-Za-z0-9-]+: [!-~][ -~]*\r\n)+\r\n"
 )
 _NAMED: Final = re.compile(
-    rb"\n(host|authorization|user-agent|connection|content-[^:]*|transfer-encoding|te|trailer|expect|upgrade"
+    rb"\n(host|authorization|x-sentry-auth|user-agent|connection|content-[^:]*|transfer-encoding|te|trailer|expect|upgrade"
     rb"|http2-settings|etag|server|max-forwards|sec-websocket-[^:]*|ce-[^:]*): ([^\r]*)",
     re.IGNORECASE,
 )
-_ONCE: Final = frozenset({b"authorization", b"content-type", b"content-length", b"host", b"user-agent"})
+_ONCE: Final = frozenset(
+    {b"authorization", b"x-sentry-auth", b"content-type", b"content-length", b"host", b"user-agent"}
+)
 """Headers that may be there once; all others that are named above, but for the connection to be kept, must not be."""
 _KEEP_ALIVE: Final = b"keep-alive"
 
 
 class PlainRequest(NamedTuple):
-    """What matters of a request: two headers (None: absent), the body, and how many headers there are."""
+    """What matters of a request: headers (None: absent), the body, and how many headers there are.
+
+    `project` is the one in the path of an envelope, None for what goes to the intake of events.
+    """
 
     authorization: str | None
     content_type: str | None
     body: bytes
     headers: int
+    project: str | None = None
+    sentry_auth: str | None = None
 
 
 def read(data: bytes) -> PlainRequest | None:
     """Read bytes that are exactly one plain request; None for all others."""
-    if not data.startswith(_START):
+    if not data.startswith(_STARTS):
         return None
     head = _HEAD.match(data, 0, HEAD_MAX_BYTES)
     if head is None:
@@ -53,7 +61,8 @@ def read(data: bytes) -> PlainRequest | None:
     length = named.get(b"content-length", b"")
     if not length.isdigit() or int(length) != len(data) - end:
         return None
-    return PlainRequest(_text(named.get(b"authorization")), _text(named.get(b"content-type")), data[end:], lines)
+    authorization, kind, auth = (named.get(name) for name in (b"authorization", b"content-type", b"x-sentry-auth"))
+    return PlainRequest(_text(authorization), _text(kind), data[end:], lines, _text(head[1]), _text(auth))
 
 
 def _named(data: bytes, end: int) -> dict[bytes, bytes] | None:

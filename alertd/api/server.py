@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from alertd.api.context import Context
-    from alertd.api.express import Taker
+    from alertd.api.express import EnvelopeTaker, Taker
 
 KEEPALIVE_SECONDS: Final = 75
 """How long a connection may stay silent, or take to send a request's head."""
@@ -126,16 +126,17 @@ def build(
     max_body: int,
     doors: Callable[[web.Application], None] = lambda app: None,
     taker: Taker | None = None,
+    envelopes: EnvelopeTaker | None = None,
 ) -> web.Application:
     """Put every route on one application; `max_body` in bytes bounds what a request may bring, `doors` adds the routes of
-    outside services, `taker` takes plain requests of the intake (None: they have no lane of their own).
+    outside services, `taker` and `envelopes` take plain requests of the intakes (None: they have no lane of their own).
     """  # noqa: D205 - one thought, two lines
     refusals = Refusals(context.metrics)
     app = web.Application(middlewares=[make_edge(context.authenticator, refusals)], client_max_size=max_body)
     app[OPERATIONS] = {}
     app[GATE] = make_gate(context.authenticator, refusals)
     if taker is not None and fits():
-        app[EXPRESS] = Express(context.authenticator, refusals, taker)
+        app[EXPRESS] = Express(context.authenticator, refusals, taker, envelopes)
     route(app, "POST", "/api/v1/events", post_events, SEND)
     for resource in _RESOURCES:
         resource(context).register(app)

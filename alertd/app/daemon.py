@@ -202,7 +202,8 @@ class Daemon:
         self.intake = EventIntake(self.pipeline, clock, self.metrics, config.intake.bounds, may_send, limiter)
         self.outside = Outside(self.pipeline, clock, self.metrics, config.intake.bounds, self.registry)
         most = config.intake.http.max_body_bytes + BODY_SLACK
-        app = build(self._context(), self.intake.post, most, self.outside.register, self.intake)
+        doors, envelopes = self.outside.register, self.outside.envelopes
+        app = build(self._context(), self.intake.post, most, doors, self.intake, envelopes)
         self.server = HttpServer(app, config.server.host, config.server.port)
         self.housekeeping = Housekeeping(
             store,

@@ -117,10 +117,11 @@ class Outside:
 
         endpoints = EndpointDoors(registry)
         decoders = (GithubDecoder(), AlertmanagerDecoder(), GrafanaDecoder(), IncidentDecoder())
+        self.envelopes = SentrySdkIntake(pipeline, clock, metrics, bounds, SdkDoors(registry, number_of), bodies)
         self._intakes = (
             SentryWebhooks(pipeline, clock, metrics, bounds, endpoints, bodies),
             Webhooks(pipeline, clock, metrics, bounds, endpoints, bodies, decoders),
-            SentrySdkIntake(pipeline, clock, metrics, bounds, SdkDoors(registry, number_of), bodies),
+            self.envelopes,
         )
 
     def register(self, app: web.Application) -> None:

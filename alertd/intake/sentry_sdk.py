@@ -7,6 +7,7 @@ everything to itself.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, Protocol
@@ -19,15 +20,16 @@ from alertd.errors import AlertdError, DecodeError, IntakeFullError, StoreUnavai
 from alertd.intake.sentry_body import Bodies
 from alertd.sources.base import Context, UnsupportedMediaTypeError
 from alertd.sources.sentry_auth import HEADER as AUTH
-from alertd.sources.sentry_auth import QUERY, SdkKeyError, key_of
+from alertd.sources.sentry_auth import QUERY, SdkKeyError, header_key, key_of
 from alertd.sources.sentry_defaults import STANDARD
 from alertd.sources.sentry_envelope import Envelope
 from alertd.sources.sentry_limits import HEADER as LIMITS
 from alertd.sources.sentry_limits import SentryLimit, format_limits
 from alertd.sources.sentry_sdk import decode_envelope, decode_store
+from alertd.submission import Submission
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from alertd.clock import Clock
     from alertd.intake.http import Limiter
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from alertd.model.event import Bounds, Event
     from alertd.sources.sentry_defaults import SentryDefaults
     from alertd.sources.sentry_sdk import Received
+    from alertd.submission import Accepted
 
 ENVELOPE_PATH: Final = "/sentry/api/{project}/envelope"
 STORE_PATH: Final = "/sentry/api/{project}/store"
@@ -55,6 +58,7 @@ _CORS: Final = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": f"{LIMITS}, Retry-After",
 }
+_ANSWER: Final = _CORS | {"Content-Type": "application/json"}
 _PREFLIGHT: Final = _CORS | {
     "Access-Control-Allow-Methods": "POST",
     "Access-Control-Allow-Headers": f"{AUTH}, Authorization, Content-Encoding, Content-Type, Origin, X-Requested-With",
@@ -133,6 +137,39 @@ class SentrySdkIntake:
         """Take one bare event."""
         return await self._answered(request, self._read_store)
 
+    def take(
+        self, project: str, auth: str | None, body: bytes
+    ) -> tuple[asyncio.Future[list[Accepted]], str | None] | None:
+        """Take a plain envelope at once, or do nothing at all (None): then `post_envelope` says what is the matter."""
+        key = header_key(auth)
+        found = self._keys.find(project, key) if key else None
+        if found is None or len(body) > found.max_body_bytes or not self._pipeline.has_room(1, len(body)):
+            return None
+        context = self._context(found.workspace, found.max_body_bytes)
+        try:
+            envelope = Envelope(body, context)
+            received = None if envelope.dsn is not None else decode_envelope(envelope, context, found.defaults)
+            if received is None or received.skipped or not received.events:
+                return None
+            done = self._offer(found, received.events)
+        except AlertdError:
+            return None
+        return done, received.event_id
+
+    def _offer(self, project: SdkProject, events: list[Event]) -> asyncio.Future[list[Accepted]]:
+        """Queue events that have room. Raises IntakeFullError."""
+        if project.limiter is not None and project.limiter.take(len(events)) > 0:
+            raise IntakeFullError
+        size = sum(len(event.payload) for event in events)
+        submission = Submission(SOURCE, events, size, asyncio.get_running_loop().create_future())
+        self._pipeline.offer(submission)
+        return submission.done
+
+    @staticmethod
+    def answer(event_id: str | None) -> tuple[Mapping[str, str], bytes]:
+        """Write headers and body of a 200."""
+        return _ANSWER, _said(event_id)
+
     async def _answered(
         self, request: web.Request, read: Callable[[web.Request], Awaitable[tuple[SdkProject, Received]]]
     ) -> web.Response:
@@ -142,11 +179,10 @@ class SentrySdkIntake:
             project, received = await read(request)
             await self._submit(project, received.events)
         except AlertdError as error:
-            return self._refusal(error)
+            return self.refusal(error)
         for kind, count in received.skipped.items():
             self._skipped.labels(kind).inc(count)
-        said = {} if received.event_id is None else {"id": received.event_id}
-        return web.Response(body=orjson.dumps(said), content_type="application/json", headers=_CORS)
+        return web.Response(body=_said(received.event_id), content_type="application/json", headers=_CORS)
 
     async def _read_envelope(self, request: web.Request) -> tuple[SdkProject, Received]:
         key = _key(request, None)
@@ -186,7 +222,7 @@ class SentrySdkIntake:
             self._limited = replace(self._bounds, max_body_bytes=limit)
         return Context(workspace=workspace, now_ms=self._clock.now_ms(), bounds=self._limited)
 
-    def _refusal(self, error: AlertdError) -> web.Response:
+    def refusal(self, error: AlertdError) -> web.Response:
         """Answer one of our errors in Sentry's manner. Raises what is none of those that an SDK can cause."""
         found = next(((status, reason) for kind, status, reason in _STATUS if isinstance(error, kind)), None)
         if found is None:
@@ -208,6 +244,10 @@ class SentrySdkIntake:
 def _key(request: web.Request, dsn: str | None) -> str | None:
     headers = request.headers
     return key_of(headers.get(AUTH), headers.get("Authorization"), request.query.get(QUERY), dsn)
+
+
+def _said(event_id: str | None) -> bytes:
+    return orjson.dumps({} if event_id is None else {"id": event_id})
 
 
 def _wait(error: AlertdError) -> int:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from alertd.metrics import Metrics
     from alertd.model.event import Bounds, Event
     from alertd.sources.sentry_defaults import SentryDefaults
-    from alertd.submission import Accepted
+    from alertd.submission import Accepted, Submission
 
 PATH: Final = "/api/v1/webhooks/sentry/{token}"
 SOURCE: Final = "sentry"
@@ -59,8 +59,11 @@ class Endpoints(Protocol):
 class Pipeline(Protocol):
     """Takes what was decoded."""
 
-    def has_room(self) -> bool:
-        """Whether anything more may be queued."""
+    def has_room(self, events: int = 1, size: int = 1) -> bool:
+        """Whether so much more may be queued."""
+
+    def offer(self, submission: Submission) -> None:
+        """Queue a submission; its future tells the rest. Raises IntakeFullError."""
 
     async def submit(self, events: list[Event], size: int, source: str) -> list[Accepted]:
         """Store events and return what became of each, in order."""

@@ -15,8 +15,12 @@ from alertd.api.express import EXPRESS, fits
 from alertd.api.server import HttpServer, build
 from alertd.errors import StoreUnavailableError
 from alertd.intake.http import EventIntake
+from alertd.intake.sentry_sdk import SentrySdkIntake
+from alertd.model.event import Bounds
+from tests.conformance.envelope_cases import CASES as ENVELOPES
 from tests.conformance.lane_cases import BODY, CASES, PLAIN, Case, event, request
 from tests.unit.api.bench import HOME, Caller, running
+from tests.unit.intake.sentry_stage import FakeKeys
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -51,11 +55,12 @@ class Stage:
         }
 
     async def stored(self) -> list[Any]:
-        """Give what is stored, but for ids and times."""
+        """Give what is stored, but for ids and times, and for what alertd makes of issues and incidents."""
         _, page = await self.call("GET", f"{HOME}/events")
         return [
             {name: value for name, value in item.items() if name in ("type", "severity", "data", "project", "key")}
             for item in page["items"]
+            if not item["type"].startswith(("issue.", "incident."))
         ]
 
 
@@ -102,7 +107,9 @@ async def stage(*, express: bool) -> AsyncIterator[Stage]:
         bench = call.bench
         owners = (getattr(route.handler, "__self__", None) for route in bench.app.router.routes())
         intake = next(owner for owner in owners if isinstance(owner, EventIntake))
-        app = build(bench.context, intake.post, 1024 * 1024 + 1024, taker=intake if express else None)
+        sdk = SentrySdkIntake(bench.pipeline, bench.clock, bench.metrics, Bounds(), FakeKeys())
+        takers = (intake, sdk) if express else (None, None)
+        app = build(bench.context, intake.post, 1024 * 1024 + 1024, sdk.register, *takers)
         made = Stage(call, HttpServer(app, "127.0.0.1", 0), intake)
         if express:
             _watch(made, app[EXPRESS])
@@ -144,7 +151,7 @@ def test_the_library_is_as_the_lane_needs_it() -> None:
     assert fits()
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))
+@pytest.mark.parametrize("case", [*CASES, *ENVELOPES], ids=lambda case: case.name.replace(" ", "-"))
 async def test_both_lanes_say_count_and_store_the_same(case: Case) -> None:
     """Statuses, headers, bodies, whether the connection stays open, metrics, events; and the lane is the one expected."""
     found = []

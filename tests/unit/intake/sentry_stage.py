@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 
 from alertd.api.problems import of_error
-from alertd.errors import AlertdError
+from alertd.errors import AlertdError, IntakeFullError
 from alertd.intake.sentry_body import Bodies
 from alertd.intake.sentry_sdk import SdkProject, SentrySdkIntake
 from alertd.intake.sentry_webhook import SentryWebhooks, WebhookEndpoint
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
 
     from alertd.model.event import Event
+    from alertd.submission import Submission
 
 SECRET = "my-client-secret"  # noqa: S105 - a test's
 KEY = "e12d836b15bb49d7bbf99e64295d995b"
@@ -64,9 +65,13 @@ class FakePipeline:
         self.asked = asyncio.Event()
         self._known: set[str] = set()
 
-    def has_room(self) -> bool:
+    def has_room(self, events: int = 1, size: int = 1) -> bool:
         """Say whether it is full."""
         return not self.full
+
+    def offer(self, submission: Submission) -> None:
+        """Take nothing by the express lane, of which there is none here."""
+        raise IntakeFullError
 
     async def submit(self, events: list[Event], size: int, source: str) -> list[Accepted]:
         """Keep events that are new."""

@@ -25,6 +25,8 @@ DEPLOYS_MAX: Final = 5
 """Greatest number of deployments that an incident shows, the newest."""
 DEPLOYS_WITHIN_MS: Final = 24 * 3_600_000
 """How far back deployments are shown, in milliseconds."""
+PRODUCTION: Final = frozenset({"prod", "production"})
+"""Names of one environment: whoever deploys and whoever reports errors often say different ones."""
 SHIPPED_MAX: Final = 20
 """Greatest number of commits that are shown of a deployment, the newest."""
 REVISION_LEAST: Final = 7
@@ -86,10 +88,22 @@ def deploy_of(change: Change, commits: Sequence[Commit]) -> Deploy:
 
 
 def news_within(log: Sequence[Change], at_ms: int, environment: str, within_ms: int) -> Change | None:
-    """Return what went live last in an environment, if that was so shortly before; nothing whose sender wants no word."""
-    live = [change for change in log if _went_live(change, at_ms, environment) and not change.quiet]
+    """Return what was deployed last to an environment, if that was so shortly before; nothing whose sender wants no word.
+
+    A release is none: that it was published says nothing of where it runs.
+    """
+    live = [
+        change
+        for change in log
+        if change.kind is not ChangeKind.RELEASE and not change.quiet and _went_live(change, at_ms, environment)
+    ]
     last = max(live, key=_at, default=None)
     return last if last is not None and at_ms - last.at_ms <= within_ms else None
+
+
+def is_same_place(deployed: str, environment: str) -> bool:
+    """Tell whether what was deployed to one environment (empty: nobody said) is live in another: prod is production."""
+    return not deployed or deployed == environment or (deployed in PRODUCTION and environment in PRODUCTION)
 
 
 def _at(change: Change) -> int:
@@ -97,7 +111,7 @@ def _at(change: Change) -> int:
 
 
 def _went_live(change: Change, at_ms: int, environment: str) -> bool:
-    here = not environment or not change.environment or change.environment == environment
+    here = not environment or is_same_place(change.environment, environment)
     return change.kind.is_live and change.at_ms <= at_ms and here
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from alertd.engine.issues.change_log import is_repeat
 from alertd.engine.issues.change_reports import change_of, is_news, tells_change
+from alertd.engine.issues.changes import is_same_place
 from alertd.engine.issues.facts import bears_issue
 from alertd.engine.issues.incidents import again, follow, note_deploy, open_for_deploy, open_for_report
 from alertd.engine.issues.reporting import is_report, report_of
@@ -74,7 +75,7 @@ def _take_change(batch: IssueBatch, change: Change, workspace_id: int, number: i
         batch.ledger(workspace_id, change.project).see_release(change.name, change.at_ms)
     if change.kind.is_live:
         for incident in [*batch.open_incidents(workspace_id, change.project)]:
-            if change.at_ms >= incident.opened_ms and change.environment in ("", incident.environment):
+            if change.at_ms >= incident.opened_ms and is_same_place(change.environment, incident.environment):
                 batch.incidents[incident.id] = note_deploy(incident, change)
     if is_news(change):
         log = batch.log(workspace_id, change.project)

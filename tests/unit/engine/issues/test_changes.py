@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from alertd.engine.issues.changes import CANDIDATES_MAX, DEPLOYS_MAX, LOOK_BACK_MS, candidates, deploys
+from alertd.engine.issues.changes import (
+    CANDIDATES_MAX,
+    DEPLOYS_MAX,
+    LOOK_BACK_MS,
+    candidates,
+    deploys,
+    is_same_place,
+    news_within,
+)
 from alertd.model.change import Change, ChangeKind, Commit, decode_change, encode_change
 from tests.unit.engine.issues.errors import DAY, HOUR, MINUTE, NOW
 
@@ -118,3 +128,36 @@ def test_the_deployments_that_are_shown() -> None:
 def test_a_change_is_read_back_as_it_was(change: Change) -> None:
     """From its stored form."""
     assert decode_change(encode_change(change)) == change
+
+
+@pytest.mark.parametrize(
+    ("deployed", "environment", "same"),
+    [
+        ("prod", "prod", True),
+        ("production", "prod", True),
+        ("prod", "production", True),
+        ("", "prod", True),
+        ("staging", "prod", False),
+        ("production", "staging", False),
+        ("production", "Production", False),
+    ],
+)
+def test_places(deployed: str, environment: str, *, same: bool) -> None:
+    """What is deployed to production is live in prod; other names mean what they say."""
+    assert is_same_place(deployed, environment) is same
+
+
+def test_the_last_deployment_shortly_before() -> None:
+    """Neither a release nor a push is one, nor what is quiet, is somewhere else, or was too long ago."""
+    live = deploy("a", NOW - MINUTE)
+    assert news_within([live], NOW, "prod", MINUTE) is live
+    assert news_within([live, deploy("b", NOW - 2 * MINUTE)], NOW, "prod", HOUR) is live
+    for other in (
+        replace(live, kind=ChangeKind.RELEASE),
+        replace(live, kind=ChangeKind.PUSH),
+        replace(live, quiet=True),
+        replace(live, environment="staging"),
+        replace(live, at_ms=NOW - MINUTE - 1),
+        replace(live, at_ms=NOW + 1),
+    ):
+        assert news_within([other], NOW, "prod", MINUTE) is None

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from alertd.api.plain_request import HEAD_MAX_BYTES, LINES_MAX, PATH, PlainRequest, read
 
+ENVELOPE = "/sentry/api/shop-42/envelope"
 NAMES = [
     "Host", "Authorization", "content-type", "Content-Length", "Connection", "Content-Encoding", "Transfer-Encoding",
     "Expect", "Upgrade", "Trailer", "TE", "Sec-WebSocket-Key1", "ce-id", "X-Other", "Accept", "Cookie", "X_Y", "",
-    "User-Agent", "ETag", "Server", "Content-Range", "Content-Location", "Max-Forwards",
+    "X-Sentry-Auth", "User-Agent", "ETag", "Server", "Content-Range", "Content-Location", "Max-Forwards",
 ]  # fmt: skip
 VALUES = [
     "", "x", "0", "2", "3", "+2", "02", "2 ", " 2", "2,2", "keep-alive", "Keep-Alive", "close", "chunked", "gzip",
@@ -24,6 +25,8 @@ VALUES = [
 STARTS = [
     f"POST {PATH} HTTP/1.1", f"POST {PATH}?a=b%20c HTTP/1.1", f"POST {PATH}?a#b HTTP/1.1", f"POST {PATH}/ HTTP/1.1",
     f"POST {PATH} HTTP/1.0", f"POST  {PATH} HTTP/1.1", f"GET {PATH} HTTP/1.1", f"POST http://x{PATH} HTTP/1.1",
+    f"POST {ENVELOPE} HTTP/1.1", f"POST {ENVELOPE}/ HTTP/1.1", f"POST {ENVELOPE}?a=b HTTP/1.1", f"POST {ENVELOPE}x HTTP/1.1",
+    "POST /sentry/api/a%2fb/envelope/ HTTP/1.1", "POST /sentry/api//envelope HTTP/1.1", "POST /sentry/api/4/store HTTP/1.1",
 ]  # fmt: skip
 PLAIN = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a\r\nContent-Length: 2\r\n\r\n{{}}".encode()
 
@@ -74,13 +77,18 @@ def test_what_is_plain_is_the_same_for_the_library(
     assert found is not None
     ((message, read_body),) = found
     assert (message.method, message.version) == ("POST", HttpVersion11)
-    assert message.path.partition("?")[0] == PATH
+    paths = (PATH,) if plain.project is None else (ENVELOPE, f"{ENVELOPE}/")
+    assert message.path.partition("?")[0] in paths
+    assert plain.project in (None, "shop-42")
+    assert plain.project is None or "?" not in message.path
     assert not any((message.should_close, message.upgrade, message.chunked, message.compression))
     assert plain == PlainRequest(
         message.headers.get("Authorization"),
         message.headers.get("Content-Type"),
         read_body,
         len(message.raw_headers),
+        plain.project,
+        message.headers.get("X-Sentry-Auth"),
     )
     assert not any(name.lower().startswith("ce-") for name in message.headers)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -47,12 +47,12 @@ class Case:
     steps: tuple[Step, ...]
     statuses: tuple[int, ...]
     express: int | None = 0
-    change: Any = field(default=lambda bench, intake: None)
+    change: Any = None
 
 
 def one(name: str, said: bytes, status: int, express: int = 0, change: Any = None) -> Case:
     """Make a case of one request with one answer."""
-    return Case(name, (said, 1), (status,), express, change or (lambda bench, intake: None))
+    return Case(name, (said, 1), (status,), express, change)
 
 
 def halves(said: bytes, *places: int) -> tuple[bytes, ...]:

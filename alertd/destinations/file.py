@@ -123,7 +123,8 @@ class FileType:
     name: ClassVar[str] = NAME
     about: ClassVar[str] = (
         "A file on alertd's own machine, one line of JSON for each delivery: the body that a webhook with `format:"
-        " standard` receives. It is rotated by size; the newest of the older ones is `PATH.1`."
+        " standard` receives. It is rotated by size; the newest of the older ones is `PATH.1`. It may be wherever the"
+        " process may write: under systemd, `ProtectSystem=strict` is the guard."
     )
     settings_model: ClassVar[type[BaseModel]] = FileSettings
 

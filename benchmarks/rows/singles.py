@@ -29,7 +29,10 @@ def run(bench: Bench) -> Result:
             made = subject(bench, bench.size.single_events)
             bench.note(made)
             result.runs.append(made)
-    result.lines = [Line(OURS, "of the bare handler", result.ratio(OURS, BARE), limit=0.6)]
+    result.lines = [
+        Line(OURS, "of the bare handler", result.ratio(OURS, BARE), limit=0.6),
+        Line(OURS, "of the bare handler, by CPU", result.ratio_by_cpu(OURS, BARE)),
+    ]
     return result
 
 

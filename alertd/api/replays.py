@@ -13,7 +13,7 @@ from alertd.api.context import body_of, json
 from alertd.api.operation import PAGE, Operation, page_of, ref, route
 from alertd.api.query import Query, write_cursor
 from alertd.api.resources import BELOW
-from alertd.api.selecting import NAMES, SELECTING, query_of, select
+from alertd.api.selecting import DIGEST, SELECTING, names_of, query_of, select
 from alertd.clock import rfc3339
 from alertd.errors import InvalidError, NotFoundError, Problem
 from alertd.model import ids
@@ -46,6 +46,7 @@ LOOK_SECONDS: Final = 20.0
 _FINAL: Final = tuple(state for state in DeliveryState if state.final)
 _WORDS: Final = tuple(state.word for state in _FINAL)
 _DEFAULTS: Final[dict[str, Any]] = {"rate_per_second": RATE, "again": False, "dry_run": False}
+_CHOOSING: Final = (*SELECTING, DIGEST)
 _KNOWN: Final = ("filter", "destination", *_DEFAULTS)
 _BODY: Final = {
     "type": "object",
@@ -53,7 +54,7 @@ _BODY: Final = {
         "filter": {
             "type": "object",
             "description": "which deliveries, by the filters of their list; {}: all. It may stand in the query instead",
-            "properties": {parameter.name: parameter.schema for parameter in SELECTING},
+            "properties": {parameter.name: parameter.schema for parameter in _CHOOSING},
             "additionalProperties": False,
         },
         "destination": {"type": ["string", "null"], "description": "where all of it goes; null: each to its own"},
@@ -97,7 +98,7 @@ class Replays:
             "Send many deliveries again, or count them",
             "history",
             Role.OPERATOR,
-            query=SELECTING,
+            query=_CHOOSING,
             body=_BODY,
             body_needed=False,
             answers={200: ref("ReplayPreview"), 202: ref("Replay")},
@@ -157,7 +158,8 @@ class Replays:
         problems = [*_problems(body), *_filter_problems(body, in_query=bool(request.query))]
         if problems:
             raise InvalidError(problems)
-        query = Query(request, NAMES) if request.query else query_of(body["filter"], NAMES, "/filter")
+        names = names_of(_CHOOSING)
+        query = Query(request, names) if request.query else query_of(body["filter"], names, "/filter")
         selection = select(query)
         query.check()
         if selection.state is not None and selection.state not in _WORDS:

@@ -37,6 +37,7 @@ SubscriptionOption = Annotated[str | None, _only("--subscription", "Only of this
 DestinationOption = Annotated[str | None, _only("--destination", "Only to this destination.")]
 StateOption = Annotated[str | None, _only("--state", "Only in this state, such as dead or delivered.", "WORD")]
 AlertOption = Annotated[str | None, _only("--alert-id", "Only of this alert.", "ID")]
+DigestOption = Annotated[str | None, _only("--digest-id", "Only what came together in this digest.", "ID")]
 SinceOption = Annotated[
     str | None,
     typer.Option("--since", metavar="TIME", help=f"From then on: {_MOMENT}.", callback=moment, show_default=False),

@@ -62,3 +62,12 @@ async def test_one_that_came_together_is_replayed() -> None:
         origin = page["items"][0]
         status, again = await call("POST", f"{HOME}/deliveries/{origin['id']}/replay")
         assert (status, again["replay_of"], again["digest_id"]) == (201, origin["id"], None)
+
+
+async def test_all_that_came_together_is_sent_again() -> None:
+    """By the digest's id: each of them once, the digest itself not."""
+    async with running() as call:
+        digest_id = await digested(call, 30, 5)
+        body = {"filter": {"digest_id": digest_id}, "dry_run": True}
+        status, counted = await call("POST", f"{HOME}/deliveries/replay", json=body)
+        assert (status, counted["matched"]) == (200, 25)

@@ -45,11 +45,11 @@ class Redactor:
     def __init__(self, secrets: Iterable[str]) -> None:
         found = {form: shown for secret in secrets if secret for form, shown in _forms(secret)}
         self._pairs = sorted(found.items(), key=lambda pair: -len(pair[0]))
-        self._shortest = min(_STUMP_MIN, *map(len, found)) if found else 1
+        self._shortest = min(map(len, found), default=1)
 
     def text(self, text: str) -> str:
         """Take them out of a text; one without any is given back itself."""
-        if len(text) < self._shortest:
+        if len(text) < self._shortest and _CUT not in text:
             return text
         for form, shown in self._pairs:
             if form in text:
@@ -128,17 +128,17 @@ def _forms(secret: str) -> Iterator[tuple[str, str]]:
 
 def _spellings(secret: str) -> set[str]:
     raw = secret.encode("utf-8", "surrogatepass")
-    return {
+    plain = {
         secret,
+        secret.replace(" ", "+"),  # what is left of a query when only its percent signs are read
         quote(raw, safe=""),
         quote(raw),
         quote_plus(raw),
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
-        base64.b64encode(raw).decode(),
-        base64.urlsafe_b64encode(raw).decode(),
-        *_within(raw),
     }
+    encoded = {word(raw).decode() for word in (base64.b64encode, base64.urlsafe_b64encode)}
+    return plain | encoded | {part for form in plain for part in _within(form.encode("utf-8", "surrogatepass"))}
 
 
 def _within(raw: bytes) -> Iterator[str]:

@@ -26,6 +26,21 @@ def test_a_secret_is_found_in_any_spelling(secret: str, before: str, after: str)
         assert Redactor([secret]).text(f"§{form}§") == f"§{REDACTED}§"
 
 
+@given(st.text(min_size=8, max_size=40), st.binary(max_size=9), st.binary(max_size=9))
+def test_a_secret_is_found_within_base64(secret: str, before: bytes, after: bytes) -> None:
+    """In the base64 of a longer text nothing is left of it but what shares characters with its neighbours."""
+    raw = secret.encode("utf-8", "surrogatepass")
+    text = base64.b64encode(before + raw + after).decode()
+    redacted = Redactor([secret]).text(f"Basic {text}")
+    assert REDACTED in redacted
+    assert len(redacted) <= len(f"Basic {text}") - len(raw) + len(REDACTED) + 4
+
+
+def test_a_half_read_query() -> None:
+    """A secret with blanks is found also where plus signs stand for them and nothing else is encoded."""
+    assert Redactor(["s3cr3t & \u00fcber"]).text("?k=s3cr3t+&+\u00fcber") == f"?k={REDACTED}"
+
+
 @pytest.mark.parametrize("kept", [6, 7, 12, 23])
 def test_the_beginning_of_a_secret_is_one_where_a_text_was_cut(kept: int) -> None:
     """A secret that was cut, by our mark or by the bound of an answer, is taken out as far as it is there."""

@@ -18,6 +18,7 @@ from benchmarks.rows import (
     changes,
     footprint,
     isolation,
+    issues,
     latency,
     lookups,
     pages,
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 ROWS: dict[str, Callable[[Bench], Result]] = {
     "sender": sender.run,
     "http_singles": singles.run,
+    "envelopes": issues.envelopes,
+    "issues": issues.within,
     "matching": lookups.run,
     "scopes": scopes.scopes,
     "cooldowns": scopes.cooldowns,

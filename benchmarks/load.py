@@ -2,8 +2,9 @@
 
 FILE is JSON: host, port, connections, seed, projects, and either count and batch (a closed loop: each connection sends
 the next body when the last one is answered; bodies hold `batch` events) or rate, seconds and warm_up (an open loop of
-single events: what finds no idle connection waits, and its time runs). A body that is answered 429 or 503 is sent
-again after the Retry-After that came with it. It says `ready` when everything is built, begins when a line comes in,
+single events: what finds no idle connection waits, and its time runs). With issues it sends envelopes of errors of so
+many issues instead, one a request; an issue belongs to one of the projects whose doors (path and key) are given. A
+body that is answered 429 or 503 is sent again after the Retry-After that came with it. It says `ready` when everything is built, begins when a line comes in,
 and prints JSON at the end. Times are of the monotonic clock, in nanoseconds.
 """
 
@@ -21,12 +22,14 @@ import httptools
 import uvloop
 from typing_extensions import override
 
+from benchmarks.errors import envelopes
 from benchmarks.pace import Pace, lateness
 from benchmarks.workload import TOKEN, events
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+TAKEN = (200, 202)
 AGAIN = (429, 503)
 
 
@@ -47,7 +50,7 @@ class Load:
     def answered(self, status: int) -> None:
         """Take note of one answer."""
         self.last_ns = time.monotonic_ns()
-        if status == 202:
+        if status in TAKEN:
             self.accepted += 1
         elif status in AGAIN:
             self.refused += 1
@@ -123,6 +126,26 @@ def request_of(body: bytes, host: str) -> bytes:
     return head.encode() + body
 
 
+def envelope_of(body: bytes, host: str, path: str, key: str) -> bytes:
+    """Frame an envelope."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: {host}\r\nX-Sentry-Auth: Sentry sentry_key={key}, sentry_version=7\r\n"
+        f"Content-Type: application/x-sentry-envelope\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def requests(options: dict[str, Any]) -> Iterator[bytes]:
+    """Give the requests of a closed loop."""
+    host = options["host"]
+    if "issues" not in options:
+        yield from (request_of(body, host) for body in bodies(options))
+        return
+    doors, issues = options["doors"], options["issues"]
+    for position, body in enumerate(envelopes(options["count"], seed=options["seed"], issues=issues)):
+        yield envelope_of(body, host, *doors[position % issues % len(doors)])
+
+
 def bodies(options: dict[str, Any]) -> Iterator[bytes]:
     """Give the bodies of a closed loop."""
     batch = options["batch"]
@@ -136,8 +159,7 @@ def bodies(options: dict[str, Any]) -> Iterator[bytes]:
 
 async def closed(load: Load, options: dict[str, Any]) -> dict[str, Any]:
     """Keep all connections busy."""
-    host = options["host"]
-    load.work.extend(request_of(body, host) for body in bodies(options))
+    load.work.extend(requests(options))
     load.expected = len(load.work)
     await begin()
     load.first_ns = time.monotonic_ns()

@@ -21,7 +21,7 @@ from tests.echo_peer import MODES, echoing
 from tests.planting import Peers, Planter, planted
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from alertd.destinations.base import Sender
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 PATIENCE: Final = 60.0
 LOOPBACK: Final = EgressPolicy(["127.0.0.0/8"])
 WAYS: Final = sorted(name.partition("-")[2] for name in planted(Planter(), Peers(1, 2, 3), "x"))
-SENDERS: Final = {"fast": FastSender, "aiohttp": AiohttpSender}
+SENDERS: Final[dict[str, Callable[[EgressPolicy], Sender]]] = {"fast": FastSender, "aiohttp": AiohttpSender}
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ async def test_outcomes(peers: Peers, way: str, kind: str) -> None:
     destination = planted(planter, peers, "x")[f"x-{way}"]
     type_ = REGISTRY[destination["type"]]
     settings = type_.settings_model.model_validate(destination["settings"])
-    sender: Sender = SENDERS[kind](LOOPBACK)
+    sender = SENDERS[kind](LOOPBACK)
     connector = GuardedConnector(LOOPBACK)
     world = World(FixedClock(), sender, print, connect=connector.connect, permit=LOOPBACK.check_address)
     opened = type_.open(settings, 0.5, world)

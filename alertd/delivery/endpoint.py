@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from alertd.destinations.base import Message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from alertd.destinations.base import OpenDestination
 
+UNREAD: Final = Message("", "", 1, "", "", "", None, "", b"{}", "")
+"""What an instant destination is given: writing a message that nobody reads would cost more than all else about it."""
+
 
 class Endpoint:
     """Whoever attempts adds 1 to `users`, takes it away again, and then calls `let_go` if it is `retired`.
 
-    `instant` says that no attempt ever waits, so that a second worker would find nothing to do.
+    `instant` says that an attempt neither waits nor looks at its message: so one worker is enough, and no message is written.
     """
 
     __slots__ = ("_close", "_closed", "destination", "instant", "retired", "users")

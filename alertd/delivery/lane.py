@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from alertd.delivery.alarm import Alarm
 from alertd.delivery.backlog import Backlog
 from alertd.delivery.backoff import honoured_seconds
-from alertd.delivery.endpoint import Endpoint
+from alertd.delivery.endpoint import UNREAD, Endpoint
 from alertd.delivery.judgement import RETRIED, bygone, created_ms, judge_failure
 from alertd.delivery.meters import Meters
 from alertd.delivery.reporter import Reporter
@@ -224,8 +224,7 @@ class Lane:
             return
         self._see_to_pages()
         options = self.spec.options.queue
-        most = 1 if self._endpoint.instant else options.concurrency
-        free = min(len(backlog.queue), most - len(self.workers))
+        free = min(len(backlog.queue), (1 if self._endpoint.instant else options.concurrency) - len(self.workers))
         if free > 0:
             self._spawn(1 if self.rest.breaker.opened else free)
 
@@ -300,7 +299,8 @@ class Lane:
         started_ms = clock.now_ms()
         began = clock.monotonic()
         try:
-            outcome = await endpoint.destination.attempt(around.naming.message(delivery, self.spec.workspace))
+            message = UNREAD if endpoint.instant else around.naming.message(delivery, self.spec.workspace)
+            outcome = await endpoint.destination.attempt(message)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():

@@ -171,7 +171,10 @@ class Bursting(Protocol):
 
 
 class OpenDestination(Protocol):
-    """One configured destination, ready to be attempted."""
+    """One configured destination, ready to be attempted.
+
+    One that answers at once, whatever the message, may say so with an attribute `instant = True`: it is then given none.
+    """
 
     async def attempt(self, message: Message) -> Outcome:
         """Try once. Never raises but CancelledError: whatever happened is an outcome."""

@@ -22,18 +22,21 @@ from alertd.destinations.guard import EgressPolicy
 from alertd.destinations.http1.sender import FastSender
 from alertd.destinations.registry import REGISTRY, parse_settings
 from alertd.model.delivery import DeliveryState
-from alertd.model.destination import DeliveryOptions, Destination
+from alertd.model.destination import DeliveryOptions, Destination, QueueOptions
 from tests.receiver import Receiver, status
 from tests.unit.delivery.world import LoopClock, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from alertd.delivery.spec import LaneSpec
     from alertd.destinations.base import HttpAnswer, HttpRequest
     from tests.integration.pace.conftest import NetworkLoop
     from tests.receiver import Answer, Request
 
 ALERTS = 1000
+HURRIED = 130
+"""How many alerts a provider gets as fast as it answers: more than any of them takes at once."""
 REFUSED_MAX = 0.02
 JITTER_SECONDS = 0.04
 """How much longer one request may be under way than another."""
@@ -317,12 +320,28 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 async def test_a_thousand_alerts_within_the_providers_limits(name: str) -> None:
     """All of them arrive, hardly a request is refused, and who asks for rest gets it."""
-    case, world, sender = CASES[name], World(), Watching()
+    provider, sender = await _run(CASES[name], ALERTS, paced_by_type=True)
+    assert provider.refused / (provider.taken + provider.refused) <= REFUSED_MAX
+    _check_rests(sender)
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_a_provider_that_is_asked_too_fast_is_obeyed(name: str) -> None:
+    """Without a pace of our own each refusal is followed by as long a rest as was asked for, and everything arrives."""
+    provider, sender = await _run(CASES[name], HURRIED, paced_by_type=False)
+    assert provider.refused or name.startswith("discord")  # it says so before
+    _check_rests(sender)
+
+
+async def _run(case: Case, alerts: int, *, paced_by_type: bool) -> tuple[Provider, Watching]:
+    """Deliver all alerts through the type's own destination, and return the provider and what was sent to it."""
+    world, sender = World(), Watching()
     provider = case.provider(case.limits(), case.good, case.refuse)
     async with Receiver() as receiver:
         receiver.script(case.path, then=provider)
         settings = {key: value.replace("{base}", receiver.url("")) for key, value in case.settings.items()}
-        await _deliver(world, case.type, settings, sender)
+        await world.start(_spec(world, case.type, settings, sender, paced_by_type=paced_by_type))
+        world.offer(alerts)
         ends = asyncio.get_running_loop().time() + HOURS_MAX * 3600
         while not all(row.state.final for row in world.store.rows.values()):
             assert asyncio.get_running_loop().time() < ends, "it never happened"
@@ -330,18 +349,23 @@ async def test_a_thousand_alerts_within_the_providers_limits(name: str) -> None:
         await world.stop()
         await sender.close()
     assert {row.state for row in world.store.rows.values()} == {DeliveryState.DELIVERED}
-    assert provider.taken == ALERTS
-    assert provider.refused / (provider.taken + provider.refused) <= REFUSED_MAX
+    assert provider.taken == alerts
+    return provider, sender
+
+
+def _check_rests(sender: Watching) -> None:
+    """Nothing was sent between a refusal and the end of the rest that it asked for."""
     for ended, asked in sender.refused:
         assert not [began for began in sender.began if ended < began < ended + asked - 0.001]
 
 
-async def _deliver(world: World, kind: str, settings: dict[str, Any], sender: Watching) -> None:
-    """Offer all alerts to the type's own destination, at the pace that it asks for."""
+def _spec(world: World, kind: str, settings: dict[str, Any], sender: Watching, *, paced_by_type: bool) -> LaneSpec:
+    """Describe the destination, at the pace that its type asks for or at none, one request at a time."""
     type_, parsed = REGISTRY[kind], parse_settings(kind, settings)
-    pace = Pace.of(type_, parsed)
-    options, burst = paced(DeliveryOptions(), pace, Destination(name="d1", type=kind), DeliveryOptions())
+    options = DeliveryOptions(queue=QueueOptions(concurrency=1))
+    burst = None
+    if paced_by_type:
+        given = DeliveryOptions()
+        options, burst = paced(given, Pace.of(type_, parsed), Destination(name="d1", type=kind), given)
     opened = type_.open(parsed, 10, Given(LoopClock(), sender, print))
-    spec = replace(world.spec(None), options=options, open=opened, burst=burst)  # type: ignore[arg-type]
-    await world.start(spec)
-    world.offer(ALERTS)
+    return replace(world.spec(None), options=options, open=opened, burst=burst)  # type: ignore[arg-type]

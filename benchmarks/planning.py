@@ -74,7 +74,7 @@ class Generous(WorkingSet):
     @override
     def begin(self, read: Loaded, rules: IssueRules | None = None) -> IssueBatch:
         """Begin a batch."""
-        return super().begin(read, rules or UNBOUNDED)
+        return super().begin(read, UNBOUNDED)
 
 
 class Case:

@@ -16,6 +16,7 @@ from alertd.engine.plan import Plan
 from alertd.engine.rules import excluded_by
 from alertd.engine.state import Changes, EngineState
 from alertd.model.delivery import Delivery
+from alertd.model.event import SIMULATION
 from alertd.model.verdict import Verdict, VerdictCode
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _weigh_state(
         if sent.code is not _SENT:
             return sent
     if subscription.cooldown_ms:
-        key = (subscription.id, event.project, event.environment, event.group or event.key)
+        key = _place(subscription.id, event)
         remaining = state.cooldowns.get(key, 0) - now_ms
         # No rest is longer than the cooldown: one that is was begun while the clock was ahead, or under a longer cooldown.
         if 0 < remaining <= subscription.cooldown_ms:
@@ -140,7 +141,7 @@ def _unmet(subscription: CompiledSubscription, event: Event) -> tuple[VerdictCod
 def _climb(ladder: Ladder, subscription_id: int, found: Plan, state: EngineState, now_ms: int) -> Position:
     """Count this occurrence and say where it stands."""
     event = found.event
-    key = (subscription_id, event.project, event.environment, event.group or event.key)
+    key = _place(subscription_id, event)
     counted = ladder.step(state.counts.get(key), now_ms)
     _changes(found).counts[key] = counted
     return ladder.position(counted.times)
@@ -195,6 +196,14 @@ def _weigh_rules(found: Plan, scope: Scope, state: EngineState, now_ms: int, mad
         found.makes += derive(scope.derived, state.counts, event, now_ms, made, _changes(found))
     if scope.metrics and made is None:
         found.makes += weigh(scope.metrics, state.series, event, now_ms, _changes(found))
+
+
+def _place(subscription_id: int, event: Event) -> tuple[int, str, str, str]:
+    """Name what a cooldown or a count is kept for. What is simulated has its own, so that it quiets nothing real."""
+    key = event.group or event.key
+    if event.is_simulated:
+        key = f"{SIMULATION} {key}"
+    return subscription_id, event.project, event.environment, key
 
 
 def _changes(found: Plan) -> Changes:

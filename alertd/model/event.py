@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -37,7 +37,8 @@ class Event:
 
     Shapes: `id` is the idempotency key inside `workspace`, empty while it is still to be made; `time` is RFC 3339 text;
     `payload` ends in `}` and, while `id` is empty, carries no `"id"` member; `made` says that the id was made by us; `group`
-    is what cooldowns and ladders are kept for where that is not `key` (the issue that several keys belong to).
+    is what cooldowns and ladders are kept for where that is not `key` (the issue that several keys belong to); `upstream`
+    says that Sentry's own webhook told it, not a producer who writes what Sentry would.
     """
 
     type: str
@@ -53,6 +54,7 @@ class Event:
     trigger: str | None = None
     made: bool = False
     group: str = ""
+    upstream: bool = field(default=False, compare=False)
 
     @property
     def is_simulated(self) -> bool:

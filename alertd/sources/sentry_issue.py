@@ -94,7 +94,9 @@ def decode_issue(hook: Hook, context: Context, defaults: SentryDefaults) -> Even
         url=data.get("permalink"),
         time=time_of(issue.get("firstSeen")) if action == "created" else None,
     )
-    return fit(native, trimmed, context)
+    event = fit(native, trimmed, context)
+    event.upstream = True
+    return event
 
 
 def _data(issue: Mapping[str, Any], issue_id: str, action: str, hook: Hook, trimmed: set[str]) -> dict[str, Any]:

@@ -57,8 +57,8 @@ def bears_issue(body: Mapping[str, Any]) -> bool:
 
 
 def facts_of(event: Event, now_ms: int) -> Facts | None:
-    """Read an event's facts; None when it bears no issue. Never raises, whatever `data` holds."""
-    if not bears_issue(event.body):
+    """Read an event's facts; None when it bears no issue, or is simulated. Never raises, whatever `data` holds."""
+    if not bears_issue(event.body) or event.is_simulated:
         return None
     data = event.body["data"]
     get = data.get

@@ -9,7 +9,8 @@
 | any other | unmuted, or reopened, without a word |
 | `issue.assigned` | assigned |
 
-Told by how `alertd.sources.sentry_issue` lays it out. Only an issue that its errors have made known is touched.
+Told by how `alertd.sources.sentry_issue` lays it out, and only when that made the event: whoever may but send events has
+no say in what becomes of issues. Only an issue that its errors have made known is touched.
 """
 
 from __future__ import annotations
@@ -60,8 +61,8 @@ def is_upstream(body: Mapping[str, Any]) -> bool:
 
 
 def upstream_of(event: Event) -> Upstream | None:
-    """Read it; None when the event says nothing of the kind. Never raises, whatever `data` holds."""
-    if not is_upstream(event.body):
+    """Read it; None when the event says nothing of the kind, or not Sentry does. Never raises, whatever `data` holds."""
+    if not event.upstream or not is_upstream(event.body):
         return None
     data = event.body["data"]
     details, assignee = data.get("status_details"), data.get("assignee")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,7 @@ from alertd.clock import rfc3339
 from alertd.resources.kinds import CHANNEL, DESTINATION, SUBSCRIPTION, WORKSPACE
 from tests.unit.api.bench import HOME, running
 from tests.unit.api.test_issues import error
+from tests.unit.engine.issues.test_upstream import webhook
 
 if TYPE_CHECKING:
     from alertd.destinations.base import Message
@@ -56,12 +58,12 @@ def report(number: int, key: str = "r") -> dict[str, Any]:
             "severity": "error", "key": key, "data": data}  # fmt: skip
 
 
-async def listening(call: Caller, *types: str) -> None:
+async def listening(call: Caller, *types: str, **subscription: Any) -> None:
     """Tell a destination of such events."""
     registry = call.bench.registry
     await registry.create(DESTINATION, "default", {"name": "told", "type": "null"}, "test")
     await registry.create(CHANNEL, "default", {"name": "told", "kind": "list", "types": list(types)}, "test")
-    document = {"name": "told", "channels": ["told"], "destinations": ["told"]}
+    document = {"name": "told", "channels": ["told"], "destinations": ["told"], **subscription}
     await registry.create(SUBSCRIPTION, "default", document, "test")
 
 
@@ -237,17 +239,9 @@ async def test_sentry_tells_what_became_of_an_issue() -> None:
     async with running() as call:
         await listening(call, "sentry.issue.resolved")
         await call.sent(error(1, key="77"))
-        data = {"action": "resolved", "issue_id": "77", "title": "KeyError", "level": "error"}
-        word = {
-            "type": "sentry.issue.resolved",
-            "id": "w1",
-            "source": "sentry",
-            "project": "shop",
-            "key": "77",
-            "data": data,
-        }
-        await call.sent(word)
-        await call.sent(word)
+        for _ in range(2):
+            word = replace(webhook("resolved"), project="shop")
+            await call.bench.pipeline.submit([word], len(word.payload), "sentry")
         (message,) = await told(call, 1)
         assert message.issue is not None
         _, issue = await call("GET", f"{HOME}/issues/SHOP-1")
@@ -255,6 +249,31 @@ async def test_sentry_tells_what_became_of_an_issue() -> None:
         await call.sent(error(2, key="77"), error(3, key="77"))
         _, issue = await call("GET", f"{HOME}/issues/SHOP-1")
         assert [t["change"] for t in issue["transitions"]] == ["regression", "resolved", "new"]
+
+
+async def test_who_may_but_send_events_has_no_say_in_issues() -> None:
+    """What writes like Sentry's webhook is stored as the event that it is, and mutes and resolves nothing."""
+    async with running() as call:
+        await call.sent(error(1, key="77"))
+        for action in ("archived", "resolved", "assigned"):
+            data = {"action": action, "issue_id": "77", "assignee": {"name": "eve"}}
+            word = {"type": f"sentry.issue.{action}", "source": "sentry", "project": "shop", "key": "77", "data": data}
+            assert (await call("POST", "/api/v1/events", "intake", json=word))[0] == 202
+        _, issue = await call("GET", f"{HOME}/issues/SHOP-1")
+        assert (issue["state"], issue["assignee"]) == ("new", None)
+        assert [t["change"] for t in issue["transitions"]] == ["new"]
+
+
+async def test_what_is_simulated_keeps_nothing_real_from_being_told() -> None:
+    """An error that calls itself simulated begins no issue: the real one is new, and its cooldown has not begun."""
+    async with running() as call:
+        await listening(call, "sentry.error", cooldown_seconds=3600)
+        for _ in range(2):
+            await call.sent({**error(1), "id": None, "source": "alertd/simulation"})
+        await call.sent(error(2), error(3))
+        assert [message.test for message in await told(call, 2)] == [True, False]
+        _, issue = await call("GET", f"{HOME}/issues/SHOP-1")
+        assert (issue["event_count"], [t["change"] for t in issue["transitions"]]) == (2, ["new"])
 
 
 async def test_a_workspace_chooses_what_opens_incidents() -> None:

@@ -162,6 +162,17 @@ def test_a_disabled_destination_is_left_out_with_its_verdict() -> None:
     assert found.cooldowns == {}
 
 
+def test_what_is_simulated_quiets_nothing_real() -> None:
+    """Its cooldown and its occurrences are its own."""
+    for state_of in ({"cooldown_seconds": 60}, {"occurrences": [1, 10]}):
+        ruleset = rules({"name": "s", **state_of})
+        found = decide(ruleset, source="alertd/simulation")
+        assert words(found) == ["sent"]
+        state = EngineState(found.cooldowns, counts=found.changes.counts if found.changes else {})
+        assert words(plan(ruleset, state, event(), 2, NOW)) == ["sent"]
+        assert words(plan(ruleset, state, event(source="alertd/simulation"), 3, NOW)) != ["sent"]
+
+
 def test_cooldown_rests_to_the_millisecond() -> None:
     """After a sent alert its key rests for exactly the cooldown; the verdict tells what remains."""
     ruleset = rules({"name": "s", "cooldown_seconds": 60})

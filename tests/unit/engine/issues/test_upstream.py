@@ -17,6 +17,7 @@ from alertd.model.issue import Change, How, Issue, State
 from alertd.model.ledger import Ledger
 from alertd.model.severity import Severity
 from alertd.sources.base import Context
+from alertd.sources.native import decode_json
 from alertd.sources.sentry_webhook import decode_webhook
 from tests.unit.engine.issues.errors import DAY, MINUTE, NOW, facts, time_of
 from tests.unit.engine.issues.test_facts import json
@@ -122,13 +123,23 @@ def test_what_is_not_meant() -> None:
     assert not is_upstream({**body, "source": "me"})
 
 
+def test_whoever_writes_what_sentry_would_is_not_believed() -> None:
+    """The same event, made by another decoder than Sentry's webhooks have, says nothing."""
+    told = webhook("archived")
+    context = Context("default", NOW, frozenset({"default"}))
+    (same,) = decode_json(told.payload, context)
+    assert same.body == told.body
+    assert upstream_of(told) is not None
+    assert upstream_of(same) is None
+
+
 @given(json)
 def test_whatever_data_holds(data: Any) -> None:
     """Nothing raises, and nothing but a state that exists comes of it."""
     for action in ("resolved", "archived", "unresolved", "assigned"):
         odd = {"action": action, "issue_id": "1", "status_details": data, "assignee": data, "substatus": data}
         body = {"source": "sentry", "data": odd}
-        event = Event("t", "x", "default", "shop", "", Severity.INFO, time_of(NOW), "77", body, b"{}")
+        event = Event("t", "x", "default", "shop", "", Severity.INFO, time_of(NOW), "77", body, b"{}", upstream=True)
         found = upstream_of(event)
         assert found is not None
         issue, ledger = known()
@@ -152,6 +163,7 @@ def test_whatever_the_details_hold(details: dict[str, Any]) -> None:
             "77",
             {"source": "sentry", "data": data},
             b"{}",
+            upstream=True,
         )
         found = upstream_of(event)
         assert found is not None

@@ -104,6 +104,8 @@ class IssueBatch:
         self.unopened = 0
         """How many incidents were not opened because too many are open."""
         self._seen: dict[IssueKey, tuple[Issue, Ledger]] = {}
+        self._open: dict[int, int] = {}
+        """How many incidents are open, by workspace, where any was to be opened"""
 
     def weigh(self, event: Event, workspace_id: int, number: int, now_ms: int) -> Weighed | None:
         """Weigh one event, which has the number `number`; None when it bears no issue.
@@ -203,10 +205,16 @@ class IssueBatch:
                 yield incident
 
     def open(self, incident: Incident) -> Incident | None:
-        """Take a new incident; None when too many are open."""
-        if not incident.is_over and len(self._loaded.incidents) + len(self.incidents) >= OPEN_MAX:
-            self.unopened += 1
-            return None
+        """Take a new incident; None when too many are open in its workspace."""
+        if not incident.is_over:
+            own = incident.workspace_id
+            count = self._open.get(own)
+            if count is None:
+                count = sum(each.workspace_id == own for each in self._loaded.incidents.values())
+            if count >= OPEN_MAX:
+                self.unopened += 1
+                return None
+            self._open[own] = count + 1
         self.opened.append(incident)
         self.incidents[incident.id] = incident
         return incident

@@ -32,7 +32,7 @@ TITLE_MAX: Final = 300
 FOLLOWS_MS: Final = 30 * 60_000
 """So long after a deployment what is new, came back or spikes is put down to it, in milliseconds."""
 OPEN_MAX: Final = 1_000
-"""Greatest number of incidents that are open at once, in all workspaces; beyond it none is opened, which is counted."""
+"""Greatest number of incidents that are open at once in a workspace; beyond it none is opened there, which is counted."""
 
 Environments = frozenset[str] | None
 """The environments where something opens an incident: None: in none; empty: in all."""

@@ -176,6 +176,18 @@ def test_no_more_than_so_many_are_open() -> None:
     assert weighed is not None
     assert (weighed.incident, weighed.issue.incident_id, made.unopened) == (None, None, 2)
     assert len(take(made, github("push", **PUSH), 1, 5_002, NOW).opened) == 1
+    assert len(take(made, report(), 2, 5_003, NOW).opened) == 1
+
+
+def test_only_what_is_open_counts_towards_the_bound() -> None:
+    """Neither what was over at once, nor twice what this very batch has opened or noted something in."""
+    opened = Incident(0, 1, "shop", "prod", IncidentKind.REPORTED, "t", NOW, NOW, key="0")
+    made = batch(Loaded(incidents={n: replace(opened, id=n, key=str(n)) for n in range(OPEN_MAX - 2)}))
+    for number in range(10):
+        take(made, github("push", **PUSH), 1, 5_000 + number, NOW)
+        take(made, report(key=str(number)), 1, 6_000 + number, NOW)
+    found = [len(take(made, report(key=f"k{number}"), 1, 7_000 + number, NOW).opened) for number in range(4)]
+    assert (found, made.unopened) == ([1, 1, 0, 0], 2)
 
 
 def test_sentry_resolves_what_its_errors_made_known() -> None:

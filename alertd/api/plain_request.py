@@ -21,7 +21,7 @@ _HEAD: Final = re.compile(
     rb" HTTP/1\.1\r\n(?:[A-Za-z0-9-]+: [!-~][ -~]*\r\n)+\r\n"
 )
 _NAMED: Final = re.compile(
-    rb"\n(host|authorization|x-sentry-auth|user-agent|connection|content-[^:]*|transfer-encoding|te|trailer|expect|upgrade"
+    rb"\n(host|authorization|x-sentry-auth|user-agent|connection|proxy-connection|content-[^:]*|transfer-encoding|te|trailer|expect|upgrade"
     rb"|http2-settings|etag|server|max-forwards|sec-websocket-[^:]*|ce-[^:]*): ([^\r]*)",
     re.IGNORECASE,
 )

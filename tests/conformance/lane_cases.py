@@ -153,6 +153,7 @@ CASES = [
     Case("another before", (b"GET /-/ready HTTP/1.1\r\nHost: x\r\n\r\n", 1, PLAIN, 1, PLAIN, 1), (200, 202, 202), 1),
     # -- not plain
     one("to be closed", request(BODY, "Connection: close"), 202),
+    one("to be closed, as proxies once said it", request(BODY, "Proxy-Connection: close"), 202),
     one("HTTP/1.0", request(start="POST /api/v1/events HTTP/1.0"), 202),
     one("HTTP/1.0 to be kept open", request(BODY, "Connection: keep-alive", start="POST /api/v1/events HTTP/1.0"), 202),
     one("gzip", request(gzip.compress(BODY), "Content-Encoding: gzip"), 202),

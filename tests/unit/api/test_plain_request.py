@@ -16,7 +16,7 @@ ENVELOPE = "/sentry/api/shop-42/envelope"
 NAMES = [
     "Host", "Authorization", "content-type", "Content-Length", "Connection", "Content-Encoding", "Transfer-Encoding",
     "Expect", "Upgrade", "Trailer", "TE", "Sec-WebSocket-Key1", "ce-id", "X-Other", "Accept", "Cookie", "X_Y", "",
-    "X-Sentry-Auth", "User-Agent", "ETag", "Server", "Content-Range", "Content-Location", "Max-Forwards",
+    "X-Sentry-Auth", "User-Agent", "Proxy-Connection", "ETag", "Server", "Content-Range", "Content-Location", "Max-Forwards",
 ]  # fmt: skip
 VALUES = [
     "", "x", "0", "2", "3", "+2", "02", "2 ", " 2", "2,2", "keep-alive", "Keep-Alive", "close", "chunked", "gzip",

@@ -11,7 +11,7 @@ import base64
 import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, quote_plus, urlsplit
 
 from pydantic import BaseModel, SecretBytes, SecretStr
 
@@ -111,11 +111,11 @@ def secrets_of(value: Any) -> Iterator[str]:
 
 def _forms(secret: str) -> Iterator[tuple[str, str]]:
     """Give the forms that a secret takes, each with what is shown instead."""
-    if not secret.startswith(("http://", "https://")):
+    parts = _address(secret)
+    if parts is None:
         for form in _spellings(secret):
             yield form, REDACTED
         return
-    parts = urlsplit(secret)
     for form in _spellings(secret):
         yield form, f"{parts.scheme}://{parts.netloc}/{REDACTED}"
     target = secret.split(parts.netloc, 1)[-1]
@@ -124,6 +124,17 @@ def _forms(secret: str) -> Iterator[tuple[str, str]]:
         if len(piece) >= _PART_MIN:
             for form in _spellings(piece):
                 yield form, REDACTED
+
+
+def _address(secret: str) -> SplitResult | None:
+    """Read a secret that is an address of a host; None for any other."""
+    if not secret.startswith(("http://", "https://")):
+        return None
+    try:
+        parts = urlsplit(secret)
+    except ValueError:
+        return None
+    return parts if parts.netloc and parts.netloc in secret else None
 
 
 def _spellings(secret: str) -> set[str]:

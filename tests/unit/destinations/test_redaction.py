@@ -36,6 +36,12 @@ def test_a_secret_is_found_within_base64(secret: str, before: bytes, after: byte
     assert len(redacted) <= len(f"Basic {text}") - len(raw) + len(REDACTED) + 4
 
 
+@pytest.mark.parametrize("secret", ["http:///abcdef", "https://", "http://[abcdef", "http://?abcdef"])
+def test_a_secret_that_only_begins_like_an_address(secret: str) -> None:
+    """What has no host is a text like any other."""
+    assert Redactor([secret]).text(f"no {secret} here") == f"no {REDACTED} here"
+
+
 def test_a_half_read_query() -> None:
     """A secret with blanks is found also where plus signs stand for them and nothing else is encoded."""
     assert Redactor(["s3cr3t & \u00fcber"]).text("?k=s3cr3t+&+\u00fcber") == f"?k={REDACTED}"

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from alertd.store.sqlite.part import Core
 
+PAGE_BYTES: Final = 1024 * 1024
+"""How many bytes of events' JSON one page brings with its events, and with its outcomes; the first may have more alone."""
 LOG_ROWS: Final = 64
 """How many rows of the log one page reads at most."""
 FORGET_ROWS: Final = 1000
@@ -46,10 +48,18 @@ WHERE first >= coalesce((SELECT max(first) FROM outcome WHERE first <= :next), 0
 _DELIVERIES: Final = f"""
 SELECT {DELIVERY} FROM json_each(:ids) n CROSS JOIN delivery d ON d.id = n.value CROSS JOIN event e ON e.id = d.event_id
 """  # noqa: S608 - constants
+_SIZES: Final = """
+SELECT e.id, CASE WHEN e.verdicts IS NULL THEN 0 ELSE length(e.payload) END
+FROM event e WHERE e.id > :after ORDER BY e.id LIMIT :limit
+"""
+_WEIGHED: Final = """
+SELECT d.id, d.event_id, length(e.payload)
+FROM json_each(:ids) n CROSS JOIN delivery d ON d.id = n.value CROSS JOIN event e ON e.id = d.event_id
+"""
 _EVENTS: Final = """
 SELECT e.id, e.workspace_id, e.type, e.matched, CASE WHEN e.verdicts IS NULL THEN x'' ELSE e.payload END, e.verdicts,
        e.revision
-FROM event e WHERE e.id > :after ORDER BY e.id LIMIT :limit
+FROM event e WHERE e.id > :after AND e.id <= :last ORDER BY e.id
 """
 _YOUNG: Final = "SELECT first FROM outcome WHERE at >= ? ORDER BY first LIMIT 1"
 _NEWEST: Final = "SELECT max(first) FROM outcome"
@@ -85,14 +95,16 @@ class Following(Part):
     async def happened(self, after: Position, limit: int) -> Happened:
         """What happened behind a position. The log is read before the events, so that no event is missing for it."""
         entries, more = await self._logged(after.outcome + 1, limit)
-        rows = await self.core.history.rows(_EVENTS, {"after": after.event, "limit": limit + 1})
-        events = [event_row(row) for row in rows[:limit]]
-        reached = events[-1]["number"] if events else after.event
-        found = {row["id"]: row for row in await self._followed([entry[0] for _, entry in entries])}
-        if len(rows) > limit:  # what came of later events waits for them
-            ready = [found[e[0]]["event_number"] <= reached if e[0] in found else True for _, e in entries]
-            count = ready.index(False) if False in ready else len(ready)
-            entries, more = entries[:count], True
+        sizes = await self.core.history.rows(_SIZES, {"after": after.event, "limit": limit + 1})
+        taken = _fitting([size for _, size in sizes[:limit]])
+        reached = sizes[taken - 1][0] if taken else after.event
+        bounds = {"after": after.event, "last": reached}
+        events = [event_row(row) for row in await self.core.history.rows(_EVENTS, bounds)] if taken else []
+        rest = taken < len(sizes)
+        ready = await self._ready(entries, reached if rest else None)
+        more = more or rest or ready < len(entries)
+        entries = entries[:ready]
+        found = {row["id"]: row for row in await self._followed(_numbers(entries))}
         outcomes = await self._told(entries, found)
         place = entries[-1][0] if entries else after.outcome
         return Happened(events, outcomes, Position(reached, place), more)
@@ -107,10 +119,24 @@ class Following(Part):
                 return found[:limit], True
         return found, len(rows) == LOG_ROWS
 
+    async def _ready(self, entries: Sequence[tuple[int, Entry]], reached: int | None) -> int:
+        """How many entries, from the first on, a page may tell: what came of events behind `reached` waits for them."""
+        if not entries:
+            return 0
+        params = {"ids": orjson.dumps(_numbers(entries)).decode()}
+        known = {row[0]: row[1:] for row in await self.core.history.rows(_WEIGHED, params)}
+        sizes: list[int] = []
+        for _, (delivery_id, _, _) in entries:
+            event, size = known.get(delivery_id, (0, 0))
+            if reached is not None and event > reached:
+                break
+            sizes.append(size)
+        return _fitting(sizes)
+
     async def _followed(self, ids: list[int]) -> list[dict[str, Any]]:
         if not ids:
             return []
-        params = {"ids": orjson.dumps(sorted(set(ids))).decode()}
+        params = {"ids": orjson.dumps(ids).decode()}
         return [delivery_row(row) for row in await self.core.history.rows(_DELIVERIES, params)]
 
     async def _told(
@@ -155,6 +181,15 @@ async def forget_outcomes(core: Core, before_ms: int) -> None:
     params = (young[0], FORGET_ROWS)
     while await core.writer.run(lambda conn: conn.execute(_FORGET, params).rowcount):
         pass
+
+
+def _numbers(entries: Sequence[tuple[int, Entry]]) -> list[int]:
+    return sorted({delivery_id for _, (delivery_id, _, _) in entries})
+
+
+def _fitting(sizes: Sequence[int]) -> int:
+    """How many of the first ones have no more than a page's bytes together; one at least."""
+    return max(min(1, len(sizes)), sum(total <= PAGE_BYTES for total in accumulate(sizes)))
 
 
 def _read(stored: bytes) -> Iterator[Entry]:

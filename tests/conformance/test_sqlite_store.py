@@ -11,6 +11,8 @@ import pytest
 from alertd.errors import DuplicateEventsError
 from alertd.store.base import Batch, Filter
 from alertd.store.sqlite import blocks, lookup, shapes, walks
+from alertd.store.sqlite.conditions import END
+from alertd.store.sqlite.lookup import Lookup
 from alertd.store.sqlite.store import SqliteStore, open_sqlite
 from tests.conformance.follow_suite import FollowSuite
 from tests.conformance.history_suite import HistorySuite
@@ -41,6 +43,26 @@ class TestSqliteStoreByBlocks(StoreSuite, HistorySuite):
         store = await open_sqlite(tmp_path / "alertd.db", clock)
         yield store
         await store.close()
+
+    @pytest.mark.parametrize("blocks_before", [0, 1])
+    async def test_a_block_made_during_a_walk_repeats_nothing(
+        self, store: SqliteStore, make: Maker, monkeypatch: pytest.MonkeyPatch, blocks_before: int
+    ) -> None:
+        """What was found in outlines is not given again when they have become a block meanwhile."""
+        monkeypatch.setattr(blocks, "BLOCK_EVENTS", 1_000)
+        plans = []
+        for _ in range(blocks_before):
+            plans += [make.plan() for _ in range(4)]
+            await store.commit(Batch(1, plans))
+            assert await store.fold(at_least=1)
+        newer = [make.plan() for _ in range(7)]
+        await store.commit(Batch(1, newer))
+        walk = Lookup(store.core, (), {}, 0, END)
+        found = (await walk.take(1)).ids
+        assert await store.fold(at_least=1)
+        while not (chunk := await walk.take(3)).end:
+            found += chunk.ids
+        assert [*found, *chunk.ids] == [plan.number for plan in reversed(plans + newer)]
 
     async def test_what_no_outline_had_is_found_after_a_crash(
         self, store: SqliteStore, make: Maker, clock: StillClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -29,7 +29,7 @@ _SHAPES: Final = "SELECT id FROM shape WHERE {where}"
 # One statement, so that no block can be made between looking at the outlines and learning where the blocks end.
 _NEWEST: Final = """
 SELECT first, shapes FROM outline WHERE first < :below
-UNION ALL SELECT (SELECT max(low) FROM block), NULL
+UNION ALL SELECT (SELECT max(low) FROM block), (SELECT high FROM block ORDER BY low DESC LIMIT 1)
 UNION ALL SELECT min(coalesce((SELECT min(low) FROM block), 9223372036854775807),
                      coalesce((SELECT min(first) FROM outline), 9223372036854775807)), NULL
 """
@@ -86,11 +86,16 @@ class Lookup:
         shapes = {row[0] for row in await self._reader.rows(self._sql, self._params)}
         self._shapes = orjson.dumps(list(shapes)).decode()
         tail = self._core.shapes.tail()
-        *outlines, (newest, _), (oldest, _) = await self._reader.rows(_NEWEST, {"below": self._below})
+        *outlines, (newest, folded), (oldest, _) = await self._reader.rows(_NEWEST, {"below": self._below})
+        if folded is not None:  # some of them may have come into a block since, where they are found again
+            tail = [(shape, number) for shape, number in tail if number > folded]
         self._oldest = min([oldest, *(number for _, number in tail)])
         entries = chain(tail, *(outlined(first, stored) for first, stored in outlines))
         self._ready = self._within({number for shape, number in entries if shape in shapes})
-        self._bottom = self._at = self._below if newest is None else min(self._below, newest + 1)
+        if newest is None:  # a block that is made from now on holds what is in `_ready`
+            self._old, self._at = True, min(self._oldest, self._below)
+        else:
+            self._bottom = self._at = min(self._below, newest + 1)
         return len(outlines)
 
     async def _go_on(self, wanted: int) -> int:

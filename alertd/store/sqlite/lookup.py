@@ -29,7 +29,7 @@ _SHAPES: Final = "SELECT id FROM shape WHERE {where}"
 # One statement, so that no block can be made between looking at the outlines and learning where the blocks end.
 _NEWEST: Final = """
 SELECT first, shapes FROM outline WHERE first < :below
-UNION ALL SELECT (SELECT max(low) FROM block), (SELECT high FROM block ORDER BY low DESC LIMIT 1)
+UNION ALL SELECT (SELECT max(low) FROM block), (SELECT high FROM block WHERE low = (SELECT max(low) FROM block))
 UNION ALL SELECT min(coalesce((SELECT min(low) FROM block), 9223372036854775807),
                      coalesce((SELECT min(first) FROM outline), 9223372036854775807)), NULL
 """

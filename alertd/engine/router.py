@@ -174,7 +174,7 @@ def _closed(
 ) -> Mapping[int, VerdictCode]:
     """Add the destinations that do not take this very event."""
     more: dict[int, VerdictCode] = {}
-    if rules.needs_issue and event.body.get("issue") is None:
+    if rules.needs_issue and not event.group and event.body.get("issue") is None:
         more |= dict.fromkeys(rules.needs_issue, VerdictCode.FORMAT_NEEDS_ISSUE)
     more |= scope.closed
     if scope.system:

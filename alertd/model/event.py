@@ -37,7 +37,7 @@ class Event:
 
     Shapes: `id` is the idempotency key inside `workspace`, empty while it is still to be made; `time` is RFC 3339 text;
     `payload` ends in `}` and, while `id` is empty, carries no `"id"` member; `made` says that the id was made by us; `group`
-    is what cooldowns and ladders are kept for where that is not `key` (the issue that several keys belong to); `upstream`
+    is the key of the issue that it belongs to, for which cooldowns and ladders are kept (empty: it belongs to none); `upstream`
     says that Sentry's own webhook told it, not a producer who writes what Sentry would.
     """
 

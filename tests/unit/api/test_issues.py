@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
+from alertd.engine.ruleset import Reach, compile_ruleset
 from alertd.resources.kinds import DESTINATION, SUBSCRIPTION
 from alertd.store.issues import IssueWrites
 from tests.unit.api.bench import HOME, running
@@ -98,6 +99,22 @@ async def test_the_alert_carries_the_issue_as_it_was() -> None:
         assert message.issue is not None
         issue = orjson.loads(message.issue)
         assert (issue["short_id"], issue["event_count"], issue["state"]) == ("SHOP-1", 1, "new")
+
+
+async def test_a_format_that_needs_an_issue_has_one() -> None:
+    """Where nothing but an alert about an issue can be written, an error is told and a plain event is not."""
+    async with running() as call:
+        bench = call.bench
+        reach = Reach({}, frozenset({("default", "hook")}))
+        own = bench.registry.snapshot.workspaces()
+        await bench.pipeline.swap(compile_ruleset(own, bench.ruleset.ids, 99, reach=reach))
+        for event, word in ((error(1), "sent"), ({"type": "plain"}, "format_needs_issue")):
+            (sent,) = await call.sent(event)
+            _, stored = await call("GET", f"{HOME}/events/{sent}")
+            assert stored["verdicts"][0]["verdict"] == word
+        await call.settled(f"{HOME}/deliveries?destination=hook")
+        (message,) = bench.doors["default", "hook"].messages
+        assert message.issue is not None
 
 
 async def test_a_mute_ends_by_its_condition() -> None:

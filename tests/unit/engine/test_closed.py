@@ -83,6 +83,9 @@ def test_a_format_may_need_an_issue() -> None:
     ruleset = rules(["a"], Reach({}, frozenset({("default", "a")})))
     assert told(ruleset, decide(ruleset, type="x")) == ("format_needs_issue", {}, [])
     assert told(ruleset, decide(ruleset, type="x", issue={"id": "i"})) == ("sent", {}, ["a"])
+    of_an_issue = made_event(1, 0, type="x")
+    of_an_issue.group = "1:a"
+    assert told(ruleset, plan(ruleset, EngineState(), of_an_issue, 1000, 1)) == ("sent", {}, ["a"])
 
 
 def test_each_destination_has_its_own_reason() -> None:

@@ -118,6 +118,16 @@ class Issues:
             self.logs.keep(where, log)
         return log
 
+    async def foresee(self, event: Event, ruleset: Ruleset, number: int, now_ms: int) -> None:
+        """Give an event the trigger and the issue that it would have now, changing nothing else. Raises StoreUnavailableError."""
+        events = concerned(ruleset, [event])
+        if not events:
+            return
+        async with self.lock:
+            read = await self.read(events, (), now_ms)
+            if read is not None:
+                self.begin(read, ruleset, now_ms).weigh(event, events[0][0], number)
+
     def begin(self, read: Loaded, ruleset: Ruleset, now_ms: int) -> IssuesUnderWay:
         """Begin a batch."""
         rules = IssueRules(incidents=incident_rules(ruleset))

@@ -57,7 +57,9 @@ class Explain:
         number, now_ms = context.ids.take(), context.clock.now_ms()
         if not event.id:
             with_id(event, made_event_id(number, context.store.salt))
-        parts = explain(context.pipeline.ruleset, context.pipeline.state(), event, now_ms, number)
+        ruleset = context.pipeline.ruleset
+        await context.pipeline.issues.foresee(event, ruleset, number, now_ms)
+        parts = explain(ruleset, context.pipeline.state(), event, now_ms, number)
         first, *made = (self._part(part) for part in parts)
         return json({**first, "makes": made})
 

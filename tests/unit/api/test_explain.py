@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from alertd.resources.kinds import SUBSCRIPTION
 from tests.unit.api.bench import HOME, running
+from tests.unit.api.test_issues import error
 
 EXPLAIN = f"{HOME}/explain"
 
@@ -24,6 +26,24 @@ async def test_it_says_what_would_be_decided_and_does_nothing() -> None:
         (sent,) = await call.sent(event)
         _, stored = await call("GET", f"{HOME}/events/{sent}")
         assert stored["verdicts"] == plan["verdicts"]
+
+
+async def test_an_error_is_explained_with_what_its_issue_makes_of_it() -> None:
+    """Its trigger and its place in a cooldown are those that it would have; explaining begins no issue and ends none."""
+    async with running() as call:
+        document = {"name": "told", "channels": ["all"], "destinations": ["hook"], "triggers": ["new", "regression"]}
+        await call.bench.registry.create(SUBSCRIPTION, "default", {**document, "cooldown_seconds": 60}, "test")
+        for number, word in ((1, "sent"), (2, "trigger"), (3, "cooldown")):
+            if number == 3:
+                await call("POST", f"{HOME}/issues/SHOP-1/resolve")
+            for _ in range(2):
+                _, plan = await call("POST", EXPLAIN, "viewer", json=error(number))
+                assert {v["subscription"]: v["verdict"] for v in plan["verdicts"]}["told"] == word
+            (sent,) = await call.sent(error(number))
+            _, stored = await call("GET", f"{HOME}/events/{sent}")
+            assert {v["subscription"]: v["verdict"] for v in stored["verdicts"]}["told"] == word
+        _, issue = await call("GET", f"{HOME}/issues/SHOP-1")
+        assert (issue["event_count"], len(issue["transitions"])) == (3, 3)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MISSING: Final = (
     "the type apprise needs an optional part of alertd, which is not installed: pip install 'alertd[apprise]'"
 )
+TEMPLATE: Final = "a service without a template: alertd writes the text, and sends no file of this machine"
 UNREADABLE: Final = "no URL that apprise can read: see its documentation for the service's form"
 LOCAL: Final = frozenset({"dbus", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"})
 """Schemes of services on the machine itself, not over the network."""
@@ -100,6 +101,8 @@ def service_of(url: str) -> Any:
             _asset.append(asset)
     if made is None:
         raise UnusableServiceError(UNREADABLE)
+    if _has_template(made):
+        raise UnusableServiceError(TEMPLATE)
     return made
 
 
@@ -115,6 +118,14 @@ def send(url: str, letter: Letter, timeout_seconds: float, permit: Permit) -> Re
             body=letter.body, title=letter.title, notify_type=letter.kind, body_format="text", overflow=overflow
         )
     return Report(bool(done), tuple(listener.lines), guard.refused, guard.connections)
+
+
+def _has_template(service: Any) -> bool:
+    """Whether it would send what a file says, on this machine or elsewhere, in place of the message."""
+    import apprise  # noqa: PLC0415 - as above
+
+    template = getattr(service, "template", None)  # of some services only a name that they know, as a text
+    return isinstance(template, apprise.AppriseAttachment) and len(template) > 0
 
 
 class _Listener(logging.Handler):

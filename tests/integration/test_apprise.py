@@ -25,6 +25,7 @@ from tests.conformance.messages import make_digest, make_event, make_issue
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from alertd.destinations.base import OpenDestination
     from alertd.model.delivery import Outcome
@@ -251,6 +252,25 @@ def test_what_no_service_reads_is_refused(url: str) -> None:
     with pytest.raises(ValidationError) as caught:
         parse_settings("apprise", {"url": url})
     assert [error["loc"] for error in caught.value.errors(include_input=False)] == [("url",)]
+
+
+@pytest.mark.parametrize(
+    "service", [f"discord://{'1' * 18}/{'a' * 68}/", "slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ/"]
+)
+async def test_no_file_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: str) -> None:
+    """A URL that names a template, a file that would be sent in place of the message, is refused: at once, or when used."""
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"password": "hunter2", "blocks": [{"type": "divider"}]}))
+    url = f"{service}?template={file}"
+    await asyncio.to_thread(parse_settings, "apprise", {"url": service})
+    with pytest.raises(ValidationError, match="without a template"):
+        await asyncio.to_thread(parse_settings, "apprise", {"url": url})
+    monkeypatch.setattr(apprise, "is_loaded", lambda: False)
+    unread = parse_settings("apprise", {"url": url})
+    monkeypatch.undo()
+    destination = REGISTRY["apprise"].open(unread, DEADLINE, World(FixedClock(), ScriptedSender(), print))
+    outcome = await attempt(destination)
+    assert (outcome.kind, outcome.detail) == (OutcomeKind.REJECTED, f"apprise: {apprise_service.TEMPLATE}")
 
 
 async def until(condition: Any) -> None:

@@ -146,7 +146,8 @@ class Reshaping:
             remaining, made, transition = split(issue, keys, ledger, context.ids.take(), now_ms, by, former)
             came = moved(made, Change.SPLIT, f"split off {issue.short_id}", now_ms, by)
             revived = [] if former is None else [former.id]
-            reshaped = Reshaped(revived=revived, moved=[(issue.id, made.id, frozenset(keys))])
+            followed = [(each.id, made.id) for each in formers if each is not former and keys.issuperset(each.keys)]
+            reshaped = Reshaped(revived=revived, followed=followed, moved=[(issue.id, made.id, frozenset(keys))])
             await self._store([remaining, made], [transition, came], reshaped, (), ledger)
             context.pipeline.issues.memory.keep_ledger(ledger)
             context.pipeline.issues.memory.replace(remaining)

@@ -30,12 +30,13 @@ class Reshaped:
     """What merging and splitting do beside changing issues.
 
     Shapes: `merged` are issues that are no more, each with the number of the one that it went into; `revived` are numbers
-    of such issues that are there again; `moved` are (from, to, grouping keys) of events that are kept; those of a merged issue go
-    with it.
+    of such issues that are there again, `followed` of those that now are part of another one, with its number; `moved` are (from,
+    to, grouping keys) of events that are kept; those of a merged issue go with it.
     """
 
     merged: Sequence[tuple[Issue, int]] = ()
     revived: Sequence[int] = ()
+    followed: Sequence[tuple[int, int]] = ()
     moved: Sequence[tuple[int, int, frozenset[str]]] = ()
 
 

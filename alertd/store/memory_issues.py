@@ -53,6 +53,8 @@ class MemoryIssues(MemoryResources):
             self._move(issue.id, into, None, own)
         for number in reshaped.revived:
             self._formers.pop(number, None)
+        for number, into in reshaped.followed:
+            self._formers[number] = (into, self._formers[number][1])
         for before, after, keys in reshaped.moved:
             self._move(before, after, keys)
 

@@ -156,6 +156,21 @@ class IssueSuite:
         assert await store.former_issues(one.id) == []
         assert await store.issue_number(1, "shop", 2) == two.id
 
+    async def test_what_was_merged_into_what_is_split_off_follows_it(self, store: Store) -> None:
+        """Its names lead there, and it is one of those that were merged into it."""
+        made = batch("a", "b", "c")
+        one, two, three = made.issues.values()
+        await store.write_issues(writes(made))
+        joined, _ = merge(two, [three], START_MS + 9, "ann")
+        await store.write_issues(IssueWrites([joined], reshaped=Reshaped(merged=[(three, two.id)])))
+        whole, _ = merge(one, [joined], START_MS + 10, "ann")
+        await store.write_issues(IssueWrites([whole], reshaped=Reshaped(merged=[(joined, one.id)])))
+        reshaped = Reshaped(revived=[two.id], followed=[(three.id, two.id)])
+        await store.write_issues(IssueWrites([one, joined], reshaped=reshaped))
+        assert await store.former_issues(one.id) == []
+        assert await store.former_issues(two.id) == [three]
+        assert (await store.merged_into(three.id), await store.issue_number(1, "shop", 3)) == (two.id, two.id)
+
     async def test_a_closed_store_keeps_nothing(self, store: Store) -> None:
         """After the end nothing is kept, and that is said."""
         await store.close()

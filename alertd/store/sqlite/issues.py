@@ -77,6 +77,8 @@ def _reshape(conn: sqlite3.Connection, reshaped: Reshaped) -> None:
         conn.execute("DELETE FROM issue WHERE id = ?", (i.id,))
         conn.execute(_MOVE, {"after": into, "before": i.id, "key": i.key if i.shares is None else ""})
     conn.executemany("DELETE FROM former_issue WHERE id = ?", [(number,) for number in reshaped.revived])
+    followed = [(into, number) for number, into in reshaped.followed]
+    conn.executemany("UPDATE former_issue SET issue_id = ? WHERE id = ?", followed)
     for before, after, keys in reshaped.moved:
         conn.execute(_MOVE_KEYS, (after, before, orjson.dumps(sorted(keys)).decode()))
 

@@ -40,6 +40,21 @@ async def test_merged_issues_are_one() -> None:
             assert (await call("GET", f"{ISSUES}/{name}"))[1]["short_id"] == "SHOP-1"
 
 
+@pytest.mark.parametrize("split", [{"issue": "SHOP-2"}, {"keys": ["b", "c"]}], ids=["by-name", "by-keys"])
+async def test_what_was_merged_twice_goes_with_what_it_was_merged_into(split: dict[str, Any]) -> None:
+    """Its names lead to the issue that has its events, and it can be split off that one."""
+    async with running() as call:
+        await three(call)
+        await call("POST", f"{ISSUES}/SHOP-2/merge", json={"issues": ["SHOP-3"]})
+        await call("POST", f"{ISSUES}/SHOP-1/merge", json={"issues": ["SHOP-2"]})
+        _, back = await call("POST", f"{ISSUES}/SHOP-1/split", json=split)
+        assert (back["short_id"], [each["short_id"] for each in back["merged"]]) == ("SHOP-2", ["SHOP-3"])
+        assert (await call("GET", f"{ISSUES}/SHOP-3"))[1]["short_id"] == "SHOP-2"
+        assert (await call("GET", f"{ISSUES}/SHOP-1"))[1]["merged"] == []
+        assert (await call("POST", f"{ISSUES}/SHOP-2/split", json={"issue": "SHOP-3"}))[0] == 200
+        assert await counts(call) == {"SHOP-1": 1, "SHOP-2": 2, "SHOP-3": 3}
+
+
 async def test_what_was_merged_comes_back_as_it_was() -> None:
     """Split off by its name it has its number, its count, its assignee and its state again; its keys lead to it."""
     async with running() as call:

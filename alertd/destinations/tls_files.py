@@ -43,6 +43,9 @@ class TlsFiles:
 
     def load(self, protocols: Sequence[str] = ()) -> ssl.SSLContext:
         """Read them; `protocols` are offered by ALPN. Raises OSError that names setting and file, never a secret."""
+        for name, path in (("ca_file", self.ca_file), ("cert_file", self.cert_file), ("key_file", self.key_file)):
+            if path is not None and Path(path).exists() and not Path(path).is_file():
+                raise OSError(f"{self.place}{name} {path}: not a file")  # a pipe or a device may never end
         try:
             context = ssl.create_default_context(cafile=self.ca_file)
         except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
@@ -75,3 +76,17 @@ def test_a_stamp_tells_of_every_change(tmp_path: Any) -> None:
     assert len(set(stamps)) == 4
     file.unlink()
     assert files.stamp() == stamps[0]
+
+
+@pytest.mark.parametrize("name", ["ca_file", "cert_file", "key_file"])
+def test_only_files_are_read(tmp_path: Any, name: str) -> None:
+    """A pipe, from which nothing ever comes, is refused instead of waited for; so is a directory."""
+    pem = tmp_path / "all.pem"
+    pem.write_text("no certificate")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path):
+        given: dict[str, Any] = {"cert_file": str(pem)} | {name: str(path)}
+        with pytest.raises(OSError, match="not a file") as caught:
+            TlsFiles(**given, place="tls.").load()
+        assert str(caught.value) == f"tls.{name} {path}: not a file"

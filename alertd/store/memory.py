@@ -170,6 +170,7 @@ class MemoryStore(MemoryReplays):
             for kept in self._by_event.pop(number, ()):
                 del self._deliveries[kept.delivery.id]
             self._acknowledged.pop(number, None)
+            self._issue_events.pop(number, None)
             event = self._events.pop(number)
             self._keys.pop((event.plan.workspace_id, event.id), None)
         if not going:

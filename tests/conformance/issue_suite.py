@@ -17,6 +17,7 @@ from tests.conformance.store_maker import START_MS
 
 if TYPE_CHECKING:
     from alertd.store.base import Store
+    from tests.conformance.store_maker import Maker, StillClock
 
 PAYLOAD = (
     b'{"type":"sentry.error","id":"a","workspace":"default","project":"shop","severity":"error","time":"2027-01-15T08:00:00Z",'
@@ -170,6 +171,19 @@ class IssueSuite:
         assert await store.former_issues(one.id) == []
         assert await store.former_issues(two.id) == [three]
         assert (await store.merged_into(three.id), await store.issue_number(1, "shop", 3)) == (two.id, two.id)
+
+    async def test_what_is_kept_of_an_issue_goes_with_its_events(
+        self, store: Store, make: Maker, clock: StillClock
+    ) -> None:
+        """Retention leaves the issue, and of its sample what is young."""
+        old = await make.stored(store, "old")
+        await store.record([make.attempt(old.deliveries[0].id)])
+        clock.ms += 1000
+        young = await make.stored(store, "young")
+        events = (IssueEvent(each.number, 7, b"{}", "a") for each in (old, young))
+        await store.write_issues(IssueWrites(events=[*events]))
+        assert await store.retain(START_MS + 1000, 10) == 1
+        assert await store.issue_events(7, 10) == [young.number]
 
     async def test_a_closed_store_keeps_nothing(self, store: Store) -> None:
         """After the end nothing is kept, and that is said."""

@@ -51,6 +51,7 @@ SELECT id FROM delivery WHERE replay_of IS NOT NULL AND event_id IN (SELECT valu
 _DELETE_ATTEMPTS: Final = "DELETE FROM attempt WHERE delivery_id IN (SELECT value FROM json_each(?))"
 _DELETE_DELIVERIES: Final = "DELETE FROM delivery WHERE id IN (SELECT value FROM json_each(?))"
 _DELETE_ACKNOWLEDGED: Final = "DELETE FROM acknowledgement WHERE event_id IN (SELECT value FROM json_each(?))"
+_DELETE_KEPT: Final = "DELETE FROM issue_event WHERE event_id IN (SELECT value FROM json_each(?))"
 _DELETE_EVENTS: Final = "DELETE FROM event WHERE id IN (SELECT value FROM json_each(?))"
 _OVER: Final = "SELECT id FROM rejected WHERE id < ? ORDER BY id LIMIT ?"
 
@@ -149,6 +150,7 @@ def _delete(conn: sqlite3.Connection, rows: list[tuple[Any, ...]], recent: Recen
     forget_repeats(conn, deliveries)
     recent.drop(conn, [(row[1], stored_key(orjson.loads(row[3])["id"]), row[0]) for row in going if not row[2]])
     conn.execute(_DELETE_ACKNOWLEDGED, (events,))
+    conn.execute(_DELETE_KEPT, (events,))
     deleted = conn.execute(_DELETE_EVENTS, (events,)).rowcount
     _keep_newest(conn, newest)
     return deleted

@@ -21,7 +21,7 @@ from alertd.errors import DuplicateEventsError, IntakeFullError, StoreUnavailabl
 from alertd.model.event import with_id
 from alertd.model.ids import made_event_id
 from alertd.model.verdict import VerdictCode
-from alertd.submission import Accepted, BatchUnderWay, QueueBounds, Submission
+from alertd.submission import Accepted, BatchUnderWay, QueueBounds, Submission, turn_away
 from alertd.tally import Tally
 from alertd.weighing import Issues, concerned, settling
 
@@ -312,6 +312,8 @@ class Pipeline:
             self._failed(submissions, error)
             return
         while True:
+            for gone in turn_away(submissions, self._ruleset.workspaces):
+                self._release(gone)
             self._plan(work, read, deeds)
             started = self._clock.monotonic()
             try:
@@ -342,7 +344,7 @@ class Pipeline:
         issues = work.issues = None if read is None else self.issues.begin(read, ruleset, now_ms)
         if self._is_due():
             make(self.memory.due(now_ms, overlay))
-        for event in work.fresh():
+        for event in work.fresh(ruleset.workspaces):
             number = ids.take(1, now_ms)
             if not event.id or event.made:
                 with_id(event, made_event_id(number, self._salt))

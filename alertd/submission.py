@@ -6,11 +6,12 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from alertd.errors import StoreUnavailableError
 from alertd.store.base import Batch
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from alertd.engine.plan import Plan
     from alertd.model.event import Event
@@ -61,6 +62,25 @@ class Submission:
     deed: Deed | None = None
 
 
+def turn_away(submissions: list[Submission], workspaces: Container[str]) -> list[Submission]:
+    """Take out what has waited for a workspace that is no more, and say so to whoever waits for an answer.
+
+    Returns what was taken out; Kafka's stay, for their positions, and the events concerned are passed over.
+    """
+    gone = [
+        each
+        for each in submissions
+        if each.partition is None and any(event.workspace not in workspaces for event in each.events)
+    ]
+    if gone:
+        numbers = {id(each) for each in gone}
+        submissions[:] = [each for each in submissions if id(each) not in numbers]
+    for each in gone:
+        if not each.done.done():
+            each.done.set_exception(StoreUnavailableError("the workspace was removed before this was stored"))
+    return gone
+
+
 class BatchUnderWay:
     """One batch under way: its submissions, what of them is new, and the commit that is being made of it.
 
@@ -98,10 +118,13 @@ class BatchUnderWay:
         self.batch.rejected += [r for r in submission.rejected if r.offset >= start]
         return start
 
-    def fresh(self) -> Iterator[Event]:
-        """Every event that is neither stored already nor earlier in this batch."""
+    def fresh(self, workspaces: Container[str]) -> Iterator[Event]:
+        """Every event of known workspaces that is neither stored already nor earlier in this batch."""
         seen = self.seen
         for event in self._unread():
+            if event.workspace not in workspaces:
+                self._repeated.add(id(event))
+                continue
             if event.id and not event.made:
                 name = (event.workspace, event.id)
                 if name in seen:

@@ -49,8 +49,9 @@ LOOK_MS: Final = 60_000
 
 
 def concerned(ruleset: Ruleset, events: Iterable[Event]) -> list[Concerned]:
-    """Pick the events that have something to say to issues or incidents."""
-    return [(ruleset.workspaces[event.workspace].id, event) for event in events if concerns(event.body)]
+    """Pick the events of known workspaces that have something to say to issues or incidents."""
+    known = ruleset.workspaces
+    return [(known[e.workspace].id, e) for e in events if concerns(e.body) and e.workspace in known]
 
 
 def incident_rules(ruleset: Ruleset) -> Callable[[int], IncidentRule]:

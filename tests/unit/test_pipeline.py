@@ -331,3 +331,39 @@ async def test_swap_returns_when_no_old_batch_is_under_way() -> None:
         await waiting
         await bench.pipeline.submit(events({"type": "a"}), 10)
         assert [batch.revision for batch in bench.gate.batches] == [1, 2]
+
+
+ERROR = {"type": "e", "key": "k", "data": {"event_id": "1", "title": "boom", "level": "error"}}
+
+
+@pytest.mark.parametrize("given", [{"type": "a"}, ERROR], ids=["plain", "of-an-issue"])
+async def test_a_workspace_that_is_removed_takes_what_waits_with_it(given: dict[str, Any]) -> None:
+    """What is under way is stored; what waits over HTTP is answered, of Kafka's passed over; all others go on."""
+    other = WORKSPACE.model_copy(update={"name": "other"})
+    theirs = events(given, given, given)
+    for event in theirs:
+        event.workspace = event.body["workspace"] = "other"
+        event.payload = orjson.dumps(event.body)
+    first, second, third = theirs
+    async with running() as bench:
+        keys = await bench.store.intern(name_keys([WORKSPACE, other]))
+        await bench.pipeline.swap(compile_ruleset([WORKSPACE, other], keys, 2))
+        bench.gate.open.clear()
+        under_way = asyncio.create_task(bench.pipeline.submit([first], 10))
+        await bench.gate.entered.wait()
+        gone = asyncio.create_task(bench.pipeline.submit([second], 10))
+        record = bench.kafka(range(2), ids=True)
+        record.events[0] = third
+        bench.pipeline.offer(record)
+        kept = asyncio.create_task(bench.pipeline.submit(events(given), 10))
+        await asyncio.sleep(0)
+        swapping = asyncio.create_task(bench.pipeline.swap(compile_ruleset([WORKSPACE], keys, 3)))
+        await asyncio.sleep(0)
+        bench.gate.open.set()
+        await asyncio.gather(swapping, under_way, kept, record.done)
+        with pytest.raises(StoreUnavailableError, match="the workspace was removed"):
+            await gone
+        stored = [p.event for batch in bench.gate.batches for p in batch.plans if p.event.type in {given["type"], "t"}]
+        assert [event.workspace for event in stored] == ["other", "default", "default"]
+        assert bench.pipeline.positions["topic", 0] == 2
+        assert bench.pipeline.queued_events == 0

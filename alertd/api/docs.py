@@ -96,7 +96,7 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[st
     for kind, content in operation.get("requestBody", {}).get("content", {}).items():
         yield f"<p>Body: <code>{escape(kind)}</code> {_shape(content['schema'])}</p>\n"
         if "example" in content:
-            yield f"<pre>{escape(orjson.dumps(content['example'], option=orjson.OPT_INDENT_2).decode())}</pre>\n"
+            yield f"<pre>{escape(_written(content['example']))}</pre>\n"
     yield "<table>\n"
     for status, answer in operation["responses"].items():
         shapes = " ".join(_shape(each["schema"]) for each in answer.get("content", {}).values())
@@ -104,10 +104,18 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[st
     yield "</table></details>\n"
 
 
+def _written(example: Any) -> str:
+    return example if isinstance(example, str) else orjson.dumps(example, option=orjson.OPT_INDENT_2).decode()
+
+
 def _shape(schema: dict[str, Any]) -> str:
     if "$ref" in schema:
         name = escape(schema["$ref"].rsplit("/", 1)[1])
         return f'<a href="#schema-{name}">{name}</a>'
+    if "anyOf" in schema:
+        return " or ".join(map(_shape, schema["anyOf"]))
+    if schema.get("type") == "array" and "$ref" in schema.get("items", {}):
+        return f"an array of {_shape(schema['items'])}"
     items = schema.get("properties", {}).get("items", {}).get("items")
     return f"a page of {_shape(items)}" if items else escape(str(schema.get("type", "")))
 

@@ -112,9 +112,12 @@ def _operation(method: str, path: str, operation: Operation) -> dict[str, Any]:
         content: dict[str, Any] = {"schema": operation.body}
         if operation.example is not None:
             content["example"] = operation.example
+        others = {
+            kind: {"schema": schema, "example": example} for kind, (schema, example) in operation.other_bodies.items()
+        }
         written["requestBody"] = {
             "required": operation.body_needed,
-            "content": dict.fromkeys(operation.body_types, content),
+            "content": dict.fromkeys(operation.body_types, content) | others,
         }
     return written
 

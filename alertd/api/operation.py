@@ -51,6 +51,8 @@ class Operation:
     conditional: bool = False
     example: Any = None
     """An example of the body."""
+    other_bodies: Mapping[str, tuple[Schema, Any]] = field(default_factory=dict)
+    """The shape of the body, and an example, in those content types in which they are others."""
     headers: tuple[Parameter, ...] = ()
     """What it reads of a request's headers besides those that all take."""
     self_guarded: bool = False

@@ -36,7 +36,7 @@ from alertd.api.replays import Replays
 from alertd.api.reshaping import Reshaping
 from alertd.api.resources import Collection
 from alertd.api.sdk_keys import SdkKeys
-from alertd.api.shapes import COUNT, DESTINATION_STATUS, FLAG, SUBSCRIPTION_STATUS, TEXT_OR_NULL, TYPE_STATUS
+from alertd.api.shapes import COUNT, DESTINATION_STATUS, FLAG, SUBSCRIPTION_STATUS, TEXT, TEXT_OR_NULL, TYPE_STATUS
 from alertd.api.stream import Stream
 from alertd.api.subscriptions import Subscriptions
 from alertd.api.system import System
@@ -61,17 +61,30 @@ REQUESTS_SECONDS: Final = 5
 BACKLOG: Final = 128
 """How many connections may wait to be taken."""
 
+_CLOUD_EVENT: Final = {
+    "type": "object",
+    "required": ["specversion", "id", "source", "type"],
+    "properties": dict.fromkeys(("specversion", "id", "source", "type"), TEXT),
+}
+_A_CLOUD_EVENT: Final = {
+    "specversion": "1.0",
+    "id": "A-1",
+    "source": "/shop",
+    "type": "run:failed",
+    "severity": "error",
+    "project": "shop",
+    "data": {"run_id": 17},
+}
 SEND: Final = Operation(
     "Send events: one, or many as an array, as lines, or as CloudEvents",
     "events",
     Role.INTAKE,
     body={"anyOf": [ref("Event"), {"type": "array", "items": ref("Event")}]},
-    body_types=(
-        "application/json",
-        "application/x-ndjson",
-        "application/cloudevents+json",
-        "application/cloudevents-batch+json",
-    ),
+    other_bodies={
+        "application/x-ndjson": (TEXT, '{"type": "run:failed"}\n{"type": "run:cancelled", "project": "shop"}\n'),
+        "application/cloudevents+json": (_CLOUD_EVENT, _A_CLOUD_EVENT),
+        "application/cloudevents-batch+json": ({"type": "array", "items": _CLOUD_EVENT}, [_A_CLOUD_EVENT]),
+    },
     answers={202: ref("Accepted")},
     errors=(408, 415, 429),
     example={

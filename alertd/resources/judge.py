@@ -60,10 +60,11 @@ class Findings:
         return any(place[:length] in self._found for length in range(len(place) + 1))
 
     def take(self, error: ValidationError, document: Any, model: type[BaseModel], at: Place = ()) -> None:
-        """Note what a model found wrong."""
+        """Note what a model found wrong; below `at`, a destination's settings, a validator's own words may be a sentence."""
         for each in error.errors(include_url=False, include_input=False):
             place = _place_in(document, each)
-            self.add((*at, *place), _sentence(each, model, place))
+            refused = "is refused; expected another: " if at and each["type"] == "value_error" else ""
+            self.add((*at, *place), refused + (expected_of(each, None) if refused else _sentence(each, model, place)))
 
     def check(self) -> None:
         """Raise InvalidError when there is any problem."""

@@ -202,6 +202,24 @@ async def test_bad_documents_name_every_place(
     assert (live.applied, await store.resources(), await log_of(store)) == ([], [], [])
 
 
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"url": "nowhere"}, "is refused; expected another: the URL must begin with http:// or https://"),
+        ({**HOOK["settings"], "secret": ""}, "is refused; expected another: the secret is empty"),  # type: ignore[dict-item]
+        ({**HOOK["settings"], "method": "GET"}, "expected one of POST, PUT"),  # type: ignore[dict-item]
+    ],
+)
+async def test_a_refused_setting_is_told_in_words_that_are_true(
+    registry: Registry, settings: dict[str, Any], words: str
+) -> None:
+    """What a validator says stands beside what is expected, never as what is expected."""
+    with pytest.raises(InvalidError) as caught:
+        await registry.create(DESTINATION, "default", {**HOOK, "settings": settings}, "ann")
+    (problem,) = caught.value.problems
+    assert problem.detail.startswith(words)
+
+
 async def test_forbidden_place_of_a_known_destination(store: MemoryStore, live: Live) -> None:
     """What was permitted when it was made can still be changed when it no longer is, but not be sent elsewhere."""
     allowed = ["10.0.0.1"]

@@ -56,8 +56,8 @@ def send_test(
 @app.command("preview")
 def preview(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The destination's name.")],
-    message: Annotated[str | None, typer.Option("--message", help="What the event says.")] = None,
-    type_: Annotated[str | None, typer.Option("--type", help="The event's type.")] = None,
+    message: Annotated[str | None, typer.Option("--message", metavar="TEXT", help="What the event says.")] = None,
+    type_: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="The event's type.")] = None,
     workspace: WorkspaceOption = "default",
     json: JsonOption = False,
     url: UrlOption = None,

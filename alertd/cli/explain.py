@@ -105,6 +105,8 @@ def _verdict(verdict: dict[str, Any], found: dict[str, Any]) -> list[str]:
     if verdict["verdict"] == "sent":
         own = [d for d in found.get("deliveries", []) if d["subscription"] == verdict["subscription"]]
         lines += [f"→ {_delivery(delivery)}" for delivery in own]
+        if not own and found.get("deliveries"):
+            lines.append("→ nothing of its own: another subscription's message goes there")
     closed = [f"✗ {each['destination']}: {each['verdict']}" for each in verdict.get("destinations", [])]
     return [lines[0], *(f"   {line}" for line in (*lines[1:], *closed))]
 
@@ -112,7 +114,9 @@ def _verdict(verdict: dict[str, Any], found: dict[str, Any]) -> list[str]:
 def _delivery(delivery: dict[str, Any]) -> str:
     if "state" in delivery:
         error = f": {delivery['error']}" if delivery.get("error") else ""
-        return f"{delivery['destination']} {delivery['state']} after {delivery['attempt_count']} attempts{error}"
+        count = delivery["attempt_count"]
+        attempts = "1 attempt" if count == 1 else f"{count} attempts"
+        return f"{delivery['destination']} {delivery['state']} after {attempts}{error}"
     waits = f", paused until {delivery['paused_until']}" if delivery["paused_until"] else ""
     open_breaker = "" if delivery["breaker_state"] == "closed" else f", breaker {delivery['breaker_state']}"
     return f"{delivery['destination']}{open_breaker}{waits}"

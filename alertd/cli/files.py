@@ -55,7 +55,8 @@ def backup(
 ) -> None:
     """Write a consistent copy of the store.
 
-    The daemon may go on running. To restore the copy, stop the daemon and put it in the store's place.
+    The daemon may go on running. To restore the copy, stop the daemon, remove the store's -wal and -shm files if they
+    are there, and put the copy in the store's place.
     """
     from alertd.cli.whereabouts import find_here
     from alertd.errors import AlertdError

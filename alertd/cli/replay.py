@@ -67,7 +67,7 @@ def replay(
     config: ConfigOption = None,
     token_file: TokenOption = None,
 ) -> None:
-    """Send deliveries again, by their ids or all that filters find.
+    """Send deliveries again, by id or by filters.
 
     Each is a new delivery that names its origin. What filters find is only counted, and at a terminal you are asked;
     with --yes it is sent. Ends when all of it is under way; the daemon goes on by itself if you do not wait.

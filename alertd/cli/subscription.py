@@ -25,9 +25,9 @@ def send_test(
     config: ConfigOption = None,
     token_file: TokenOption = None,
 ) -> None:
-    """Send a marked test to each of its destinations, and tell the outcomes.
+    """Send a marked test to each of its destinations.
 
-    It goes the way that alerts go; conditions are not weighed. The exit code is 1 unless every one was delivered.
+    Tells what came of each. It goes the way that alerts go; conditions are not weighed. The exit code is 1 unless every one was delivered.
     """
     from alertd.cli.client import Client, NotAlertdError, Server, below, with_client
 

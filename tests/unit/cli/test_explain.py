@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from alertd.cli.explain import tree
+
 if TYPE_CHECKING:
     from tests.unit.cli.stage import Stage
 
@@ -33,6 +35,23 @@ def test_a_stored_event_is_explained_with_what_became_of_it(stage: Stage) -> Non
     lines = shown(stage, "run-1")
     assert lines[0] == "run:failed info run-1"
     assert any(line.strip("│ ").startswith("→ hook ") for line in lines)
+
+
+def test_a_subscription_whose_destination_is_told_already_says_so() -> None:
+    """Two subscriptions with one destination make one message: the second shows that nothing is missing."""
+    verdicts: list[dict[str, object]] = [
+        {"subscription": name, "channel": "all", "verdict": "sent", "detail": "sent", "destinations": []}
+        for name in ("first", "second")
+    ]
+    delivery = {"destination": "hook", "subscription": "first", "state": "delivered", "attempt_count": 1}
+    event = {"type": "t", "severity": "info", "id": "a"}
+    assert tree({"event": event, "verdicts": verdicts, "deliveries": [delivery]}) == [
+        "t info a",
+        "├─ ✓ first (channel all): sent",
+        "│     → hook delivered after 1 attempt",
+        "└─ ✓ second (channel all): sent",
+        "      → nothing of its own: another subscription's message goes there",
+    ]
 
 
 def test_what_comes_of_it_is_a_branch(stage: Stage) -> None:

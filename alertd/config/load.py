@@ -73,6 +73,7 @@ def _text_of(path: Path) -> str:
             raw = file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "an impossible name"
+        reason = "a directory" if isinstance(error, IsADirectoryError) else reason
         raise _unreadable(path, None, f"{reason}".lower(), "a readable YAML file") from None
     if len(raw) > MAX_FILE_BYTES:
         raise _unreadable(path, None, "a larger file", f"at most {MAX_FILE_BYTES} bytes")

@@ -161,7 +161,7 @@ def _huge(path: Path) -> None:
     ("make", "line", "found"),
     [
         (lambda path: None, None, "no such file or directory"),
-        (_folder, None, "is a directory"),
+        (_folder, None, "a directory"),
         (_latin, 2, "bytes that are not UTF-8"),
         (_huge, None, "a larger file"),
     ],

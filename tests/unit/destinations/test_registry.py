@@ -47,5 +47,7 @@ def test_every_wrong_setting_is_reported_at_once() -> None:
 
 def test_unknown_type_lists_the_known_ones() -> None:
     """An unknown type is an error that lists those there are."""
-    with pytest.raises(NotFoundError, match="no destination type 'slak'; there are alertmanager, apprise, console, discord, "):
+    with pytest.raises(
+        NotFoundError, match="no destination type 'slak'; there are alertmanager, apprise, console, discord, "
+    ):
         parse_settings("slak", {})

@@ -139,7 +139,11 @@ def _agreed(preview: dict[str, Any], *, as_json: bool) -> bool:
         states = ", ".join(f"{count} {word}" for word, count in preview["states"].items() if count) or "none"
         where = f"to {preview['destination']}" if preview["destination"] else "each to its own destination"
         say(f"{_deliveries(preview['count'])} would be sent again, {where}, {preview['rate_per_second']:g} a second")
-        say(f"found: {states}")
+        left_out = preview["matched"] - preview["count"]
+        say(
+            f"found: {states}"
+            + (f"; left out: {left_out}, not final or sent again already (--again)" if left_out else "")
+        )
     if not preview["complete"]:
         fail("there are more than one replay may be of: narrow it, by --since and --until perhaps")
     if not preview["count"]:

@@ -68,6 +68,8 @@ def test_with_yes_all_of_it_goes(stage: Stage) -> None:
     assert result.exit_code == 0
     assert result.stdout.endswith(": 2 deliveries sent again\n")
     assert stage.typed("replay", "--state", "dead", "-y").stdout.endswith("0 deliveries sent again; left out: 2\n")
+    counted = stage.typed("replay", "--state", "dead").stdout
+    assert counted.endswith("found: 2 dead; left out: 2, not final or sent again already (--again)\n")
     done = json.loads(stage.typed("replay", "--state", "dead", "--yes", "--again", "--to", "page", "--json").stdout)
     assert (done["state"], done["replayed"], done["destination"]) == ("done", 2, "page")
 
@@ -98,7 +100,13 @@ def test_what_is_refused_is_1(stage: Stage) -> None:
 
 
 def test_which_deliveries_must_be_said() -> None:
-    """Neither ids nor filters, or both, is usage: 2."""
+    """Neither ids nor filters, or both, or a time that is none, is usage: 2."""
     with serving() as stage:
-        for arguments in ([], ["--yes"], ["dlv_0000000000000001", "--state", "dead"]):
+        for arguments in (
+            ["--since", "soon"],
+            ["--until", "5x"],
+            [],
+            ["--yes"],
+            ["dlv_0000000000000001", "--state", "dead"],
+        ):
             assert stage.typed("replay", *arguments).exit_code == 2

@@ -309,3 +309,23 @@ async def test_every_alert_is_told_once_whatever_happens(desk: Desk, seed: int) 
 
 def _said(message: Message) -> tuple[Any, ...]:
     return (message.delivery_id, message.digest, message.event, message.time)
+
+
+async def test_no_page_is_begun_while_a_digest_is_made(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even by a lane that asked for one before: the page would bring what is about to be in the digest."""
+    gate = stuck(desk)
+    dispatcher = await desk.start(spill_max=5, concurrency=1)
+    lane, digest, begun = dispatcher._lanes[3], desk.store.digest, []
+
+    async def watched(spill: Spill) -> Spilled:
+        begun.append((lane.backlog.wants_page(), lane.begin_page()))
+        return await digest(spill)
+
+    monkeypatch.setattr(desk.store, "digest", watched)
+    await desk.offer(50)
+    await passes(3)
+    assert begun == [(True, 0)]
+    gate.set()
+    await desk.quiet()
+    (digest_id,) = await desk.digests()
+    assert desk.sent() == [*desk.made[:6], digest_id]

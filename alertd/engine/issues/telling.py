@@ -78,12 +78,13 @@ def _opened(incident: Incident) -> str:
         lines += [_named(commit) for commit in deploy.commits[:COMMITS_MAX]]
         others = deploy.commit_count - COMMITS_MAX
         if others > 0:
-            lines.append(f"and {others} more commits")
+            lines.append("and 1 more commit" if others == 1 else f"and {others} more commits")
     return "\n".join(lines)
 
 
 def _named(commit: Shipped) -> str:
-    return f"{commit.id[:SHOWN]} {commit.message}{f', by {commit.author}' if commit.author else ''}"
+    said = f"{commit.id[:SHOWN]} {commit.message}".rstrip()
+    return f"{said}, by {commit.author}" if commit.author else said
 
 
 def _crash(data: Mapping[str, Any]) -> dict[str, Any]:

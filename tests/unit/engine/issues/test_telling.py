@@ -52,6 +52,15 @@ def test_a_large_deployment_is_summed_up() -> None:
     assert (len(deploy["commits"]), deploy["commit_count"]) == (20, 30)
 
 
+def test_commits_of_which_little_is_known_leave_no_gaps() -> None:
+    """A commit without a message or an author is its id alone, and one that is not named is one commit."""
+    commits = tuple(Commit(f"{n:040x}", NOW) for n in range(6))
+    change = Change(ChangeKind.PUSH, "shop", NOW, name="main", commits=commits)
+    event = told_of_incident("opened", open_for_deploy(5, 1, change, NOW, [change]), "default", NOW, {})
+    lines = event.body["message"].split("\n")
+    assert (lines[1], lines[-1]) == ("0" * 10, "and 1 more commit")
+
+
 def test_the_crash_is_bounded() -> None:
     """The frames nearest to it, texts up to a bound, and nothing of what else the error carried."""
     frames = [frame(f"f{n}", f"m{n}.py", context_line="secret") for n in range(2 * FRAMES_MAX)]

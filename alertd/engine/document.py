@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from alertd.engine.ruleset import compile_ruleset, name_keys
+from alertd.model.compact import compact
 from alertd.model.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Documents:
     def _item(self, item: Resource, fields: frozenset[str], known: dict[int, tuple[Resource, bytes]]) -> bytes:
         before = self._known.get(id(item))
         if before is None or before[0] is not item:
-            before = (item, orjson.dumps(_plain(item, fields)))
+            before = (item, compact(orjson.dumps(_plain(item, fields))))
         known[id(item)] = before
         return before[1]
 

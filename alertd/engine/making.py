@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from alertd.model.compact import compact
 from alertd.model.event import Event
 
 if TYPE_CHECKING:
@@ -52,4 +53,6 @@ def make_event(
     if labels:
         body["labels"] = labels
     body["data"] = data
-    return Event(type, id, workspace, project, environment, severity, time, body["key"], body, orjson.dumps(body))
+    return Event(
+        type, id, workspace, project, environment, severity, time, body["key"], body, compact(orjson.dumps(body))
+    )

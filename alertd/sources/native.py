@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from alertd.errors import DecodeError, NotJsonError, TooLargeError
+from alertd.model.compact import compact
 from alertd.model.event import LABEL_NAME_MAX, LABEL_VALUE_MAX, LABELS_MAX, Event
 from alertd.model.severity import BY_WORD, Severity
 from alertd.sources.document import check_count, check_size, depth_of, is_deeper, kind_of, load, unreadable
@@ -250,5 +251,5 @@ def _seal(event: Event, context: Context) -> Event | None:
     payload = orjson.dumps(event.body)
     if len(payload) > context.bounds.max_event_bytes:
         return None
-    event.payload = payload
+    event.payload = compact(payload)
     return event

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from alertd.model.compact import compact
 from alertd.sources.document import depth_of
 from alertd.sources.native import build, decode_object
 from alertd.sources.problems import Problems
@@ -73,7 +74,7 @@ def _built(native: dict[str, Any], context: Context) -> Event | None:
     if event is None:
         return None
     event.body["data"] = native["data"]
-    event.payload = orjson.dumps(event.body)
+    event.payload = compact(orjson.dumps(event.body))
     return event if len(event.payload) <= context.bounds.max_event_bytes else None
 
 

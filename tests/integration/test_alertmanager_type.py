@@ -19,6 +19,7 @@ from alertd.model.delivery import OutcomeKind
 from tests.broker import free_ports
 from tests.conformance.destination_suite import DEADLINE, FixedClock
 from tests.conformance.messages import HOSTILE, make_digest, make_event, make_message
+from tests.daemon import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -73,9 +74,7 @@ async def alertmanager(tmp_path: Path) -> AsyncIterator[Alertmanager]:
     try:
         async with aiohttp.ClientSession() as session:
             made = Alertmanager(f"http://127.0.0.1:{port}", session)
-            async with asyncio.timeout(START_SECONDS):
-                while not await made.ready():  # noqa: ASYNC110 - no event tells
-                    await asyncio.sleep(0.05)
+            await eventually(made.ready, "Alertmanager to be ready", START_SECONDS)
             yield made
     finally:
         process.kill()

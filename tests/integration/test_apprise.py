@@ -22,6 +22,7 @@ from alertd.destinations.registry import REGISTRY, parse_settings
 from alertd.model.delivery import OutcomeKind
 from tests.conformance.destination_suite import FixedClock, ScriptedSender, make_message
 from tests.conformance.messages import make_digest, make_event, make_issue
+from tests.daemon import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -161,7 +162,7 @@ async def test_threads_are_bounded(receiver: Receiver, monkeypatch: pytest.Monke
     receiver.gate.clear()
     async with opened(f"json://127.0.0.1:{receiver.port}/x") as destination:
         waiting = [asyncio.create_task(attempt(destination)) for _ in range(2)]
-        await until(lambda: len(receiver.bodies) == 2)
+        await eventually(lambda: asyncio.sleep(0, len(receiver.bodies) == 2), "both alerts")
         outcome = await attempt(destination)
         assert (outcome.kind, len(receiver.bodies)) == (OutcomeKind.RETRY_LATER, 2)
         assert outcome.detail == "apprise: 2 earlier attempts have not ended yet"
@@ -175,7 +176,7 @@ async def test_an_attempt_that_is_cancelled_waits_for_nothing(receiver: Receiver
     receiver.gate.clear()
     async with opened(f"json://127.0.0.1:{receiver.port}/x") as destination:
         task = asyncio.create_task(attempt(destination))
-        await until(lambda: receiver.bodies)
+        await eventually(lambda: asyncio.sleep(0, receiver.bodies), "the alert")
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -271,10 +272,3 @@ async def test_no_file_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     destination = REGISTRY["apprise"].open(unread, DEADLINE, World(FixedClock(), ScriptedSender(), print))
     outcome = await attempt(destination)
     assert (outcome.kind, outcome.detail) == (OutcomeKind.REJECTED, f"apprise: {apprise_service.TEMPLATE}")
-
-
-async def until(condition: Any) -> None:
-    """Return as soon as the condition holds."""
-    async with asyncio.timeout(DEADLINE):
-        while not condition():  # noqa: ASYNC110 - no event tells
-            await asyncio.sleep(0.01)

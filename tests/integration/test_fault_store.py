@@ -186,12 +186,14 @@ async def test_locked_store(tmp_path: Path, receiver: Receiver) -> None:
 
 async def _insist(send: Callable[[], Any]) -> Reply:
     """Send until accepted, as a producer does that heeds 429 and 503 (but more impatiently)."""
-    while True:
+
+    async def accepted() -> Reply | None:
         reply: Reply = await send()
-        if reply.status == 202:
-            return reply
-        assert reply.status in (429, 503)
-        await asyncio.sleep(0.02)
+        assert reply.status in (202, 429, 503)
+        return reply if reply.status == 202 else None
+
+    found: Reply = await eventually(accepted, "an event to be accepted")
+    return found
 
 
 async def test_outcomes_survive_a_locked_store(tmp_path: Path, receiver: Receiver) -> None:

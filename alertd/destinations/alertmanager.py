@@ -6,25 +6,25 @@ another one), so the labels of what fires are remembered, and what ends it is se
 
 from __future__ import annotations
 
-import base64
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import orjson
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr
 from typing_extensions import override
 
 from alertd.destinations.alertmanager_alert import alerts_of
 from alertd.destinations.answers import header_wait, outcome_of, text_of, usual_kind
 from alertd.destinations.base import HttpRequest
 from alertd.destinations.http_destination import DELIVERY_HEADER, HttpDestination, HttpType
+from alertd.destinations.login import LoginRules, authorization
 from alertd.destinations.loose import object_in, text_in
 from alertd.destinations.moments import of_seconds
 from alertd.destinations.settings_fields import SecretToken, Url
 from alertd.destinations.tls_settings import ABOUT, OwnTls, TlsSettings
 from alertd.model.delivery import Outcome, OutcomeKind
-from alertd.model.fields import PositiveSeconds, Resource
+from alertd.model.fields import PositiveSeconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +38,7 @@ NAME: Final = "alertmanager"
 PATH: Final = "/api/v2/alerts"
 
 
-class AlertmanagerSettings(Resource):
+class AlertmanagerSettings(LoginRules):
     """Which Alertmanager, and how long an alert lasts that nobody ends."""
 
     url: Url = Field(
@@ -52,22 +52,6 @@ class AlertmanagerSettings(Resource):
     username: str | None = Field(None, min_length=1, max_length=256, description="the user's name, with password")
     password: SecretStr | None = Field(None, validate_default=True, description="the user's password, with username")
     tls: OwnTls = Field(TlsSettings(), description=ABOUT)
-
-    @field_validator("username")
-    @classmethod
-    def _plain(cls, username: str | None) -> str | None:
-        if username is not None and ":" in username:
-            raise ValueError("a user's name has no colon")
-        return username
-
-    @field_validator("password")
-    @classmethod
-    def _one_way(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        if "username" in info.data and (password is None) != (info.data["username"] is None):
-            raise ValueError("username and password belong together")
-        if password is not None and info.data.get("token") is not None:
-            raise ValueError("set either token, or username and password")
-        return password
 
 
 class AlertmanagerDestination(HttpDestination[AlertmanagerSettings]):
@@ -135,12 +119,7 @@ class AlertmanagerDestination(HttpDestination[AlertmanagerSettings]):
             await self.world.memory.set(_key(alert), json.dumps(told, ensure_ascii=False))
 
     def _authorization(self) -> dict[str, str]:
-        if self.settings.token is not None:
-            return {"authorization": f"Bearer {self.settings.token.get_secret_value()}"}
-        if self.settings.username is not None and self.settings.password is not None:
-            pair = f"{self.settings.username}:{self.settings.password.get_secret_value()}"
-            return {"authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
-        return {}
+        return authorization(self.settings.token, self.settings.username, self.settings.password)
 
 
 class AlertmanagerType(HttpType):

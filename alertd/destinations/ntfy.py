@@ -6,15 +6,15 @@ be shown as it is.
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, field_validator
 from typing_extensions import override
 
 from alertd.destinations.answers import THROTTLED, header_wait, members_of, outcome_of, usual_kind
 from alertd.destinations.composing import content_of
 from alertd.destinations.http_destination import HttpDestination, HttpType, json_request
+from alertd.destinations.login import LoginRules, authorization
 from alertd.destinations.ntfy_text import payload_of
 from alertd.destinations.settings_fields import RepeatingSettings, SecretToken, Url
 from alertd.destinations.tls_settings import ABOUT, OwnTls, TlsSettings
@@ -39,7 +39,7 @@ _FULL: Final = 507
 _GONE: Final = frozenset({401, 403})
 
 
-class NtfySettings(RepeatingSettings):
+class NtfySettings(LoginRules, RepeatingSettings):
     """Which topic of which server, and who may write to it."""
 
     url: Url = Field("https://ntfy.sh", description="the server's address, without the topic")
@@ -59,22 +59,6 @@ class NtfySettings(RepeatingSettings):
         if not (name and len(name) <= 64 and name.isascii() and name.replace("-", "").replace("_", "a").isalnum()):  # noqa: PLR2004
             raise ValueError("a topic has 1 to 64 letters, digits, - and _")
         return topic
-
-    @field_validator("username")
-    @classmethod
-    def _plain(cls, username: str | None) -> str | None:
-        if username is not None and ":" in username:
-            raise ValueError("a user's name has no colon")
-        return username
-
-    @field_validator("password")
-    @classmethod
-    def _one_way(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
-        if "username" in info.data and (password is None) != (info.data["username"] is None):
-            raise ValueError("username and password belong together")
-        if password is not None and info.data.get("token") is not None:
-            raise ValueError("set either token, or username and password")
-        return password
 
 
 class NtfyDestination(HttpDestination[NtfySettings]):
@@ -98,12 +82,7 @@ class NtfyDestination(HttpDestination[NtfySettings]):
         return outcome_of(NAME, answer, _kind_of(answer.status, known="id" in said), reason=words, wait=wait)
 
     def _authorization(self) -> dict[str, str]:
-        if self.settings.token is not None:
-            return {"authorization": f"Bearer {self.settings.token.get_secret_value()}"}
-        if self.settings.username is not None and self.settings.password is not None:
-            pair = f"{self.settings.username}:{self.settings.password.get_secret_value()}"
-            return {"authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
-        return {}
+        return authorization(self.settings.token, self.settings.username, self.settings.password)
 
 
 class NtfyType(HttpType):

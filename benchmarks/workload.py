@@ -144,6 +144,11 @@ def _expression(kind: PatternKind, text: str) -> str:
     return compile_pattern(kind, text).source
 
 
+def egress(sender: str) -> dict[str, Any]:
+    """Write the section that chooses a sender; everything is on loopback."""
+    return {"allow": ["127.0.0.0/8"], "sender": sender}
+
+
 def configuration(
     rules: Rules, *, sink: str, tarpit: str, store: dict[str, Any], kafka: dict[str, Any] | None = None, **more: Any
 ) -> dict[str, Any]:

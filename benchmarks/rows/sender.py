@@ -20,7 +20,7 @@ from benchmarks.certificate import trusting
 from benchmarks.figures import Line, Result, Run, ratios
 from benchmarks.process import module
 from benchmarks.rows.latency import SETTLE_SECONDS, paced
-from benchmarks.workload import DESTINATIONS, Rules
+from benchmarks.workload import DESTINATIONS, Rules, egress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,11 +76,7 @@ def kinds() -> list[str]:
 def _daemon(bench: Bench, subject: str, sender: str, *, tls: bool) -> Run:
     count = bench.size.events
     with trusting(bench.authority) if tls else nullcontext():
-        return bench.ours(subject, Rules(tls=tls), bench.filled_topic(count), count, egress=_egress(sender))
-
-
-def _egress(sender: str) -> dict[str, object]:
-    return {"allow": ["127.0.0.0/8"], "sender": sender}
+        return bench.ours(subject, Rules(tls=tls), bench.filled_topic(count), count, egress=egress(sender))
 
 
 def _alone(bench: Bench, kind: str, *, tls: bool) -> Run:
@@ -98,7 +94,7 @@ def _alone(bench: Bench, kind: str, *, tls: bool) -> Run:
 def _latency(bench: Bench, which: str, sender: str, rate: float) -> Run:
     bench.sink.tell("reset webhook")
     topic = bench.new_topic()
-    with bench.daemon(Rules(), topic, egress=_egress(sender)) as daemon:
+    with bench.daemon(Rules(), topic, egress=egress(sender)) as daemon:
         time.sleep(SETTLE_SECONDS)
         made = paced(bench, SLOW_LATENCY if which == AIOHTTP else FAST_LATENCY, daemon.process, topic, rate)
         daemon.stop()

@@ -155,6 +155,16 @@ class Metrics:
             "than fit, and each costs a look into the store.",
             registry=own,
         )
+        self.issues_forgotten = Counter(
+            "alertd_issues_forgotten",
+            "Issues deleted because nothing was heard of them for store.issue_retention_days.",
+            registry=own,
+        )
+        self.incidents_forgotten = Counter(
+            "alertd_incidents_forgotten",
+            "Incidents deleted because they had been over for store.issue_retention_days.",
+            registry=own,
+        )
         self.incidents_open = Gauge(
             "alertd_incidents_open", "Incidents that are open or acknowledged, simulated ones left out.", registry=own
         )

@@ -29,9 +29,10 @@ from alertd.model.ids import format_id
 from alertd.store.issues import IssueEvent, IssueWrites
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from alertd.engine.issues.batch import IssueBatch, ProjectKey, Weighed
+    from alertd.engine.issues.forgetting import Age, Forgotten
     from alertd.engine.issues.incidents import IncidentRule
     from alertd.engine.plan import Plan
     from alertd.engine.ruleset import Ruleset
@@ -101,7 +102,7 @@ class Issues:
         """Read what events and deeds need; None when there are none. Raises StoreUnavailableError."""
         if not events and not deeds:
             return None
-        logs = {where: await self.log(where, now_ms) for where in {(own, event.project) for own, event in events}}
+        logs = await self._logs({(own, event.project) for own, event in events}, now_ms)
         read = Loaded(incidents=self.incidents, logs=logs)
         for issue_id in {number for deed in deeds for number in deed.issues}:
             issue = await self._store.issue(issue_id)
@@ -113,11 +114,18 @@ class Issues:
 
     async def log(self, where: ProjectKey, now_ms: int) -> Sequence[Change]:
         """Return a project's change log, oldest first. Raises StoreUnavailableError."""
-        log = self.logs.get(where)
-        if log is None:
-            log = bounded(await self._store.changes(*where, now_ms - LOOK_BACK_MS, CHANGES_MAX))
-            self.logs.keep(where, log)
-        return log
+        return (await self._logs((where,), now_ms))[where]
+
+    async def _logs(self, places: Collection[ProjectKey], now_ms: int) -> dict[ProjectKey, Sequence[Change]]:
+        """Return the change logs of projects, reading all together those that are not in memory."""
+        found = {where: log for where in places if (log := self.logs.get(where)) is not None}
+        missing = [where for where in places if where not in found]
+        if missing:
+            read = await self._store.change_logs(missing, now_ms - LOOK_BACK_MS, CHANGES_MAX)
+            for where in missing:
+                found[where] = bounded(read.get(where, []))
+                self.logs.keep(where, found[where])
+        return found
 
     async def foresee(self, event: Event, ruleset: Ruleset, number: int, now_ms: int) -> None:
         """Give an event the trigger and the issue that it would have now, changing nothing else. Raises StoreUnavailableError."""
@@ -163,9 +171,13 @@ class Issues:
                 found.append(incident)
         return found
 
-    async def tidy(self, now_ms: int) -> int:
-        """Forget the changes that explain nothing any more; return how many. Raises StoreUnavailableError."""
-        return await self._store.forget_changes(now_ms - LOOK_BACK_MS)
+    async def forget(self, age: Age, behind: int, limit: int) -> Forgotten:
+        """Forget those of the next `limit` issues behind an id that are over. Raises StoreUnavailableError."""
+        async with self.lock:
+            forgotten = await self._store.forget_issues(age, behind, limit)
+            for issue_id in forgotten.ids:
+                self.memory.forget(issue_id)
+        return forgotten
 
     def url(self, issue_id: int) -> str:
         """Return an issue's address."""

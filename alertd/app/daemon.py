@@ -38,6 +38,7 @@ from alertd.delivery.hub import Hub
 from alertd.delivery.replayer import Replayer
 from alertd.errors import ConfigError
 from alertd.facts import Facts
+from alertd.forgetting import Forgetting
 from alertd.housekeeping import Housekeeping
 from alertd.intake.http import EventIntake
 from alertd.log import configure_logging, tapped
@@ -109,6 +110,7 @@ class Daemon:
     replayer: Replayer
     intake: EventIntake
     server: HttpServer
+    forgetting: Forgetting
     housekeeping: Housekeeping
     facts: Facts
     about: About
@@ -205,6 +207,8 @@ class Daemon:
         doors, envelopes = self.outside.register, self.outside.envelopes
         app = build(self._context(), self.intake.post, most, doors, self.intake, envelopes)
         self.server = HttpServer(app, config.server.host, config.server.port)
+        kept_days = config.store.issue_retention_days
+        self.forgetting = Forgetting(store, self.pipeline.issues, clock, self.metrics, kept_days)
         self.housekeeping = Housekeeping(
             store,
             clock,
@@ -212,7 +216,7 @@ class Daemon:
             self.pipeline.memory,
             self._place,
             config.store.retention_days,
-            [self._keep_used, self._settle],
+            [self._keep_used, self._settle, self.forgetting],
         )
         beat = beat_of(config)
         self.about = About(self.pipeline, self.dispatcher, self.registry, store, clock, lambda: self.rules.sender, beat)
@@ -334,6 +338,7 @@ class Daemon:
         self.outside.reconfigure(config.intake.bounds)
         self.about.heartbeat.beat = beat_of(config)
         self.housekeeping.retention_days = config.store.retention_days
+        self.forgetting.retention_days = config.store.issue_retention_days
         self.metrics.reload_success.set(1)
         if restart:
             _log.warning("config.restart_needed", settings=restart)
@@ -358,9 +363,7 @@ class Daemon:
             await self.store.touch_tokens(used)
 
     async def _settle(self) -> None:
-        now_ms = self.clock.now_ms()
-        await self.pipeline.settle(now_ms)
-        await self.pipeline.issues.tidy(now_ms)
+        await self.pipeline.settle(self.clock.now_ms())
 
     def _set_disabled(self, disabled: frozenset[int]) -> None:
         self.pipeline.disabled = disabled

@@ -82,6 +82,11 @@ class Store(Resource):
     retention_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
         30, description="days that finished history is kept; null: for ever"
     )
+    issue_retention_days: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        90,
+        description="days without an event after which an issue is forgotten, and after its end an incident; a muted issue, one"
+        " resolved in a release and one that was merged are kept for a year at least; null: for ever",
+    )
 
     secrets_key: SecretStr | None = Field(
         None,

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from alertd.engine.issues.batch import Loaded, ProjectKey, Wanted
+    from alertd.engine.issues.forgetting import Age, Forgotten
     from alertd.model.change import Change
     from alertd.model.incident import Incident
     from alertd.model.issue import Issue, IssueKey, Transition
@@ -95,11 +96,26 @@ class IssueStore(Protocol):
     async def former_issues(self, issue_id: int) -> list[Issue]:
         """The issues that were merged into one, each as it was before, oldest first."""
 
-    async def changes(self, workspace_id: int, project: str, since_ms: int, limit: int) -> list[Change]:
-        """The newest `limit` changes of a project since a time, oldest first."""
+    async def change_logs(
+        self, projects: Collection[ProjectKey], since_ms: int, limit: int
+    ) -> dict[ProjectKey, list[Change]]:
+        """The newest `limit` changes of each of some projects since a time, oldest first; those without any are left out."""
 
-    async def forget_changes(self, before_ms: int) -> int:
-        """Delete the changes that happened before a time; return how many."""
+    async def forget_changes(self, before_ms: int, limit: int) -> int:
+        """Delete up to `limit` of the changes that happened before a time; return how many."""
+
+    async def forget_issues(self, age: Age, behind: int, limit: int) -> Forgotten:
+        """Look at the next `limit` issues behind an id that are old enough, and delete those that are over.
+
+        Their keys and transitions go with them, and the issues that were merged into them; events that are kept of them
+        go with the history. Of all that were looked at, transitions as old are deleted. Keeps each project's ledger, so that no number is given twice.
+        """
+
+    async def forget_incidents(self, age: Age, behind: int, limit: int) -> Forgotten:
+        """Look at the next `limit` incidents behind an id that are old enough, and delete those that are past."""
+
+    async def forget_samples(self, limit: int) -> int:
+        """Delete up to `limit` entries of samples whose events are no longer there; return how many."""
 
     async def ledger(self, workspace_id: int, project: str) -> Ledger | None:
         """One project's ledger."""
@@ -109,6 +125,9 @@ class IssueStore(Protocol):
 
     async def issue_events(self, issue_id: int, limit: int) -> list[int]:
         """The numbers of the newest events that are kept of an issue, newest first."""
+
+    async def newest_events(self, issue_id: int) -> dict[str, int]:
+        """The number of the newest event that is kept of each grouping key of an issue (empty: of whatever it had then)."""
 
     async def incidents(
         self, workspace_id: int | None, *, is_open: bool | None, below: int | None, limit: int

@@ -19,7 +19,7 @@ from alertd.model.delivery import DeliveryState, OutcomeKind
 from alertd.model.ids import first_of, made_event_number, milliseconds
 from alertd.model.verdict import encode
 from alertd.store.base import DestinationState, Due
-from alertd.store.memory_replays import MemoryReplays
+from alertd.store.memory_forgetting import MemoryForgetting
 from alertd.store.memory_rows import END, MemoryDelivery, MemoryEvent
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from alertd.store.base import Batch, Partition
 
 
-class MemoryStore(MemoryReplays):
+class MemoryStore(MemoryForgetting):
     """Every protocol of `alertd.store.base`; `salt` is random unless given."""
 
     def __init__(self, clock: Clock, salt: int | None = None) -> None:

@@ -9,6 +9,8 @@ from alertd.engine.issues.stored import decode_issue, decode_ledger, encode_issu
 from alertd.store.memory_resources import MemoryResources
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from alertd.engine.issues.batch import Loaded, ProjectKey, Wanted
     from alertd.model.change import Change
     from alertd.model.incident import Incident
@@ -113,21 +115,15 @@ class MemoryIssues(MemoryResources):
         """The issues that were merged into one."""
         return [decode_issue(stored) for _, (into, stored) in sorted(self._formers.items()) if into == issue_id]
 
-    async def changes(self, workspace_id: int, project: str, since_ms: int, limit: int) -> list[Change]:
-        """The newest changes of a project, oldest first."""
-        found = [
-            each
-            for own, each in self._changes.values()
-            if own == workspace_id and each.project == project and each.at_ms >= since_ms
-        ]
-        return sorted(found, key=lambda each: each.at_ms)[-limit:]
-
-    async def forget_changes(self, before_ms: int) -> int:
-        """Delete old changes."""
-        old = [number for number, (_, each) in self._changes.items() if each.at_ms < before_ms]
-        for number in old:
-            del self._changes[number]
-        return len(old)
+    async def change_logs(
+        self, projects: Collection[ProjectKey], since_ms: int, limit: int
+    ) -> dict[ProjectKey, list[Change]]:
+        """The newest changes of each project, oldest first."""
+        found: dict[ProjectKey, list[Change]] = {}
+        for own, each in sorted(self._changes.values(), key=lambda told: told[1].at_ms):
+            if (own, each.project) in projects and each.at_ms >= since_ms:
+                found.setdefault((own, each.project), []).append(each)
+        return {project: log[-limit:] for project, log in found.items()}
 
     async def ledger(self, workspace_id: int, project: str) -> Ledger | None:
         """One project's ledger."""
@@ -143,6 +139,10 @@ class MemoryIssues(MemoryResources):
         """The numbers of the newest events that are kept of an issue."""
         own = (number for number, event in self._issue_events.items() if event.issue_id == issue_id)
         return sorted(own, reverse=True)[:limit]
+
+    async def newest_events(self, issue_id: int) -> dict[str, int]:
+        """The newest event that is kept of each grouping key."""
+        return {e.key: number for number, e in sorted(self._issue_events.items()) if e.issue_id == issue_id}
 
     async def incidents(
         self, workspace_id: int | None, *, is_open: bool | None, below: int | None, limit: int

@@ -106,12 +106,13 @@ class IssueSuite:
         elsewhere = Change(ChangeKind.PUSH, "blog", START_MS, commits=(Commit("a" * 40, START_MS, files=("x.py",)),))
         told = [(10 + n, 1, each) for n, each in enumerate([log[2], log[0], log[3], log[1], elsewhere])]
         await store.write_issues(IssueWrites(changes=told))
-        assert await store.changes(1, "shop", START_MS, 10) == log
-        assert await store.changes(1, "shop", START_MS + 1, 2) == log[2:]
-        assert await store.changes(2, "shop", 0, 10) == []
-        assert await store.changes(1, "blog", 0, 10) == [elsewhere]
-        assert await store.forget_changes(START_MS + 2) == 3
-        assert await store.changes(1, "shop", 0, 10) == log[2:]
+        shop, blog = (1, "shop"), (1, "blog")
+        assert await store.change_logs([shop], START_MS, 10) == {shop: log}
+        assert await store.change_logs([shop, (2, "shop")], START_MS + 1, 2) == {shop: log[2:]}
+        assert await store.change_logs([(2, "shop")], 0, 10) == {}
+        assert await store.change_logs([blog, shop], 0, 1) == {blog: [elsewhere], shop: log[3:]}
+        assert [await store.forget_changes(START_MS + 2, 2) for _ in range(3)] == [2, 1, 0]
+        assert await store.change_logs([shop, blog], 0, 10) == {shop: log[2:]}
 
     async def test_a_merged_issue_goes_on_leading_somewhere(self, store: Store) -> None:
         """By its id and its number, through further merges; it is put aside as it was, and its kept events move."""

@@ -8,6 +8,7 @@ import pytest
 
 from alertd.store.memory import MemoryStore
 from tests.conformance.follow_suite import FollowSuite
+from tests.conformance.forgetting_suite import ForgettingSuite
 from tests.conformance.history_suite import HistorySuite
 from tests.conformance.issue_suite import IssueSuite
 from tests.conformance.replay_suite import ReplaySuite
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from tests.conformance.store_maker import StillClock
 
 
-class TestMemoryStore(StoreSuite, HistorySuite, ResourceSuite, IssueSuite, FollowSuite, ReplaySuite):
+class TestMemoryStore(StoreSuite, HistorySuite, ResourceSuite, IssueSuite, ForgettingSuite, FollowSuite, ReplaySuite):
     """Every test of the suite."""
 
     @pytest.fixture

@@ -15,6 +15,7 @@ from alertd.store.sqlite.conditions import END
 from alertd.store.sqlite.lookup import Lookup
 from alertd.store.sqlite.store import SqliteStore, open_sqlite
 from tests.conformance.follow_suite import FollowSuite
+from tests.conformance.forgetting_suite import ForgettingSuite
 from tests.conformance.history_suite import HistorySuite
 from tests.conformance.issue_suite import IssueSuite
 from tests.conformance.replay_suite import ReplaySuite
@@ -98,7 +99,7 @@ class TestSqliteStoreByBlocks(StoreSuite, HistorySuite):
         assert [row["number"] for row in page.items] == [plan.number for plan in reversed(plans)]
 
 
-class TestSqliteStore(StoreSuite, HistorySuite, ResourceSuite, IssueSuite, FollowSuite, ReplaySuite):
+class TestSqliteStore(StoreSuite, HistorySuite, ResourceSuite, IssueSuite, ForgettingSuite, FollowSuite, ReplaySuite):
     """Every test of the suite, and lasting."""
 
     @pytest.fixture

@@ -9,7 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from alertd.engine.issues.admission import ISSUES_PER_HOUR, OVERFLOW_KEY, admits, overflowing
+from alertd.engine.issues.admission import (
+    ISSUES_PER_HOUR,
+    NO_PROJECT,
+    OVERFLOW_KEY,
+    WHOLE,
+    admits_in,
+    admits_project,
+    overflowing,
+)
 from alertd.engine.issues.change_log import added
 from alertd.engine.issues.changes import news_within
 from alertd.engine.issues.facts import facts_of
@@ -127,13 +135,14 @@ class IssueBatch:
 
     def _weigh_first(self, event: Event, facts: Facts, where: IssueKey, number: int, now_ms: int) -> Weighed:
         """Weigh an event whose issue this batch has not seen yet."""
-        ledger = self.ledger(where[0], where[1])
-        issue, facts, is_overflow = self._issue(facts, ledger, now_ms)
+        is_taken = self.takes_project(where[0], where[1])
+        ledger = self.ledger(where[0], where[1] if is_taken else NO_PROJECT)
+        issue, facts, is_overflow = self._issue(facts, ledger, now_ms, is_taken=is_taken)
         transition: Transition | None
         if issue is None:
             issue, transition = begin(facts, ledger, number, now_ms)
             self.issues[number] = issue
-            self.keys[where[0], where[1], facts.key] = number
+            self.keys[ledger.workspace_id, ledger.project, facts.key] = number
         else:
             transition = advance(issue, facts, ledger, now_ms)
         if not is_overflow:
@@ -158,12 +167,23 @@ class IssueBatch:
             ledger = self.ledgers[where] = Ledger(workspace_id, project) if known is None else known.copy()
         return ledger
 
-    def _issue(self, facts: Facts, ledger: Ledger, now_ms: int) -> tuple[Issue | None, Facts, bool]:
+    def takes_project(self, workspace_id: int, project: str) -> bool:
+        """Tell whether a project is known, or is taken now; False when its workspace has too many."""
+        where = (workspace_id, project)
+        if project == NO_PROJECT or where in self.ledgers or where in self._loaded.ledgers:
+            return True
+        return admits_project(self.ledger(workspace_id, WHOLE))
+
+    def _issue(self, facts: Facts, ledger: Ledger, now_ms: int, *, is_taken: bool) -> tuple[Issue | None, Facts, bool]:
         """Find the issue of an event, None when it begins one; one that may not is the overflow's."""
         where = (ledger.workspace_id, ledger.project, facts.key)
-        issue = self.known(where)
-        if issue is not None or admits(ledger, now_ms, self._rules.issues_per_hour):
-            return issue, facts, False
+        if is_taken:
+            issue = self.known(where)
+            if issue is not None:
+                return issue, facts, False
+            whole = self.ledger(ledger.workspace_id, WHOLE)
+            if admits_in(whole, ledger, now_ms, self._rules.issues_per_hour):
+                return None, facts, False
         self.overflowed += 1
         return self.known((*where[:2], OVERFLOW_KEY)), overflowing(facts), True
 

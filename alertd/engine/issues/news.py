@@ -71,7 +71,8 @@ def _take_change(batch: IssueBatch, change: Change, workspace_id: int, number: i
     if is_repeat(batch.log(workspace_id, change.project), change):
         return
     batch.note_change(number, workspace_id, change, now_ms)
-    if change.kind is ChangeKind.RELEASE and change.name:
+    is_release = change.kind is ChangeKind.RELEASE and change.name
+    if is_release and batch.takes_project(workspace_id, change.project):
         batch.ledger(workspace_id, change.project).see_release(change.name, change.at_ms)
     if change.kind.is_live:
         for incident in [*batch.open_incidents(workspace_id, change.project)]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
-from alertd.engine.issues.admission import OVERFLOW_KEY
+from alertd.engine.issues.admission import NO_PROJECT, OVERFLOW_KEY, WHOLE
 from alertd.engine.issues.batch import IssueBatch, Loaded, Wanted
 
 if TYPE_CHECKING:
@@ -69,6 +69,11 @@ class WorkingSet:
         projects = {key[:2] for key in keys}
         unknown = keys.difference(self._keys)
         unknown |= {(*key[:2], OVERFLOW_KEY) for key in unknown}.difference(self._keys)
+        if any(project not in self._ledgers for project in projects):
+            owners = {workspace_id for workspace_id, _ in projects}
+            unknown |= {(own, NO_PROJECT, OVERFLOW_KEY) for own in owners}.difference(self._keys)
+            projects |= {(own, NO_PROJECT) for own in owners}
+        projects |= {(key[0], WHOLE) for key in unknown}
         return Wanted(unknown - read.asked.keys, projects.difference(self._ledgers) - read.asked.projects)
 
     def begin(self, read: Loaded, rules: IssueRules | None = None) -> IssueBatch:

@@ -15,8 +15,9 @@ from alertd.store.sqlite.part import Part
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Collection
 
-    from alertd.engine.issues.batch import Loaded, Wanted
+    from alertd.engine.issues.batch import Loaded, ProjectKey, Wanted
     from alertd.model.change import Change as Changed
     from alertd.model.incident import Incident
     from alertd.model.issue import Issue
@@ -45,7 +46,16 @@ _CHANGE: Final = "INSERT INTO change(id, workspace_id, project, at, body) VALUES
 _FORMER: Final = "INSERT INTO former_issue(id, workspace_id, project, number, issue_id, body) VALUES (?,?,?,?,?,?)"
 _MOVE: Final = "UPDATE issue_event SET issue_id = :after, key = iif(key = '', :key, key) WHERE issue_id = :before"
 _MOVE_KEYS: Final = "UPDATE issue_event SET issue_id = ? WHERE issue_id = ? AND key IN (SELECT value FROM json_each(?))"
-_CHANGES: Final = "SELECT body FROM change WHERE workspace_id = ? AND project = ? AND at >= ? ORDER BY at DESC LIMIT ?"
+CHANGE_LOGS: Final = """
+SELECT w.key, c.body FROM json_each(:projects) w CROSS JOIN change c ON c.id IN (
+    SELECT id FROM change WHERE workspace_id = w.value ->> 0 AND project = w.value ->> 1 AND at >= :since
+    ORDER BY at DESC LIMIT :limit)
+ORDER BY w.key, c.at, c.id
+"""
+LEDGERS: Final = (
+    "SELECT l.body FROM json_each(?) AS w CROSS JOIN ledger l ON l.workspace_id = w.value ->> 0"
+    " AND l.project = w.value ->> 1"
+)
 _BY_KEY: Final = (
     "SELECT i.body FROM json_each(?) AS w CROSS JOIN issue_key k ON k.workspace_id = w.value ->> 0"
     " AND k.project = w.value ->> 1 AND k.key = w.value ->> 2 CROSS JOIN issue i ON i.id = k.issue_id"
@@ -98,10 +108,10 @@ class Issues(Part):
             issue = decode_issue(body)
             into.issues[issue.id] = issue
             into.keys.update({(issue.workspace_id, issue.project, own): issue.id for own in issue.keys})
-        for workspace_id, project in wanted.projects:
-            ledger = await self.ledger(workspace_id, project)
-            if ledger is not None:
-                into.ledgers[workspace_id, project] = ledger
+        projects = orjson.dumps(sorted(wanted.projects)).decode()
+        for (body,) in await self.core.reads.rows(LEDGERS, (projects,)) if wanted.projects else ():
+            ledger = decode_ledger(body)
+            into.ledgers[ledger.workspace_id, ledger.project] = ledger
         into.asked.keys |= wanted.keys
         into.asked.projects |= wanted.projects
 
@@ -153,15 +163,16 @@ class Issues(Part):
         sql = "SELECT body FROM former_issue WHERE issue_id = ? ORDER BY id"
         return [decode_issue(row[0]) for row in await self.core.reads.rows(sql, (issue_id,))]
 
-    async def changes(self, workspace_id: int, project: str, since_ms: int, limit: int) -> list[Changed]:
-        """The newest changes of a project, oldest first."""
-        rows = await self.core.reads.rows(_CHANGES, (workspace_id, project, since_ms, limit))
-        return [decode_change(row[0]) for row in reversed(rows)]
-
-    async def forget_changes(self, before_ms: int) -> int:
-        """Delete old changes."""
-        sql = "DELETE FROM change WHERE at < ?"
-        return await self.core.writer.run(lambda conn: conn.execute(sql, (before_ms,)).rowcount)
+    async def change_logs(
+        self, projects: Collection[ProjectKey], since_ms: int, limit: int
+    ) -> dict[ProjectKey, list[Changed]]:
+        """The newest changes of each project, oldest first."""
+        given = [*projects]
+        logs: dict[ProjectKey, list[Changed]] = {}
+        params = {"projects": orjson.dumps(given).decode(), "since": since_ms, "limit": limit}
+        for place, body in await self.core.reads.rows(CHANGE_LOGS, params):
+            logs.setdefault(given[place], []).append(decode_change(body))
+        return logs
 
     async def ledger(self, workspace_id: int, project: str) -> Ledger | None:
         """One project's ledger."""
@@ -181,6 +192,11 @@ class Issues(Part):
         """The numbers of the newest events that are kept of an issue."""
         sql = "SELECT event_id FROM issue_event WHERE issue_id = ? ORDER BY event_id DESC LIMIT ?"
         return [int(row[0]) for row in await self.core.history.rows(sql, (issue_id, limit))]
+
+    async def newest_events(self, issue_id: int) -> dict[str, int]:
+        """The newest event that is kept of each grouping key."""
+        sql = "SELECT key, max(event_id) FROM issue_event WHERE issue_id = ? GROUP BY key"
+        return dict(await self.core.history.rows(sql, (issue_id,)))
 
     async def incidents(
         self, workspace_id: int | None, *, is_open: bool | None, below: int | None, limit: int

@@ -17,6 +17,7 @@ from alertd.store.sqlite.digests import Digests
 from alertd.store.sqlite.engine_state import EngineStates
 from alertd.store.sqlite.facts import FactRows
 from alertd.store.sqlite.following import Following
+from alertd.store.sqlite.forgetting import Forgetting
 from alertd.store.sqlite.history import History
 from alertd.store.sqlite.issues import Issues
 from alertd.store.sqlite.maintenance import Maintenance
@@ -53,6 +54,7 @@ class SqliteStore(
     Names,
     Resources,
     Issues,
+    Forgetting,
     Maintenance,
 ):
     """Every protocol of `alertd.store.base` on one file that this process owns.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alertd.engine.issues.admission import OVERFLOW_KEY, OVERFLOW_TITLE
+from alertd.engine.issues.admission import OVERFLOW_KEY, OVERFLOW_TITLE, PROJECTS_MAX, WHOLE, WHOLE_TIMES
 from alertd.engine.issues.batch import IssueBatch, IssueRules, Loaded
 from alertd.engine.issues.incidents import IncidentRule, resolve
 from alertd.engine.issues.sample import is_kept
 from alertd.engine.issues.stored import encode_issue
 from alertd.engine.issues.working_set import WorkingSet
 from alertd.model.change import Change, ChangeKind, Commit
+from alertd.model.ledger import Ledger
 from tests.unit.engine.issues.errors import HOUR, MINUTE, NOW, event, frame
 
 if TYPE_CHECKING:
@@ -132,3 +133,35 @@ def test_a_sample_of_events_is_kept() -> None:
     batch = IssueBatch(Loaded())
     kept = [weigh(batch, event(number), 100 + number).is_kept for number in range(205)]
     assert kept.count(True) == 110
+
+
+def test_a_workspace_has_an_allowance_as_a_whole() -> None:
+    """Beyond it many projects together begin no more; a project that begins few issues is still told of them."""
+    batch = IssueBatch(Loaded(), IssueRules(issues_per_hour=100))
+    for number in range(WHOLE_TIMES * 100):
+        assert not weigh(batch, event(number, key=f"1:{number}", project=f"p{number % 10}"), 100 + number).is_overflow
+    few = [weigh(batch, event(n, key=f"1:{n}", project="quiet"), 1_000 + n).is_overflow for n in range(20)]
+    assert few.count(False) == 9
+    assert not any(few[:9])
+    flood = [weigh(batch, event(n, key=f"2:{n}", project="p1"), 2_000 + n).is_overflow for n in range(20)]
+    assert flood.count(False) <= 5
+    assert weigh(batch, event(1, key="1:1", project="p1"), 3_000).issue.count == 2
+    elsewhere = batch.weigh(event(1), 2, 4_000, NOW)
+    assert elsewhere is not None
+    assert not elsewhere.is_overflow
+
+
+def test_made_up_projects_are_bounded() -> None:
+    """At the bound of projects every one has its issues; the errors of one more are counted by one issue of no project."""
+    whole = Ledger(1, WHOLE, next_number=PROJECTS_MAX)
+    loaded = Loaded(ledgers={(1, WHOLE): whole, (1, "known"): Ledger(1, "known")})
+    batch = IssueBatch(loaded)
+    assert weigh(batch, event(1, project="last"), 100).issue.short_id == "LAST-1"
+    beyond = [weigh(batch, event(n, key=f"1:{n}", project=f"new-{n}"), 200 + n) for n in range(50)]
+    assert {each.issue.short_id for each in beyond} == {"ISSUE-1"}
+    assert all(each.is_overflow for each in beyond)
+    assert (beyond[-1].issue.count, batch.overflowed) == (50, 50)
+    for project in ("last", "known", ""):
+        assert not weigh(batch, event(99, key="1:z", project=project), 300).is_overflow
+    assert {project for _, project in batch.ledgers} == {WHOLE, "last", "known", ""}
+    assert [each for each in beyond if each.transition is not None] == beyond[:1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 
-from alertd.engine.issues.admission import OVERFLOW_KEY
+from alertd.engine.issues.admission import NO_PROJECT, OVERFLOW_KEY, WHOLE
 from alertd.engine.issues.batch import IssueRules, Loaded, Wanted
 from alertd.engine.issues.merging import merge
 from alertd.engine.issues.working_set import LEDGERS_MAX, WorkingSet
@@ -23,11 +23,12 @@ def fill(memory: WorkingSet, numbers: range, project: str = "shop") -> None:
 
 
 def test_it_wants_what_it_does_not_have() -> None:
-    """The key and the ledger of an error, and the overflow of its project; nothing twice."""
+    """The key and the ledger of an error, the overflow of its project and of those beyond the bound; nothing twice."""
     memory = WorkingSet()
     events = [(1, event(1)), (1, event(2))]
     wanted = memory.wanted(events, Loaded())
-    assert wanted == Wanted({(1, "shop", "1:a"), (1, "shop", OVERFLOW_KEY)}, {(1, "shop")})
+    overflows = {(1, project, OVERFLOW_KEY) for project in ("shop", NO_PROJECT)}
+    assert wanted == Wanted({(1, "shop", "1:a"), *overflows}, {(1, "shop"), (1, NO_PROJECT), (1, WHOLE)})
     assert not memory.wanted(events, Loaded(asked=wanted))
     assert not memory.wanted([], Loaded())
     batch = memory.begin(Loaded(asked=wanted))

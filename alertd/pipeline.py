@@ -157,9 +157,16 @@ class Pipeline:
 
     async def do(self, deed: Deed) -> None:
         """Do something to issues and incidents, in the order of the events. Raises as `submit` does."""
+        await self.undertake(deed)
+
+    def undertake(self, deed: Deed) -> asyncio.Future[list[Accepted]]:
+        """Queue something to do to issues and incidents; what is returned is done when it is stored, or raises.
+
+        Raises IntakeFullError when the queue is full. Whoever holds the lock of issues has the word until it is given back.
+        """
         submission = Submission("alertd", [], 0, asyncio.get_running_loop().create_future(), deed=deed)
         self.offer(submission)
-        await submission.done
+        return submission.done
 
     async def settle(self, now_ms: int) -> None:
         """Let time pass for open incidents and their issues, unless there is too much to do. Raises StoreUnavailableError."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Final
 
+import structlog
 from pydantic import Field, model_validator
 
 from alertd.api.auth import caller, require
@@ -20,8 +21,10 @@ from alertd.api.query import Query
 from alertd.api.resources import BELOW
 from alertd.engine.issues import incidents
 from alertd.engine.issues.document import ISSUE
-from alertd.engine.issues.merging import merge, moved, split
-from alertd.errors import InvalidError, Problem
+from alertd.engine.issues.facts import facts_of
+from alertd.engine.issues.merging import Parts, merge, moved, split
+from alertd.errors import InvalidError, Problem, StoreUnavailableError
+from alertd.model.event import from_payload
 from alertd.model.fields import Resource
 from alertd.model.ids import format_id
 from alertd.model.issue import KEYS_MAX, Change
@@ -29,18 +32,22 @@ from alertd.model.ledger import Ledger
 from alertd.model.token import Role
 from alertd.resources.change import Noted
 from alertd.store.issues import IssueWrites, Reshaped
-from alertd.weighing import acting
+from alertd.weighing import Deed, acting
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import asyncio
+    from collections.abc import Callable, Collection, Sequence
 
     from aiohttp import web
 
     from alertd.api.context import Context
+    from alertd.engine.issues.facts import Facts
     from alertd.model.incident import Incident
     from alertd.model.issue import Issue, Transition
+    from alertd.submission import Accepted
 
 Name = Annotated[str, Field(min_length=1, max_length=256)]
+_log = structlog.get_logger("alertd.api")
 
 
 class Merge(Resource):
@@ -99,6 +106,7 @@ class Reshaping:
         workspace = self._enter(request)
         given: Merge = await read_body(request, Merge)
         context, by, now_ms = self._context, caller(request).name, self._context.clock.now_ms()
+        merged: list[Issue] = []
         async with context.pipeline.issues.lock:
             into = await self._issues.find(request.match_info["id"], workspace)
             others = [await self._issues.find(name, workspace) for name in given.issues]
@@ -106,17 +114,32 @@ class Reshaping:
             adopted = self._adopt(found, others)
             why = f"merged into {found.short_id}"
             gone = [moved(each, Change.MERGED, why, now_ms, by) for each in others]
-            merged = [(each, found.id) for each in others]
-            await self._store([found], [transition, *gone], Reshaped(merged=merged), adopted)
+            going = [each for each in adopted if each.id != found.incident_id]
+            ended = self._end(going, lambda known: incidents.resolve(known, now_ms, by) if merged else None)
+            reshaped = Reshaped(merged=[(each, found.id) for each in others])
+            await self._store([found], [transition, *gone], reshaped, adopted)
+            merged.append(found)
             for other in others:
                 context.pipeline.issues.memory.forget(other.id)
             context.pipeline.issues.memory.replace(found)
-        for incident in adopted:
-            if incident.id != found.incident_id:
-                await context.pipeline.do(acting(incident, lambda known: incidents.resolve(known, now_ms, by), []))
         for name in (found.short_id, *(other.short_id for other in others)):
             await context.registry.note(by, Noted("merged", ("issue", workspace, name), None, {"into": found.short_id}))
+        await _heard(ended, found)
         return json(await self._issues.whole(found))
+
+    def _end(
+        self, going: Sequence[Incident], act: Callable[[Incident], Incident | None]
+    ) -> asyncio.Future[list[Accepted]] | None:
+        """Queue the end of incidents before anything is stored, so that a full queue refuses all of it. Raises IntakeFullError."""
+        if not going:
+            return None
+        deeds = [acting(each, act, []) for each in going]
+        needed = tuple(number for deed in deeds for number in deed.issues)
+        ended = self._context.pipeline.undertake(
+            Deed(lambda under_way: [made for deed in deeds for made in deed.act(under_way)], needed)
+        )
+        ended.add_done_callback(_seen)
+        return ended
 
     def _adopt(self, found: Issue, others: Sequence[Issue]) -> list[Incident]:
         """Let the open incidents of all be those of the merged issue, which follows the first; return those that change."""
@@ -138,15 +161,15 @@ class Reshaping:
         async with context.pipeline.issues.lock:
             issue = await self._issues.find(request.match_info["id"], workspace)
             formers = await context.store.former_issues(issue.id)
-            keys = _keys(given, issue, formers)
-            former = next((each for each in formers if {*each.keys} == keys), None)
+            keys, former = _chosen(given, issue, formers)
+            parts = Parts(former, *await self._latest(issue, keys, now_ms))
             ledger = await context.store.ledger(issue.workspace_id, issue.project) or Ledger(
                 issue.workspace_id, issue.project
             )
-            remaining, made, transition = split(issue, keys, ledger, context.ids.take(), now_ms, by, former)
+            remaining, made, transition = split(issue, keys, ledger, context.ids.take(), now_ms, by, parts)
             came = moved(made, Change.SPLIT, f"split off {issue.short_id}", now_ms, by)
             revived = [] if former is None else [former.id]
-            followed = [(each.id, made.id) for each in formers if each is not former and keys.issuperset(each.keys)]
+            followed = [(each.id, made.id) for each in _following(formers, former, keys, issue)]
             reshaped = Reshaped(revived=revived, followed=followed, moved=[(issue.id, made.id, frozenset(keys))])
             await self._store([remaining, made], [transition, came], reshaped, (), ledger)
             context.pipeline.issues.memory.keep_ledger(ledger)
@@ -156,6 +179,17 @@ class Reshaping:
             after = {"from": issue.short_id, "keys": sorted(keys)}
             await context.registry.note(by, Noted("split", ("issue", workspace, name), None, after))
         return json(await self._issues.whole(made))
+
+    async def _latest(self, issue: Issue, keys: Collection[str], now_ms: int) -> tuple[Facts | None, Facts | None]:
+        """Read what the newest kept event of the keys that are taken says, and that of those that remain."""
+        newest = await self._context.store.newest_events(issue.id)
+        taken = [number for key, number in newest.items() if (key or issue.key) in keys]
+        remaining = [number for key, number in newest.items() if (key or issue.key) not in keys]
+        return await self._facts(max(taken, default=0), now_ms), await self._facts(max(remaining, default=0), now_ms)
+
+    async def _facts(self, number: int, now_ms: int) -> Facts | None:
+        row = await self._context.store.event_by_number(number) if number else None
+        return None if row is None else facts_of(from_payload(row["payload"]), now_ms)
 
     async def _store(
         self,
@@ -179,12 +213,49 @@ class Reshaping:
             context.pipeline.issues.follow(incident)
 
 
-def _keys(given: Split, issue: Issue, formers: Sequence[Issue]) -> set[str]:
-    """Name the grouping keys that are to be split off. Raises InvalidError."""
+def _chosen(given: Split, issue: Issue, formers: Sequence[Issue]) -> tuple[set[str], Issue | None]:
+    """Name the grouping keys that are to be split off, and the former issue that they were or are left of. Raises InvalidError."""
     if given.keys is not None:
-        return {*given.keys}
+        keys = {*given.keys}
+        exact = [each for each in formers if {*each.keys} == keys]
+        left = [each for each in formers if _left(each, issue) == keys]
+        return keys, next(iter(exact), None) or max(left, key=lambda each: len([*each.keys]), default=None)
     name = (given.issue or "").upper()
     for former in formers:
         if name in (former.short_id, format_id(ISSUE, former.id).upper()):
-            return {*former.keys}
+            keys = _left(former, issue)
+            if not keys:
+                raise InvalidError(
+                    [Problem("/issue", f"nothing of it is left in {issue.short_id}: its keys were split off")]
+                )
+            return keys, former
     raise InvalidError([Problem("/issue", f"was not merged into {issue.short_id}")])
+
+
+def _left(former: Issue, issue: Issue) -> set[str]:
+    """Name the keys of a former issue that have not been split off the one into which it was merged."""
+    return {*former.keys}.intersection(issue.keys)
+
+
+def _following(formers: Sequence[Issue], former: Issue | None, keys: set[str], issue: Issue) -> list[Issue]:
+    """Name the former issues whose names go with what is split off: those within it, and those of which the rest is."""
+    whole = keys if former is None else keys.union(former.keys)
+    others = [each for each in formers if each is not former]
+    return [
+        each for each in others if whole.issuperset(each.keys) or (_left(each, issue) and _left(each, issue) <= keys)
+    ]
+
+
+def _seen(ended: asyncio.Future[list[Accepted]]) -> None:
+    """Take note of how it went, in case nobody waits: whoever could not store the merge does not."""
+    if not ended.cancelled():
+        ended.exception()
+
+
+async def _heard(ended: asyncio.Future[list[Accepted]] | None, issue: Issue) -> None:
+    """Wait until incidents are over; where that cannot be stored they are the merged issue's, and end with its quiet."""
+    try:
+        if ended is not None:
+            await ended
+    except StoreUnavailableError as error:
+        _log.warning("incidents.left_open", issue=issue.short_id, error=str(error))

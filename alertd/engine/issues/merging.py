@@ -7,7 +7,7 @@ what cannot be told apart any more (environments, releases, the traffic before) 
 from __future__ import annotations
 
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from alertd.engine.issues.distinct import union
 from alertd.engine.issues.spike import join
@@ -15,8 +15,9 @@ from alertd.errors import ConflictError
 from alertd.model.issue import ENVIRONMENTS_MAX, KEYS_MAX, RELEASES_MAX, Change, Issue, Share, State, Transition
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from alertd.engine.issues.facts import Facts
     from alertd.model.ledger import Ledger
 
 
@@ -53,21 +54,26 @@ def shares_of(issue: Issue) -> dict[str, Share]:
     return {issue.key: Share(issue.count, issue.first_seen_ms, issue.last_seen_ms, issue.users, issue.title)}
 
 
+class Parts(NamedTuple):
+    """What is known of the two parts of an issue beside itself: what was taken, as it was before it was merged, and what
+    the newest kept event of each part says.
+    """  # noqa: D205 - one thought, two lines
+
+    former: Issue | None = None
+    taken: Facts | None = None
+    remaining: Facts | None = None
+
+
 def split(
-    issue: Issue,
-    keys: Collection[str],
-    ledger: Ledger,
-    issue_id: int,
-    now_ms: int,
-    by: str,
-    former: Issue | None = None,
+    issue: Issue, keys: Collection[str], ledger: Ledger, issue_id: int, now_ms: int, by: str, parts: Parts | None = None
 ) -> tuple[Issue, Issue, Transition]:
     """Split grouping keys off into an issue of their own: returns what remains, and the new one, which is ongoing.
 
-    With the `former` issue that these keys were before they were merged it is that one again, by its own names, and with
-    what people had decided about it unless it was seen since. Else it takes a number from the ledger. Raises ConflictError for keys that are not the issue's, and for all of them.
+    With the former issue that these keys were, or were part of, before they were merged it is that one again, by its own
+    names, and with what people had decided about it unless it was seen since. Else it takes a number from the ledger.
+    Each part is described by its own events. Raises ConflictError for keys that are not the issue's, and for all of them.
     """
-    shares = shares_of(issue)
+    shares, known = shares_of(issue), parts or Parts()
     taken = {key: share for key, share in shares.items() if key in keys}
     if len(taken) != len(set(keys)) or not taken:
         raise ConflictError("only grouping keys of the issue itself can be split off")
@@ -77,30 +83,50 @@ def split(
     remaining.shares = {key: share for key, share in shares.items() if key not in taken}
     if remaining.key in taken:
         remaining.key = next(iter(remaining.shares))
+    _describe(remaining, remaining.shares, issue, known.remaining)
     _sum_up(remaining)
+    former = known.former
     if former is None:
-        made = _split_off(issue, taken, ledger.take_number(), issue_id, now_ms)
+        made = _split_off(issue, taken, ledger.take_number(), issue_id, now_ms, known.taken)
     else:
-        made = _as_before(_split_off(issue, taken, former.number, former.id, now_ms), former)
+        made = _as_before(_split_off(issue, taken, former.number, former.id, now_ms, known.taken), former)
     why = f"split: {made.short_id} was taken from it"
     return remaining, made, Transition(issue.id, Change.SPLIT, issue.state, issue.state, now_ms, why, by)
 
 
-def _split_off(issue: Issue, taken: dict[str, Share], number: int, issue_id: int, now_ms: int) -> Issue:
+def _split_off(
+    issue: Issue, taken: dict[str, Share], number: int, issue_id: int, now_ms: int, latest: Facts | None
+) -> Issue:
     made = issue.copy()
     made.id, made.number, made.key = issue_id, number, next(iter(taken))
     made.shares = taken
-    made.title = max(taken.values(), key=lambda share: share.last_seen_ms).title
     made.state, made.since_ms = State.ONGOING, now_ms
     made.resolution = made.mute = made.traffic = made.incident_id = None
-    made.assignee, made.regressions, made.last_event_id = "", 0, ""
+    made.assignee, made.regressions = "", 0
+    _describe(made, taken, issue, latest)
     _sum_up(made)
     return made
 
 
+def _describe(part: Issue, shares: Mapping[str, Share], issue: Issue, latest: Facts | None) -> None:
+    """Describe a part of an issue by its own latest event, as far as that is known; what is not is left empty."""
+    last = max(shares.values(), key=lambda share: share.last_seen_ms)
+    if min(share.first_seen_ms for share in shares.values()) > issue.first_seen_ms:
+        part.first_release = ""
+    if (last.last_seen_ms, last.title) == (issue.last_seen_ms, issue.title):
+        return
+    part.title = last.title
+    part.culprit = part.last_event_id = part.last_release = ""
+    if latest is not None:
+        part.culprit, part.level = latest.culprit, latest.level
+        part.last_event_id, part.last_release = latest.event_id, latest.release
+
+
 def _as_before(made: Issue, former: Issue) -> Issue:
     """Give an issue that was split off back what only its former self knew."""
-    made.key, made.assignee, made.regressions = former.key, former.assignee, former.regressions
+    if former.key in made.keys:
+        made.key = former.key
+    made.assignee, made.regressions = former.assignee, former.regressions
     made.environments, made.releases = former.environments, former.releases
     made.first_release, made.last_release = former.first_release, former.last_release
     made.traffic = None if former.traffic is None else former.traffic.copy()
@@ -109,6 +135,8 @@ def _as_before(made: Issue, former: Issue) -> Issue:
         made.state, made.since_ms = former.state, former.since_ms
         made.resolution, made.mute = former.resolution, former.mute
         made.last_event_id, made.arrived_ms = former.last_event_id, former.arrived_ms
+    elif not made.last_event_id:
+        made.culprit, made.level, made.last_event_id = former.culprit, former.level, former.last_event_id
     return made
 
 

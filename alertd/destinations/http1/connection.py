@@ -34,6 +34,9 @@ ANSWER_BYTES_MAX: Final = 64 * 1024
 FRESH_SECONDS: Final = 0.1
 """A connection that rested for longer is looked at before it is used: the loop may not know yet that it was closed."""
 
+KNOWN_BYTES_MAX: Final = 512
+"""Bytes of an answer that is recognised when it comes again, letter for letter: most receivers always say the same."""
+
 LIFETIME_SECONDS: Final = 300.0
 """How long a connection is used: a name that moved to another address is followed by then."""
 
@@ -47,6 +50,10 @@ _HINT: Final = re.compile(rb"\btimeout=([0-9]{1,6})", re.IGNORECASE)
 
 class UnansweredError(SendError):
     """The connection was closed before a single byte of an answer came."""
+
+
+class UnsentError(UnansweredError):
+    """The connection was closed, or spoke, before a single byte of the request was handed over."""
 
 
 class UnfitError(ValueError):
@@ -65,6 +72,8 @@ class Connection(asyncio.Protocol):
         "_fields",
         "_headers",
         "_keep",
+        "_known",
+        "_known_answer",
         "_parser",
         "_patrol",
         "_pool",
@@ -77,6 +86,7 @@ class Connection(asyncio.Protocol):
         "_status",
         "_stuck",
         "_transport",
+        "_unsent",
         "_waiter",
         "_write",
         "expires",
@@ -87,6 +97,7 @@ class Connection(asyncio.Protocol):
     _transport: asyncio.Transport
     _write: Callable[[bytes], None]
     _fields: list[tuple[bytes, bytes]]
+    _known_answer: HttpAnswer
 
     def __init__(self, pool: Pool, patrol: Patrol, sock: socket.socket) -> None:
         self._pool = pool
@@ -97,6 +108,7 @@ class Connection(asyncio.Protocol):
         self._alive = True
         self._answered = False
         self._stuck = False
+        self._unsent = b""
         self._rest_seconds = KEEPALIVE_SECONDS
         self._retires = patrol.now() + LIFETIME_SECONDS
         self.expires = inf
@@ -104,6 +116,7 @@ class Connection(asyncio.Protocol):
         self._bodiless = False
         self._headers: list[tuple[bytes, bytes]] = []
         self._fields = self._headers
+        self._known = b""
         self._forget()
 
     # ------------------------------------------------------------------ what the sender asks of it
@@ -113,7 +126,6 @@ class Connection(asyncio.Protocol):
 
     def begin(self, data: bytes, expires: float, seconds: float, *, bodiless: bool) -> asyncio.Future[HttpAnswer]:
         """Send a request; the future gives the answer or a SendError. `expires` is `seconds` after the send began."""
-        self._forget()
         self._bodiless = bodiless
         self._seconds = seconds
         self.expires = expires
@@ -121,11 +133,19 @@ class Connection(asyncio.Protocol):
             self._patrol.expect(expires)
         self._waiter = waiter = self._patrol.future()
         if self._alive and (self._answered or self.talks_first or self._silent()):
-            self._write(data)
+            self._unsent, self._stuck = data, True
+            self._patrol.send_soon(self.send)
         else:  # closed, or talking, before anything was asked
-            self._settle(UnansweredError(NO_ANSWER))
+            self._settle(UnsentError(NO_ANSWER))
             self._close()
         return waiter
+
+    def send(self) -> None:
+        """Hand over the request that `begin` was given, unless the connection came to its end meanwhile."""
+        data, self._unsent = self._unsent, b""
+        if self._alive:
+            self._stuck = False
+            self._write(data)
 
     def forsake(self, waiter: asyncio.Future[HttpAnswer]) -> None:
         """Close, because nobody waits for this answer any more; nothing if the exchange is over."""
@@ -177,8 +197,11 @@ class Connection(asyncio.Protocol):
     @override
     def data_received(self, data: bytes) -> None:
         """Read a piece of an answer."""
-        if self._waiter is None or self._parser is None:
-            self.end("")  # nobody asked
+        if self._waiter is None or self._parser is None or self._unsent:
+            self._refuse()
+            return
+        if data == self._known and not (self._received or self._bodiless):
+            self._hand_over(self._known_answer, keep=True)
             return
         self._received += len(data)
         try:
@@ -187,7 +210,7 @@ class Connection(asyncio.Protocol):
             self._garbled(error)
             return
         if self._done:
-            self._finish()
+            self._finish(data)
         elif len(self._body) >= ANSWER_MAX or self._received > ANSWER_BYTES_MAX:
             self._cut("it does not end")
 
@@ -269,15 +292,27 @@ class Connection(asyncio.Protocol):
         else:
             waiter.set_result(result)
 
-    def _finish(self) -> None:
-        """Hand over a whole answer, and rest when all is beyond doubt."""
+    def _finish(self, last: bytes) -> None:
+        """Take a whole answer, whose last piece is given.
+
+        One that came in one piece and raises no doubt is remembered: the parser, which stands between two answers
+        then, would find the same in the same bytes again.
+        """
         if not self._answered:
             self._answered = True
             self._judge()
+        answer, keep = self._answer(), self._keep and not self._spoilt
+        if keep and self._received == len(last) <= KNOWN_BYTES_MAX:
+            self._known, self._known_answer = last, answer
+        self._forget()
+        self._hand_over(answer, keep=keep)
+
+    def _hand_over(self, answer: HttpAnswer, *, keep: bool) -> None:
+        """Give the answer to whoever waits, and rest when all is beyond doubt."""
         patrol, waiter = self._patrol, self._waiter
         now = patrol.now()
-        doubt = self._spoilt or self._stuck or waiter is None or waiter.done()
-        if self._keep and not doubt and now < self._retires and self._pool.put(self):
+        doubt = self._stuck or waiter is None or waiter.done()
+        if keep and not doubt and now < self._retires and self._pool.put(self):
             self.expires = expires = now + self._rest_seconds
             if expires < patrol.next_look:
                 patrol.expect(expires)
@@ -285,7 +320,7 @@ class Connection(asyncio.Protocol):
             self._close()
         self._waiter = None
         if waiter is not None and not waiter.done():
-            waiter.set_result(self._answer())
+            waiter.set_result(answer)
 
     def _judge(self) -> None:
         """Learn from the first answer how long the server keeps a connection (never, when it speaks HTTP/1.0)."""
@@ -297,6 +332,12 @@ class Connection(asyncio.Protocol):
         if self._rest_seconds <= 0:
             self._retires = -inf
 
+    def _refuse(self) -> None:
+        """Take what nobody asked for: the next request is not to be sent where an answer is there already."""
+        self._settle(UnsentError(NO_ANSWER))
+        self._pool.drop(self)
+        self._close()
+
     def _garbled(self, error: Exception) -> None:
         """Take what the parser does not understand: behind an answer, in its body, or in its place."""
         reason: BaseException | None = error
@@ -306,7 +347,7 @@ class Connection(asyncio.Protocol):
                 raise error
         if self._done:
             self._spoilt = True
-            self._finish()
+            self._finish(b"")
         else:
             self._cut(reason)
 
@@ -320,7 +361,7 @@ class Connection(asyncio.Protocol):
             self._settle(self._answer())
         else:
             words = NO_ANSWER if exc is None else os_reason(exc) if isinstance(exc, OSError) else LOST
-            kind = SendError if self._received else UnansweredError
+            kind = SendError if self._received else UnsentError if self._unsent else UnansweredError
             self._settle(kind(words, ambiguous=not (self._stuck or refuses_certificate(exc))))
 
     def _silent(self) -> bool:

@@ -39,7 +39,7 @@ class Patrol:
     `now` is that loop's clock, `future` makes futures of it; nothing is looked at before `next_look`.
     """
 
-    __slots__ = ("_connections", "_empty", "_loop", "_timer", "future", "next_look", "now")
+    __slots__ = ("_connections", "_empty", "_loop", "_sending", "_timer", "future", "next_look", "now")
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -47,6 +47,7 @@ class Patrol:
         self.next_look = inf
         self._timer: asyncio.TimerHandle | None = None
         self._empty = asyncio.Event()
+        self._sending: list[Callable[[], None]] = []
         self.now: Callable[[], float] = self._loop.time
         self.future: Callable[[], asyncio.Future[Any]] = self._loop.create_future
 
@@ -65,6 +66,16 @@ class Patrol:
         self._connections.discard(connection)
         if not self._connections:
             self._empty.set()
+
+    def send_soon(self, send: Callable[[], None]) -> None:
+        """Let a connection write at the end of this turn of the loop, together with all others that have something to write.
+
+        Written one behind the other, requests cost the system less than each between two pieces of other work: a receiver
+        on the same machine is woken once for all of them.
+        """
+        if not self._sending:
+            self._loop.call_soon(self._send)
+        self._sending.append(send)
 
     def expect(self, at: float) -> None:
         """See to it that there is a look at this time."""
@@ -86,6 +97,11 @@ class Patrol:
         if self._timer is not None:
             self._timer.cancel()
         self._timer, self.next_look = None, inf
+
+    def _send(self) -> None:
+        sending, self._sending = self._sending, []
+        for send in sending:
+            send()
 
     def _look(self) -> None:
         now = self.now()

@@ -6,7 +6,8 @@ anything; an answer is read up to its first kilobyte. HTTP/2 and proxies are not
 what this one does not do.
 
 **When a request is sent again.** A connection that was closed while it rested is recognised before anything is written
-(the loop was told, or the system is asked), so nothing was lost and a fresh connection takes its place. From the first
+(the loop was told, or the system is asked; it may even speak or end in the turn of the loop at whose end the request
+is to be written), so nothing was lost and a fresh connection takes its place. From the first
 byte that was handed to the system on, nobody can tell a server that closed an idle connection from one that read the
 request, did the work and died before it answered: the close may have crossed the request on its way, and the kernel's
 acknowledgement says nothing about the program behind it. RFC 9110, 9.2.2 (to which RFC 9112, 9.3.1 refers) therefore
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Final
 from alertd.destinations.base import SendError
 from alertd.destinations.faults import UNSENDABLE
 from alertd.destinations.guard import parse_url
-from alertd.destinations.http1.connection import UnansweredError
+from alertd.destinations.http1.connection import UnansweredError, UnsentError
 from alertd.destinations.http1.dialer import Dialer, Origin
 from alertd.destinations.http1.patrol import Patrol
 from alertd.destinations.http1.pool import Pool
@@ -96,8 +97,9 @@ class FastSender:
             except asyncio.CancelledError:
                 connection.forsake(waiter)
                 raise
-            except UnansweredError:
-                if connection is not used or request.method not in IDEMPOTENT:
+            except UnansweredError as error:
+                again = request.method in IDEMPOTENT or isinstance(error, UnsentError)
+                if connection is not used or not again:
                     raise
                 connection = None
 

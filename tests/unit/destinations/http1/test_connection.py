@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from typing_extensions import override
 
 from alertd.destinations.base import HttpAnswer, SendError
-from alertd.destinations.http1.connection import ANSWER_BYTES_MAX, Connection
+from alertd.destinations.http1.connection import ANSWER_BYTES_MAX, KNOWN_BYTES_MAX, Connection, UnsentError
 from alertd.destinations.http1.patrol import Patrol
 from alertd.destinations.http1.pool import Pool
 from alertd.destinations.http_bounds import HEADERS_MAX, LINE_BYTES_MAX
@@ -55,14 +55,21 @@ class Rig:
     def __init__(self, sock: socket.socket) -> None:
         self.pool = Pool()
         self.patrol = Patrol()
+        self.socket = sock
         self.transport = FakeTransport()
         self.connection = Connection(self.pool, self.patrol, sock)
         self.connection.connection_made(self.transport)
         self.waiter = self.ask()
 
     def ask(self) -> asyncio.Future[HttpAnswer]:
-        """Begin a request."""
-        return self.connection.begin(b"request", self.patrol.now() + 60, 60, bodiless=False)
+        """Begin a request, and hand it over."""
+        return self.ask_for(bodiless=False)
+
+    def ask_for(self, *, bodiless: bool) -> asyncio.Future[HttpAnswer]:
+        """Begin a request whose answer may have no body, and hand it over."""
+        waiter = self.connection.begin(b"request", self.patrol.now() + 60, 60, bodiless=bodiless)
+        self.connection.send()
+        return waiter
 
     def hear(self, pieces: Sequence[bytes]) -> None:
         """Receive, as long as the connection is open."""
@@ -196,6 +203,98 @@ async def test_second_request() -> None:
         made.waiter = made.ask()
         made.hear([b"HTTP/1.1 204 No Content\r\n\r\n"])
         assert made.outcome() == (204, {}, b"", 1)
+
+
+@given(st.lists(st.tuples(st.sampled_from(ANSWERS[:4]), st.booleans(), st.booleans()), max_size=12))
+def test_answers_in_a_row(answers: list[tuple[bytes, bool, bool]]) -> None:
+    """Each answer on a kept connection is what it would be on a fresh one, whether its like came before or not."""
+
+    async def main() -> None:
+        with rig() as kept:
+            kept.hear([ANSWERS[0]])
+            kept.pool.take(kept.patrol.now())
+            for answer, in_pieces, bodiless in answers:
+                with rig() as fresh:
+                    for made in (kept, fresh):
+                        made.waiter = made.ask_for(bodiless=bodiless)
+                        made.hear([answer[:9], answer[9:]] if in_pieces else [answer])
+                    assert kept.outcome() == fresh.outcome()
+                    if kept.transport.aborted:
+                        assert bodiless
+                        return
+                    assert kept.pool.take(kept.patrol.now()) is kept.connection
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("over", [0, 1])
+async def test_bound_of_what_is_recognised(over: int) -> None:
+    """An answer that comes again, letter for letter, is recognised up to the bound, and read anew beyond it."""
+    answer = HEAD + b"Content-Length: 0\r\nX: "
+    answer += b"y" * (KNOWN_BYTES_MAX - len(answer) - 4 + over) + b"\r\n\r\n"
+    with rig() as made:
+        made.hear([answer])
+        first = made.waiter.result()
+        made.pool.take(made.patrol.now())
+        made.waiter = made.ask()
+        made.hear([bytes(bytearray(answer))])
+        assert made.waiter.result() == first
+        assert (made.waiter.result() is first) is (over == 0)
+
+
+async def test_what_is_recognised_is_a_whole_answer() -> None:
+    """The end of an answer that looks like a whole one before it is no answer of its own."""
+    with rig() as made:
+        made.hear([ANSWERS[1]])
+        made.pool.take(made.patrol.now())
+        made.waiter = made.ask()
+        made.hear([HEAD + b"Content-Length: %d\r\n\r\n" % len(ANSWERS[1]), ANSWERS[1]])
+        assert made.outcome()[0::2] == (200, ANSWERS[1])
+
+
+async def test_requests_of_one_turn_are_written_together() -> None:
+    """A request is written when those who run in this turn of the loop have run, and only once."""
+    with rig() as made:
+        patrol = made.patrol
+        fresh = [Connection(made.pool, patrol, made.socket) for _ in range(2)]
+        transports = [FakeTransport() for _ in fresh]
+        for connection, transport in zip(fresh, transports, strict=True):
+            connection.connection_made(transport)
+            connection.begin(b"request", patrol.now() + 60, 60, bodiless=False)
+        assert [transport.written for transport in transports] == [b"", b""]
+        await asyncio.sleep(0)
+        assert [transport.written for transport in transports] == [b"request", b"request"]
+        await asyncio.sleep(0)
+        assert [transport.written for transport in transports] == [b"request", b"request"]
+
+
+@pytest.mark.parametrize("what", ["answer", "end", "reset", "cancel", "late"])
+async def test_before_the_request_is_written(what: str) -> None:
+    """What happens to a connection before its request is written leaves the request unsent, and no answer counts."""
+    with rig() as made:
+        made.hear([ANSWERS[0]])
+        made.pool.take(made.patrol.now())
+        written = made.transport.written
+        made.waiter = made.connection.begin(b"second", made.patrol.now() + 60, 60, bodiless=False)
+        match what:
+            case "answer":
+                made.connection.data_received(ANSWERS[0])
+            case "end":
+                made.connection.eof_received()
+            case "reset":
+                made.connection.connection_lost(ConnectionResetError(104, "x"))
+            case "cancel":
+                made.connection.forsake(made.waiter)
+            case "late":
+                made.connection.expire()
+        await asyncio.sleep(0)
+        assert made.transport.written == written
+        assert made.pool.count == 0
+        if what == "cancel":
+            assert made.outcome() == ("waiting",)
+        else:
+            assert made.outcome()[1] is False
+            assert isinstance(made.waiter.exception(), UnsentError) is (what != "late")
 
 
 async def test_answer_while_a_part_of_the_request_waits() -> None:

@@ -203,7 +203,8 @@ class Facts:
         for delivery in ended:
             if delivery.is_simulated:
                 continue
-            self._end(delivery.subscription_id, delivery.state, delivery.ended_at_ms, delivery.detail)
+            for number in (delivery.subscription_id, *delivery.also):
+                self._end(number, delivery.state, delivery.ended_at_ms, delivery.detail)
 
     def _forget(self) -> list[TypeKey]:
         """Forget types that were not seen for long; looked for once a day."""

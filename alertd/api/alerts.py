@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alertd.api.auth import caller, require
 from alertd.api.context import json
-from alertd.api.delivery_views import DeliveryViews
 from alertd.api.history_shapes import history_page
 from alertd.api.operation import PAGE, Operation, ref, route
 from alertd.api.query import Query, write_cursor
@@ -37,7 +36,6 @@ class Alerts:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._store = context.store
-        self._deliveries = DeliveryViews(context)
 
     def register(self, app: web.Application) -> None:
         """Add the routes."""
@@ -101,11 +99,12 @@ class Alerts:
     async def _views(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Show alerts; what hangs on them is read at once."""
         numbers = [row["number"] for row in rows]
-        made = await self._store.deliveries_of(numbers)
+        made = await self._store.reached(numbers)
+        flying = self._context.dispatcher.in_flight
         noted = await self._store.acknowledgements(numbers)
         views = []
         for row in rows:
             number = row["number"]
-            deliveries = [self._deliveries.plain(each) for each in made.get(number, ())]
+            deliveries = [(each, each.delivery_id in flying) for each in made.get(number, ())]
             views.append(alert_view(row, deliveries, self._context.names, noted.get(number), DELIVERIES_MAX))
         return views

@@ -94,8 +94,8 @@ class Destinations(Collection):
         Query(request, ()).check()
         destination = self._find(request, workspace)
         given = await body_of(request) if request.can_read_body else {}
-        check_event(given)
-        return json(preview_destination(self.context, workspace, destination.name, **given))
+        event = check_event(given, workspace)
+        return json(preview_destination(self.context, workspace, destination.name, **event))
 
     async def enable(self, request: web.Request) -> web.Response:
         """Let a destination take deliveries again; what waits for it goes out."""

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from alertd.clock import rfc3339
 from alertd.model import ids
+from alertd.model.event import id_in
 from alertd.model.verdict import VerdictCode, decode
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Entry:
     payload: bytes
     destination: str | None = None
     state: str | None = None
+    digest: int | None = None
     _written: bytes = field(default=b"", repr=False)
 
     def written(self) -> bytes:
@@ -74,7 +76,7 @@ class Entry:
         return self._written
 
     def fits(self, which: Selection) -> bool:
-        """Whether it was asked for; a verdict has neither a destination nor a state."""
+        """Whether it was asked for; a verdict has neither a destination, nor a state, nor a digest."""
         return (
             all(
                 wanted in (None, own)
@@ -85,6 +87,7 @@ class Entry:
                     (which.destination, self.destination),
                     (which.state, self.state),
                     (which.alert_number, self.alert),
+                    (which.digest, self.digest),
                 )
             )
             and self._event_fits(which)
@@ -131,11 +134,12 @@ class Told:
         """Add an event's verdicts; return where one stands behind them."""
         names, number, workspace = self.names, row["number"], self.names.workspace(row["workspace_id"])
         verdicts = decode(row["verdicts"])
+        event_id = id_in(row["payload"]) if verdicts else ""
         for turn, verdict in enumerate(verdicts, 1):
             subscription, word = names.name(verdict.subscription_id), verdict.code.word
             item = {
                 "workspace": workspace,
-                "event_id": orjson.loads(row["payload"])["id"],
+                "event_id": event_id,
                 "alert_id": ids.format_id(ids.ALERT, number),
                 "type": row["type"],
                 "subscription": subscription,
@@ -152,7 +156,9 @@ class Told:
         workspace = self.names.workspace(row["workspace_id"])
         item = self._outcome(row, workspace)
         own = (workspace, row["event_number"], row["event_type"], item["channel"], item["subscription"])
-        return Entry("delivery", item, after, *own, row["payload"], item["destination"], item["state"])
+        return Entry(
+            "delivery", item, after, *own, row["payload"], item["destination"], item["state"], row["digest_id"]
+        )
 
     def _outcome(self, row: dict[str, Any], workspace: str | None) -> dict[str, Any]:
         names, attempted = self.names, row["outcome"] is not None
@@ -168,7 +174,7 @@ class Told:
             "detail": row["detail"],
             "next_at": None if row["next_at_ms"] is None else rfc3339(row["next_at_ms"]),
             "alert": ids.format_id(ids.ALERT, row["event_number"]),
-            "event_id": orjson.loads(row["payload"])["id"],
+            "event_id": row["event_id"],
             "type": row["event_type"],
             "subscription": names.name(row["subscription_id"]),
             "channel": names.name(row["channel_id"]),

@@ -130,7 +130,7 @@ class Replays:
         context, actor = self._context, caller(request).name
         to = None if asked.destination is None else context.number(DESTINATION.word, workspace, asked.destination)
         if not asked.dry_run:
-            context.replayer.check_room()
+            context.replayer.check_room(workspace)
         number = context.ids.take()
         rule = ReplayRule(to, number if asked.again else 0)
         found, complete = await self._find(workspace, asked.selection)

@@ -41,8 +41,6 @@ SELECTING: Final = (
 """What chooses deliveries (with `DIGEST`), and events and alerts (with `ACKNOWLEDGED`)."""
 ACKNOWLEDGED: Final = Parameter("acknowledged", "only what was acknowledged, or was not", {"type": "boolean"})
 DIGEST: Final = Parameter("digest_id", "only what came together in this digest")
-NAMES: Final = tuple(parameter.name for parameter in SELECTING)
-"""The names of `SELECTING`."""
 
 
 def select(query: Query) -> Selection:

@@ -22,7 +22,7 @@ from alertd.api.live import Cursor, Told, cursor_at, read_cursor
 from alertd.api.operation import STREAM, Operation, Parameter, route
 from alertd.api.query import Query
 from alertd.api.resources import BELOW
-from alertd.api.selecting import NAMES, SELECTING, select
+from alertd.api.selecting import DIGEST, SELECTING, names_of, select
 from alertd.api.wrong_tokens import TooManyWrongTokensError
 from alertd.errors import InvalidError, NotFoundError, Problem, StoreError, TooManyError
 from alertd.model.token import Role
@@ -47,6 +47,7 @@ _HEADERS: Final = {
     "Cache-Control": "no-store",
     "X-Accel-Buffering": "no",  # nginx would keep the lines back
 }
+_CHOOSING: Final = (*SELECTING, DIGEST)
 _log = structlog.get_logger("alertd.api")
 
 
@@ -73,7 +74,7 @@ class Stream:
         documented = Operation(
             "Follow verdicts and what becomes of deliveries, live",
             "history",
-            query=SELECTING,
+            query=_CHOOSING,
             headers=(LAST_EVENT_ID,),
             answers={200: {"type": "string"}},
             answer_types=(STREAM,),
@@ -85,7 +86,7 @@ class Stream:
         """Tell what happens in a workspace, from now on, from a time on, or from where the client was."""
         require(request, Role.VIEWER, request.match_info["workspace"])
         self._context.workspace(request)
-        query = Query(request, NAMES)
+        query = Query(request, names_of(_CHOOSING))
         selection = select(query)
         query.check()
         with self._seat():

@@ -11,6 +11,9 @@ from alertd.destinations.base import Message, Previewing
 from alertd.errors import ConflictError, InvalidError, Problem
 from alertd.model import ids
 from alertd.resources.kinds import DESTINATION
+from alertd.sources.base import Context as Decoding
+from alertd.sources.native import decode_object
+from alertd.sources.problems import Problems
 
 if TYPE_CHECKING:
     from alertd.api.context import Context
@@ -18,12 +21,10 @@ if TYPE_CHECKING:
 TEST_TYPE: Final = "alertd.test"
 """The type of the event in a test message, unless another is asked for."""
 
-EVENT_FIELDS: Final[dict[str, type]] = {
-    **dict.fromkeys(("type", "project", "environment", "source", "severity", "time", "key", "message", "url"), str),
-    "labels": dict,
-    "data": dict,
-}
-"""The fields of an event that a preview may be given, and what they are."""
+EVENT_FIELDS: Final = (
+    "type", "project", "environment", "source", "severity", "time", "key", "message", "url", "labels", "data",
+)  # fmt: skip
+"""The fields of an event that a preview may be given."""
 
 
 async def try_destination(
@@ -46,20 +47,21 @@ async def try_destination(
     }
 
 
-def check_event(given: dict[str, Any]) -> None:
-    """Refuse fields that no event has, or that are of the wrong kind. Raises InvalidError."""
+def check_event(given: dict[str, Any], workspace: str) -> dict[str, Any]:
+    """Return the fields that were given, each as the intake would take it. Raises InvalidError with all that is wrong."""
     problems = [
         Problem(f"/{name}", f"is not known here; known are {', '.join(sorted(EVENT_FIELDS))}")
         for name in given
         if name not in EVENT_FIELDS
     ]
-    problems += [
-        Problem(f"/{name}", f"expected {'an object' if EVENT_FIELDS[name] is dict else 'text'}")
-        for name, value in given.items()
-        if name in EVENT_FIELDS and not isinstance(value, EVENT_FIELDS[name])
-    ]
+    known = {name: value for name, value in given.items() if name in EVENT_FIELDS and value is not None}
+    found = Problems()
+    decode_object({"type": TEST_TYPE, **known}, "", Decoding(workspace, 0), found)
+    if len(found):
+        problems += found.error().problems
     if problems:
         raise InvalidError(problems)
+    return known
 
 
 def preview_destination(context: Context, workspace: str, name: str, **event: Any) -> dict[str, Any]:

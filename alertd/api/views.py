@@ -16,7 +16,7 @@ from alertd.model.verdict import Verdict, VerdictCode, decode, decode_violations
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from alertd.store.base import Acknowledgement, NameKey, Page
+    from alertd.store.base import Acknowledgement, NameKey, Page, Reached
 
 Row = dict[str, Any]
 
@@ -49,9 +49,15 @@ def event_view(row: Row) -> Row:
     }
 
 
-def alert_view(row: Row, deliveries: Sequence[Row], names: Names, noted: Acknowledgement | None, shown: int) -> Row:
-    """An alert: the event that matched, its verdicts, what became of its deliveries (some are `shown`), who took note."""
+def alert_view(
+    row: Row, deliveries: Sequence[tuple[Reached, bool]], names: Names, noted: Acknowledgement | None, shown: int
+) -> Row:
+    """An alert: the event that matched, its verdicts, what became of its deliveries (some are `shown`), who took note.
+
+    With each delivery stands whether it is in flight.
+    """
     verdicts = decode(row["verdicts"])
+    states = [(names.name(each.destination_id), _state(each.state, in_flight=flies)) for each, flies in deliveries]
     return {
         "id": ids.format_id(ids.ALERT, row["number"]),
         "workspace": names.workspace(row["workspace_id"]),
@@ -60,10 +66,15 @@ def alert_view(row: Row, deliveries: Sequence[Row], names: Names, noted: Acknowl
         "event": orjson.loads(row["payload"]),
         "verdicts": verdict_views(verdicts, names),
         "deliveries": [
-            {"id": d["id"], "destination": d["destination"], "subscription": d["subscription"], "state": d["state"]}
-            for d in deliveries[:shown]
+            {
+                "id": ids.format_id(ids.DELIVERY, each.delivery_id),
+                "destination": destination,
+                "subscription": names.name(each.subscription_id),
+                "state": state,
+            }
+            for (each, _), (destination, state) in zip(deliveries[:shown], states, strict=False)
         ],
-        "summary": summarise([(d["destination"], d["state"]) for d in deliveries], verdicts),
+        "summary": summarise(states, verdicts),
         "acknowledged_at": None if noted is None else rfc3339(noted.at_ms),
         "acknowledged_by": None if noted is None else noted.actor,
     }
@@ -124,17 +135,16 @@ _SENTENCES = {
 
 def delivery_view(row: Row, names: Names, *, in_flight: bool, attempts: Iterable[Row] = ()) -> Row:
     """One delivery with its attempts."""
-    state = "in_flight" if in_flight else DeliveryState(row["state"]).word
     return {
         "id": ids.format_id(ids.DELIVERY, row["id"]),
         "alert_id": ids.format_id(ids.ALERT, row["event_number"]),
-        "event_id": orjson.loads(row["payload"])["id"],
+        "event_id": row["event_id"],
         "type": row["event_type"],
         "workspace": names.workspace(row["workspace_id"]),
         "destination": names.name(row["destination_id"]),
         "subscription": names.name(row["subscription_id"]),
         "channel": names.name(row["channel_id"]),
-        "state": state,
+        "state": _state(row["state"], in_flight=in_flight),
         "created_at": rfc3339(ids.milliseconds(row["id"])),
         "next_at": rfc3339(row["next_at_ms"]) if row["next_at_ms"] and row["state"] < DeliveryState.DELIVERED else None,
         "error": row["detail"] or None,
@@ -146,6 +156,10 @@ def delivery_view(row: Row, names: Names, *, in_flight: bool, attempts: Iterable
         "digest_id": ids.format_id(ids.DELIVERY, row["digest_id"]) if row["digest_id"] else None,
         "digest_count": row["digest_count"],
     }
+
+
+def _state(state: DeliveryState, *, in_flight: bool) -> str:
+    return "in_flight" if in_flight else state.word
 
 
 def attempt_view(row: Row) -> Row:

@@ -40,6 +40,15 @@ class Refusal(Exception):  # noqa: N818 - it is the daemon's answer, not our fai
         self.places = places
         self.retry_after = retry_after
 
+    def named(self, name_of: Callable[[str], str | None]) -> "Refusal":
+        """Return the same with places called as `name_of` calls a pointer (None: as it is)."""
+        text, places = str(self.args[0]), []
+        for pointer, detail in self.places:
+            name = name_of(pointer) or pointer
+            text = text.replace(f"{pointer}: {detail}", f"{name}: {detail}") if pointer else text
+            places.append((name, detail))
+        return Refusal(self.status, text, places, self.retry_after)
+
     @override
     def __str__(self) -> str:
         """Read as a sentence, and a line for each place."""

@@ -4,7 +4,19 @@ from typing import Annotated
 
 import typer
 
-from alertd.cli import destination, explain, files, replay, run, send, subscription, tail, token, transfer
+from alertd.cli import (
+    destination,
+    explain,
+    files,
+    rejected,
+    replay,
+    run,
+    send,
+    subscription,
+    tail,
+    token,
+    transfer,
+)
 
 app = typer.Typer(
     name="alertd",
@@ -36,6 +48,7 @@ app.command()(send.send)
 app.command()(explain.explain)
 app.command()(tail.tail)
 app.command()(replay.replay)
+app.add_typer(rejected.app, name="rejected")
 app.add_typer(token.app, name="token")
 app.add_typer(destination.app, name="destination")
 app.add_typer(subscription.app, name="subscription")

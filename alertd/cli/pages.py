@@ -1,4 +1,4 @@
-"""Lists of the API, walked to their end."""
+"""Lists of the API, walked as far as they are needed."""
 
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -11,11 +11,16 @@ PAGE = 200
 
 def all_items(client: "Client", path: str) -> list[Any]:
     """Return every item of a list."""
+    return first_items(client, path)
+
+
+def first_items(client: "Client", path: str, count: int | None = None) -> list[Any]:
+    """Return the first items of a list (None: all of them)."""
     items: list[Any] = []
-    query: dict[str, Any] = {"limit": PAGE}
+    query: dict[str, Any] = {"limit": PAGE if count is None else min(PAGE, count)}
     while True:
         page = client.call("GET", f"{path}?{urlencode(query)}", needs=("items", "next_cursor"))
         items += page["items"]
-        if page["next_cursor"] is None:
-            return items
+        if page["next_cursor"] is None or (count is not None and len(items) >= count):
+            return items if count is None else items[:count]
         query["cursor"] = page["next_cursor"]

@@ -32,24 +32,13 @@ _PREVIEW = ("count", "matched", "states", "complete", "rate_per_second", "destin
 _REPLAY = ("id", "state", "matched", "replayed", "left_out")
 
 
+@choose.takes_filters
 def replay(
+    which: dict[str, str],
     delivery_ids: Annotated[
         list[str] | None,
         typer.Argument(metavar="ID", help="Deliveries to send again, at once.", show_default=False),
     ] = None,
-    type_: choose.TypeOption = None,
-    project: choose.ProjectOption = None,
-    environment: choose.EnvironmentOption = None,
-    severity: choose.SeverityOption = None,
-    channel: choose.ChannelOption = None,
-    subscription: choose.SubscriptionOption = None,
-    destination: choose.DestinationOption = None,
-    state: choose.StateOption = None,
-    alert_id: choose.AlertOption = None,
-    digest_id: choose.DigestOption = None,
-    since: choose.SinceOption = None,
-    until: choose.UntilOption = None,
-    text: choose.TextOption = None,
     to: Annotated[
         str | None,
         typer.Option("--to", metavar="NAME", help="Send all of it there. Default: each to its own destination."),
@@ -74,21 +63,6 @@ def replay(
     """
     from alertd.cli.client import Server, with_client
 
-    which = choose.chosen(
-        type=type_,
-        project=project,
-        environment=environment,
-        severity=severity,
-        channel=channel,
-        subscription=subscription,
-        destination=destination,
-        state=state,
-        alert_id=alert_id,
-        digest_id=digest_id,
-        since=since,
-        until=until,
-        text=text,
-    )
     if bool(which) == bool(delivery_ids):
         raise typer.BadParameter("say which deliveries: their ids, or filters such as --state dead")
     server = Server(url, config, token_file)
@@ -97,6 +71,10 @@ def replay(
         return
     asked = {"filter": which, "again": again, "destination": to} | ({} if rate is None else {"rate_per_second": rate})
     with_client(server, lambda client: _many(client, workspace, asked, yes=yes, as_json=json))
+
+
+_OPTIONS = {"destination": "--to", "rate_per_second": "--rate"}
+"""Options that the API calls otherwise."""
 
 
 def _one_by_one(client: "Client", workspace: str, delivery_ids: list[str], to: str | None, *, as_json: bool) -> None:
@@ -116,11 +94,12 @@ def _many(client: "Client", workspace: str, asked: dict[str, Any], *, yes: bool,
     from alertd.cli.client import below
 
     path = below(workspace, "deliveries", "replay")
-    if not yes:
-        preview = client.call("POST", path, {**asked, "dry_run": True}, _PREVIEW, COUNT_SECONDS)
-        if not _agreed(preview, as_json=as_json):
-            return
-    begun = client.call("POST", path, asked, _REPLAY, COUNT_SECONDS)
+    with choose.by_options(**_OPTIONS):
+        if not yes:
+            preview = client.call("POST", path, {**asked, "dry_run": True}, _PREVIEW, COUNT_SECONDS)
+            if not _agreed(preview, as_json=as_json):
+                return
+        begun = client.call("POST", path, asked, _REPLAY, COUNT_SECONDS)
     done = _watched(client, below(workspace, "deliveries", "replays", begun["id"]), begun)
     if as_json:
         print_json(done)

@@ -11,19 +11,9 @@ from alertd.cli.options import ConfigOption, JsonOption, TokenOption, UrlOption,
 GIVE_UP_SECONDS = 300.0
 
 
+@choose.takes_filters
 def tail(
-    type_: choose.TypeOption = None,
-    project: choose.ProjectOption = None,
-    environment: choose.EnvironmentOption = None,
-    severity: choose.SeverityOption = None,
-    channel: choose.ChannelOption = None,
-    subscription: choose.SubscriptionOption = None,
-    destination: choose.DestinationOption = None,
-    state: choose.StateOption = None,
-    alert_id: choose.AlertOption = None,
-    since: choose.SinceOption = None,
-    until: choose.UntilOption = None,
-    text: choose.TextOption = None,
+    which: dict[str, str],
     give_up_seconds: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="How long a lost daemon is waited for; 0: not at all.")
     ] = GIVE_UP_SECONDS,
@@ -41,28 +31,15 @@ def tail(
     from alertd.cli.client import Client, Server, below, with_client
     from alertd.cli.following import Follower
 
-    which = choose.chosen(
-        type=type_,
-        project=project,
-        environment=environment,
-        severity=severity,
-        channel=channel,
-        subscription=subscription,
-        destination=destination,
-        state=state,
-        alert_id=alert_id,
-        since=since,
-        until=until,
-        text=text,
-    )
     path = choose.with_query(below(workspace, "deliveries", "stream"), which)
 
     def follow(client: Client) -> None:
-        for kind, item in Follower(client, path, give_up_seconds).entries():
-            if kind == "end":
-                note(_ENDS.get(item["reason"], f"the daemon ended the stream: {item['reason']}"))
-            else:
-                _show(kind, item, as_json=json, place=f"{workspace} at {client.base_url}")
+        with choose.by_options():
+            for kind, item in Follower(client, path, give_up_seconds).entries():
+                if kind == "end":
+                    note(_ENDS.get(item["reason"], f"the daemon ended the stream: {item['reason']}"))
+                else:
+                    _show(kind, item, as_json=json, place=f"{workspace} at {client.base_url}")
 
     try:
         with_client(Server(url, config, token_file), follow)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 RUNNING_MAX: Final = 8
 """How many replays may go on at once."""
+WORKSPACE_MAX: Final = 2
+"""How many of them one workspace may have, so that there is room for the others."""
 STEP_MAX: Final = 100
 """How many deliveries one transaction sends again at most."""
 BURST_SECONDS: Final = 0.25
@@ -67,7 +69,7 @@ class Replayer:
 
     async def begin(self, replay: Replay, origins: Sequence[int]) -> None:
         """Keep a replay and start with it. Raises TooManyError, StoreUnavailableError."""
-        self.check_room()
+        self.check_room(replay.workspace)
         self._take(replay)  # so that two who ask at once do not both find the last place
         try:
             await self._store.begin_replay(replay, origins)
@@ -76,10 +78,15 @@ class Replayer:
             raise
         self._wake.set()
 
-    def check_room(self) -> None:
-        """Raise TooManyError when no more replays may go on."""
+    def check_room(self, workspace: str) -> None:
+        """Raise TooManyError when no more replays of a workspace may go on."""
+        own = sum(replay.workspace == workspace for replay, _ in self._running.values())
+        if own >= WORKSPACE_MAX:
+            text = f"{own} replays of the workspace {workspace!r} go on, and no more may at once: wait for one, or cancel one"
+            raise TooManyError(text, RETRY_AFTER_SECONDS)
         if len(self._running) >= RUNNING_MAX:
-            raise TooManyError(f"{len(self._running)} replays go on, and no more may at once", RETRY_AFTER_SECONDS)
+            text = f"{len(self._running)} replays go on in all workspaces, and no more may at once"
+            raise TooManyError(text, RETRY_AFTER_SECONDS)
 
     async def cancel(self, replay_id: int, reason: str) -> Replay:
         """End a replay; what it has sent is sent. Raises NotFoundError, StoreUnavailableError."""

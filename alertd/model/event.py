@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +30,9 @@ SIMULATION: Final = "alertd/simulation"
 """The source of events that are simulated, and of what alertd makes because of them."""
 _SIMULATED: Final = b'"source":"alertd/simulation"'
 _TIME: Final = b'"time":"'
+ID_HEAD_BYTES: Final = 520
+"""How much of the beginning of a payload holds its id: that is its first member, and all of it may be escaped."""
+_ID: Final = re.compile(rb'\{"id":("(?:[^"\\]|\\.)*")')
 
 
 @dataclass(slots=True)
@@ -80,6 +84,14 @@ def with_id(event: Event, made: str) -> None:
 def is_simulated(payload: bytes) -> bool:
     """Whether a payload is that of a simulated event. Before the time stand only short texts, their quotes escaped."""
     return payload.find(_SIMULATED, 0, payload.find(_TIME)) >= 0
+
+
+def id_in(head: bytes) -> str:
+    """Read the id from the first `ID_HEAD_BYTES` of a payload. Raises ValueError where it is not its first member."""
+    found = _ID.match(head)
+    if found is None:
+        raise ValueError("a payload does not begin with its id")
+    return str(orjson.loads(found[1]))
 
 
 def from_payload(payload: bytes) -> Event:

@@ -154,8 +154,8 @@ class OutboxStore(DigestStore, Protocol):
 class Page:
     """Items, newest first, and the number to continue below (None: this was the last page).
 
-    `complete` False: the look stopped at its bound before the page was full; everything down to `next_below` was looked
-    at, and the search goes on there.
+    A store may end a page of large items before it has as many as were asked for. `complete` False: the look stopped at its
+    bound before the page was full; everything down to `next_below` was looked at, and the search goes on there.
     """
 
     items: list[dict[str, Any]]
@@ -184,14 +184,25 @@ class Acknowledgement:
     at_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Whom a delivery of an event is for, by the store's numbers, and where it stands."""
+
+    delivery_id: int
+    destination_id: int
+    subscription_id: int
+    state: DeliveryState
+
+
 class HistoryStore(Protocol):
     """What the API reads. Rows are plain dicts with the store's own numbers:
 
     event: `number, workspace_id, type, matched, payload (bytes), verdicts (bytes), revision`
-    delivery: `id, event_number, event_type, payload, workspace_id, destination_id, subscription_id, channel_id, state (DeliveryState),
-    attempts, next_at_ms, started_at_ms, duration_us, outcome, status, detail, answer, replay_of, digest_count (of a digest: how
-    many deliveries it stands for), digest_id (the digest that a delivery came together in), replayed_by (who asked for a
-    replay), replay_id (the replay of many that it is part of); None: it is, or has, none`
+    delivery: `id, event_number, event_id, event_type, workspace_id, destination_id, subscription_id, channel_id, state
+    (DeliveryState), attempts, next_at_ms, started_at_ms, duration_us, outcome, status, detail, answer, replay_of, digest_count
+    (of a digest: how many deliveries it stands for), digest_id (the digest that a delivery came together in), replayed_by (who
+    asked for a replay), replay_id (the replay of many that it is part of); None: it is, or has, none`; one that is asked for by
+    its id brings its event's `payload` as well
     attempt: `number, started_at_ms, duration_us, outcome (OutcomeKind), status, detail, answer`
     rejected: `id, workspace_id, workspace, topic, partition, offset, reason, bytes, size, headers`
     """  # noqa: D400 - the table belongs together
@@ -213,6 +224,9 @@ class HistoryStore(Protocol):
 
     async def deliveries_of(self, numbers: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
         """All deliveries of some events, in the order in which they were made; events without any are left out."""
+
+    async def reached(self, numbers: Sequence[int]) -> dict[int, list[Reached]]:
+        """The same deliveries, as little as a summary needs of them."""
 
     async def delivery(self, delivery_id: int) -> dict[str, Any] | None:
         """One delivery."""

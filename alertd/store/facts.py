@@ -43,7 +43,10 @@ class PastEvent:
 
 @dataclass(frozen=True, slots=True)
 class PastDelivery:
-    """What of a stored, final delivery counts for facts; `ended_at_ms` is when its last attempt began."""
+    """What of a stored, final delivery counts for facts; `ended_at_ms` is when its last attempt began.
+
+    `also` are the further subscriptions that it served.
+    """
 
     id: int
     subscription_id: int
@@ -51,6 +54,7 @@ class PastDelivery:
     ended_at_ms: int
     detail: str
     is_simulated: bool = False
+    also: tuple[int, ...] = ()
 
 
 class FactStore(Protocol):

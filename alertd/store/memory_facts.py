@@ -81,4 +81,4 @@ def _past(kept: MemoryDelivery) -> PastDelivery:
     at_ms = milliseconds(delivery.id) if last is None else last.started_at_ms
     detail = (kept.ended or "") if last is None else last.outcome.detail
     mark = is_simulated(delivery.payload)
-    return PastDelivery(delivery.id, delivery.subscription_id, kept.state, at_ms, detail, mark)
+    return PastDelivery(delivery.id, delivery.subscription_id, kept.state, at_ms, detail, mark, delivery.also)

@@ -58,7 +58,7 @@ class MemoryFollowing(MemoryRecall):
 
     def _outcome(self, delivery_id: int, number: int, state: DeliveryState) -> dict[str, Any]:
         kept = self._deliveries[delivery_id]
-        row = self._viewer(kept)()
+        row = {**self._viewer(kept)(), "payload": kept.delivery.payload}
         own: dict[str, Any] = {"number": number, "state": state}
         if not number:
             return {**row, **own, "outcome": None, "status": None, "next_at_ms": None}

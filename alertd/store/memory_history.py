@@ -10,6 +10,7 @@ import orjson
 from alertd.errors import NotFoundError
 from alertd.model.ids import made_event_number
 from alertd.model.verdict import VerdictCode
+from alertd.store.base import Reached
 from alertd.store.memory_engine import MemoryEngine
 from alertd.store.memory_rows import attempt_view, page_of, rejected_view
 
@@ -89,10 +90,17 @@ class MemoryHistory(MemoryEngine):
         found = {n: sorted(self._of(n), key=lambda kept: kept.delivery.id) for n in numbers}
         return {number: [self._viewer(kept)() for kept in own] for number, own in found.items() if own}
 
+    async def reached(self, numbers: Sequence[int]) -> dict[int, list[Reached]]:
+        """The same, as little of them."""
+        return {
+            number: [Reached(r["id"], r["destination_id"], r["subscription_id"], r["state"]) for r in rows]
+            for number, rows in (await self.deliveries_of(numbers)).items()
+        }
+
     async def delivery(self, delivery_id: int) -> dict[str, Any] | None:
         """One delivery."""
         kept = self._deliveries.get(delivery_id)
-        return self._viewer(kept)() if kept else None
+        return {**self._viewer(kept)(), "payload": kept.delivery.payload} if kept else None
 
     async def attempts(self, delivery_id: int) -> list[dict[str, Any]]:
         """All attempts of a delivery."""
@@ -183,7 +191,8 @@ class MemoryHistory(MemoryEngine):
         return name is None or number in self._numbers(kind, name, which.workspace)
 
     def _viewer(self, kept: MemoryDelivery) -> Callable[[], dict[str, Any]]:
-        return lambda: kept.view(self._events[kept.delivery.event_number].plan.workspace_id)
+        event = self._events[kept.delivery.event_number]
+        return lambda: kept.view(event.plan.workspace_id, event.id)
 
     def _view_rejected(self, record: RejectedRecord) -> dict[str, Any]:
         return rejected_view(record, self._numbers("workspace", record.workspace))

@@ -66,15 +66,15 @@ class MemoryDelivery:
             return self.ended
         return self.attempts[-1].outcome.detail if self.attempts else ""
 
-    def view(self, workspace_id: int) -> dict[str, Any]:
+    def view(self, workspace_id: int, event_id: str) -> dict[str, Any]:
         """Write it as a row of the history."""
         d = self.delivery
         last = self.attempts[-1] if self.attempts and self.ended is None else None
         return {
             "id": d.id,
             "event_number": d.event_number,
+            "event_id": event_id,
             "event_type": d.event_type,
-            "payload": d.payload,
             "workspace_id": workspace_id,
             "destination_id": d.destination_id,
             "subscription_id": d.subscription_id,

@@ -157,6 +157,22 @@ class EngineSuite:
         assert [event.is_simulated for event in await store.events_after(0, 10)] == [True, False]
         assert [delivery.is_simulated for delivery in await store.ended_after(0, 10)] == [True, False]
 
+    async def test_whom_a_delivery_serves_outlives_a_restart(
+        self, store: Store, make: Maker, clock: StillClock, reopen: Reopen
+    ) -> None:
+        """Every subscription of a shared delivery is known when it is read back, when it has ended, and of its replay."""
+        shared, own = make.plan("a"), make.plan("b")
+        shared.deliveries[0].also = (8, 9)
+        await store.commit(Batch(1, [shared, own]))
+        again = await reopen()
+        due = (await again.due(3, clock.ms, 10, ())).deliveries
+        assert [(d.subscription_id, d.also) for d in due] == [(7, (8, 9)), (7, ())]
+        await again.record([make.attempt(d.id) for d in due])
+        assert [d.also for d in await again.ended_after(0, 10)] == [(8, 9), ()]
+        repeat = await again.replay(due[0].id, make.ids.take(), clock.ms)
+        assert repeat.also == (8, 9)
+        assert [d.also for d in (await again.due(3, clock.ms, 10, ())).deliveries] == [(8, 9)]
+
     async def test_facts_after_a_crash_are_those_before_it(
         self, store: Store, make: Maker, clock: StillClock, reopen: Reopen
     ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from alertd.errors import ConflictError, NotFoundError
 from alertd.model.delivery import DeliveryState
 from alertd.model.verdict import Verdict, VerdictCode
-from alertd.store.base import Acknowledgement, Batch, Filter
+from alertd.store.base import Acknowledgement, Batch, Filter, Reached
 from alertd.store.replaying import ReplayRule
 from tests.conformance.store_maker import START_MS
 
@@ -166,8 +166,25 @@ class HistorySuite:
             numbers[0]: [one, plans[0].deliveries[1].id, again.id],
             numbers[2]: [plans[2].deliveries[0].id],
         }
-        assert found[numbers[0]][0] == await store.delivery(one)
+        whole = await store.delivery(one)
+        assert whole is not None
+        assert whole.pop("payload") == plans[0].event.payload
+        assert found[numbers[0]][0] == whole
         assert await store.deliveries_of([]) == {}
+        assert await store.reached([*numbers, 5]) == {
+            number: [Reached(r["id"], r["destination_id"], r["subscription_id"], r["state"]) for r in rows]
+            for number, rows in found.items()
+        }
+        assert await store.reached([]) == {}
+
+    async def test_lists_of_deliveries_name_their_events(self, store: Store, make: Maker) -> None:
+        """A delivery in a list brings its event's own id, brought or made, and nothing else of the event."""
+        odd = 'x"\\' + "y" * 250
+        plans = [make.plan(odd, to=(3, 4)), make.plan(message="m"), make.plan("b")]
+        await store.commit(Batch(1, plans))
+        rows = (await store.deliveries(Filter())).items
+        assert [row["event_id"] for row in rows] == ["b", plans[1].event.id, odd, odd]
+        assert not any("payload" in row for row in rows)
 
     async def test_attempts_of_deliveries(self, store: Store, make: Maker) -> None:
         """All attempts of several deliveries at once are those of each."""

@@ -472,7 +472,7 @@ class StoreSuite:
         plan = await make.stored(store, "a")
         row = await store.delivery(plan.deliveries[0].id)
         assert row == {
-            "id": plan.deliveries[0].id, "event_number": plan.number, "event_type": "run:failed",
+            "id": plan.deliveries[0].id, "event_number": plan.number, "event_id": "a", "event_type": "run:failed",
             "payload": plan.event.payload, "workspace_id": 1, "destination_id": 3, "subscription_id": 7,
             "channel_id": 5, "state": PENDING, "attempts": 0, "next_at_ms": START_MS, "started_at_ms": None,
             "duration_us": None, "outcome": None, "status": None, "detail": "", "answer": b"", "replay_of": None,

@@ -27,6 +27,9 @@ CONTRACT = {"run", "check", "send", "tail", "backup", "migrate", "version"} | {
     "diff",
     "explain",
     "export",
+    "rejected list",
+    "rejected replay",
+    "rejected show",
     "replay",
     "subscription test",
 }
@@ -77,7 +80,7 @@ def test_every_page_of_help_is_whole(words: str, width: int) -> None:
 
 def test_the_list_of_commands_is_whole() -> None:
     """What each command does fits on its line at 80 columns."""
-    for words in ([], ["token"], ["destination"], ["subscription"]):
+    for words in ([], ["token"], ["destination"], ["rejected"], ["subscription"]):
         page = CliRunner().invoke(app, [*words, "--help"], terminal_width=80).stdout
         assert "..." not in MANY.sub("", page)
 
@@ -91,6 +94,6 @@ def test_commands_in_the_documents_can_be_typed(name: str) -> None:
             continue
         words = shlex.split(shown.replace("\\", ""), comments=True)
         verb = next((found for n in (2, 1) if (found := " ".join(words[:n])) in ALL), None)
-        assert verb or words[0] in {"token", "destination", "subscription"}, shown
+        assert verb or words[0] in {"token", "destination", "rejected", "subscription"}, shown
         known = {option for parameter in (ALL[verb].params if verb else ()) for option in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= known | {"--help"}, shown

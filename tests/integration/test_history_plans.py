@@ -12,7 +12,7 @@ import pytest
 from alertd.clock import SystemClock
 from alertd.model.selection import STATES, Selection
 from alertd.store.base import Filter
-from alertd.store.sqlite import history
+from alertd.store.sqlite import search
 from alertd.store.sqlite.store import SqliteStore, open_sqlite
 from benchmarks.seed import EARLIER, RARELY, seed
 from benchmarks.workload import DESTINATIONS
@@ -137,8 +137,8 @@ async def test_acknowledged_alerts_go_by_an_index(
 
 async def test_a_search_in_vain_stops_at_its_bound(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A text that nothing holds is looked for in a bounded number of rows a page; the walk comes to its end all the same."""
-    monkeypatch.setattr(history, "LOOK_MAX", 1000)
-    monkeypatch.setattr(history, "CHUNK_MAX", 250)
+    monkeypatch.setattr(search, "LOOK_MAX", 1000)
+    monkeypatch.setattr(search, "CHUNK_MAX", 250)
     for look in (store.events, store.deliveries):
         below, pages = None, 0
         while True:
@@ -163,7 +163,7 @@ async def test_what_is_shown_of_a_page_goes_by_an_index(store: SqliteStore, monk
         await store.deliveries(which)
         await store.events(which)
     made = await store.deliveries_of(numbers)
-    assert len(made) == len(numbers)
+    assert len(made) == len(await store.reached(numbers)) == len(numbers)
     ids = [row["id"] for each in made.values() for row in each]
     assert await store.delivery(ids[0]) is not None
     await store.attempts_of(ids)

@@ -18,6 +18,7 @@ from alertd.store.sqlite.engine_state import write_state
 from alertd.store.sqlite.issues import write_issues
 from alertd.store.sqlite.key import stored_key
 from alertd.store.sqlite.shapes import write
+from alertd.store.sqlite.shared import KEEP, written
 from alertd.store.sqlite.statement import ManyRows, blob
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class _Rows:
     events: list[Any] = field(default_factory=list)
     keys: Keys = field(default_factory=dict)
     deliveries: list[Any] = field(default_factory=list)
+    shared: list[Any] = field(default_factory=list)
     resent: list[tuple[Plan, int]] = field(default_factory=list)
     repeated: bool = False
 
@@ -81,6 +83,8 @@ class _Rows:
                 deliveries += (
                     d.id, d.event_number, d.destination_id, d.subscription_id, d.channel_id, d.trigger or "", d.next_at_ms,
                 )  # fmt: skip
+                if d.also:
+                    self.shared += (d.id, written(d.also))
 
     def _add_key(self, workspace_id: int, uid: Uid, number: int) -> None:
         uids = self.keys.get(workspace_id)
@@ -141,6 +145,7 @@ class BatchJob:
                 raise DuplicateEventsError(self._named({}, again)) from error
             raise StoreError(f"a batch names an event twice, or a number that is taken: {error}") from error
         DELIVERIES.run(conn, rows.deliveries)
+        KEEP.run(conn, rows.shared)
         outline = self._outline
         if outline is not None:
             write(conn, outline)

@@ -11,6 +11,7 @@ from alertd.model.fact import SubscriptionFacts, TypeFacts
 from alertd.store.facts import KeptFacts, PastDelivery, PastEvent
 from alertd.store.sqlite.names import set_meta
 from alertd.store.sqlite.part import Part
+from alertd.store.sqlite.shared import SHARED, further
 from alertd.store.sqlite.statement import ManyRows
 
 if TYPE_CHECKING:
@@ -29,11 +30,11 @@ _TYPES: Final = ManyRows(
     "(?,?,?,?,?)",
 )
 _FORGET: Final = "DELETE FROM learnt_type WHERE workspace_id = ? AND type = ?"
-_ENDED: Final = """
+_ENDED: Final = f"""
 SELECT id, subscription_id, state, coalesce(started_at, id >> 20), coalesce(detail, ''),
- coalesce((SELECT substr(payload, 1, 4096) FROM event WHERE event.id = event_id), x'')
+ coalesce((SELECT substr(payload, 1, 4096) FROM event WHERE event.id = event_id), x''), {SHARED.format(delivery="delivery.id")}
 FROM delivery WHERE id > ? AND +state IN (2, 3) ORDER BY id LIMIT ?
-"""
+"""  # noqa: S608 - constants
 _EVENTS: Final = """
 SELECT id, workspace_id, type, coalesce(verdicts, x'5b5d'), substr(payload, 1, 4096) FROM event
 WHERE id > ? ORDER BY id LIMIT ?
@@ -89,7 +90,9 @@ class FactRows(Part):
         """Deliveries with greater ids that were delivered or are dead."""
         rows = await self.core.reads.rows(_ENDED, (number, limit))
         return [
-            PastDelivery(row[0], row[1], DeliveryState(row[2]), row[3], row[4], is_simulated(bytes(row[5])))
+            PastDelivery(
+                row[0], row[1], DeliveryState(row[2]), row[3], row[4], is_simulated(bytes(row[5])), further(row[6])
+            )
             for row in rows
         ]
 

@@ -15,7 +15,7 @@ from alertd.model.delivery import DeliveryState
 from alertd.model.ids import first_of, milliseconds
 from alertd.store.following import Happened, Position
 from alertd.store.sqlite.part import Part
-from alertd.store.sqlite.rows import ATTEMPTS, DELIVERY, attempt_row, delivery_row, event_row
+from alertd.store.sqlite.rows import ATTEMPTS, DELIVERY, attempt_row, event_row, whole_delivery_row
 from alertd.store.sqlite.statement import blob
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ SELECT first, entries FROM outcome
 WHERE first >= coalesce((SELECT max(first) FROM outcome WHERE first <= :next), 0) ORDER BY first LIMIT :rows
 """
 _DELIVERIES: Final = f"""
-SELECT {DELIVERY} FROM json_each(:ids) n CROSS JOIN delivery d ON d.id = n.value CROSS JOIN event e ON e.id = d.event_id
+SELECT {DELIVERY}, e.payload FROM json_each(:ids) n CROSS JOIN delivery d ON d.id = n.value CROSS JOIN event e ON e.id = d.event_id
 """  # noqa: S608 - constants
 _SIZES: Final = """
 SELECT e.id, CASE WHEN e.verdicts IS NULL THEN 0 ELSE length(e.payload) END
@@ -137,7 +137,7 @@ class Following(Part):
         if not ids:
             return []
         params = {"ids": orjson.dumps(ids).decode()}
-        return [delivery_row(row) for row in await self.core.history.rows(_DELIVERIES, params)]
+        return [whole_delivery_row(row) for row in await self.core.history.rows(_DELIVERIES, params)]
 
     async def _told(
         self, entries: Sequence[tuple[int, Entry]], found: dict[int, dict[str, Any]]

@@ -1,19 +1,21 @@
 """The history as the API reads it: pages, newest first, and single things.
 
-A page takes numbers from a walk, chunk by chunk, and checks their rows; no statement holds its snapshot for long. When
-little fits among very much, it stops at `LOOK_MAX` rows and says where to go on.
+A page takes numbers from a walk, chunk by chunk, and checks their rows (alertd.store.sqlite.search); no statement holds its
+snapshot for long. Rows of deliveries bring nothing of their events but the id, which is read once for each event.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from alertd.errors import NotFoundError
 from alertd.model.delivery import DeliveryState
-from alertd.model.ids import made_event_number
-from alertd.store.base import Acknowledgement, Page
+from alertd.model.event import ID_HEAD_BYTES, id_in
+from alertd.model.ids import made_event_id, made_event_number
+from alertd.store.base import Acknowledgement, Page, Reached
 from alertd.store.sqlite import walks
 from alertd.store.sqlite.conditions import AGAIN, END, OWN, SPAN, Conditions
 from alertd.store.sqlite.key import stored_key
@@ -28,7 +30,9 @@ from alertd.store.sqlite.rows import (
     delivery_row,
     event_row,
     rejected_row,
+    whole_delivery_row,
 )
+from alertd.store.sqlite.search import DELIVERY_WEIGHT, EVENT_WEIGHT, Search, Source, cut
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,14 +40,9 @@ if TYPE_CHECKING:
 
     from alertd.store.base import Filter
     from alertd.store.sqlite.reader import Row
-    from alertd.store.sqlite.walks import Chunk, Walk
+    from alertd.store.sqlite.search import Chosen
+    from alertd.store.sqlite.walks import Walk
 
-LOOK_MAX: Final = 10_000
-"""How many rows one page looks up, at most; a page that found less than asked for by then says where to go on."""
-TEXT_COST: Final = 2
-"""How many times as much as others a row counts in which a text is looked for."""
-CHUNK_MAX: Final = 2_000
-"""How many rows one statement looks at, at most."""
 OUTBOX_MAX: Final = 100_000
 """A larger outbox is not sorted for a page: then all deliveries are walked over instead."""
 
@@ -55,15 +54,37 @@ _IDS_OF: Final = f"""
 SELECT d.id FROM delivery d WHERE {OWN.format(event=":number")}
 UNION ALL SELECT d.id FROM delivery d INDEXED BY delivery_replay WHERE {AGAIN.format(event=":number")}
 """  # noqa: S608 - constants
-_DELIVERIES_OF: Final = f"""
+_OF: Final = f"""
 SELECT * FROM (
-    SELECT {DELIVERY} FROM json_each(:numbers) n CROSS JOIN event e ON e.id = n.value
+    SELECT {{columns}} FROM json_each(:numbers) n CROSS JOIN event e ON e.id = n.value
     CROSS JOIN delivery d ON {OWN.format(event="n.value")}
     UNION ALL
-    SELECT {DELIVERY} FROM json_each(:numbers) n CROSS JOIN event e ON e.id = n.value
+    SELECT {{columns}} FROM json_each(:numbers) n CROSS JOIN event e ON e.id = n.value
     CROSS JOIN delivery d INDEXED BY delivery_replay ON {AGAIN.format(event="n.value")})
 ORDER BY 1
 """  # noqa: S608 - constants
+_DELIVERIES_OF: Final = _OF.format(columns=DELIVERY)
+_REACHED: Final = _OF.format(columns="d.id, d.event_id, d.destination_id, d.subscription_id, d.state")
+_EVENTS: Final = f"""
+SELECT {EVENT} FROM json_each(:ids) n CROSS JOIN event e ON e.id = n.value ORDER BY e.id DESC
+"""  # noqa: S608 - constants
+_DELIVERIES: Final = f"""
+SELECT {DELIVERY} FROM json_each(:ids) n CROSS JOIN delivery d ON d.id = n.value
+CROSS JOIN event e ON e.id = d.event_id ORDER BY d.id DESC
+"""  # noqa: S608 - constants
+# An id that was made is known from the number; one that was brought is the first member of the payload.
+_IDS: Final = f"""
+SELECT e.id, CASE WHEN e.made = 0 THEN substr(e.payload, 1, {ID_HEAD_BYTES}) END
+FROM json_each(:ids) n CROSS JOIN event e ON e.id = n.value
+"""  # noqa: S608 - constants
+_REJECTED_SIZES: Final = (
+    "SELECT id, length(bytes) + length(headers) FROM rejected WHERE {where} ORDER BY id DESC LIMIT :limit"
+)
+_REJECTED: Final = f"{REJECTED} WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id DESC"  # noqa: S608 - a constant
+_ALL_EVENTS: Final = Source("FROM event e", "e.id", EVENT_WEIGHT)
+_ALL_DELIVERIES: Final = Source(
+    "FROM delivery d CROSS JOIN event e ON e.id = d.event_id", "d.id", DELIVERY_WEIGHT
+)  # fmt: skip
 _ACKNOWLEDGE: Final = """
 INSERT INTO acknowledgement(event_id, actor, at) SELECT id, ?, ? FROM event WHERE id = ? ON CONFLICT DO NOTHING
 """
@@ -79,20 +100,21 @@ class History(Part):
         """Accepted events, newest first."""
         conditions = Conditions(self.core.names, which)
         walk = await self._events_walk(conditions, matched)
-        sql = f"SELECT {EVENT} FROM event e WHERE {{where}} ORDER BY e.id DESC LIMIT :limit"  # noqa: S608 - constants
-        search = _Search(self, sql, "e.id", conditions, conditions.of_event(matched=matched))
-        rows, below, complete = await search.page(walk, which.limit)
-        return Page([event_row(row) for row in rows], below, complete)
+        search = Search(self.core.history, _ALL_EVENTS, conditions, conditions.of_event(matched=matched))
+        chosen = await search.page(walk)
+        rows = await self._read(_EVENTS, chosen.ids)
+        return Page([event_row(row) for row in rows], chosen.below, chosen.complete)
 
     async def deliveries(self, which: Filter) -> Page:
         """Deliveries, newest first."""
-        rows, below, complete = await self._deliveries(DELIVERY, which)
-        return Page([delivery_row(row) for row in rows], below, complete)
+        chosen = await self._deliveries(_ALL_DELIVERIES, which)
+        rows = await self._read(_DELIVERIES, chosen.ids)
+        return Page(await self._named(rows), chosen.below, chosen.complete)
 
     async def delivery_ids(self, which: Filter) -> tuple[list[int], int | None]:
         """What `deliveries` would show, as ids alone."""
-        rows, below, _ = await self._deliveries("d.id", which)
-        return [row[0] for row in rows], below
+        chosen = await self._deliveries(replace(_ALL_DELIVERIES, weight="0"), which)
+        return chosen.ids, chosen.below
 
     async def event(self, workspace: str, event_id: str) -> dict[str, Any] | None:
         """One event by its own id: a brought one, else one that was made by this store."""
@@ -129,15 +151,23 @@ class History(Part):
     async def deliveries_of(self, numbers: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
         """All deliveries of some events, in the order in which they were made."""
         found: dict[int, list[dict[str, Any]]] = {}
-        for row in await self.core.history.rows(_DELIVERIES_OF, {"numbers": orjson.dumps(list(numbers)).decode()}):
-            found.setdefault(row[1], []).append(delivery_row(row))
+        rows = await self.core.history.rows(_DELIVERIES_OF, {"numbers": orjson.dumps(list(numbers)).decode()})
+        for row in await self._named(rows):
+            found.setdefault(row["event_number"], []).append(row)
+        return found
+
+    async def reached(self, numbers: Sequence[int]) -> dict[int, list[Reached]]:
+        """Whom the deliveries of some events were for, and their states."""
+        found: dict[int, list[Reached]] = {}
+        for row in await self.core.history.rows(_REACHED, {"numbers": orjson.dumps(list(numbers)).decode()}):
+            found.setdefault(row[1], []).append(Reached(row[0], row[2], row[3], DeliveryState(row[4])))
         return found
 
     async def delivery(self, delivery_id: int) -> dict[str, Any] | None:
         """One delivery."""
-        sql = f"SELECT {DELIVERY} FROM delivery d JOIN event e ON e.id = d.event_id WHERE d.id = ?"  # noqa: S608
+        sql = f"SELECT {DELIVERY}, e.payload FROM delivery d JOIN event e ON e.id = d.event_id WHERE d.id = ?"  # noqa: S608
         row = await self.core.history.row(sql, (delivery_id,))
-        return delivery_row(row) if row else None
+        return whole_delivery_row(row) if row else None
 
     async def attempts(self, delivery_id: int) -> list[dict[str, Any]]:
         """All attempts of a delivery, first to last."""
@@ -172,10 +202,10 @@ class History(Part):
         where = "id < :below"
         if which.workspace is not None:
             where, params["workspace"] = f"{where} AND workspace = :workspace", which.workspace
-        sql = f"{REJECTED} WHERE {where} ORDER BY id DESC LIMIT :limit"
-        rows = await self.core.history.rows(sql, params)
-        items = [rejected_row(row, self._workspace_ids()) for row in rows[: which.limit]]
-        return Page(items, items[-1]["id"] if len(rows) > which.limit else None)
+        sizes = await self.core.history.rows(_REJECTED_SIZES.format(where=where), params)
+        chosen = cut(sizes[: which.limit], sizes[which.limit - 1][0] if len(sizes) > which.limit else None)
+        rows = await self._read(_REJECTED, chosen.ids)
+        return Page([rejected_row(row, self._workspace_ids()) for row in rows], chosen.below)
 
     async def rejected_record(self, record_id: int) -> dict[str, Any] | None:
         """One rejected record."""
@@ -187,12 +217,21 @@ class History(Part):
 
     # -- where to look --------------------------------------------------------------------------------------------
 
-    async def _deliveries(self, columns: str, which: Filter) -> tuple[list[Row], int | None, bool]:
+    async def _read(self, sql: str, ids: Sequence[int]) -> list[Row]:
+        return await self.core.history.rows(sql, {"ids": orjson.dumps(ids).decode()}) if ids else []
+
+    async def _named(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
+        """Make deliveries of rows, with the ids of their events."""
+        numbers = list({row[1] for row in rows})
+        ids: dict[int, str] = {}
+        for number, head in await self._read(_IDS, numbers):
+            ids[number] = made_event_id(number, self.core.salt) if head is None else id_in(head)
+        return [delivery_row(row, ids[row[1]]) for row in rows if row[1] in ids]  # retention may have been here
+
+    async def _deliveries(self, source: Source, which: Filter) -> Chosen:
         conditions = Conditions(self.core.names, which)
         walk = await self._deliveries_walk(conditions)
-        sql = f"""SELECT {columns} FROM delivery d CROSS JOIN event e ON e.id = d.event_id
-                  WHERE {{where}} ORDER BY d.id DESC LIMIT :limit"""  # noqa: S608 - constants
-        return await _Search(self, sql, "d.id", conditions, conditions.of_delivery()).page(walk, which.limit)
+        return await Search(self.core.history, source, conditions, conditions.of_delivery()).page(walk)
 
     async def _deliveries_walk(self, conditions: Conditions) -> Walk:
         reader, which, low, below = self.core.history, conditions.which, conditions.low, conditions.below
@@ -250,44 +289,3 @@ class History(Part):
             return found if which.destination is None else walks.Merged(found, walks.replayed(reader, conditions))
 
         return walks.Newest(walks.Span(reader, "event", low, below), further)
-
-
-class _Search:
-    """One page: takes numbers from a walk, and keeps those whose rows are as they must be."""
-
-    def __init__(self, history: History, sql: str, column: str, conditions: Conditions, where: list[str]) -> None:
-        self._reader = history.core.history
-        self._sql = sql
-        self._column = column
-        self._conditions = conditions
-        self._where = where
-
-    async def page(self, walk: Walk, limit: int) -> tuple[list[Row], int | None, bool]:
-        """Return the rows, where to continue below (None: nowhere), and whether the page is all that it could be."""
-        found: list[Row] = []
-        looked, size = 0, limit + 1
-        most = LOOK_MAX if self._conditions.which.text is None else LOOK_MAX // TEXT_COST
-        while True:
-            chunk = await walk.take(size)
-            found += await self._fitting(chunk, limit + 1 - len(found))
-            looked += chunk.looked
-            if len(found) > limit:
-                return found[:limit], found[limit - 1][0], True
-            if chunk.end:
-                return found, None, True
-            if looked >= most:
-                return found, chunk.reached, False
-            if chunk.ids is not None or chunk.looked >= size:
-                size = min(size * 4, CHUNK_MAX)
-
-    async def _fitting(self, chunk: Chunk, limit: int) -> list[Row]:
-        params = {**self._conditions.params, "limit": limit}
-        if chunk.ids is None:
-            bounds = f"{self._column} >= :low AND {self._column} < :below"
-            params |= {"low": chunk.reached, "below": chunk.below}
-        elif chunk.ids:
-            bounds = f"{self._column} IN (SELECT value FROM json_each(:ids))"  # noqa: S608 - a constant
-            params["ids"] = orjson.dumps(chunk.ids).decode()
-        else:
-            return []
-        return await self._reader.rows(self._sql.format(where=" AND ".join([bounds, *self._where])), params)

@@ -16,6 +16,7 @@ from alertd.store.sqlite.following import forget_outcomes
 from alertd.store.sqlite.key import stored_key
 from alertd.store.sqlite.names import set_meta
 from alertd.store.sqlite.replays import forget_repeats, forget_replays
+from alertd.store.sqlite.shared import forget_shared
 
 if TYPE_CHECKING:
     import sqlite3
@@ -148,6 +149,7 @@ def _delete(conn: sqlite3.Connection, rows: list[tuple[Any, ...]], recent: Recen
     conn.execute(_DELETE_DELIVERIES, (deliveries,))
     forget_digests(conn, deliveries)
     forget_repeats(conn, deliveries)
+    forget_shared(conn, deliveries)
     recent.drop(conn, [(row[1], stored_key(orjson.loads(row[3])["id"]), row[0]) for row in going if not row[2]])
     conn.execute(_DELETE_ACKNOWLEDGED, (events,))
     conn.execute(_DELETE_KEPT, (events,))

@@ -15,6 +15,7 @@ from alertd.store.base import DestinationState, Due
 from alertd.store.sqlite.digests import KEPT, kept_digest
 from alertd.store.sqlite.part import Part
 from alertd.store.sqlite.recording import end, record
+from alertd.store.sqlite.shared import SHARED, further
 
 if TYPE_CHECKING:
     import sqlite3
@@ -33,14 +34,15 @@ _AMBIGUOUS: Final = """(d.attempts > 0 AND (coalesce(d.outcome, 0) = 4 OR EXISTS
 _DUE: Final = f"""
 SELECT * FROM (
     SELECT {_AMBIGUOUS}, d.id, d.event_id, d.subscription_id, d.channel_id, d.attempts, d.next_at, e.type, e.payload,
-           d.trigger, d.replay_of, (SELECT body FROM issue_event i WHERE i.event_id = d.event_id), {KEPT}
+           d.trigger, d.replay_of, (SELECT body FROM issue_event i WHERE i.event_id = d.event_id), {KEPT},
+           {SHARED.format(delivery="d.id")}
     FROM delivery d CROSS JOIN event e ON e.id = d.event_id
     WHERE {_WAITING} AND d.next_at <= :now AND {_NOT_HELD}
     ORDER BY d.next_at, d.id LIMIT :limit)
 UNION ALL
 SELECT 0, NULL, 0, 0, 0, 0, (
     SELECT d.next_at FROM delivery d WHERE {_WAITING} AND d.next_at > :now AND {_NOT_HELD}
-    ORDER BY d.next_at LIMIT 1), '', x'', NULL, NULL, NULL, NULL, NULL
+    ORDER BY d.next_at LIMIT 1), '', x'', NULL, NULL, NULL, NULL, NULL, NULL
 """  # noqa: S608 - constants
 _DESTINATIONS: Final = """
 WITH RECURSIVE found(id) AS (
@@ -150,5 +152,5 @@ def _delivery(destination_id: int, row: tuple[Any, ...], *, ambiguous: bool) -> 
     digest = kept_digest(row[11], row[12])
     return Delivery(
         row[0], row[1], destination_id, row[2], row[3], row[4], row[5], row[6] if digest is None else DIGEST_TYPE,
-        row[7], row[8], row[9], milliseconds(row[0]), issue=row[10], ambiguous=ambiguous, digest=digest,
+        row[7], row[8], row[9], milliseconds(row[0]), further(row[13]), row[10], ambiguous, digest,
     )  # fmt: skip

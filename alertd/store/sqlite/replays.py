@@ -14,6 +14,7 @@ from alertd.model.ids import milliseconds
 from alertd.store.replaying import PART, Replay, ReplayRule, ReplayState
 from alertd.store.sqlite.digests import copy_digest
 from alertd.store.sqlite.part import Part
+from alertd.store.sqlite.shared import SHARED, copy_shared, further
 from alertd.store.sqlite.statement import blob
 
 if TYPE_CHECKING:
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
     from alertd.store.sqlite.part import Core
     from alertd.store.sqlite.reader import Row
 
-_ORIGIN: Final = """
+_ORIGIN: Final = f"""
 SELECT d.state, d.event_id, d.destination_id, d.subscription_id, d.channel_id, d.trigger, e.type, e.payload,
-    (SELECT body FROM issue_event i WHERE i.event_id = d.event_id)
+    (SELECT body FROM issue_event i WHERE i.event_id = d.event_id), {SHARED.format(delivery="d.id")}
 FROM delivery d JOIN event e ON e.id = d.event_id WHERE d.id = ?
-"""
+"""  # noqa: S608 - constants
 _REPLAY: Final = """
 INSERT INTO delivery(id, event_id, destination_id, subscription_id, channel_id, trigger, next_at, state, attempts, replay_of)
 VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?)
@@ -213,15 +214,17 @@ def _replay_many(
 
 def _repeat(conn: sqlite3.Connection, pair: tuple[int, int], row: Row, now_ms: int, rule: ReplayRule) -> Delivery:
     origin, new_id = pair
-    _, event_id, own, subscription_id, channel_id, trigger, event_type, payload, issue = row
+    _, event_id, own, subscription_id, channel_id, trigger, event_type, payload, issue, shared = row
     to = own if rule.destination_id is None else rule.destination_id
     conn.execute(_REPLAY, (new_id, event_id, to, subscription_id, channel_id, trigger, now_ms, origin))
     if rule.actor or rule.replay_id is not None:
         conn.execute(_ASKED, (new_id, rule.actor, rule.replay_id))
     digest = copy_digest(conn, origin, new_id, to)
+    if shared is not None:
+        copy_shared(conn, origin, new_id)
     return Delivery(
         new_id, event_id, to, subscription_id, channel_id, 0, now_ms, event_type if digest is None else DIGEST_TYPE, payload,
-        trigger, origin, milliseconds(new_id), issue=issue, digest=digest,
+        trigger, origin, milliseconds(new_id), further(shared), issue, digest=digest,
     )  # fmt: skip
 
 

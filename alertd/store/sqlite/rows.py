@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alertd.model.delivery import DeliveryState, OutcomeKind
 from alertd.model.digest import DIGEST_TYPE
+from alertd.model.event import id_in
 
 if TYPE_CHECKING:
     from alertd.store.sqlite.reader import Row
 
 EVENT: Final = "e.id, e.workspace_id, e.type, e.matched, e.payload, e.verdicts, e.revision"
 DELIVERY: Final = (
-    "d.id, d.event_id, e.type, e.payload, e.workspace_id, d.destination_id, d.subscription_id, d.channel_id, d.state,"
+    "d.id, d.event_id, e.type, e.workspace_id, d.destination_id, d.subscription_id, d.channel_id, d.state,"
     " d.attempts, d.next_at, d.started_at, d.duration, d.outcome, d.status, d.detail, d.answer, nullif(d.replay_of, d.id),"
     " CASE WHEN d.replay_of IS NOT NULL THEN (SELECT g.alerts FROM digest g WHERE g.id = d.id) END,"
     " CASE WHEN d.state = 4 THEN (SELECT n.digest_id FROM digested n WHERE n.delivery_id = d.id) END,"
@@ -31,7 +32,7 @@ ORDER BY 1, 2
 REJECTED: Final = "SELECT id, workspace, topic, partition, record_offset, reason, bytes, size, headers FROM rejected"
 
 _NAMES: Final = (
-    "id", "event_number", "event_type", "payload", "workspace_id", "destination_id", "subscription_id", "channel_id",
+    "id", "event_number", "event_type", "workspace_id", "destination_id", "subscription_id", "channel_id",
     "state", "attempts", "next_at_ms", "started_at_ms", "duration_us", "outcome", "status", "detail", "answer",
     "replay_of", "digest_count", "digest_id", "replayed_by", "replay_id",
 )  # fmt: skip
@@ -50,9 +51,10 @@ def event_row(row: Row) -> dict[str, Any]:
     }
 
 
-def delivery_row(row: Row) -> dict[str, Any]:
-    """Make a delivery of what DELIVERY selects."""
+def delivery_row(row: Row, event_id: str) -> dict[str, Any]:
+    """Make a delivery of what DELIVERY selects, and of its event's id."""
     view = dict(zip(_NAMES, row, strict=True))
+    view["event_id"] = event_id
     view["state"] = DeliveryState(view["state"])
     if view["digest_count"] is not None:
         view["event_type"] = DIGEST_TYPE
@@ -60,6 +62,11 @@ def delivery_row(row: Row) -> dict[str, Any]:
     view["detail"] = view["detail"] or ""
     view["answer"] = view["answer"] or b""
     return view
+
+
+def whole_delivery_row(row: Row) -> dict[str, Any]:
+    """Make a delivery of what DELIVERY selects and its event's payload behind it."""
+    return {**delivery_row(row[:-1], id_in(row[-1])), "payload": row[-1]}
 
 
 def attempt_row(row: Row) -> dict[str, Any]:

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alertd.api.selecting import NAMES
+from alertd.api.selecting import SELECTING, names_of
 from alertd.model.delivery import Outcome, OutcomeKind
 from alertd.model.ids import ALERT, parse_id
 from alertd.store.base import Acknowledgement, Page
 from tests.unit.api.bench import DEADLINE, HOME, Caller, running
 
 LISTS = ("events", "alerts", "deliveries")
-FILTERS = (*NAMES, "acknowledged")
+FILTERS = (*names_of(SELECTING), "acknowledged")
 
 
 def pointers(problem: Any) -> list[str]:

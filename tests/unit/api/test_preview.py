@@ -39,3 +39,17 @@ async def test_a_preview_needs_something_to_show() -> None:
         status, problem = await call("POST", where, "operator", json={"mesage": "x", "data": "y"})
         assert status == 422
         assert {each["pointer"] for each in problem["errors"]} == {"/mesage", "/data"}
+
+
+async def test_a_preview_is_of_an_event_that_could_come() -> None:
+    """A type, a severity or a time that no event may have is refused with the rule, as the intake would."""
+    async with running() as call:
+        where = f"{HOME}/destinations/hook/preview"
+        given = {"type": "a b", "severity": "loud", "time": "soon", "labels": {"a": 1}, "project": ""}
+        status, problem = await call("POST", where, "operator", json=given)
+        assert status == 422
+        found = {each["pointer"]: each["detail"] for each in problem["errors"]}
+        assert set(found) == {"/type", "/severity", "/time", "/labels/a", "/project"}
+        assert found["/type"] == "expected 1 to 256 printable ASCII characters without spaces, found 'a b'"
+        status, problem = await call("POST", where, "operator", json={"type": "a b", "id": "x"})
+        assert {each["pointer"] for each in problem["errors"]} == {"/type", "/id"}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from alertd.delivery import replayer
+from alertd.errors import TooManyError
 from alertd.model.delivery import DELIVERED, Outcome, OutcomeKind
 from alertd.model.ids import format_id
 from alertd.store.replaying import Replay
@@ -201,9 +202,11 @@ async def test_no_more_replays_than_may_go_on() -> None:
     async with running() as call:
         await given_up(call)
         body = {"filter": {"state": "dead"}, "rate_per_second": 0.0001, "again": True}
-        begun = [(await call("POST", PATH, json=body))[1] for _ in range(replayer.RUNNING_MAX)]
-        status, _, headers = await call.full("POST", PATH, json=body)
+        begun = [(await call("POST", PATH, json=body))[1] for _ in range(replayer.WORKSPACE_MAX)]
+        status, said, headers = await call.full("POST", PATH, json=body)
         assert (status, headers["Retry-After"]) == (429, "10")
+        assert said["detail"].startswith("2 replays of the workspace 'default' go on")
+        assert (await call("POST", PATH, json={**body, "dry_run": True}))[0] == 200
         await until(call, begun[0], lambda now: bool(now["replayed"]))
         status, over = await call("POST", f"{PATH}s/{begun[0]['id']}/cancel", "operator")
         assert (status, over["state"], over["replayed"], over["reason"]) == (
@@ -218,7 +221,32 @@ async def test_no_more_replays_than_may_go_on() -> None:
         assert len(listed["items"]) == 2
         rest = (await call("GET", f"{PATH}s?limit=200&cursor={listed['next_cursor']}"))[1]
         assert [each["id"] for each in rest["items"]][-1] == begun[0]["id"]
-        assert len(rest["items"]) == replayer.RUNNING_MAX - 1
+        assert len(rest["items"]) == replayer.WORKSPACE_MAX - 1
+
+
+async def test_one_workspace_leaves_room_for_the_others() -> None:
+    """Whoever has as many as one workspace may have keeps nobody else from replaying; all of them together have a bound."""
+    async with running() as call:
+        await given_up(call)
+        origins = sorted(call.bench.store._deliveries)[:1] * 9
+
+        async def slow(workspace: str) -> None:
+            number = call.bench.ids.take()
+            replay = Replay(number, workspace, "ann", b"{}", None, number, 0.0001, len(origins))
+            await call.bench.replayer.begin(replay, origins)
+
+        body = {"filter": {"state": "dead"}, "rate_per_second": 0.0001, "again": True}
+        for _ in range(replayer.WORKSPACE_MAX):
+            assert (await call("POST", PATH, json=body))[0] == 202
+        assert (await call("POST", PATH, json=body))[0] == 429
+        other = PATH.replace("default", "other")
+        for _ in range(replayer.WORKSPACE_MAX):
+            await slow("other")
+        assert (await call("POST", other, json=body))[0] == 429
+        for number in range(replayer.RUNNING_MAX - 2 * replayer.WORKSPACE_MAX):
+            await slow(f"w{number}")
+        with pytest.raises(TooManyError, match="8 replays go on in all workspaces"):
+            call.bench.replayer.check_room("fresh")
 
 
 async def test_it_keeps_to_its_rate() -> None:

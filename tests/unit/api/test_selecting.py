@@ -8,10 +8,11 @@ import pytest
 from multidict import MultiDict
 
 from alertd.api.query import Query
-from alertd.api.selecting import NAMES, query_of, select
+from alertd.api.selecting import SELECTING, names_of, query_of, select
 from alertd.errors import InvalidError
 from alertd.model.selection import Selection
 
+NAMES = names_of(SELECTING)
 WHOLE = {
     "type": "run:failed",
     "project": "shop",

@@ -92,11 +92,27 @@ def test_what_is_refused_is_1(stage: Stage) -> None:
     for words, arguments, who in (
         ("Forbidden (403)", ["--state", "dead"], "viewer"),
         ("Not Found (404)", ["--state", "dead", "--to", "nowhere"], "root"),
-        ("/filter/state", ["--state", "lost"], "root"),
+        ("--state: must be one of pending, ", ["--state", "lost"], "root"),
+        ("--state: only final ones can be replayed", ["--state", "pending"], "root"),
+        ("--alert-id: is not the id of an alert", ["--alert-id", "x", "--yes"], "root"),
+        ("--digest-id: is not the id of a delivery", ["--digest-id", "x"], "root"),
     ):
         result = stage.typed("replay", *arguments, who=who)
         assert result.exit_code == 1
         assert words in result.stderr
+        assert "/filter" not in result.stderr
+
+
+def test_every_bad_option_is_named_at_once(stage: Stage) -> None:
+    """Options are called by their own names, in the sentence and in the list below it."""
+    result = stage.typed("replay", "--state", "lost", "--severity", "loud", "--alert-id", "x")
+    assert result.exit_code == 1
+    assert [name for name in ("--state: ", "--severity: ", "--alert-id: ") if name in result.stderr] != []
+    assert result.stderr.count("--severity: ") == 1
+    tailed = stage.typed("tail", "--state", "lost", "--digest-id", "x")
+    assert tailed.exit_code == 1
+    assert "--state: must be one of" in tailed.stderr
+    assert "--digest-id: is not the id of a delivery" in tailed.stderr
 
 
 def test_which_deliveries_must_be_said() -> None:

@@ -1,0 +1,169 @@
+"""`alertd rejected`: records that could not be read, listed, shown, tried again after a fix."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
+
+import typer
+
+from alertd.cli.options import (
+    ConfigOption,
+    JsonOption,
+    TokenOption,
+    UrlOption,
+    counted,
+    fail,
+    note,
+    print_json,
+    print_table,
+    say,
+)
+
+if TYPE_CHECKING:
+    from alertd.cli.client import Client
+
+app = typer.Typer(no_args_is_help=True, help="List, show and try again records that could not be read.")
+PATH = "/api/v1/rejected"
+LISTED = 50
+"""How many are listed when nothing is asked for."""
+_SHOWN = ("id", "topic", "partition", "offset", "reason", "bytes")
+_UNREAD = 422
+"""The status that says that a record still cannot be read."""
+
+
+@app.callback()
+def group() -> None:
+    """List, show and try again records that could not be read."""
+
+
+@app.command("list")
+def list_records(
+    limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="How many at most.")] = LISTED,
+    json: JsonOption = False,
+    url: UrlOption = None,
+    config: ConfigOption = None,
+    token_file: TokenOption = None,
+) -> None:
+    """List records that could not be read, newest first.
+
+    They are those of the token's workspace, or of all workspaces for a token of all.
+    """
+    from alertd.cli.client import Server, with_client
+    from alertd.cli.pages import first_items
+
+    items = with_client(Server(url, config, token_file), lambda client: first_items(client, PATH, limit))
+    if json:
+        print_json({"items": items})
+        return
+    head = ("ID", "WORKSPACE", "TOPIC", "PARTITION", "OFFSET", "BYTES", "REJECTED", "REASON")
+    print_table(head, [_row(each) for each in items])
+
+
+@app.command("show")
+def show(
+    record_id: Annotated[str, typer.Argument(metavar="ID", help="The record's id.")],
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Write its bytes to stdout as they came, and nothing else.")
+    ] = False,
+    json: JsonOption = False,
+    url: UrlOption = None,
+    config: ConfigOption = None,
+    token_file: TokenOption = None,
+) -> None:
+    """Show one with its reason, its headers and its bytes."""
+    import base64
+
+    from alertd.cli.client import Server, with_client
+
+    if raw and json:
+        raise typer.BadParameter("say one of --raw and --json")
+    needs = (*_SHOWN, "bytes_base64", "headers", "complete")
+    server = Server(url, config, token_file)
+    record = with_client(server, lambda client: client.call("GET", _one(record_id), None, needs))
+    if json:
+        print_json(record)
+    elif raw:
+        sys.stdout.buffer.write(base64.b64decode(record["bytes_base64"]))
+        sys.stdout.flush()
+    else:
+        _tell(record)
+
+
+@app.command("replay")
+def replay(
+    record_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="ID", help="Records to try again.", show_default=False)
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Try all of them again, oldest first.")] = False,
+    json: JsonOption = False,
+    url: UrlOption = None,
+    config: ConfigOption = None,
+    token_file: TokenOption = None,
+) -> None:
+    """Try records again after a fix.
+
+    One that can be read now becomes an event, and is listed no more. One that still cannot stays, with the reason; the
+    exit code is then 1.
+    """
+    from alertd.cli.client import Server, with_client
+
+    if bool(record_ids) == every:
+        raise typer.BadParameter("say which records: their ids, or --all")
+    server = Server(url, config, token_file)
+    left = with_client(server, lambda client: _again(client, record_ids, as_json=json))
+    if left:
+        fail(f"{counted(left, 'record')} cannot be read still")
+
+
+def _again(client: "Client", record_ids: list[str] | None, *, as_json: bool) -> int:
+    """Try records again (None: all of them); return how many still cannot be read."""
+    from alertd.cli.client import Refusal
+    from alertd.cli.pages import all_items
+
+    left, asked = 0, record_ids
+    if asked is None:
+        asked = [each["id"] for each in reversed(all_items(client, PATH))]
+    for number in asked:
+        try:
+            done = client.call("POST", f"{_one(number)}/replay", None, ("result", "event_id"))
+        except Refusal as refusal:
+            if refusal.status != _UNREAD:
+                raise
+            left += 1
+            note(f"{number}: {refusal}")
+            continue
+        if as_json:
+            print_json(done)
+        else:
+            say(f"{number}: {_RESULTS.get(done['result'], done['result'])} as the event {done['event_id']}")
+    if not asked:
+        note("there is no rejected record")
+    return left
+
+
+_RESULTS = {"accepted": "accepted", "duplicate": "known already"}
+"""What came of a record, in words."""
+
+
+def _one(record_id: str) -> str:
+    return f"{PATH}/{quote(record_id, safe='')}"
+
+
+def _row(record: dict[str, Any]) -> tuple[str, ...]:
+    place = (record["workspace"] or "-", record["topic"], str(record["partition"]), str(record["offset"]))
+    reason = " ".join(record["reason"].split())
+    return (record["id"], *place, str(record["size_bytes"]), record["rejected_at"], reason)
+
+
+def _tell(record: dict[str, Any]) -> None:
+    import base64
+
+    say(f"{record['topic']}/{record['partition']} at {record['offset']}: {record['reason']}")
+    for header in record["headers"]:
+        value = header["value_base64"]
+        text = "(none)" if value is None else base64.b64decode(value).decode("utf-8", "replace")
+        say(f"{header['name']}: {text}")
+    say("")
+    say(record["bytes"])
+    if not record["complete"]:
+        note(f"only a part of its {record['size_bytes']} bytes was kept, so it cannot be tried again")

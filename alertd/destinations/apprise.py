@@ -220,8 +220,8 @@ class AppriseType:
         "Any of the services that the library [Apprise](https://github.com/caronc/apprise) reaches, for those that have no"
         " type of their own here. It is an optional part: `pip install 'alertd[apprise]'`. `url` is Apprise's own form,"
         " such as `jsons://hooks.example.com/x`. Its connections are made by the library: the egress guard watches the"
-        " thread that it runs in, but not threads or programs that a service's code might start, nor a proxy behind"
-        " HTTPS_PROXY. Prefer a type of its own where there is one: this one learns from a service only whether it worked."
+        " thread that it runs in and all that it starts, and lets no program be started; where a proxy connects to that"
+        " HTTPS_PROXY names, it does not see. Prefer a type of its own where there is one: this one learns from a service only whether it worked."
     )
     settings_model: ClassVar[type[BaseModel]] = AppriseSettings
 

@@ -5,6 +5,7 @@ Everything here blocks and belongs into a thread, but for the look at a URL's fo
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import threading
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from typing_extensions import override
 
+from alertd.destinations.base import unpermitted
+from alertd.destinations.faults import EgressRefusedError
 from alertd.destinations.thread_guard import ThreadGuard
 
 if TYPE_CHECKING:
@@ -25,8 +28,9 @@ MISSING: Final = (
     "the type apprise needs an optional part of alertd, which is not installed: pip install 'alertd[apprise]'"
 )
 TEMPLATE: Final = "a service without a template: alertd writes the text, and sends no file of this machine"
+BUSY: Final = "a service that can be read without connecting, and without starting programs or threads"
 UNREADABLE: Final = "no URL that apprise can read: see its documentation for the service's form"
-LOCAL: Final = frozenset({"dbus", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"})
+LOCAL: Final = frozenset({"blink1", "dbus", "gio", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"})
 """Schemes of services on the machine itself, not over the network."""
 CONNECT_SECONDS: Final = 5.0
 LINES_MAX: Final = 50
@@ -91,14 +95,13 @@ def service_of(url: str) -> Any:
     with _loading:
         if not is_installed():
             raise UnusableServiceError(MISSING)
+        asset = _asset[0] if _asset else _load()
         import apprise  # noqa: PLC0415 - optional, and slow to import
 
-        for name in _TALKATIVE:
-            logging.getLogger(name).propagate = False
-        asset = _asset[0] if _asset else apprise.AppriseAsset(storage_mode="memory", secure_logging=True)
-        made = apprise.Apprise.instantiate(url, asset=asset)
-        if not _asset:
-            _asset.append(asset)
+        with ThreadGuard(unpermitted) as guard:
+            made = apprise.Apprise.instantiate(url, asset=asset)
+    if guard.refused:
+        raise UnusableServiceError(BUSY)
     if made is None:
         raise UnusableServiceError(UNREADABLE)
     if _has_template(made):
@@ -113,11 +116,24 @@ def send(url: str, letter: Letter, timeout_seconds: float, permit: Permit) -> Re
     service.socket_read_timeout = timeout_seconds
     service.redirects = False
     overflow = None if "overflow=" in url.lower() else "truncate"
-    with _Listener() as listener, ThreadGuard(permit) as guard:
+    done = False
+    with _Listener() as listener, ThreadGuard(permit) as guard, contextlib.suppress(EgressRefusedError):
         done = service.notify(
             body=letter.body, title=letter.title, notify_type=letter.kind, body_format="text", overflow=overflow
         )
     return Report(bool(done), tuple(listener.lines), guard.refused, guard.connections)
+
+
+def _load() -> Any:
+    """Import the library with all of its services, unwatched: their modules look round this machine. Return their asset."""
+    import apprise  # noqa: PLC0415 - as above
+
+    for name in _TALKATIVE:
+        logging.getLogger(name).propagate = False
+    asset = apprise.AppriseAsset(storage_mode="memory", secure_logging=True)
+    apprise.Apprise.instantiate("json://localhost", asset=asset)
+    _asset.append(asset)
+    return asset
 
 
 def _has_template(service: Any) -> bool:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
+import contextlib
 import json
 import logging
+import socket
 import threading
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+import apprise as library
 import pytest
 from aiohttp import web
+from apprise.decorators import notify
+from apprise.manager_plugins import NotificationManager
 from pydantic import ValidationError
 
 from alertd.destinations import apprise, apprise_service
@@ -26,7 +33,6 @@ from tests.daemon import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from alertd.destinations.base import OpenDestination
     from alertd.model.delivery import Outcome
@@ -202,6 +208,15 @@ async def test_a_name_that_is_permitted_may_be_anywhere(receiver: Receiver) -> N
         assert (await attempt(destination)).kind is OutcomeKind.REJECTED
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # it leaves its socket open
+async def test_a_datagram_is_refused() -> None:
+    """Also where the service's code does not know that sending may fail."""
+    async with opened("rsyslog://127.0.0.1:514", allow=()) as destination:
+        outcome = await attempt(destination)
+    assert outcome.kind is OutcomeKind.REJECTED, outcome
+    assert "is loopback" in outcome.detail
+
+
 @pytest.mark.parametrize("own", ["", "?redirect=yes"])
 async def test_redirects_are_not_followed(receiver: Receiver, own: str) -> None:
     """Not even where the URL asks for it."""
@@ -232,6 +247,104 @@ async def test_nothing_of_it_is_logged(receiver: Receiver) -> None:
     assert not [line for line in lines if "hunter2" in line or "tok-en" in line]
 
 
+@pytest.fixture
+async def threaded() -> AsyncIterator[str]:
+    """A service of the library that connects in a thread of its own, as those of XMPP and MQTT do; give its scheme."""
+    await asyncio.to_thread(apprise_service.service_of, "json://127.0.0.1")
+
+    @notify(on="ownthread")
+    def deliver(body: str, title: str, *args: Any, meta: dict[str, Any], **kwargs: Any) -> bool:
+        said: list[bytes] = []
+
+        def run() -> None:
+            with contextlib.suppress(OSError), socket.create_connection((meta["host"], meta["port"]), 10) as sock:
+                sock.sendall(b"POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+                said.append(sock.recv(100))
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join(DEADLINE)
+        return bool(said)
+
+    yield "ownthread"
+    NotificationManager().remove("ownthread")
+
+
+async def test_the_guard_follows_a_service_into_its_threads(receiver: Receiver, threaded: str) -> None:
+    """What a service does in a thread of its own is judged, too: refused where it is private, done where it is permitted."""
+    for host in ("127.0.0.1", "localhost"):
+        async with opened(f"{threaded}://{host}:{receiver.port}/x", allow=()) as destination:
+            outcome = await attempt(destination)
+        assert outcome.kind is OutcomeKind.REJECTED, outcome
+        assert "egress refused: " in outcome.detail
+        assert "is loopback" in outcome.detail
+    assert not receiver.bodies
+    async with opened(f"{threaded}://localhost:{receiver.port}/x", allow=("localhost",)) as destination:
+        assert (await attempt(destination)).kind is OutcomeKind.DELIVERED
+    assert len(receiver.bodies) == 1
+
+
+def test_reading_a_url_connects_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service that would connect as soon as its URL is read is refused when it is set, and has not connected."""
+    apprise_service.service_of("json://127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def eager(*args: Any, **options: Any) -> Any:
+            with contextlib.suppress(OSError):
+                socket.create_connection(server.getsockname(), 10)
+            return object()
+
+        monkeypatch.setattr(library.Apprise, "instantiate", eager)
+        with pytest.raises(ValidationError, match="can be read without connecting"):
+            parse_settings("apprise", {"url": "json://127.0.0.1/x"})
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+LOOKED_AT = {
+    "pools that alertd's calls do not reach": {"apprise", "plugins.base"},
+    "look-ups in a pool, and connections in the attempt's own thread": {"utils.http"},
+    "connections in the attempt's own thread": {"plugins.aprs", "plugins.rsyslog", "utils.socket"},
+    "a thread with an event loop, which the guard follows": {"plugins.xmpp.adapter"},
+    "locks": {"attachment.http", "logger", "manager", "plugins.matrix.base", "template"},
+    "a look at the system's language": {"locale"},
+    "of this machine, refused by its scheme": {"plugins.macosx"},
+}
+"""Modules of the library that could do more than to send requests by `requests`, and why they may."""
+
+
+def test_nothing_else_of_the_library_starts_anything() -> None:
+    """A version of the library in which another module starts threads, programs or loops is looked at by a person first."""
+    folder = Path(library.__file__).parent
+    found = set()
+    for path in folder.rglob("*.py"):
+        tree = ast.walk(ast.parse(path.read_text("utf-8")))
+        names = {name.partition(".")[0] for node in tree for name in _imported(node)}
+        if names & STARTERS:
+            found.add(".".join(path.relative_to(folder).with_suffix("").parts))
+    assert found == set().union(*LOOKED_AT.values())
+
+
+STARTERS = {
+    "_thread",
+    "asyncio",
+    "concurrent",
+    "ctypes",
+    "multiprocessing",
+    "socket",
+    "subprocess",
+    "threading",
+    "uvloop",
+}
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
+
+
 def test_without_the_extra_the_setting_and_the_extra_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the library is not installed, configuring the type is an error at `url` that says what to install."""
     monkeypatch.setattr(apprise_service, "find_spec", lambda name: None)
@@ -246,7 +359,16 @@ def test_without_the_extra_the_setting_and_the_extra_are_named(monkeypatch: pyte
 
 @pytest.mark.parametrize(
     "url",
-    ["", "hooks.example.com", "json://", "nosuchservice://hooks.example.com/x", "json://a b", "syslog://", "dbus://x"],
+    [
+        "",
+        "hooks.example.com",
+        "json://",
+        "nosuchservice://hooks.example.com/x",
+        "json://a b",
+        "syslog://",
+        "dbus://x",
+        "blink1://",
+    ],
 )
 def test_what_no_service_reads_is_refused(url: str) -> None:
     """A URL without a service behind it, or of a service on this machine, is an error at `url`."""

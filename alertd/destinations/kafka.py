@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import orjson
 
 from alertd.destinations.base import Preview
+from alertd.destinations.kafka_inside import UnknownClientError, unknown
 from alertd.destinations.kafka_record import record_of
 from alertd.destinations.kafka_settings import KafkaSettings
 from alertd.destinations.redaction import BODY_MAX, Redactor, secrets_of
@@ -84,7 +85,7 @@ class KafkaDestination:
 
         try:
             line = await self._open_line()
-        except OSError as error:
+        except (OSError, UnknownClientError) as error:
             return Outcome(OutcomeKind.RETRY_LATER, detail=f"{NAME}: {error}")
         line.users += 1
         before = line.reach.produced
@@ -99,12 +100,21 @@ class KafkaDestination:
         except KafkaError as error:
             self._retire(line)  # also after a refusal: its numbers are used up, and the next ones would be out of order
             return outcome_of_error(error, line.reach, self._settings.topic)
+        except UnknownClientError as error:
+            self._retire(line)
+            return Outcome(OutcomeKind.RETRY_LATER, detail=f"{NAME}: {error}")
         finally:
             line.leave()
 
     async def _open_line(self) -> KafkaLine:
-        """Return the line that is in use, or another when certificates changed. Raises OSError, naming the setting."""
-        from alertd.destinations.kafka_line import KafkaLine  # noqa: PLC0415 - aiokafka is slow to import
+        """Return the line that is in use, or another when certificates changed.
+
+        Raises OSError, naming the setting, and UnknownClientError.
+        """
+        try:
+            from alertd.destinations.kafka_line import KafkaLine  # noqa: PLC0415 - aiokafka is slow to import
+        except ImportError as error:
+            raise unknown(str(error)) from error
 
         context = None if self._identity is None else await self._identity.context()
         line = self._line

@@ -2,8 +2,8 @@
 
 The producer makes its client itself, and the client its connections; neither can be handed in, and the reasons of failures
 stand in a log only. So the client is given another class here, which makes connections of ours: to the brokers that the
-settings name, and to those that these name, each checked at the moment of connecting. The private names are those of
-aiokafka 0.14.
+settings name, and to those that these name, each checked at the moment of connecting. What is private to aiokafka and used
+here stands in `kafka_inside`, and is looked for first.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing_extensions import override
 
 from alertd.destinations.base import SendError
 from alertd.destinations.faults import unconnected
+from alertd.destinations.kafka_inside import UnknownClientError, check_connection, check_producer
 
 if TYPE_CHECKING:
     from alertd.destinations.base import Connect
@@ -75,6 +76,7 @@ class GuardedConnection(AIOKafkaConnection):  # type: ignore[misc]  # aiokafka i
 
     def __init__(self, host: str, port: int, reach: Reach, **options: Any) -> None:
         super().__init__(host, port, **options)
+        check_connection(self)
         self._reach = reach
         self._loop = _Doorkeeper(self._loop, reach.connect)
 
@@ -174,8 +176,13 @@ class GuardedClient(AIOKafkaClient):  # type: ignore[misc]  # aiokafka is untype
 
 
 def guarded_producer(reach: Reach, **options: Any) -> Any:
-    """Make a producer that connects through the guard; the options are aiokafka's."""
+    """Make a producer that connects through the guard; the options are aiokafka's. Raises UnknownClientError."""
     producer = AIOKafkaProducer(**options)
+    try:
+        check_producer(producer)
+    except UnknownClientError:
+        producer._closed = True  # noqa: SLF001 - nothing was begun that it could complain about
+        raise
     producer.client.__class__ = GuardedClient
     producer.client.reach = reach
     return producer

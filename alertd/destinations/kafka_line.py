@@ -8,10 +8,10 @@ left it. The next attempt makes another.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 from alertd.destinations.kafka_client import Reach, guarded_producer
+from alertd.destinations.kafka_inside import tear_out
 
 if TYPE_CHECKING:
     import ssl
@@ -38,7 +38,10 @@ class KafkaLine:
         self._closing: asyncio.Task[None] | None = None
 
     async def produce(self, topic: str, record: Record) -> tuple[int, int]:
-        """Produce one record; return its partition and offset. Raises aiokafka's errors and CancelledError."""
+        """Produce one record; return its partition and offset.
+
+        Raises aiokafka's errors, UnknownClientError and CancelledError.
+        """
         if self._starting is None:
             self._starting = asyncio.create_task(self._start(), name="kafka-start")
             self._starting.add_done_callback(_look_away)
@@ -89,31 +92,10 @@ class KafkaLine:
         try:
             await asyncio.wait({stopping}, timeout=CLOSE_SECONDS)
         finally:
-            torn = _tear_out(self._producer)
+            torn = tear_out(self._producer, _look_away)
             stopping.cancel()
         if torn:
             await asyncio.wait(torn, timeout=CLOSE_SECONDS)
-
-
-def _tear_out(producer: Any) -> set[asyncio.Future[Any]]:
-    """Cancel what a producer still does and close its connections; return what is still ending.
-
-    aiokafka offers nothing for this, so it looks inside, at what 0.14 has there.
-    """
-    producer._closed = True  # noqa: SLF001 - see above
-    client, sender = producer.client, producer._sender  # noqa: SLF001 - see above
-    torn: set[asyncio.Future[Any]] = set()
-    for task in (sender.sender_task, client._sync_task):  # noqa: SLF001 - see above
-        if task is not None and not task.done():
-            task.add_done_callback(_look_away)
-            task.cancel()
-            torn.add(task)
-    for connection in list(client._conns.values()):  # noqa: SLF001 - see above
-        with contextlib.suppress(Exception):
-            closing = connection.close()
-            if not closing.done():
-                torn.add(closing)
-    return torn
 
 
 def _look_away(task: asyncio.Future[Any]) -> None:

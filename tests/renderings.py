@@ -15,6 +15,7 @@ from alertd.destinations.base import Previewing, World
 from alertd.destinations.registry import REGISTRY, parse_settings
 from alertd.model.delivery import Delivery
 from alertd.model.digest import DIGEST_TYPE, EMPTY, Listed
+from alertd.model.severity import Severity
 from tests.conformance.destination_suite import FixedClock, ScriptedSender
 from tests.conformance.messages import TEXTS, everywhere, make_event, make_issue, make_message
 
@@ -107,7 +108,7 @@ def _digest() -> Message:
     """Make the message of a digest as a lane does."""
     first = MADE_MS << 20
     listed = [Listed(first + number, first + number, None, _event(number)) for number in range(1, 21)]
-    digest = EMPTY.with_more(500, listed)
+    digest = EMPTY.with_more(500, listed, Severity.CRITICAL)
     naming = Naming(
         {1: "production-runs", 2: "runs"},
         lambda alert_id: f"{ALERTS}/{alert_id}",

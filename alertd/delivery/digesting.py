@@ -11,7 +11,6 @@ from alertd.delivery.judgement import created_ms
 from alertd.destinations.base import Digest, DigestEntry, Message
 from alertd.model.digest import DIGEST_TYPE, read
 from alertd.model.ids import ALERT, DELIVERY, format_id
-from alertd.model.severity import BY_WORD, Severity
 
 if TYPE_CHECKING:
     from alertd.delivery.naming import Naming
@@ -45,7 +44,7 @@ def digest_message(delivery: Delivery, digest: KeptDigest, naming: Naming, works
         _event(delivery_id, workspace, at, url, digest, listed),
         url,
         time=at,
-        digest=Digest(tuple(entries), digest.count, REASON),
+        digest=Digest(tuple(entries), digest.count, REASON, digest.worst),
         maybe_duplicate=delivery.ambiguous,
     )
 
@@ -57,7 +56,7 @@ def _event(delivery_id: str, workspace: str, at: str, url: str, digest: KeptDige
         "type": DIGEST_TYPE,
         "workspace": workspace,
         "source": "alertd",
-        "severity": max((_severity(each.event) for each in listed), default=Severity.INFO).word,
+        "severity": digest.worst.word,
         "time": at,
         "key": delivery_id,
         "message": f"{digest.count:,} alerts. {REASON}",
@@ -68,7 +67,3 @@ def _event(delivery_id: str, workspace: str, at: str, url: str, digest: KeptDige
         },
     }
     return orjson.dumps(event | ({"url": url} if url else {}))
-
-
-def _severity(event: bytes) -> Severity:
-    return BY_WORD.get(orjson.loads(event).get("severity", ""), Severity.INFO)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from alertd.destinations.directory import Directory
     from alertd.destinations.people import People
     from alertd.model.delivery import Outcome
+    from alertd.model.severity import Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,14 @@ class Digest:
     """Several alerts in one delivery.
 
     Shapes: `entries` are the first ones, oldest first; `count` counts all of them, those in `entries` too; `reason` says
-    in a sentence why they come together (empty: nothing to say).
+    in a sentence why they come together (empty: nothing to say); `worst` is how bad the worst of all is (None: nobody
+    knows but of those in `entries`).
     """
 
     entries: tuple[DigestEntry, ...]
     count: int
     reason: str = ""
+    worst: Severity | None = None
 
 
 @dataclass(slots=True)

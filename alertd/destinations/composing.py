@@ -93,19 +93,21 @@ def _digest(message: Message) -> Content:
     assert message.digest is not None  # noqa: S101 - content_of looked
     lines = tuple(_line(entry) for entry in message.digest.entries[:LINES_MAX])
     count = max(message.digest.count, len(message.digest.entries))
+    rest = count - len(lines)
     problems = [each for each in lines if each.state is State.PROBLEM]
+    severity = max((each.severity for each in problems or lines), default=Severity.INFO)
     noun = "alert" if count == 1 else "alerts"
     return Content(
         headline="Digest",
         title=f"{count:,} {noun}",
-        severity=max((each.severity for each in problems or lines), default=Severity.INFO),
-        state=State.PROBLEM if problems or not lines else State.RESOLVED,
+        severity=severity if not rest or message.digest.worst is None else max(severity, message.digest.worst),
+        state=State.PROBLEM if problems or rest or not lines else State.RESOLVED,
         summary=block(message.digest.reason, REASON_MAX),
         event_type=line(message.event_type),
         at=line(message.time, 64),
         links=tuple(replace(link, label="Alerts") for link in _links(message, {}, {})),
         lines=lines,
-        rest=count - len(lines),
+        rest=rest,
         subscription=line(message.subscription, 100),
         workspace=line(message.workspace, 100),
         delivery_id=line(message.delivery_id, 64),

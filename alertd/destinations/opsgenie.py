@@ -21,7 +21,7 @@ from alertd.destinations.http_destination import DELIVERY_HEADER, HttpDestinatio
 from alertd.destinations.limits import fit
 from alertd.destinations.opsgenie_result import Fate, fate_of, request_of
 from alertd.destinations.settings_fields import SecretToken, Url
-from alertd.destinations.turn import Turn, details_of, turn_of
+from alertd.destinations.turn import Turn, details_of, ending_of, severity_of, turn_of
 from alertd.model.delivery import ANSWER_MAX, Outcome, OutcomeKind
 from alertd.model.fields import Resource
 from alertd.model.severity import Severity
@@ -192,7 +192,7 @@ def alert_of(content: Content, settings: OpsgenieSettings) -> dict[str, Any]:
         "message": fit(content.subject, MESSAGE_MAX),
         "alias": content.dedup_key,
         "description": _description(content),
-        "priority": _PRIORITIES[content.severity] if auto else settings.priority,
+        "priority": _PRIORITIES[severity_of(content)] if auto else settings.priority,
         "source": SOURCE,
         "details": _details(content),
     }
@@ -220,7 +220,7 @@ def _details(content: Content) -> dict[str, str]:
     """Write facts as texts, as many as there is room for."""
     found: dict[str, str] = {}
     room = DETAILS_MAX
-    for name, value in details_of(content, _DETAIL_MAX, _DETAIL_MAX, FACTS_MAX).items():
+    for name, value in (ending_of(content) | details_of(content, _DETAIL_MAX, _DETAIL_MAX, FACTS_MAX)).items():
         if name in _DESCRIBED:
             continue
         text = fit("\n".join(value) if isinstance(value, list) else str(value), _DETAIL_MAX)

@@ -17,7 +17,7 @@ from alertd.destinations.http_destination import HttpDestination, HttpType, json
 from alertd.destinations.limits import fit
 from alertd.destinations.moments import normal
 from alertd.destinations.settings_fields import SecretToken, Url
-from alertd.destinations.turn import Turn, details_of, turn_of
+from alertd.destinations.turn import Turn, details_of, ending_of, severity_of, turn_of
 from alertd.model.fields import Resource
 from alertd.model.severity import Severity
 
@@ -129,7 +129,7 @@ def alert_of(content: Content, turn: Turn, severity: str) -> dict[str, Any]:
     payload: dict[str, Any] = {"event_action": _ACTIONS[turn], "dedup_key": content.dedup_key}
     if turn is not Turn.OPEN:
         return payload
-    told = _SEVERITIES[content.severity] if severity == "auto" else severity
+    told = _SEVERITIES[severity_of(content)] if severity == "auto" else severity
     optional = {
         "timestamp": normal(content.at),
         "component": fit(content.source, SOURCE_MAX),
@@ -137,6 +137,7 @@ def alert_of(content: Content, turn: Turn, severity: str) -> dict[str, Any]:
         "class": fit(content.event_type, SOURCE_MAX),
     }
     payload["payload"] = _payload(content) | {"severity": told} | {k: v for k, v in optional.items() if v}
+    payload["payload"]["custom_details"] |= ending_of(content)
     payload["links"] = _links(content)
     payload["client"] = "alertd"
     return payload | ({"client_url": content.url} if content.url else {})

@@ -10,6 +10,7 @@ from alertd.destinations.content import State
 from alertd.destinations.facts import facts_of, line_tail, short_commit, suspect_text
 from alertd.destinations.limits import fit
 from alertd.destinations.loose import object_in
+from alertd.model.severity import Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from alertd.destinations.base import Message
     from alertd.destinations.content import Content
 
+NEVER_CLOSED: Final = "Nothing resolves this by itself: resolve it when its alerts are dealt with."
+"""What is said with a digest."""
+STAYS_OPEN: Final = (
+    "These alerts tell of ends: what they would have resolved here is to be resolved by hand, and so is this."
+)
+"""What is said with a digest of nothing but ends."""
 _LAST_WORD: Final = re.compile(r"[a-z]+\Z")
 _TAKEN: Final = frozenset({"acknowledged", "muted"})
 
@@ -30,12 +37,29 @@ class Turn(Enum):
 
 
 def turn_of(message: Message, content: Content) -> Turn:
-    """Read it from the state, from the last word of the type (`issue.muted`), and from the issue."""
+    """Read it from the state, from the last word of the type (`issue.muted`), and from the issue.
+
+    A digest opens an incident of its own, also one of nothing but ends: closing what was never opened would tell nobody.
+    """
+    if content.is_digest:
+        return Turn.OPEN
     if content.state is State.RESOLVED:
         return Turn.CLOSE
     word = _LAST_WORD.search(content.event_type)
     taken = (word is not None and word.group() in _TAKEN) or object_in(message.issue).get("state") == "muted"
     return Turn.ACKNOWLEDGE if taken else Turn.OPEN
+
+
+def severity_of(content: Content) -> Severity:
+    """Say how bad an incident is that is opened: a digest of nothing but ends informs."""
+    return Severity.INFO if content.is_digest and content.state is State.RESOLVED else content.severity
+
+
+def ending_of(content: Content) -> dict[str, str]:
+    """Say of a digest's incident how it ends, as a detail; nothing of any other."""
+    if not content.is_digest:
+        return {}
+    return {"To resolve": STAYS_OPEN if content.state is State.RESOLVED else NEVER_CLOSED}
 
 
 def details_of(content: Content, text_max: int, fact_max: int, facts_max: int) -> dict[str, Any]:

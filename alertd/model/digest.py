@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from alertd.model.severity import BY_WORD, Severity
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -44,7 +46,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class KeptDigest:
-    """A digest: `count` counts all of its alerts, `body` is the JSON of those that are listed (`read`)."""
+    """A digest: `count` counts all of its alerts, `body` is the JSON of those that are listed (`read`), and of `worst`."""
 
     count: int
     body: bytes
@@ -54,24 +56,37 @@ class KeptDigest:
         """How many more alerts it would list."""
         return max(0, LISTED_MAX - self.count)
 
-    def with_more(self, count: int, listed: Iterable[Listed]) -> KeptDigest:
-        """Give the same digest with so many more alerts, and the next ones of its list."""
-        return KeptDigest(self.count + count, write([*read(self.body), *listed][:LISTED_MAX]))
+    @property
+    def worst(self) -> Severity:
+        """How bad the worst of all its alerts is."""
+        return Severity(_parts(self.body)[0])
+
+    def with_more(self, count: int, listed: Iterable[Listed], worst: Severity) -> KeptDigest:
+        """Give the same digest with so many more alerts, the worst of which is so bad, and the next ones of its list."""
+        all_listed = [*read(self.body), *listed][:LISTED_MAX]
+        return KeptDigest(self.count + count, write(all_listed, max(self.worst, worst)))
 
 
-EMPTY: Final = KeptDigest(0, b"[]")
-
-
-def write(listed: Iterable[Listed]) -> bytes:
-    """Write the alerts that are listed, their events made small."""
-    return orjson.dumps(
-        [[each.delivery_id, each.event_number, each.trigger, orjson.Fragment(small(each.event))] for each in listed]
-    )
+def write(listed: Iterable[Listed], worst: Severity) -> bytes:
+    """Write the alerts that are listed, their events made small, and how bad the worst of all is."""
+    rows = [[each.delivery_id, each.event_number, each.trigger, orjson.Fragment(small(each.event))] for each in listed]
+    return orjson.dumps({"worst": int(worst), "listed": rows})
 
 
 def read(body: bytes) -> list[Listed]:
     """Read what `write` wrote."""
-    return [Listed(row[0], row[1], row[2], orjson.dumps(row[3])) for row in orjson.loads(body)]
+    return [Listed(row[0], row[1], row[2], orjson.dumps(row[3])) for row in _parts(body)[1]]
+
+
+EMPTY: Final = KeptDigest(0, write((), Severity.DEBUG))
+
+
+def _parts(body: bytes) -> tuple[int, list[Any]]:
+    """Give how bad the worst is, and the rows; the first digests were rows alone, and knew no more than these."""
+    found = orjson.loads(body)
+    if isinstance(found, dict):
+        return found["worst"], found["listed"]
+    return max((BY_WORD[row[3]["severity"]] for row in found), default=Severity.DEBUG), found
 
 
 def small(payload: bytes) -> bytes:

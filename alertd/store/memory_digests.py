@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import orjson
+
 from alertd.model.delivery import Delivery, DeliveryState
 from alertd.model.digest import DIGEST_TYPE, DIGESTED, EMPTY, Listed
 from alertd.model.ids import milliseconds
+from alertd.model.severity import BY_WORD, Severity
 from alertd.store.digests import PASS_MAX, Spilled
 from alertd.store.memory_facts import MemoryFacts
 from alertd.store.memory_rows import MemoryDelivery
@@ -45,7 +48,8 @@ class MemoryDigests(MemoryFacts):
         d = into.delivery
         known = d.digest or EMPTY
         listed = [Listed(*_of(kept.delivery)) for kept in chosen[: known.missing]]
-        d.digest = known.with_more(len(chosen), listed)
+        worst = max(_severity(kept.delivery.payload) for kept in chosen)
+        d.digest = known.with_more(len(chosen), listed, worst)
         for kept in chosen:
             kept.digest_id = d.id
             self._end(kept, DeliveryState.CANCELLED, DIGESTED)
@@ -97,6 +101,10 @@ class MemoryDigests(MemoryFacts):
 def _turn(kept: MemoryDelivery) -> tuple[int, int]:
     """Where a delivery stands in its destination's queue."""
     return (kept.delivery.next_at_ms, kept.delivery.id)
+
+
+def _severity(payload: bytes) -> Severity:
+    return BY_WORD.get(orjson.loads(payload).get("severity"), Severity.INFO)
 
 
 def _of(delivery: Delivery) -> tuple[int, int, str | None, bytes]:

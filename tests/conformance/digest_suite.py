@@ -9,6 +9,7 @@ import pytest
 
 from alertd.model.delivery import DeliveryState
 from alertd.model.digest import DIGEST_TYPE, EVENT_MAX, LISTED_MAX, read
+from alertd.model.severity import Severity
 from alertd.store.base import Batch, Filter
 from alertd.store.digests import Spill, Spilled
 from alertd.store.replaying import ReplayRule
@@ -62,6 +63,19 @@ class DigestSuite:
         assert row is not None
         assert (row["digest_count"], row["digest_id"], row["replay_of"]) == (25, None, None)
         assert (row["event_type"], row["event_number"]) == (DIGEST_TYPE, listed[0].event_number)
+
+    async def test_it_is_as_bad_as_the_worst_in_it(self, store: Store, make: Maker) -> None:
+        """Also where that is not listed; what stays does not count."""
+        words = ["critical", *["warning"] * 30, "error", "info"]
+        plans = [make.plan(to=(3,), severity=word) for word in words]
+        await store.commit(Batch(1, plans))
+        await _spill(store, make, keep=5)
+        (digest,) = (each.digest for each in await _due(store, make) if each.digest is not None)
+        assert (digest.count, digest.worst) == (28, Severity.ERROR)
+        await store.commit(Batch(2, [make.plan(to=(3,), severity="critical")]))
+        await _spill(store, make, keep=5)
+        (digest,) = (each.digest for each in await _due(store, make) if each.digest is not None)
+        assert (digest.count, digest.worst) == (29, Severity.CRITICAL)
 
     @pytest.mark.parametrize(("count", "keep", "digested"), [(5, 5, 0), (6, 5, 1), (4, 5, 0), (1, 1, 0), (2, 1, 1)])
     async def test_the_bound_is_kept_exactly(

@@ -8,6 +8,7 @@ import orjson
 
 from alertd.model.delivery import DeliveryState
 from alertd.model.digest import DIGESTED, EMPTY, KeptDigest, Listed
+from alertd.model.severity import BY_WORD, Severity
 from alertd.store.digests import PASS_MAX, Spilled
 from alertd.store.sqlite.part import Part
 from alertd.store.sqlite.recording import end
@@ -55,6 +56,10 @@ CROSS JOIN delivery d ON d.id = g.id WHERE d.replay_of = d.id ORDER BY d.id DESC
 _LISTED: Final = """
 SELECT d.id, d.event_id, d.trigger, e.payload
 FROM json_each(?) n CROSS JOIN delivery d ON d.id = n.value CROSS JOIN event e ON e.id = d.event_id ORDER BY n.key
+"""
+_SEVERITIES: Final = """
+SELECT DISTINCT json_extract(CAST(e.payload AS TEXT), '$.severity')
+FROM json_each(?) n CROSS JOIN delivery d ON d.id = n.value CROSS JOIN event e ON e.id = d.event_id
 """
 _MAKE: Final = """
 INSERT INTO delivery(id, event_id, destination_id, subscription_id, channel_id, trigger, next_at, state, attempts, replay_of)
@@ -121,7 +126,8 @@ def _put_together(conn: sqlite3.Connection, spill: Spill, params: dict[str, Any]
         conn.execute(_MAKE, {"new_id": digest_id, "now": spill.now_ms, "id": chosen[0][1]})
     numbers = [row[1] for row in chosen]
     listed = [Listed(*row) for row in conn.execute(_LISTED, (_numbers(numbers[: digest.missing]),))]
-    digest = digest.with_more(len(numbers), listed)
+    worst = max(BY_WORD.get(word, Severity.INFO) for (word,) in conn.execute(_SEVERITIES, (_numbers(numbers),)))
+    digest = digest.with_more(len(numbers), listed, worst)
     conn.execute(_KEEP, (digest_id, spill.destination_id, digest.count, digest.body))
     end(conn, numbers, DeliveryState.CANCELLED, DIGESTED, spill.now_ms)
     _NAME.run(conn, [part for number in numbers for part in (number, digest_id)])

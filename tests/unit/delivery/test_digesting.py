@@ -24,7 +24,7 @@ NAMING = Naming(
 def made(count: int, *, attempts: int = 0, **changes: object) -> Delivery:
     """Make a digest of so many alerts."""
     listed = [Listed(n, n, "new" if n % 2 else None, make_event(**changes)) for n in range(1, min(count, 30) + 1)]
-    digest = EMPTY.with_more(count, listed)
+    digest = EMPTY.with_more(count, listed, Severity.CRITICAL)
     return Delivery(99, 1, 3, 7, 8, attempts, START_MS, DIGEST_TYPE, b"{}", created_at_ms=START_MS, digest=digest)
 
 
@@ -44,13 +44,14 @@ def test_it_lists_the_first_and_counts_all() -> None:
 
 
 def test_its_event_is_one_like_any_other() -> None:
-    """It stands for all: what reads events reads it, as bad as the worst that is listed."""
-    message = NAMING.message(made(3, severity="critical", project="shop"), "default")
+    """It stands for all: what reads events reads it, as bad as the worst of them, listed or not."""
+    message = NAMING.message(made(300, severity="warning", project="shop"), "default")
     (event,) = decode_json(message.event, Context("default", 0, frozenset({"default"})))
     assert (event.type, event.severity, event.time) == ("alertd.digest", Severity.CRITICAL, message.time)
-    assert event.body["message"].startswith("3 alerts. ")
-    assert event.body["data"]["count"] == 3
-    assert len(event.body["data"]["alerts"]) == 3
+    assert event.body["message"].startswith("300 alerts. ")
+    assert event.body["data"]["count"] == 300
+    assert len(event.body["data"]["alerts"]) == LISTED_MAX
+    assert content_of(message).severity is Severity.CRITICAL
 
 
 def test_every_attempt_says_the_same() -> None:

@@ -194,6 +194,24 @@ def test_a_digest_is_as_bad_as_its_worst(types: list[tuple[str, str]], severity:
     assert (said.severity, said.state) == (severity, state)
 
 
+@pytest.mark.parametrize(
+    ("count", "worst", "severity", "state"),
+    [
+        (1, Severity.CRITICAL, Severity.WARNING, State.RESOLVED),
+        (2, Severity.CRITICAL, Severity.CRITICAL, State.PROBLEM),
+        (2, Severity.DEBUG, Severity.WARNING, State.PROBLEM),
+        (2, None, Severity.WARNING, State.PROBLEM),
+    ],
+)
+def test_what_a_digest_does_not_list_counts(
+    count: int, worst: Severity | None, severity: Severity, state: State
+) -> None:
+    """Where more came than is listed, it is as bad as the worst of all, and nobody says that all is over."""
+    entries = (DigestEntry(event(type="x.resolved", severity="warning")),)
+    said = content_of(make_message(digest=Digest(entries, count, worst=worst)))
+    assert (said.severity, said.state) == (severity, state)
+
+
 def test_keys_of_one_issue_are_the_same() -> None:
     """All alerts about one issue share a key, whatever their event; another issue or workspace has another one."""
     first, later = content_of(new_issue()), content_of(new_issue(event=b"{}", trigger="regression"))

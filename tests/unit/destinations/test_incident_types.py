@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from pydantic import ValidationError
 
-from alertd.destinations.base import World
+from alertd.destinations.base import Digest, DigestEntry, World
 from alertd.destinations.composing import content_of
 from alertd.destinations.opsgenie import OpsgenieType
 from alertd.destinations.pagerduty import PagerdutyType
-from alertd.destinations.turn import Turn, turn_of
+from alertd.destinations.turn import NEVER_CLOSED, STAYS_OPEN, Turn, turn_of
+from alertd.model.severity import Severity
 from tests.conformance.destination_suite import NOW, FixedClock, ScriptedSender
 from tests.conformance.messages import make_digest, make_event, make_issue, make_message
 
@@ -109,6 +111,50 @@ def test_pagerduty_lists_a_digest() -> None:
     body = pagerduty(make_message(digest=make_digest(500)))
     assert len(body["payload"]["custom_details"]["Alerts"]) == 20
     assert body["payload"]["custom_details"]["More alerts"] == 480
+    assert body["payload"]["custom_details"]["To resolve"] == NEVER_CLOSED
+
+
+def digest_of_ends(**changes: Any) -> Any:
+    """Make a digest of nothing but ends, one of them of something critical."""
+    entries = tuple(DigestEntry(make_event(type="disk.resolved", severity=word)) for word in ("info", "critical"))
+    return make_message(digest=Digest(entries, len(entries), worst=Severity.CRITICAL), **changes)
+
+
+def test_a_digest_is_an_incident_of_its_own() -> None:
+    """It has a key of its own, the same on every attempt, and neither closes nor acknowledges anything."""
+    first, again = (pagerduty(make_message(digest=make_digest(5), attempt=n)) for n in (1, 2))
+    other = pagerduty(make_message(digest=make_digest(5), delivery_id="dlv_0002"))
+    assert first["dedup_key"] == again["dedup_key"] != other["dedup_key"]
+    for type_ in ("alertd.digest", "issue.muted", "disk.resolved"):
+        body = pagerduty(make_message(digest=make_digest(5), event_type=type_, issue=make_issue(state="resolved")))
+        assert (body["event_action"], body["dedup_key"]) == ("trigger", first["dedup_key"])
+
+
+def test_a_digest_of_ends_tells_of_them() -> None:
+    """To resolve what was never opened would tell nobody: it is opened, informs, and says what is left to do."""
+    body = pagerduty(digest_of_ends())
+    assert (body["event_action"], body["payload"]["severity"]) == ("trigger", "info")
+    assert body["payload"]["custom_details"]["To resolve"] == STAYS_OPEN
+    assert pagerduty(digest_of_ends(), severity="critical")["payload"]["severity"] == "critical"
+    url, created = sent(OpsgenieType(), digest_of_ends(), api_key="k")
+    assert (urlsplit(url).path, created["priority"]) == ("/v2/alerts", "P5")
+    assert created["details"]["To resolve"] == STAYS_OPEN
+
+
+def test_a_digest_is_as_bad_as_the_worst_in_it() -> None:
+    """Listed or not."""
+    message = make_message(digest=replace(make_digest(500), worst=Severity.CRITICAL))
+    assert pagerduty(message)["payload"]["severity"] == "critical"
+    _, created = sent(OpsgenieType(), message, api_key="k")
+    assert (created["priority"], created["details"]["To resolve"]) == ("P1", NEVER_CLOSED)
+
+
+def test_a_digest_as_a_change_has_nothing_to_resolve() -> None:
+    """Change events open nothing."""
+    assert (
+        "To resolve"
+        not in pagerduty(make_message(digest=make_digest(5)), events="changes")["payload"]["custom_details"]
+    )
 
 
 @pytest.mark.parametrize("key", ["", "has space", "dash-ed", "ü" * 32])

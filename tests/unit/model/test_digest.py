@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertd.model.digest import EMPTY, EVENT_MAX, LISTED_MAX, MESSAGE_MAX, Listed, read, small
+from alertd.model.digest import EMPTY, EVENT_MAX, LISTED_MAX, MESSAGE_MAX, KeptDigest, Listed, read, small
+from alertd.model.severity import Severity
 
 
 def event(**fields: Any) -> bytes:
@@ -69,11 +70,20 @@ def test_it_counts_all_and_lists_the_first(parts: list[int]) -> None:
         fresh = [
             Listed(n, n * 2, "new" if n % 2 else None, event(message=str(n))) for n in range(number, number + count)
         ]
-        digest = digest.with_more(count, fresh[: digest.missing])
+        digest = digest.with_more(count, fresh[: digest.missing], Severity(count % 5))
         number += count
+    assert digest.worst == max(count % 5 for count in parts)
     assert digest.count == sum(parts)
     listed = read(digest.body)
     assert [each.delivery_id for each in listed] == list(range(min(LISTED_MAX, number)))
     assert all(
         each == Listed(n, n * 2, "new" if n % 2 else None, event(message=str(n))) for n, each in enumerate(listed)
     )
+
+
+def test_the_first_digests_are_read() -> None:
+    """They were lists of rows: what is not listed is not known to be worse."""
+    old = KeptDigest(30, orjson.dumps([[1, 2, None, orjson.Fragment(event())]]))
+    assert read(old.body) == [Listed(1, 2, None, event())]
+    more = old.with_more(1, [Listed(3, 4, None, event())], Severity.WARNING)
+    assert (old.worst, more.worst, len(read(more.body))) == (Severity.ERROR, Severity.ERROR, 2)

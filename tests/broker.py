@@ -27,6 +27,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -199,7 +200,7 @@ class ExternalBroker(Broker):
         """Leave it running: it was there before."""
 
 
-class LocalBroker(Broker):
+class LocalBroker(Broker, ABC):
     """A broker process of our own; it dies with the thread that started it, so start it from the main thread."""
 
     ports_needed = 1
@@ -279,8 +280,9 @@ class LocalBroker(Broker):
     def _configure(self, ports: list[int]) -> None:
         self.listeners = {"plaintext": f"127.0.0.1:{ports[0]}"}
 
+    @abstractmethod
     def _command(self) -> list[str]:
-        raise NotImplementedError
+        """Give the program that is the broker, and its arguments."""
 
     def _start(self) -> None:
         self._launch()

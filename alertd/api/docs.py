@@ -1,7 +1,12 @@
-"""The documentation over HTTP: the OpenAPI document, and the same as a page that asks nobody else for anything."""
+"""The documentation over HTTP: the OpenAPI document, and the same as a page that asks nobody else for anything.
+
+Both are written when they are first asked for, in a thread: most daemons never are, and a start need not wait for it.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from functools import cached_property
 from html import escape
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
@@ -45,17 +50,24 @@ class Docs:
             "This document as a page", "documentation", None, answers={200: TEXT}, answer_types=("text/html",)
         )
         route(app, "GET", PAGE, self.page, page)
-        self._document = document(app, version("alertd"), status)
-        self._json = orjson.dumps(self._document, option=orjson.OPT_INDENT_2)
-        self._html = "".join(_page(self._document))
+        self._app = app
+        self._status = status
+
+    @cached_property
+    def _written(self) -> tuple[bytes, str]:
+        """The document and the page."""
+        doc = document(self._app, version("alertd"), self._status)
+        return orjson.dumps(doc, option=orjson.OPT_INDENT_2), "".join(_page(doc))
 
     async def show(self, request: web.Request) -> web.Response:
         """Answer with the document."""
-        return web.Response(body=self._json, content_type="application/json")
+        body, _ = await asyncio.to_thread(lambda: self._written)
+        return web.Response(body=body, content_type="application/json")
 
     async def page(self, request: web.Request) -> web.Response:
         """Answer with the page."""
-        return web.Response(text=self._html, content_type="text/html", headers=_HEADERS)
+        _, text = await asyncio.to_thread(lambda: self._written)
+        return web.Response(text=text, content_type="text/html", headers=_HEADERS)
 
 
 def _page(doc: dict[str, Any]) -> Iterator[str]:

@@ -6,6 +6,7 @@ import base64
 import secrets
 from typing import TYPE_CHECKING, Any, Final, get_args
 
+import re2
 from pydantic import BaseModel, SecretBytes, SecretStr
 
 from alertd.destinations.apprise_service import is_installed
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 PIECE: Final = 12
 """Characters at either end of a secret that must not be seen either: what is cut is still a secret."""
+MATCHER_BYTES: Final = 1 << 28
+"""What the matcher of all planted secrets may take: thousands of texts at once."""
 
 
 class Planter:
@@ -24,6 +27,7 @@ class Planter:
     def __init__(self) -> None:
         self.places: dict[str, str] = {}
         self._needles: dict[bytes, str] = {}
+        self._any: Any = None
 
     def plant(self, place: str, length: int = 24) -> str:
         """Make a secret of so many letters and digits for a place (`webhook.secret`)."""
@@ -31,16 +35,32 @@ class Planter:
         self.places[made] = place
         for needle in _needles(made):
             self._needles[needle] = place
+        self._any = None
         return made
 
     def forget(self, secret: str) -> None:
         """Look for one no more: it may be seen."""
         for needle in _needles(secret):
             del self._needles[needle]
+        self._any = None
 
     def seen_in(self, data: bytes) -> set[str]:
-        """Give the places of the secrets that are in some bytes, whole or in part, plain or as base64 or hex."""
+        """Give the places of the secrets that are in some bytes, whole or in part, plain or as base64 or hex.
+
+        One pass says whether there is any at all; only then is each looked for.
+        """
+        if self._any is None:
+            self._any = re2.compile(b"|".join(map(re2.escape, self._needles)), _roomy())
+        if not self._any.search(data):
+            return set()
         return {place for needle, place in self._needles.items() if needle in data}
+
+
+def _roomy() -> Any:
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.max_mem = MATCHER_BYTES
+    return options
 
 
 def _needles(secret: str) -> Iterator[bytes]:

@@ -140,8 +140,8 @@ class Metrics:
         )
         self.issues_overflowed = Counter(
             "alertd_issues_overflowed",
-            "Errors that would have begun an issue and went to their project's overflow issue instead, because it had begun "
-            "too many within the hour.",
+            "Errors that would have begun an issue and went to an overflow issue instead, because their project or their "
+            "workspace had begun too many within the hour, or their workspace has too many projects.",
             registry=own,
         )
         self.issues_memory = Gauge(

@@ -155,14 +155,10 @@ class Pipeline:
         self.offer(submission)
         return await submission.done
 
-    async def do(self, deed: Deed) -> None:
-        """Do something to issues and incidents, in the order of the events. Raises as `submit` does."""
-        await self.undertake(deed)
+    def do(self, deed: Deed) -> asyncio.Future[list[Accepted]]:
+        """Do something to issues and incidents, in the order of the events; awaited, it raises as `submit` does.
 
-    def undertake(self, deed: Deed) -> asyncio.Future[list[Accepted]]:
-        """Queue something to do to issues and incidents; what is returned is done when it is stored, or raises.
-
-        Raises IntakeFullError when the queue is full. Whoever holds the lock of issues has the word until it is given back.
+        Raises IntakeFullError at once. Whoever holds the lock of issues has the word until it is given back.
         """
         submission = Submission("alertd", [], 0, asyncio.get_running_loop().create_future(), deed=deed)
         self.offer(submission)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import structlog
 from pydantic import Field, model_validator
 
+from alertd.api import examples
 from alertd.api.auth import caller, require
 from alertd.api.context import json, read_body
 from alertd.api.issues import Issues
@@ -82,17 +83,18 @@ class Reshaping:
 
     def register(self, app: web.Application) -> None:
         """Add the routes."""
-        for name, handler, summary, body in (
-            ("merge", self.merge, "Merge issues into this one", MERGE),
+        for name, handler, summary, body, example in (
+            ("merge", self.merge, "Merge issues into this one", MERGE, examples.MERGE),
             (
                 "split",
                 self.split,
                 "Split what is another problem off an issue; the answer is the issue that it makes",
                 SPLIT,
+                examples.SPLIT,
             ),
         ):
             documented = Operation(
-                summary, "issues", Role.OPERATOR, body=body, answers={200: ref("Issue")}, errors=(409,)
+                summary, "issues", Role.OPERATOR, body=body, answers={200: ref("Issue")}, errors=(409,), example=example
             )
             route(app, "POST", f"{BELOW}/issues/{{id}}/{name}", handler, documented)
 
@@ -135,7 +137,7 @@ class Reshaping:
             return None
         deeds = [acting(each, act, []) for each in going]
         needed = tuple(number for deed in deeds for number in deed.issues)
-        ended = self._context.pipeline.undertake(
+        ended = self._context.pipeline.do(
             Deed(lambda under_way: [made for deed in deeds for made in deed.act(under_way)], needed)
         )
         ended.add_done_callback(_seen)

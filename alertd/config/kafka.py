@@ -19,7 +19,9 @@ class KafkaTopic(Resource):
         description="letters, digits, ., _ and -, up to 249"
     )
     format: Literal["native", "cloudevents", "sentry", "github", "incidents", "auto"] = Field(
-        "native", description="how its records are read"
+        "native",
+        description="how its records are read; sentry, github, incidents and auto believe a record to be that service's word,"
+        " unsigned as it is: who may write to the topic may resolve and mute issues",
     )
     workspace: Slug = Field(DEFAULT, description="the workspace of events that name none")
 

@@ -56,6 +56,7 @@ LEDGERS: Final = (
     "SELECT l.body FROM json_each(?) AS w CROSS JOIN ledger l ON l.workspace_id = w.value ->> 0"
     " AND l.project = w.value ->> 1"
 )
+NEWEST_EVENTS: Final = "SELECT key, max(event_id) FROM issue_event WHERE issue_id = ? GROUP BY key"
 _BY_KEY: Final = (
     "SELECT i.body FROM json_each(?) AS w CROSS JOIN issue_key k ON k.workspace_id = w.value ->> 0"
     " AND k.project = w.value ->> 1 AND k.key = w.value ->> 2 CROSS JOIN issue i ON i.id = k.issue_id"
@@ -195,8 +196,7 @@ class Issues(Part):
 
     async def newest_events(self, issue_id: int) -> dict[str, int]:
         """The newest event that is kept of each grouping key."""
-        sql = "SELECT key, max(event_id) FROM issue_event WHERE issue_id = ? GROUP BY key"
-        return dict(await self.core.history.rows(sql, (issue_id,)))
+        return dict(await self.core.history.rows(NEWEST_EVENTS, (issue_id,)))
 
     async def incidents(
         self, workspace_id: int | None, *, is_open: bool | None, below: int | None, limit: int

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.unit.api.bench import HOME, running
+from alertd.errors import StoreUnavailableError
+from alertd.submission import QueueBounds
+from tests.unit.api.bench import DEADLINE, HOME, running
 from tests.unit.api.test_issues import ISSUES, error
 
 if TYPE_CHECKING:
+    from alertd.store.base import Batch
+    from alertd.store.issues import IssueWrites
     from tests.unit.api.bench import Caller
 
 
@@ -123,6 +127,144 @@ async def test_one_incident_remains() -> None:
         assert (only["issue_id"], issue["incident"]["id"]) == (issue["id"], only["id"])
         _, page = await call("GET", f"{HOME}/events?type=incident.resolved")
         assert len(page["items"]) == 2
+
+
+async def noted(call: Caller) -> list[tuple[str, str]]:
+    """What the log says of issues, oldest first."""
+    _, page = await call("GET", f"{HOME}/audit?kind=issue")
+    return [(line["action"], line["name"]) for line in reversed(page["items"])]
+
+
+async def open_incidents(call: Caller) -> list[str]:
+    """The issues of the incidents that are open."""
+    _, page = await call("GET", f"{HOME}/incidents?state=open")
+    return [(await call("GET", f"/api/v1/issues/{each['issue_id']}"))[1]["short_id"] for each in page["items"]]
+
+
+async def test_a_full_queue_refuses_a_merge_before_anything_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where an incident would have to end: 429, every issue and incident as it was, nothing noted; later it is done."""
+    async with running() as call:
+        before, gate, entered = await three(call), asyncio.Event(), asyncio.Event()
+        pipeline, commit = call.bench.pipeline, call.bench.store.commit
+
+        async def gated(batch: Batch) -> None:
+            entered.set()
+            await gate.wait()
+            await commit(batch)
+
+        monkeypatch.setattr(call.bench.store, "commit", gated)
+        monkeypatch.setattr(pipeline, "_bounds", QueueBounds(1, 1_000_000))
+        sending = asyncio.create_task(call.sent({"type": "plain"}, {"type": "plain"}))
+        async with asyncio.timeout(DEADLINE):
+            await entered.wait()
+        status, _ = await call("POST", f"{ISSUES}/SHOP-1/merge", json={"issues": ["SHOP-2"]})
+        assert status == 429
+        assert [(await call("GET", f"{ISSUES}/SHOP-{n}"))[1] for n in (1, 2, 3)] == before
+        assert (await noted(call), len(await open_incidents(call))) == ([], 3)
+        gate.set()
+        await sending
+        assert (await call("POST", f"{ISSUES}/SHOP-1/merge", json={"issues": ["SHOP-2"]}))[0] == 200
+        assert await noted(call) == [("merged", "SHOP-1"), ("merged", "SHOP-2")]
+        assert await open_incidents(call) == ["SHOP-3", "SHOP-1"]
+
+
+async def test_a_merge_that_is_not_stored_ends_no_incident(monkeypatch: pytest.MonkeyPatch) -> None:
+    """503, and everything is as it was, what was queued beforehand included."""
+    async with running() as call:
+        before = await three(call)
+
+        async def failing(writes: IssueWrites) -> None:
+            raise StoreUnavailableError("disk full")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(call.bench.store, "write_issues", failing)
+            assert (await call("POST", f"{ISSUES}/SHOP-1/merge", json={"issues": ["SHOP-2"]}))[0] == 503
+        await call.sent({"type": "plain"})
+        assert [(await call("GET", f"{ISSUES}/SHOP-{n}"))[1] for n in (1, 2, 3)] == before
+        assert len(await open_incidents(call)) == 3
+
+
+async def test_what_is_merged_is_noted_though_its_incident_cannot_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The merge is stored: it is answered and in the log; the other incident is the merged issue's, and ends as that is quiet."""
+    async with running() as call:
+        await three(call)
+
+        async def failing(batch: Batch) -> None:
+            raise StoreUnavailableError("disk full")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(call.bench.store, "commit", failing)
+            status, merged = await call("POST", f"{ISSUES}/SHOP-1/merge", json={"issues": ["SHOP-2"]})
+        assert (status, merged["event_count"]) == (200, 3)
+        assert await noted(call) == [("merged", "SHOP-1"), ("merged", "SHOP-2")]
+        assert sorted(await open_incidents(call)) == ["SHOP-1", "SHOP-1", "SHOP-3"]
+
+
+async def merged_in_turn(call: Caller) -> None:
+    """Make SHOP-1 of SHOP-2, into which SHOP-3 was merged before."""
+    await three(call)
+    await call("POST", f"{ISSUES}/SHOP-2/merge", json={"issues": ["SHOP-3"]})
+    await call("POST", f"{ISSUES}/SHOP-1/merge", json={"issues": ["SHOP-2"]})
+
+
+@pytest.mark.parametrize("rest", [{"issue": "SHOP-2"}, {"keys": ["b"]}], ids=["by-name", "by-keys"])
+async def test_what_is_left_of_an_issue_comes_back_by_its_name(rest: dict[str, Any]) -> None:
+    """After one of its keys was split off, which is an issue of its own and remains one."""
+    async with running() as call:
+        await merged_in_turn(call)
+        assert (await call("POST", f"{ISSUES}/SHOP-1/split", json={"keys": ["c"]}))[1]["short_id"] == "SHOP-3"
+        status, back = await call("POST", f"{ISSUES}/SHOP-1/split", json=rest)
+        assert (status, back["short_id"], back["event_count"], len(back["alerts"])) == (200, "SHOP-2", 2, 2)
+        assert [each["key"] for each in back["keys"]] == ["b"]
+        assert await counts(call) == {"SHOP-1": 1, "SHOP-2": 2, "SHOP-3": 3}
+        await call.sent(error(100, key="b"), error(101, key="c"))
+        assert await counts(call) == {"SHOP-1": 1, "SHOP-2": 3, "SHOP-3": 4}
+
+
+async def test_names_follow_what_is_left() -> None:
+    """Without the key that it was begun with it goes on under another; what was merged into it is found there."""
+    async with running() as call:
+        await merged_in_turn(call)
+        assert (await call("POST", f"{ISSUES}/SHOP-1/split", json={"keys": ["b"]}))[1]["short_id"] == "SHOP-4"
+        status, back = await call("POST", f"{ISSUES}/SHOP-1/split", json={"issue": "SHOP-2"})
+        assert (status, back["short_id"], [each["key"] for each in back["keys"]]) == (200, "SHOP-2", ["c"])
+        assert (await call("GET", f"{ISSUES}/SHOP-3"))[1]["short_id"] == "SHOP-2"
+        assert await counts(call) == {"SHOP-1": 1, "SHOP-2": 3, "SHOP-4": 2}
+        await call.sent(error(100, key="c"))
+        assert (await call("GET", f"{ISSUES}/SHOP-2"))[1]["event_count"] == 4
+
+
+async def test_nothing_is_left_of_an_issue() -> None:
+    """All its keys were split off: that is said, and nothing changes."""
+    async with running() as call:
+        await merged_in_turn(call)
+        for key in "bc":
+            await call("POST", f"{ISSUES}/SHOP-1/split", json={"keys": [key]})
+        status, problem = await call("POST", f"{ISSUES}/SHOP-1/split", json={"issue": "SHOP-2"})
+        assert (status, problem["errors"][0]["pointer"]) == (422, "/issue")
+        assert await counts(call) == {"SHOP-1": 1, "SHOP-3": 3, "SHOP-4": 2}
+
+
+@pytest.mark.parametrize("taken", ["a", "b"])
+async def test_each_part_tells_of_itself(taken: str) -> None:
+    """After a split both have the title, culprit, level and release of their own newest event, whichever came last."""
+    told = {
+        key: {"culprit": f"in {key}", "release": f"{key}-1", "level": level}
+        for key, level in {"a": "error", "b": "fatal"}.items()
+    }
+    async with running() as call:
+        await call.sent(error(1, key="a", **told["a"]))
+        await call.sent(error(2, key="b", **told["b"]))
+        await call("POST", f"{ISSUES}/SHOP-1/merge", json={"issues": ["SHOP-2"]})
+        await call.sent(error(3, key="a", **told["a"]))
+        await call.sent(error(4, key="b", **told["b"]))
+        _, made = await call("POST", f"{ISSUES}/SHOP-1/split", json={"keys": [taken]})
+        _, page = await call("GET", ISSUES)
+        assert len(page["items"]) == 2
+        for issue in page["items"]:
+            key = taken if issue["short_id"] == made["short_id"] else {"a": "b", "b": "a"}[taken]
+            own = {"title": f"KeyError: {key}", "culprit": f"in {key}", "level": told[key]["level"]}
+            assert {name: issue[name] for name in own} == own
 
 
 @pytest.mark.parametrize(

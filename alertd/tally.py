@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
+from alertd.model.event import SIMULATION
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -52,7 +54,7 @@ class Tally:
             self._metrics.events.labels(source, result).inc(count)
         if work.issues is not None:
             self._weighed(work.issues.issues)
-        if work.issues is not None and any(plan.event.is_simulated for plan in plans):
+        if any(plan.event.body.get("source") == SIMULATION for plan in plans):
             plans = [plan for plan in plans if not plan.event.is_simulated]
         decided = Counter([(v.subscription_id, v.code) for p in plans for v in p.verdicts])
         for (subscription_id, code), count in decided.items():

@@ -7,11 +7,10 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
 from alertd.destinations.clean import LINE_MAX, block, line
 from alertd.destinations.content import Content, Line, Link, State, Suspect
 from alertd.destinations.crash import crash_text, crash_title
+from alertd.destinations.loose import object_in
 from alertd.model.severity import BY_WORD, Severity
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def content_of(message: Message) -> Content:
 
 
 def _alert(message: Message) -> Content:
-    event, issue = _object(message.event), _object(message.issue)
+    event, issue = object_in(message.event), object_in(message.issue)
     type_ = line(message.event_type or event.get("type"))
     title, rest = _title(event, issue, type_)
     state = _state(type_, issue)
@@ -118,7 +117,7 @@ def _digest(message: Message) -> Content:
 
 
 def _line(entry: DigestEntry) -> Line:
-    event = _object(entry.event)
+    event = object_in(entry.event)
     type_ = line(event.get("type"))
     title, _ = _title(event, {}, type_)
     state = _state(type_, {})
@@ -228,13 +227,3 @@ def _suspect(commit: dict[str, Any]) -> Suspect | None:
 
 def _count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
-def _object(data: bytes | None) -> dict[str, Any]:
-    if not data:
-        return {}
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return {}
-    return value if isinstance(value, dict) else {}

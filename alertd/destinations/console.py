@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Final
-
-import orjson
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from alertd.destinations.base import Preview
+from alertd.destinations.loose import object_in
 from alertd.model.delivery import DELIVERED, Outcome, OutcomeKind
 from alertd.model.fields import Resource
 
@@ -65,7 +64,7 @@ class ConsoleType:
 
 def line_of(message: Message) -> str:
     """Write a delivery as one line: time, severity, type, project/environment, message, subscription, delivery id."""
-    event = _object(message.event)
+    event = object_in(message.event)
     place = "/".join(_text(event.get(name)) for name in ("project", "environment") if event.get(name))
     words = (
         _text(message.time or event.get("time")),
@@ -77,14 +76,6 @@ def line_of(message: Message) -> str:
         _text(message.delivery_id),
     )
     return " ".join(filter(None, words))
-
-
-def _object(event: bytes) -> dict[str, Any]:
-    try:
-        value = orjson.loads(event)
-    except orjson.JSONDecodeError:
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _text(value: object) -> str:

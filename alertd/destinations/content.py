@@ -57,8 +57,26 @@ class Suspect:
     reason: str = ""
 
 
+class Weighed:
+    """What has a severity and a state, and so a colour and a sign."""
+
+    __slots__ = ()
+    severity: Severity
+    state: State
+
+    @property
+    def colour(self) -> int:
+        """The colour of its severity, or of its end, as 0xRRGGBB."""
+        return RESOLVED_COLOUR if self.state is State.RESOLVED else COLOURS[self.severity]
+
+    @property
+    def sign(self) -> str:
+        """The severity or the end of it as one character."""
+        return RESOLVED_SIGN if self.state is State.RESOLVED else SIGNS[self.severity]
+
+
 @dataclass(frozen=True, slots=True)
-class Line:
+class Line(Weighed):
     """One alert of a digest. `url` may be empty."""
 
     headline: str
@@ -69,14 +87,9 @@ class Line:
     at: str
     url: str
 
-    @property
-    def sign(self) -> str:
-        """The severity or the end of it as one character."""
-        return RESOLVED_SIGN if self.state is State.RESOLVED else SIGNS[self.severity]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
+class Content(Weighed):
     """One message.
 
     Shapes: `headline` says in a word or two why it is sent (`New issue`, `Regression`, `Resolved`, an event's type);
@@ -121,16 +134,6 @@ class Content:
     def is_digest(self) -> bool:
         """Whether it tells of several alerts."""
         return bool(self.lines) or self.rest > 0
-
-    @property
-    def colour(self) -> int:
-        """The colour of its severity, or of its end, as 0xRRGGBB."""
-        return RESOLVED_COLOUR if self.state is State.RESOLVED else COLOURS[self.severity]
-
-    @property
-    def sign(self) -> str:
-        """The severity or the end of it as one character."""
-        return RESOLVED_SIGN if self.state is State.RESOLVED else SIGNS[self.severity]
 
     @property
     def where(self) -> str:

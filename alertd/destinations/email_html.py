@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, StrictUndefined, Template
 
-from alertd.destinations.content import COLOURS, RESOLVED_COLOUR, State
 from alertd.destinations.email_text import FACTS_MAX, LINE_MAX, NAME_MAX, SUMMARY_MAX, SUSPECT_MAX, URL_MAX, VALUE_MAX
 from alertd.destinations.facts import facts_of, line_tail, origin, severity_word, short_commit, suspect_text
 from alertd.destinations.limits import fit
 from alertd.destinations.moments import shown
 
 if TYPE_CHECKING:
-    from alertd.destinations.content import Content, Line
+    from alertd.destinations.content import Content, Line, Weighed
 
 HTML_MAX: Final = 102_400
 """Characters within which every letter stays: what is longer Gmail cuts off."""
@@ -75,9 +74,8 @@ def _view(content: Content) -> dict[str, Any]:
     }
 
 
-def _colour(content: Content | Line) -> str:
-    code = RESOLVED_COLOUR if content.state is State.RESOLVED else COLOURS[content.severity]
-    return f"#{code:06x}"
+def _colour(weighed: Weighed) -> str:
+    return f"#{weighed.colour:06x}"
 
 
 def _short(url: str) -> str:

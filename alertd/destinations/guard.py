@@ -117,7 +117,7 @@ class EgressPolicy:
 
     def check_host(self, host: str, port: int = 0) -> str | None:
         """Say why a host, an address or a name, may not be connected to at a port (0: at none), or None."""
-        return self.check_address(host, host, port) if _literal(host) else self.check_name(host, port)
+        return self.check_address(host, host, port) if literal(host) else self.check_name(host, port)
 
     def check_name(self, host: str, port: int = 0) -> str | None:
         """Say why a host name cannot be permitted whatever it resolves to (port 0: at no port), or None."""
@@ -136,7 +136,7 @@ class EgressPolicy:
         """
         if _plain(host) in self._hosts:
             return None
-        address = _literal(ip.partition("%")[0])
+        address = literal(ip.partition("%")[0])
         if address is None:
             return f"{ip!r} is not an address"
         if any(self._permits(form) for form in _forms(address)):
@@ -174,7 +174,7 @@ def parse_url(url: str) -> URL:
         raise ValueError("the URL has no host")
     if not port:
         raise ValueError("the URL's port must be 1 to 65535")
-    if "[" in authority and _literal(parsed.raw_host.partition("%")[0]) is None:
+    if "[" in authority and literal(parsed.raw_host.partition("%")[0]) is None:
         raise ValueError("what stands in brackets is no IPv6 address")
     _check_host(parsed.raw_host)
     return parsed
@@ -194,7 +194,7 @@ def _check_host(host: str) -> None:
 
 def _check_numeric(host: str) -> None:
     """Refuse what some resolver would read as an address although it is not written as one."""
-    if _literal(host) is not None:
+    if literal(host) is not None:
         return
     try:
         meant = IPv4Address(socket.inet_aton(_plain(host)))
@@ -235,7 +235,8 @@ def _plain(host: str) -> str:
     return host.removesuffix(".").lower()
 
 
-def _literal(host: str) -> Address | None:
+def literal(host: str) -> Address | None:
+    """Read a host as an address; None: it is a name, or nothing."""
     try:
         return ip_address(host)
     except ValueError:

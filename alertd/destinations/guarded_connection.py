@@ -6,13 +6,12 @@ A name is resolved once and its addresses are checked; those are connected to, w
 from __future__ import annotations
 
 import socket
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from aiohappyeyeballs import start_connection
 
 from alertd.destinations.faults import EgressRefusedError, refused, unconnected, unresolved
-from alertd.destinations.guard import EgressPolicy
+from alertd.destinations.guard import EgressPolicy, literal
 from alertd.destinations.resolver import Resolver
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class GuardedConnector:
         self._resolver.close()
 
     async def _addresses(self, host: str, port: int) -> list[str]:
-        if _literal(host):
+        if literal(host) is not None:
             if reason := self._policy.check_address("", host):
                 raise EgressRefusedError(reason)
             return [host]
@@ -69,11 +68,3 @@ class GuardedConnector:
             raise EgressRefusedError(f"port {port} is none of {shown}")
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         return (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port))
-
-
-def _literal(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

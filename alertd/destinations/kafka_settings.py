@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, ValidationInfo, field_validator
 
 from alertd.destinations.guard import parse_url
-from alertd.destinations.templates import TemplateProblemError, check
+from alertd.destinations.settings_fields import TemplateText
 from alertd.destinations.tls_files import TlsFiles
 from alertd.destinations.whereto import Whereto
 from alertd.model.fields import Resource, needed
@@ -34,14 +34,6 @@ def _check_topic(name: str) -> str:
     if name in {".", ".."}:
         raise ValueError("a name of its own: Kafka has no topic . or ..")
     return name
-
-
-def _check_template(source: str) -> str:
-    try:
-        check(source)
-    except TemplateProblemError as error:
-        raise ValueError(f"a template: {error}") from None
-    return source
 
 
 Server = Annotated[str, StringConstraints(max_length=300), AfterValidator(_check_server), Whereto.SERVER]
@@ -98,7 +90,7 @@ class KafkaSettings(Resource):
     topic: Topic = Field(
         description="letters, digits, ., _ and -, up to 249; none that alertd itself reads", examples=["alerts"]
     )
-    key: Annotated[str, AfterValidator(_check_template)] | None = Field(
+    key: TemplateText | None = Field(
         None,
         description="the record's key as a template, such as {{ event.project }}; null: the same for all alerts about"
         " one problem, which so keep their order; empty: none",

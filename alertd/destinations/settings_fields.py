@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, SecretStr
 
 from alertd.destinations.guard import parse_url
+from alertd.destinations.templates import TemplateProblemError, check
 from alertd.destinations.whereto import Whereto
 from alertd.model.fields import Resource
 
@@ -38,12 +39,22 @@ def _check_token(token: SecretStr) -> SecretStr:
     return token
 
 
+def _check_template(source: str) -> str:
+    try:
+        check(source)
+    except TemplateProblemError as error:
+        raise ValueError(f"a template: {error}") from None
+    return source
+
+
 Url = Annotated[str, AfterValidator(check_url), Whereto.URL]
 """An address that may be shown."""
 SecretUrl = Annotated[SecretStr, AfterValidator(_check_secret_url), Whereto.URL]
 """An address that is a secret as a whole, as those of incoming webhooks are."""
 SecretToken = Annotated[SecretStr, AfterValidator(_check_token)]
 """A secret that can stand in a header: printable ASCII without spaces."""
+TemplateText = Annotated[str, AfterValidator(_check_template)]
+"""A template; what is wrong with it is said with line and column."""
 
 
 class RepeatingSettings(Resource):

@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from alertd.destinations.base import Previewing
+from alertd.destinations.loose import object_in
 from alertd.destinations.templates import render
 
 if TYPE_CHECKING:
@@ -75,15 +74,15 @@ def worded(message: Message, templates: Templates) -> Message:
 def values_of(message: Message) -> dict[str, Any]:
     """Give what a template knows: the event, its issue, the alert, a digest's events, and names."""
     digest = message.digest
-    event = _object(message.event)
+    event = object_in(message.event)
     entries = (
         []
         if digest is None
-        else [{"event": _object(e.event), "url": e.url, "trigger": e.trigger} for e in digest.entries]
+        else [{"event": object_in(e.event), "url": e.url, "trigger": e.trigger} for e in digest.entries]
     )
     return {
         "event": event,
-        "issue": None if message.issue is None else _object(message.issue),
+        "issue": None if message.issue is None else object_in(message.issue),
         "digest": None if digest is None else {"count": digest.count, "reason": digest.reason, "entries": entries},
         "alert": {
             "id": message.alert_id,
@@ -99,11 +98,3 @@ def values_of(message: Message) -> dict[str, Any]:
         "delivery_id": message.delivery_id,
         "message": event.get("message", ""),
     }
-
-
-def _object(data: bytes) -> dict[str, Any]:
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -14,10 +14,10 @@ import socket
 import sys
 import threading
 from collections import deque
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from alertd.destinations.faults import EgressRefusedError
+from alertd.destinations.guard import literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +89,7 @@ class ThreadGuard:
             self._refuse("the attempt that this belongs to has ended")
         if not isinstance(address, tuple) or len(address) < 2:  # noqa: PLR2004 - address and port
             self._refuse("only the network is connected to, nothing of this machine")
-        if not _is_address(str(address[0])):
+        if literal(str(address[0]).partition("%")[0]) is None:
             self._refuse("a name that only the system looks up cannot be judged; give the address in its place")
         reason = self._reason(str(address[0]), int(address[1]))
         if reason is not None:
@@ -127,14 +127,6 @@ class _Watched:
     def __call__(self) -> None:
         _watched.guard = self._guard
         self._run()
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text.partition("%")[0])
-    except ValueError:
-        return False
-    return True
 
 
 def _addresses(name: str) -> set[str]:

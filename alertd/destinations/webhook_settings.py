@@ -8,9 +8,8 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, AwareDatetime, Field, SecretStr, StringConstraints, ValidationInfo, field_validator
 
 from alertd.destinations.header_names import FRAMING, TOKEN
-from alertd.destinations.settings_fields import Url
+from alertd.destinations.settings_fields import TemplateText, Url
 from alertd.destinations.signing import parse_key, parse_private_key
-from alertd.destinations.templates import TemplateProblemError, check
 from alertd.destinations.tls_settings import ABOUT, OwnTls, TlsSettings
 from alertd.model.fields import Resource, needed
 
@@ -79,14 +78,6 @@ def _check_query(query: dict[str, SecretStr]) -> dict[str, SecretStr]:
     return query
 
 
-def _check_template(source: str) -> str:
-    try:
-        check(source)
-    except TemplateProblemError as error:
-        raise ValueError(f"a template: {error}") from None
-    return source
-
-
 Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
 PrivateKey = Annotated[SecretStr, AfterValidator(_check_private_key)]
 HeaderName = Annotated[str, StringConstraints(max_length=128), AfterValidator(_check_name)]
@@ -105,7 +96,7 @@ class WebhookSettings(Resource):
         "standard",
         description="the body's form; rustrak takes alerts about issues only; template is one's own",
     )
-    template: Annotated[str, AfterValidator(_check_template)] | None = Field(
+    template: TemplateText | None = Field(
         None, validate_default=True, description="format: template only: the body, as a jinja2 template"
     )
     content_type: Annotated[str, StringConstraints(max_length=128, pattern=r"^[!-~]+/[!-~]+( ?; ?[!-~]+)*$")] = Field(

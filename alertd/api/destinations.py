@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from alertd.api.auth import caller
 from alertd.api.context import body_of, json
+from alertd.api.examples import PREVIEW
 from alertd.api.operation import Operation, ref, route
 from alertd.api.query import Query
 from alertd.api.resources import BELOW, Collection
@@ -54,6 +55,7 @@ class Destinations(Collection):
             body_needed=False,
             answers={200: ref("Preview")},
             errors=(409,),
+            example=PREVIEW,
         )
         route(app, "POST", f"{below}/preview", self.preview, documented)
 

@@ -113,7 +113,12 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[st
     for status, answer in operation["responses"].items():
         shapes = " ".join(_shape(each["schema"]) for each in answer.get("content", {}).values())
         yield f"<tr><td>{status}<td>{escape(answer['description'])}<td>{shapes}</tr>\n"
-    yield "</table></details>\n"
+    yield "</table>\n"
+    for status, answer in operation["responses"].items():
+        for content in answer.get("content", {}).values():
+            if status.startswith("2") and "example" in content:
+                yield f"<p>Answer {status}:</p>\n<pre>{escape(_written(content['example']))}</pre>\n"
+    yield "</details>\n"
 
 
 def _written(example: Any) -> str:

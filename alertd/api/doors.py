@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from alertd.api.examples import ENVELOPE, STORE
+from alertd.api.examples import WEBHOOKS as WEBHOOKS_TOLD
 from alertd.api.operation import OPERATIONS, Operation, ref
 from alertd.errors import NotFoundError
 
@@ -36,18 +38,22 @@ def _operation(path: str) -> Operation:
             "webhooks",
             None,
             body={},
+            example=WEBHOOKS_TOLD[source],
             answers={202: ref("Accepted")},
             errors=(401, 404, 408, 413, 415, 422, 429, 503),
             self_guarded=True,
         )
+    is_store = path.rstrip("/").endswith("/store")
     return Operation(
         "Take what a Sentry SDK sends: the DSN of a project's key",
         "webhooks",
         None,
         body={},
-        body_types=("application/x-sentry-envelope", "application/json"),
+        body_types=("application/json",) if is_store else ("application/x-sentry-envelope", "application/json"),
+        example=STORE if is_store else ENVELOPE,
         answers={200: {"type": "object"}},
         errors=(403, 408, 413, 415, 429, 503),
+        guards=("sdk_key", "sdk_header"),
         self_guarded=True,
     )
 

@@ -8,6 +8,7 @@ import orjson
 
 from alertd.api.auth import require
 from alertd.api.context import json
+from alertd.api.examples import EVENT
 from alertd.api.operation import Operation, ref, route
 from alertd.api.query import Query
 from alertd.api.resources import BELOW
@@ -43,7 +44,7 @@ class Explain:
             "explain",
             body=ref("Event"),
             answers={200: ref("Explanation")},
-            example={"type": "run:failed", "severity": "error", "project": "shop", "environment": "prod"},
+            example=EVENT,
         )
         route(app, "POST", f"{BELOW}/explain", self.explain, documented)
 

@@ -9,6 +9,7 @@ import orjson
 from alertd.api.auth import caller, require
 from alertd.api.context import body_of, json
 from alertd.api.delivery_views import DeliveryViews
+from alertd.api.examples import REPLAY_ONE
 from alertd.api.history_shapes import history_page
 from alertd.api.operation import PAGE, Operation, Parameter, ref, route
 from alertd.api.past import PastRulesets
@@ -73,6 +74,7 @@ class History:
             body_needed=False,
             answers={201: ref("Delivery")},
             errors=(409,),
+            example=REPLAY_ONE,
         )
         route(app, "POST", f"{BELOW}/deliveries/{{id}}/replay", self.replay, again)
         cancelled = Operation(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from alertd.api import examples
 from alertd.api.auth import caller, require
 from alertd.api.context import json, read_body
 from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
@@ -56,6 +57,7 @@ class Incidents:
             body_needed=False,
             answers={201: shape},
             errors=(409, 429),
+            example=examples.SIMULATE,
         )
         route(app, "POST", f"{path}/simulate", self.simulate, made_up)
         for name, handler, summary in (

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from alertd.api.auth import caller, require
 from alertd.api.context import json, read_body
+from alertd.api.examples import ASSIGN, MUTE, RESOLVE
 from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
 from alertd.api.query import Query, write_cursor
 from alertd.api.resources import BELOW
@@ -106,11 +107,11 @@ class Issues:
         )
         linked = Operation("Show an issue of any workspace: links lead here", "issues", answers={200: shape})
         route(app, "GET", "/api/v1/issues/{id}", self.follow, linked)
-        for name, handler, summary, body in (
-            ("resolve", self.resolve, "Resolve an issue", {"type": "object"}),
-            ("mute", self.mute, "Mute an issue", {"type": "object"}),
-            ("unmute", self.unmute, "Unmute an issue", None),
-            ("assign", self.assign, "Give an issue to somebody", {"type": "object"}),
+        for name, handler, summary, body, example in (
+            ("resolve", self.resolve, "Resolve an issue", Resolve.model_json_schema(), RESOLVE),
+            ("mute", self.mute, "Mute an issue", Mute.model_json_schema(), MUTE),
+            ("unmute", self.unmute, "Unmute an issue", None, None),
+            ("assign", self.assign, "Give an issue to somebody", Assign.model_json_schema(), ASSIGN),
         ):
             documented = Operation(
                 summary,
@@ -118,6 +119,7 @@ class Issues:
                 Role.OPERATOR,
                 body=body,
                 body_needed=name == "assign",
+                example=example,
                 answers={200: shape},
                 errors=(409,),
             )

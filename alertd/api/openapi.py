@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic.json_schema import models_json_schema
 
+from alertd.api.answers import PROBLEMS, answer_examples, example_of
 from alertd.api.history_shapes import HISTORY_SHAPES
 from alertd.api.operation import OPERATIONS, Operation, Schema, ref
 from alertd.api.shapes import RESOURCE_STATUS, SHAPES, with_status
@@ -47,8 +49,9 @@ _DESCRIPTIONS: Final = {
 def document(app: web.Application, version: str, status: Mapping[str, Mapping[str, Schema]]) -> dict[str, Any]:
     """Write the document of an application; `status` gives what models show besides their fields, by their names."""
     paths: dict[str, dict[str, Any]] = {}
+    known = answer_examples()
     for (method, path), operation in app[OPERATIONS].items():
-        paths.setdefault(path, {})[method.lower()] = _operation(method, path, operation)
+        paths.setdefault(path, {})[method.lower()] = _operation(method, path, operation, known)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -61,11 +64,21 @@ def document(app: web.Application, version: str, status: Mapping[str, Mapping[st
         "paths": paths,
         "components": {
             "schemas": _schemas(status),
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}, **_KEYS},
         },
     }
 
 
+_KEYS: Final = {
+    "sdk_key": {"type": "apiKey", "in": "query", "name": "sentry_key", "description": "the key of a DSN"},
+    "sdk_header": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-Sentry-Auth",
+        "description": "the same, as SDKs send it",
+    },
+}
+"""How Sentry's SDKs say who they are: one of the two."""
 _ABOUT: Final = (
     "Every call but those to the open paths brings a token: `Authorization: Bearer TOKEN`. Errors are RFC 9457 problem"
     " documents. Lists are pages: give `next_cursor` back as `cursor`. Changes say which state they are based on: `If-Match`"
@@ -96,14 +109,15 @@ def _shown(schema: Any) -> Any:
     return [_shown(each) for each in schema] if isinstance(schema, list) else schema
 
 
-def _operation(method: str, path: str, operation: Operation) -> dict[str, Any]:
+def _operation(method: str, path: str, operation: Operation, known: Mapping[str, Any]) -> dict[str, Any]:
+    guards = operation.guards or (() if operation.least is None else ("token",))
     written: dict[str, Any] = {
         "operationId": _identity(method, path),
         "summary": operation.summary,
         "tags": [operation.tag],
         "parameters": list(_parameters(method, path, operation)),
-        "responses": dict(_responses(method, path, operation)),
-        "security": [] if operation.least is None else [{"token": []}],
+        "responses": dict(_responses(method, path, operation, known)),
+        "security": [{guard: []} for guard in guards],
     }
     if operation.least is not None:
         role = "any that may send" if operation.least is Role.INTAKE else operation.least.word
@@ -154,11 +168,15 @@ def _parameters(method: str, path: str, operation: Operation) -> Iterator[dict[s
         }
 
 
-def _responses(method: str, path: str, operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
+def _responses(
+    method: str, path: str, operation: Operation, known: Mapping[str, Any]
+) -> Iterator[tuple[str, dict[str, Any]]]:
     for status, schema in operation.answers.items():
         answer: dict[str, Any] = {"description": _DESCRIPTIONS[status]}
         if schema is not None:
-            answer["content"] = {kind: {"schema": schema} for kind in operation.answer_types}
+            example = example_of(schema, known)
+            content = {"schema": schema} | ({} if example is None else {"example": example})
+            answer["content"] = dict.fromkeys(operation.answer_types, content)
         yield str(status), answer
     for status in sorted(_errors(method, path, operation)):
         yield (
@@ -166,10 +184,18 @@ def _responses(method: str, path: str, operation: Operation) -> Iterator[tuple[s
             {
                 "description": _DESCRIPTIONS[status],
                 "content": {
-                    kind: {"schema": ref("Problem") if "json" in kind else {}} for kind in operation.error_types
+                    kind: {"schema": ref("Problem"), "example": _problem(status)} if "json" in kind else {"schema": {}}
+                    for kind in operation.error_types
                 },
             },
         )
+
+
+def _problem(status: int) -> dict[str, Any]:
+    """Write an example of the problem document that a status comes with."""
+    detail, more = PROBLEMS[status]
+    title = HTTPStatus(status).phrase
+    return {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
 
 
 def _errors(method: str, path: str, operation: Operation) -> set[int]:

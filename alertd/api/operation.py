@@ -55,6 +55,8 @@ class Operation:
     """The shape of the body, and an example, in those content types in which they are others."""
     headers: tuple[Parameter, ...] = ()
     """What it reads of a request's headers besides those that all take."""
+    guards: tuple[str, ...] = ()
+    """By which of the document's security schemes it is guarded; empty: by a token of ours, unless it is open to everybody."""
     self_guarded: bool = False
     """Whether a token or a key in the path or the request says who is calling, and no token of ours is asked for."""
 

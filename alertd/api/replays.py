@@ -10,6 +10,7 @@ import orjson
 
 from alertd.api.auth import caller, require
 from alertd.api.context import body_of, json
+from alertd.api.examples import REPLAY_MANY
 from alertd.api.operation import PAGE, Operation, page_of, ref, route
 from alertd.api.query import Query, write_cursor
 from alertd.api.resources import BELOW
@@ -103,7 +104,7 @@ class Replays:
             body_needed=False,
             answers={200: ref("ReplayPreview"), 202: ref("Replay")},
             errors=(404,),
-            example={"filter": {"state": "dead", "destination": "ops-hook"}, "dry_run": True},
+            example=REPLAY_MANY,
         )
         route(app, "POST", f"{BELOW}/deliveries/replay", self.begin, begun)
         listed = Operation(

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from alertd.api.auth import caller, require
 from alertd.api.context import body_of, json
+from alertd.api.examples import MADE, PATCHED
 from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
 from alertd.api.query import Query, write_name_cursor
 from alertd.clock import rfc3339
@@ -164,7 +165,7 @@ class Collection:
 
     def view(self, entry: Entry, request: web.Request) -> dict[str, Any]:
         """Write an entry as it is shown: every field, its origin, its status."""
-        return {**_fields(entry.model), **self.context.registry.shown(entry), **_origin(entry), **self.status(entry)}
+        return {**fields_of(entry.model), **self.context.registry.shown(entry), **_origin(entry), **self.status(entry)}
 
     def answer(self, entry: Entry, request: web.Request, status: int = 200) -> web.Response:
         """Answer with one, and its tag."""
@@ -181,10 +182,25 @@ def operations(kind: Kind, filters: tuple[str, ...]) -> dict[str, Operation]:
     a = "an" if noun[0] in "aeiou" else "a"
     return {
         "list": Operation(f"List {noun}s", tag, query=(*choices, *PAGE), answers={200: page_of(shape)}),
-        "create": Operation(f"Make {a} {noun}", tag, Role.ADMIN, body=shape, answers={201: shape}, errors=(409,)),
+        "create": Operation(
+            f"Make {a} {noun}",
+            tag,
+            Role.ADMIN,
+            body=shape,
+            answers={201: shape},
+            errors=(409,),
+            example=MADE[kind.word],
+        ),
         "show": Operation(f"Show {a} {noun}", tag, answers={200: shape, 304: None}),
         "replace": Operation(
-            f"Replace {a} {noun}", tag, Role.ADMIN, body=shape, answers={200: shape}, errors=(409,), conditional=True
+            f"Replace {a} {noun}",
+            tag,
+            Role.ADMIN,
+            body=shape,
+            answers={200: shape},
+            errors=(409,),
+            conditional=True,
+            example=MADE[kind.word],
         ),
         "patch": Operation(
             f"Change some fields of {a} {noun} (RFC 7396)",
@@ -195,6 +211,7 @@ def operations(kind: Kind, filters: tuple[str, ...]) -> dict[str, Operation]:
             answers={200: shape},
             errors=(409, 415),
             conditional=True,
+            example=PATCHED[kind.word],
         ),
         "remove": Operation(
             f"Delete {a} {noun}", tag, Role.ADMIN, query=(cascade,), answers={204: None}, errors=(409, 412)
@@ -206,7 +223,7 @@ def _given(request: web.Request) -> Precondition:
     return Precondition(request.headers.get("If-Match"), needed=True)
 
 
-def _fields(model: Resource) -> dict[str, Any]:
+def fields_of(model: Resource) -> dict[str, Any]:
     """Give every field with its default, but for those that follow other defaults."""
     return model.model_dump(mode="json", exclude=set(_FOLLOW))
 

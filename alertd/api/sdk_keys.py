@@ -10,6 +10,7 @@ from aiohttp import web
 
 from alertd.api.auth import caller, require
 from alertd.api.context import body_of, json
+from alertd.api.examples import NEW_KEY
 from alertd.api.operation import Operation, page_of, ref, route
 from alertd.api.query import Query
 from alertd.api.resources import BELOW
@@ -39,7 +40,15 @@ class SdkKeys:
         listed = Operation("List a project's SDK keys", "projects", Role.OPERATOR, answers={200: page_of(shape)})
         route(app, "GET", path, self.list, listed)
         title = {"type": "object", "properties": {"title": {"type": "string"}}, "additionalProperties": False}
-        made = Operation("Make an SDK key", "projects", Role.ADMIN, body=title, body_needed=False, answers={201: shape})
+        made = Operation(
+            "Make an SDK key",
+            "projects",
+            Role.ADMIN,
+            body=title,
+            body_needed=False,
+            answers={201: shape},
+            example=NEW_KEY,
+        )
         route(app, "POST", path, self.create, made)
         revoked = Operation("Revoke an SDK key at once", "projects", Role.ADMIN, answers={204: None})
         route(app, "DELETE", f"{path}/{{key}}", self.revoke, revoked)

@@ -20,6 +20,7 @@ from alertd.api.docs import Docs
 from alertd.api.doors import open_doors
 from alertd.api.edge import make_edge, make_gate
 from alertd.api.event_types import EventTypes
+from alertd.api.examples import EVENT
 from alertd.api.expect import GATE, behind
 from alertd.api.explain import Explain
 from alertd.api.express import EXPRESS, Express, ExpressHandler, fits
@@ -87,13 +88,7 @@ SEND: Final = Operation(
     },
     answers={202: ref("Accepted")},
     errors=(408, 415, 429),
-    example={
-        "type": "run:failed",
-        "severity": "error",
-        "project": "shop",
-        "message": "Run 17 failed",
-        "data": {"run_id": 17},
-    },
+    example=EVENT,
 )
 """The intake, as its documentation says it."""
 SHOWN: Final = {

@@ -73,6 +73,18 @@ _PART: Final[dict[str, Schema]] = {
     "progress": {"type": "array", "items": {"type": "object"}},
 }
 
+_TOKEN: Final[dict[str, Schema]] = {
+    "id": TEXT,
+    "name": TEXT,
+    "role": {"type": "string", "enum": list(ROLES)},
+    "workspace": TEXT_OR_NULL,
+    "created_at": TIME_OR_NULL,
+    "expires_at": TIME_OR_NULL,
+    "last_used_at": TIME_OR_NULL,
+    "provisioned": FLAG,
+}
+_TOKEN_NEEDS: Final = ("id", "name", "role", "workspace", "created_at", "provisioned")
+
 SHAPES: Final[dict[str, Schema]] = {
     "Problem": {
         **_object(
@@ -212,17 +224,9 @@ SHAPES: Final[dict[str, Schema]] = {
             "description": "seconds that the secret before goes on working",
         },
     ),
-    "Token": _object(
-        ("id", "name", "role", "workspace", "created_at", "provisioned"),
-        id=TEXT,
-        name=TEXT,
-        role={"type": "string", "enum": list(ROLES)},
-        workspace=TEXT_OR_NULL,
-        created_at=TIME_OR_NULL,
-        expires_at=TIME_OR_NULL,
-        last_used_at=TIME_OR_NULL,
-        provisioned=FLAG,
-        value={**TEXT, "description": "the secret, shown once when it is made"},
+    "Token": _object(_TOKEN_NEEDS, **_TOKEN),
+    "NewToken": _object(
+        (*_TOKEN_NEEDS, "value"), **_TOKEN, value={**TEXT, "description": "the secret: it is never shown again"}
     ),
 }
 """Components that are no resources."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from typing_extensions import override
 
 from alertd.api.context import body_of, json
+from alertd.api.examples import SUBSCRIPTION_TEST
 from alertd.api.operation import Operation, ref, route
 from alertd.api.query import Query
 from alertd.api.resources import BELOW, Collection
@@ -52,6 +53,7 @@ class Subscriptions(Collection):
             body_needed=False,
             answers={200: ref("SubscriptionTest")},
             errors=(409,),
+            example=SUBSCRIPTION_TEST,
         )
         route(app, "POST", f"{BELOW}/subscriptions/{{name}}/test", self.test, documented)
 

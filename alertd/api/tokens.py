@@ -12,6 +12,7 @@ from pydantic import Field
 
 from alertd.api.auth import caller, require
 from alertd.api.context import body_of, json
+from alertd.api.examples import ROTATION, TOKEN, TOKEN_PATCH
 from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
 from alertd.api.query import Query
 from alertd.api.query import page_of as cut
@@ -53,19 +54,30 @@ class Tokens:
         filters = (Parameter("name", "only this one"), Parameter("role", "only those with this role"))
         admin: dict[str, Any] = {"tag": "tokens", "least": Role.ADMIN}
         changed: dict[str, Any] = {**admin, "answers": {200: shape}, "errors": (409,), "conditional": True}
-        made: dict[str, Any] = {**admin, "answers": {201: shape}, "errors": (409,)}
+        made: dict[str, Any] = {**admin, "answers": {201: ref("NewToken")}, "errors": (409,)}
         body = ref("TokenSettings")
         every = Operation(
             "List tokens, without their secrets", **admin, query=(*filters, *PAGE), answers={200: page_of(shape)}
         )
         route(app, "GET", path, self.list, every)
-        route(app, "POST", path, self.create, Operation("Make a token; its secret is answered once", body=body, **made))
+        create = Operation("Make a token; its secret is answered once", body=body, example=TOKEN, **made)
+        route(app, "POST", path, self.create, create)
         route(app, "GET", one, self.show, Operation("Show a token", **admin, answers={200: shape}))
-        route(app, "PUT", one, self.replace, Operation("Replace a token's role and expiry", body=body, **changed))
-        patch = Operation("Change a token's role or expiry", body={"type": "object"}, body_types=PATCH_TYPES, **changed)
+        replace = Operation("Replace a token's role and expiry", body=body, example=TOKEN, **changed)
+        route(app, "PUT", one, self.replace, replace)
+        patch = Operation(
+            "Change a token's role or expiry",
+            body={"type": "object"},
+            body_types=PATCH_TYPES,
+            example=TOKEN_PATCH,
+            **changed,
+        )
         route(app, "PATCH", one, self.patch, patch)
         rotate = Operation(
-            "Give a token another secret; the one before works on for a while", body=ref("Rotation"), **made
+            "Give a token another secret; the one before works on for a while",
+            body=ref("Rotation"),
+            example=ROTATION,
+            **made,
         )
         route(app, "POST", f"{one}/rotate", self.rotate, rotate)
         revoke = Operation("Revoke a token at once", **admin, answers={204: None}, errors=(409, 412))

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from alertd.api.auth import require
 from alertd.api.context import body_of, json
+from alertd.api.examples import DIFF
 from alertd.api.operation import Operation, ref, route
 from alertd.api.query import Query
 from alertd.api.resources import BELOW
@@ -44,6 +45,7 @@ class Transfer:
             Role.ADMIN,
             body={"type": "object", "description": "a workspace as the configuration holds it"},
             answers={200: ref("Difference")},
+            example=DIFF,
         )
         route(app, "POST", f"{BELOW}/diff", self.diff, diff)
 

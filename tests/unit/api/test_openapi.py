@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from alertd.api.operation import OPERATIONS, STREAM, Operation
@@ -47,6 +48,56 @@ async def test_each_example_is_taken() -> None:
             headers = {"Authorization": "Bearer secret-root", "Content-Type": kind}
             async with call.client.post("/api/v1/events", data=sent, headers=headers) as answer:
                 assert answer.status == 202, (kind, await answer.text())
+
+
+def _shown(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], int | None]]:
+    """Give every content of the document, its place, and the status that it comes with (None: it is sent)."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            at = f"{method.upper()} {path}"
+            for kind, content in operation.get("requestBody", {}).get("content", {}).items():
+                yield f"{at} {kind}", content, None
+            for status, answer in operation["responses"].items():
+                for kind, content in answer.get("content", {}).items():
+                    yield f"{at} {status} {kind}", content, int(status)
+
+
+async def test_every_body_has_an_example() -> None:
+    """No body that the API reads is without one, nor an error, nor an answer of a named shape or a page of such."""
+    async with running() as call:
+        document = (await call("GET", "/api/openapi.json", None))[1]
+        without = []
+        for at, content, status in _shown(document):
+            schema = content["schema"]
+            item = schema.get("properties", {}).get("items", {}).get("items", schema)
+            if "example" not in content and (status is None or "$ref" in item):
+                without.append(at)
+        assert without == []
+
+
+async def test_every_example_has_its_shape() -> None:
+    """What is shown as an example fits the schema that it is shown for, formats included."""
+    async with running() as call:
+        document = (await call("GET", "/api/openapi.json", None))[1]
+        wrong = []
+        for at, content, _ in _shown(document):
+            if "example" in content:
+                schema = {**content["schema"], "components": document["components"]}
+                found = OAS31Validator(schema, format_checker=OAS31Validator.FORMAT_CHECKER)
+                wrong += [(at, error.json_path, error.message) for error in found.iter_errors(content["example"])]
+        assert wrong == []
+
+
+async def test_every_operation_says_who_may() -> None:
+    """Each names the security schemes that guard it, of those that the document has; only open ones name none."""
+    async with running() as call:
+        document = (await call("GET", "/api/openapi.json", None))[1]
+        schemes = document["components"]["securitySchemes"]
+        for path, methods in document["paths"].items():
+            for method, operation in methods.items():
+                guards = [name for each in operation["security"] for name in each]
+                assert set(guards) <= set(schemes)
+                assert bool(guards) == ("x-alertd-role" in operation), (method, path)
 
 
 async def test_every_route_is_documented() -> None:

@@ -75,7 +75,7 @@ def _alert(message: Message) -> Content:
         user_count=_count(issue.get("user_count")),
         source=line(event.get("source"), 200),
         fields=_fields(event),
-        links=tuple(_links(message, event, issue)),
+        links=tuple(_links(message, event, issue, state)),
         suspects=_suspects(issue) or _suspects(_incident(event)),
         trigger=line(message.trigger, 32),
         subscription=line(message.subscription, 100),
@@ -104,7 +104,7 @@ def _digest(message: Message) -> Content:
         summary=block(message.digest.reason, REASON_MAX),
         event_type=line(message.event_type),
         at=line(message.time, 64),
-        links=tuple(replace(link, label="Alerts") for link in _links(message, {}, {})),
+        links=tuple(replace(link, label="Alerts") for link in _links(message, {}, {}, State.PROBLEM)),
         lines=lines,
         rest=rest,
         subscription=line(message.subscription, 100),
@@ -175,12 +175,12 @@ def _bounded_key(text: str) -> str:
     return "sha256/" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _links(message: Message, event: dict[str, Any], issue: dict[str, Any]) -> Iterator[Link]:
+def _links(message: Message, event: dict[str, Any], issue: dict[str, Any], state: State) -> Iterator[Link]:
     for label, url in (
         ("Issue", issue.get("url")),
         ("Alert", message.url),
         ("Source", event.get("url")),
-        ("Acknowledge", message.acknowledge_url),
+        ("Acknowledge", message.acknowledge_url if state is State.PROBLEM else ""),
     ):
         if safe := safe_url(url):
             yield Link(label, safe)

@@ -18,13 +18,19 @@ from alertd.destinations.limits import fit
 from alertd.destinations.moments import shown
 
 if TYPE_CHECKING:
-    from alertd.destinations.content import Content, Line, Weighed
+    from alertd.destinations.content import Content, Line
 
 HTML_MAX: Final = 102_400
 """Characters within which every letter stays: what is longer Gmail cuts off."""
 LINE_URL_MAX: Final = 500
 """Characters of an address in a list; a longer one is left out."""
+TITLE_MAX: Final = 250
+"""Characters of the title; all of it is in the text beside it."""
 _PREHEADER: Final = 150
+_LIGHT: Final = 0xFFFFFF
+_DARK: Final = 0x101828
+_ABOVE: Final = frozenset({"Severity", "State", "Project", "Environment"})
+"""Facts that stand above the title or below it, and are not said again."""
 
 
 def html_of(content: Content) -> str:
@@ -39,15 +45,16 @@ def _template() -> Template:
 
 
 def _view(content: Content) -> dict[str, Any]:
-    facts = facts_of(content)
+    facts = [fact for fact in facts_of(content) if fact.name not in _ABOVE]
     links = [(link.label, link.url) for link in content.links if len(link.url) <= URL_MAX]
     return {
         "subject": content.subject,
         "preheader": fit(content.summary.partition("\n")[0] or content.where, _PREHEADER),
-        "colour": _colour(content),
+        "colour": _colour(content.colour),
+        "ink": _colour(ink_on(content.colour)),
         "severity": severity_word(content),
         "kicker": content.kicker,
-        "title": content.title,
+        "title": fit(content.title, TITLE_MAX),
         "url": links[0][1] if links else "",
         "where": content.where,
         "at": shown(content.at),
@@ -59,7 +66,8 @@ def _view(content: Content) -> dict[str, Any]:
         ],
         "lines": [
             (
-                _colour(each),
+                _colour(each.colour),
+                _colour(ink_on(each.colour)),
                 severity_word(each),
                 each.headline,
                 fit(each.title, LINE_MAX),
@@ -74,8 +82,25 @@ def _view(content: Content) -> dict[str, Any]:
     }
 
 
-def _colour(weighed: Weighed) -> str:
-    return f"#{weighed.colour:06x}"
+def ink_on(colour: int) -> int:
+    """Give the colour of text that reads best on a colour; both as 0xRRGGBB."""
+    return max((_LIGHT, _DARK), key=lambda ink: contrast(ink, colour))
+
+
+def contrast(first: int, second: int) -> float:
+    """Say how well two colours stand out from each other, from 1 to 21 (WCAG 2.2; 4.5 is enough for text)."""
+    darker, lighter = sorted((_luminance(first), _luminance(second)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def _luminance(colour: int) -> float:
+    shares = ((colour >> shift & 0xFF) / 255 for shift in (16, 8, 0))
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]  # noqa: PLR2004
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def _colour(code: int) -> str:
+    return f"#{code:06x}"
 
 
 def _short(url: str) -> str:

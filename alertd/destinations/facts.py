@@ -61,7 +61,7 @@ def line_tail(line: Line) -> str:
 
 
 def _facts(content: Content) -> Iterator[Fact]:
-    yield Fact("Severity", severity_word(content))
+    yield Fact("State" if content.state is State.RESOLVED else "Severity", severity_word(content))
     yield Fact("Project", content.project)
     yield Fact("Environment", content.environment)
     if content.first_seen or content.last_seen:

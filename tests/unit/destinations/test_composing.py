@@ -169,6 +169,14 @@ def test_a_test_is_marked() -> None:
     assert content_of(new_issue(test=True)).subject.startswith("[Test] New issue")
 
 
+def test_what_is_over_needs_nobody_to_take_it() -> None:
+    """The link that acknowledges is there as long as there is a problem."""
+    ack = "https://alerts.example.com/ack/x"
+    problem, over = (content_of(new_issue(acknowledge_url=ack, issue=make_issue(state=s))) for s in ("new", "resolved"))
+    assert "Acknowledge" in {link.label for link in problem.links}
+    assert "Acknowledge" not in {link.label for link in over.links}
+
+
 def test_a_digest_lists_twenty_and_counts_the_rest() -> None:
     """The first 20 alerts are listed, all others counted."""
     said = content_of(make_message(digest=make_digest(500)))

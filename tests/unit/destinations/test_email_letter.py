@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from typing_extensions import override
 
 from alertd.destinations.composing import content_of
-from alertd.destinations.email_html import HTML_MAX, html_of
+from alertd.destinations.content import COLOURS, RESOLVED_COLOUR
+from alertd.destinations.email_html import HTML_MAX, TITLE_MAX, contrast, html_of, ink_on
 from alertd.destinations.email_letter import SUBJECT_MAX, Envelope, letter_of
 from alertd.destinations.mail_address import Mailbox
 from tests.conformance.messages import HOSTILE, everywhere, hostile, make_event, make_issue, make_message
@@ -38,6 +39,27 @@ def letter(message: Message, to: Mailbox = OPS, prefix: str | None = "PROD") -> 
     assert all(len(line) <= 998 and b"\n" not in line and b"\r" not in line for line in lines)
     assert b"\0" not in written
     return message_from_bytes(written, policy=SMTP)  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize("colour", [*COLOURS.values(), RESOLVED_COLOUR])
+def test_what_stands_on_a_colour_can_be_read(colour: int) -> None:
+    """Badges and buttons have text of the contrast that WCAG asks for (AA, 4.5 to 1)."""
+    assert contrast(ink_on(colour), colour) >= 4.5
+
+
+@pytest.mark.parametrize(("first", "second", "found"), [(0, 0xFFFFFF, 21), (0x777777, 0xFFFFFF, 4.48), (5, 5, 1)])
+def test_contrast(first: int, second: int, found: float) -> None:
+    """It is that of WCAG, in both directions."""
+    assert contrast(first, second) == contrast(second, first) == pytest.approx(found, abs=0.01)
+
+
+def test_nothing_is_said_twice() -> None:
+    """What stands around the title is not among the facts; a title without end is cut, and whole in the text."""
+    message = make_message(event=make_event(severity="warning", message="x" * 400, data={}), event_type="run:failed")
+    html = html_of(content_of(message))
+    assert [html.count(f">{word}<") for word in ("Warning", "Severity", "Project", "Environment")] == [1, 0, 0, 0]
+    assert "x" * (TITLE_MAX - 1) + "…</" in html
+    assert "x" * 400 in letter(message).get_body(("plain",)).get_content()  # type: ignore[union-attr]
 
 
 class Elements(HTMLParser):

@@ -37,7 +37,7 @@ def test_facts_of_a_bare_event() -> None:
 def test_resolved_is_a_word_too() -> None:
     """Colour is never the only sign."""
     said = content_of(make_message(event_type="x.resolved"))
-    assert facts_of(said)[0].text == "Resolved"
+    assert (facts_of(said)[0].name, facts_of(said)[0].text) == ("State", "Resolved")
 
 
 def test_origin_says_what_a_reader_should_know() -> None:

@@ -1,7 +1,8 @@
 """The express lane: a plain request of the intake is answered without the server library's machinery.
 
 When bytes that come in are exactly one plain request (`plain_request`) and nothing else is under way on the connection,
-the intake is asked to take its events. What it takes is answered here once it is stored, or could not be; all else, from
+the intake is asked to take its events. A head whose body is on its way is kept for a moment: many clients write the two
+apart. What it takes is answered here once it is stored, or could not be; all else, from
 a wrong token to a full queue, goes the ordinary way as if it had never been looked at. While a request is under way
 here, what follows waits, and the connection is not read.
 
@@ -21,7 +22,7 @@ from typing_extensions import override
 
 from alertd.api.auth import SENDERS
 from alertd.api.edge import broken
-from alertd.api.plain_request import PATH, PlainRequest, read
+from alertd.api.plain_request import PATH, Begun, PlainRequest, read
 from alertd.api.problems import of_error
 from alertd.errors import AlertdError
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from alertd.model.token import Token
     from alertd.submission import Accepted
 
+BODY_SECONDS: Final = 0.05
+"""How long the body of a request that has begun is waited for; the ordinary lane then waits for it as long as it may."""
 _METHOD: Final = "POST"
 _JSON: Final = {"Content-Type": "application/json"}
 _INSIDES: Final = frozenset(
@@ -150,13 +153,15 @@ def wire(status: str, headers: Mapping[str, str], body: bytes) -> bytes:
 class ExpressHandler(web.RequestHandler):
     """A connection with both lanes."""
 
-    __slots__ = ("_busy", "_express", "_held", "_in_step")
+    __slots__ = ("_begun", "_busy", "_express", "_held", "_in_step", "_late")
 
     def __init__(self, express: Express, server: web.Server, **options: Any) -> None:
         super().__init__(server, **options)
         self._express = express
         self._busy = False
         self._held = b""
+        self._begun = b""  # a head whose body is on its way
+        self._late: asyncio.TimerHandle | None = None
         self._in_step = True  # the library's parser waits for the beginning of a request
 
     @override
@@ -166,14 +171,52 @@ class ExpressHandler(web.RequestHandler):
             self._held += data
             self._pause_transport_reading()
             return
+        begun = self._let_go()
+        data = begun + data
         waiter = self._waiter
         idle = waiter is not None and not waiter.done() and not self._messages
         request = read(data) if idle and not self._paused and not self._close else None
-        if request is not None and self._in_step and self._take(request):
-            return
+        if request is not None and self._in_step:
+            if isinstance(request, Begun):
+                if not begun:
+                    self._begun = data
+                    self._late = self._loop.call_later(BODY_SECONDS, self._give_up)
+                    return
+            elif self._take(request):
+                return
+        self._leave(data, request)
+
+    @override
+    def eof_received(self) -> None:
+        """Leave to the library what is only half here."""
+        self._give_up()
+        super().eof_received()
+
+    @override
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Forget what was only half here."""
+        self._let_go()
+        super().connection_lost(exc)
+
+    def _let_go(self) -> bytes:
+        """Wait no longer for a body; return what was there of its request."""
+        begun, self._begun = self._begun, b""
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+        return begun
+
+    def _give_up(self) -> None:
+        """Leave a request to the library whose body is late."""
+        begun = self._let_go()
+        if begun:
+            self._leave(begun, None)
+
+    def _leave(self, data: bytes, request: PlainRequest | Begun | None) -> None:
+        """Leave bytes to the library."""
         super().data_received(data)
         if data:  # nothing at all is how the library asks itself for what it left unread
-            self._in_step = request is not None and self._has_read(request)
+            self._in_step = isinstance(request, PlainRequest) and self._has_read(request)
 
     def _take(self, request: PlainRequest) -> bool:
         taken = self._express.take(request)
@@ -220,8 +263,8 @@ class ExpressHandler(web.RequestHandler):
 
     @override
     def _process_keepalive(self) -> None:
-        """Let the connection be as long as a request is under way."""
-        if self._busy:
+        """Let the connection be as long as a request is under way, or has begun."""
+        if self._busy or self._begun:
             self._keepalive_handle = self._loop.call_later(self._keepalive_timeout, self._process_keepalive)
         else:
             super()._process_keepalive()

@@ -1,5 +1,7 @@
 """The one form of request that the express lane reads: whole, plain, to the intake of events or of envelopes. Pure.
 
+Its body may still be on its way, as with clients that write head and body apart.
+
 It is narrower than HTTP: what is read here every reader of HTTP reads the same way, and whatever else there is in a
 head (another version, a coding, an expectation, a name twice, a byte that is not ASCII) makes it somebody else's.
 """
@@ -14,6 +16,8 @@ HEAD_MAX_BYTES: Final = 4096
 """A longer head is not read."""
 LINES_MAX: Final = 64
 """Nor one of more lines."""
+BEGUN_MAX_BYTES: Final = 65_536
+"""A longer body is not waited for: it comes in more pieces than two."""
 
 _STARTS: Final = (f"POST {PATH}".encode(), b"POST /sentry/api/")
 _HEAD: Final = re.compile(
@@ -46,8 +50,14 @@ class PlainRequest(NamedTuple):
     sentry_auth: str | None = None
 
 
-def read(data: bytes) -> PlainRequest | None:
-    """Read bytes that are exactly one plain request; None for all others."""
+class Begun(NamedTuple):
+    """A plain request with its whole head, of whose body so many bytes are missing."""
+
+    missing: int
+
+
+def read(data: bytes) -> PlainRequest | Begun | None:
+    """Read bytes that are exactly one plain request, or the beginning of one; None for all others."""
     if not data.startswith(_STARTS):
         return None
     head = _HEAD.match(data, 0, HEAD_MAX_BYTES)
@@ -59,8 +69,11 @@ def read(data: bytes) -> PlainRequest | None:
     if named is None or lines > LINES_MAX:
         return None
     length = named.get(b"content-length", b"")
-    if not length.isdigit() or int(length) != len(data) - end:
+    if not length.isdigit():
         return None
+    missing = int(length) - (len(data) - end)
+    if missing:
+        return Begun(missing) if missing > 0 and int(length) <= BEGUN_MAX_BYTES else None
     authorization, kind, auth = (named.get(name) for name in (b"authorization", b"content-type", b"x-sentry-auth"))
     return PlainRequest(_text(authorization), _text(kind), data[end:], lines, _text(head[1]), _text(auth))
 

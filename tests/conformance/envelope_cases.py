@@ -43,7 +43,7 @@ CASES = [
     one("an envelope without a kind", PLAIN.replace(KIND.encode() + b"\r\n", b""), 200, 1),
     # -- not whole, not plain
     Case("an envelope in two pieces, then whole", (*halves(PLAIN, 60), 1, PLAIN, 1, PLAIN, 1), (200, 200, 200), 1),
-    Case("an envelope, head and body apart", (*halves(PLAIN, len(PLAIN) - len(ERRORS)), 1), (200,)),
+    Case("an envelope, head and body apart", (*halves(PLAIN, len(PLAIN) - len(ERRORS)), 1), (200,), 1),
     Case("two envelopes in one piece", (PLAIN + sent(OTHER), 2), (200, 200)),
     Case("envelopes behind one another, unheard", (PLAIN, sent(OTHER), 2), (200, 200), 2),
     one("an envelope in gzip", sent(gzip.compress(ERRORS), "Content-Encoding: gzip"), 200),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from alertd.api.plain_request import BEGUN_MAX_BYTES
 from alertd.errors import StoreUnavailableError
 from alertd.model.event import Bounds
 from alertd.submission import QueueBounds
@@ -57,7 +58,7 @@ def one(name: str, said: bytes, status: int, express: int = 0, change: Any = Non
 
 def halves(said: bytes, *places: int) -> tuple[bytes, ...]:
     """Cut bytes at these places."""
-    edges = [0, *places, len(said)]
+    edges = [0, *(place % len(said) for place in places), len(said)]
     return tuple(said[low:high] for low, high in pairwise(edges))
 
 
@@ -109,6 +110,10 @@ def broken(bench: Bench, intake: EventIntake) -> None:
 
 PLAIN = request()
 NAMED = request(event(id="one"))
+HEAD = len(PLAIN) - len(BODY)
+LONG, LONGER = (
+    request(event(message="x" * (size - len(event(message=""))))) for size in (BEGUN_MAX_BYTES, BEGUN_MAX_BYTES + 1)
+)
 CASES = [
     one("one event", PLAIN, 202, 1),
     one("no content type", request(kind=""), 202, 1),
@@ -139,8 +144,18 @@ CASES = [
     one("a bare query", request(start="POST /api/v1/events? HTTP/1.1"), 202, 1),
     # -- not whole, or not alone
     Case("in two pieces, then whole twice", (*halves(PLAIN, 30), 1, PLAIN, 1, PLAIN, 1), (202, 202, 202), 1),
-    Case("cut in the body", (*halves(PLAIN, len(PLAIN) - 5), 1), (202,)),
-    Case("cut between head and body", (*halves(PLAIN, len(PLAIN) - len(BODY)), 1), (202,)),
+    Case("cut in the body", (*halves(PLAIN, len(PLAIN) - 5), 1, PLAIN, 1), (202, 202), 2),
+    Case("cut between head and body", (*halves(PLAIN, len(PLAIN) - len(BODY)), 1, PLAIN, 1), (202, 202), 2),
+    Case("head and body apart, again and again", (*halves(PLAIN, HEAD), 1, *halves(NAMED, -5), 1, *halves(PLAIN, HEAD), 1), (202, 202, 202), 3),
+    Case("cut in the head", (*halves(PLAIN, HEAD - 1), 1), (202,)),
+    Case("a body in two pieces", (*halves(PLAIN, HEAD, HEAD + 3), 1, PLAIN, 1, PLAIN, 1), (202, 202, 202), 1),
+    Case("a body with another request behind it", (PLAIN[:HEAD], PLAIN[HEAD:] + NAMED, 2), (202, 202)),
+    Case("a head that says that nothing follows", (request(b""), 1), (400,)),
+    Case("head and body apart from a stranger", (*halves(request(who="Authorization: Bearer no"), -5), 1), (401,)),
+    Case("head and body apart of what is no event", (*halves(request(event(type="")), -5), 1), (422,)),
+    Case("head and body apart behind another", (PLAIN, *halves(NAMED, HEAD), 2), (202, 202), None),
+    Case("a long body", (*halves(LONG, -5), 1), (202,), 1),
+    Case("a body that is too long to be waited for", (*halves(LONGER, -5), 1), (202,)),
     Case("in many pieces", (*halves(PLAIN, *range(7, len(PLAIN), 7)), 1), (202,)),
     Case("a head that goes on with another", (*halves(PLAIN, 40), PLAIN), ()),
     Case("a line break before", (b"\r\n", PLAIN, 1, PLAIN, 1), (202, 202), 1),

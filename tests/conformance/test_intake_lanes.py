@@ -19,7 +19,8 @@ from alertd.intake.http import EventIntake
 from alertd.intake.sentry_sdk import SentrySdkIntake
 from alertd.model.event import Bounds
 from tests.conformance.envelope_cases import CASES as ENVELOPES
-from tests.conformance.lane_cases import BODY, CASES, PLAIN, Case, event, request
+from tests.conformance.lane_cases import BODY, CASES, HEAD, PLAIN, Case, event, request
+from tests.daemon import eventually
 from tests.unit.api.bench import DEADLINE, HOME, Caller, running
 from tests.unit.intake.sentry_stage import FakeKeys
 
@@ -48,6 +49,20 @@ class Stage:
     async def line(self) -> Line:
         """Connect."""
         return Line(*await asyncio.open_connection("127.0.0.1", self.server.port))
+
+    def connections(self) -> list[Any]:
+        """Give the server's ends of its connections."""
+        server = self.server._runner.server
+        assert server is not None
+        return list(server.connections)
+
+    async def is_busy(self) -> bool:
+        """Whether the library is at work on a request."""
+        return any(each._current_request is not None for each in self.connections())
+
+    async def is_deserted(self) -> bool:
+        """Whether nobody is connected."""
+        return not self.connections()
 
     def counted(self) -> dict[str, float]:
         """Give what was counted of the intake."""
@@ -316,15 +331,66 @@ async def test_a_connection_is_closed_when_it_is_quiet_and_not_before(
         await line.hang_up()
 
 
+@both
+async def test_a_body_that_is_late_is_waited_for_the_ordinary_way(
+    express: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library then has the head, and its handler the deadline; the connection goes on as ever."""
+    monkeypatch.setattr("alertd.api.express.BODY_SECONDS", 0.001)
+    async with stage(express=express) as made:
+        line = await made.line()
+        await line.send(PLAIN[:HEAD])
+        await eventually(made.is_busy, "the library has the head")
+        await line.send(PLAIN[HEAD:])
+        assert b" 202 " in await line.answer()
+        assert made.taken == 0
+        for taken in (0, int(express)):
+            await line.send(PLAIN)
+            assert b" 202 " in await line.answer()
+            assert made.taken == taken
+        await line.hang_up()
+
+
+@both
+async def test_a_client_that_leaves_before_its_body(express: bool) -> None:
+    """Nothing is stored, and nothing is left behind of it; also when it only says that no more will come."""
+    async with stage(express=express) as made:
+        for half in (False, True):
+            line = await made.line()
+            await line.send(PLAIN[:-1])
+            if half:
+                line.writer.write_eof()
+                await line.answer()
+            line.writer.transport.abort()
+            await eventually(made.is_deserted, "the connection is gone")
+        assert await made.stored() == []
+
+
+async def test_a_connection_on_which_a_request_has_begun_is_not_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not closed under a client whose body is on its way."""
+    monkeypatch.setattr(http_server, "KEEPALIVE_SECONDS", 0.05)
+    monkeypatch.setattr("alertd.api.express.BODY_SECONDS", DEADLINE)
+    async with stage(express=True) as made:
+        line, loop = await made.line(), asyncio.get_running_loop()
+        await line.send(PLAIN)
+        await line.answer()
+        await line.send(PLAIN[:HEAD])
+        over = asyncio.Event()
+        loop.call_later(0.3, over.set)
+        await over.wait()
+        await line.send(PLAIN[HEAD:])
+        assert b" 202 " in await line.answer()
+        assert made.taken == 2
+        await line.hang_up()
+
+
 async def test_a_client_that_does_not_read_goes_the_ordinary_way() -> None:
     """So that its answers do not pile up: the ordinary lane waits until they are read."""
     async with stage(express=True) as made:
         line = await made.line()
         await line.send(PLAIN)
         await line.answer()
-        server = made.server._runner.server
-        assert server is not None
-        (connection,) = server.connections
+        (connection,) = made.connections()
         connection.pause_writing()
         await line.send(PLAIN)
         assert made.taken == 1

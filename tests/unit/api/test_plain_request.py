@@ -10,7 +10,7 @@ from aiohttp.http import HttpProcessingError, HttpRequestParser, HttpVersion11, 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertd.api.plain_request import HEAD_MAX_BYTES, LINES_MAX, PATH, PlainRequest, read
+from alertd.api.plain_request import BEGUN_MAX_BYTES, HEAD_MAX_BYTES, LINES_MAX, PATH, Begun, PlainRequest, read
 
 ENVELOPE = "/sentry/api/shop-42/envelope"
 NAMES = [
@@ -29,6 +29,7 @@ STARTS = [
     "POST /sentry/api/a%2fb/envelope/ HTTP/1.1", "POST /sentry/api//envelope HTTP/1.1", "POST /sentry/api/4/store HTTP/1.1",
 ]  # fmt: skip
 PLAIN = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+PLAIN_HEAD = len(PLAIN) - len(b"{}")
 
 
 def by_the_library(data: bytes) -> list[tuple[RawRequestMessage, bytes]] | None:
@@ -73,6 +74,10 @@ def test_what_is_plain_is_the_same_for_the_library(
     plain = read(data)
     if plain is None:
         return
+    if isinstance(plain, Begun):
+        data += b"x" * plain.missing
+        plain = read(data)
+    assert isinstance(plain, PlainRequest)
     found = by_the_library(data)
     assert found is not None
     ((message, read_body),) = found
@@ -98,7 +103,7 @@ def test_a_byte_more_or_less(place: int, byte: bytes, cut: int) -> None:
     """Wherever a byte is changed, put in or left out: what is still plain is read alike by both."""
     data = PLAIN[:place] + byte + PLAIN[place + cut :]
     plain = read(data)
-    if plain is not None:
+    if isinstance(plain, PlainRequest):
         found = by_the_library(data)
         assert found is not None
         ((message, body),) = found
@@ -122,6 +127,17 @@ def test_the_bounds_of_a_head() -> None:
 
 @pytest.mark.parametrize("end", range(len(PLAIN)))
 def test_a_part_is_not_plain(end: int) -> None:
-    """Only what is whole is read."""
-    assert read(PLAIN[:end]) is None
-    assert read(PLAIN) is not None
+    """Only what is whole is read; with the whole head it is known how much is missing."""
+    assert read(PLAIN[:end]) == (None if end < PLAIN_HEAD else Begun(len(PLAIN) - end))
+    assert isinstance(read(PLAIN), PlainRequest)
+
+
+def test_the_bound_of_a_body_that_is_waited_for() -> None:
+    """A body of so many bytes, not of one more; and none that has more than it said."""
+    most = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {BEGUN_MAX_BYTES}\r\n\r\n".encode()
+    assert read(most) == Begun(BEGUN_MAX_BYTES)
+    assert isinstance(read(most + b"x" * BEGUN_MAX_BYTES), PlainRequest)
+    assert read(most + b"x" * (BEGUN_MAX_BYTES + 1)) is None
+    more = most.replace(str(BEGUN_MAX_BYTES).encode(), str(BEGUN_MAX_BYTES + 1).encode())
+    assert read(more) is None
+    assert isinstance(read(more + b"x" * (BEGUN_MAX_BYTES + 1)), PlainRequest)

@@ -10,8 +10,7 @@ import re
 import socket
 import ssl
 from contextlib import suppress
-from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import aiosmtplib
 
@@ -19,6 +18,7 @@ from alertd.destinations.answers import one_line
 from alertd.destinations.base import SendError
 from alertd.destinations.email_replies import RefusedError, Reply, Step
 from alertd.destinations.faults import unconnected
+from alertd.destinations.system_trust import system_trust
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
@@ -38,14 +38,10 @@ _DOT: Final = re.compile(rb"(?m)^\.")
 _LOOPBACK: Final = ("127.", "::1")
 
 
-@cache
-def system_context() -> ssl.SSLContext:
-    """Trust whom the system trusts; read once."""
-    return ssl.create_default_context()
-
-
 class Session:
     """Speaks to one server. `context` proves who it is (None: the system's certificates)."""
+
+    _trusted: ClassVar[ssl.SSLContext | None] = None
 
     def __init__(self, server: MailServer, connect: Connect, context: ssl.SSLContext | None = None) -> None:
         self._server = server
@@ -58,10 +54,11 @@ class Session:
     async def open(self) -> None:
         """Connect, become private, log in. Raises SendError, RefusedError."""
         server = self._server
+        context = self._context or await self._system()
         sock = await self._connect(server.host or "", server.effective_port, PORTS)
         try:
             self._refuse_bare(sock)
-            self._client = self._made(sock)
+            self._client = self._made(sock, context)
         except BaseException:
             sock.close()
             raise
@@ -122,18 +119,24 @@ class Session:
 
     # -- parts ----------------------------------------------------------------------------------------------------
 
+    @classmethod
+    async def _system(cls) -> ssl.SSLContext:
+        """Trust whom the system trusts; read once."""
+        cls._trusted = cls._trusted or await system_trust()
+        return cls._trusted
+
     def _open_client(self) -> aiosmtplib.SMTP:
         if self._client is None:
             raise SendError("the connection is closed")
         return self._client
 
-    def _made(self, sock: socket.socket) -> aiosmtplib.SMTP:
+    def _made(self, sock: socket.socket, context: ssl.SSLContext) -> aiosmtplib.SMTP:
         return aiosmtplib.SMTP(
             hostname=(self._server.host or "").rstrip("."),
             sock=sock,
             use_tls=self._server.tls == "tls",
             start_tls=False,
-            tls_context=self._context or system_context(),
+            tls_context=context,
             local_hostname=_own_name(sock),
             timeout=None,
         )

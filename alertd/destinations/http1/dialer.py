@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
@@ -14,8 +13,11 @@ from aiohappyeyeballs import start_connection
 from alertd.destinations.faults import EgressRefusedError, refused, unconnected, unresolved
 from alertd.destinations.http1.connection import Connection
 from alertd.destinations.http1.tls import TlsConnection
+from alertd.destinations.system_trust import system_trust
 
 if TYPE_CHECKING:
+    import ssl
+
     from yarl import URL
 
     from alertd.destinations.guard import EgressPolicy
@@ -50,6 +52,7 @@ class Dialer:
         self._policy = policy
         self._resolver = resolver
         self._ssl_context = ssl_context
+        self._reading = asyncio.Lock()
 
     async def dial(self, origin: Origin, pool: Pool, patrol: Patrol) -> Connection:
         """Return an open connection that will rest in a pool. Raises SendError: nothing was sent."""
@@ -78,7 +81,7 @@ class Dialer:
 
     async def _open(self, origin: Origin, sock: socket.socket, pool: Pool, patrol: Patrol) -> Connection:
         try:
-            connection = self._make(origin, sock, pool, patrol)
+            connection = await self._make(origin, sock, pool, patrol)
             await asyncio.get_running_loop().create_connection(lambda: connection, sock=sock)
         except BaseException:
             sock.close()  # nobody else does when the loop had not taken it yet
@@ -90,16 +93,16 @@ class Dialer:
             raise
         return connection
 
-    def _make(self, origin: Origin, sock: socket.socket, pool: Pool, patrol: Patrol) -> Connection:
+    async def _make(self, origin: Origin, sock: socket.socket, pool: Pool, patrol: Patrol) -> Connection:
         if not origin.tls:
             return Connection(pool, patrol, sock)
-        return TlsConnection(pool, patrol, sock, context=self._context(), host=origin.host.rstrip("."))
+        return TlsConnection(pool, patrol, sock, context=await self._context(), host=origin.host.rstrip("."))
 
-    def _context(self) -> ssl.SSLContext:
-        if self._ssl_context is None:
-            self._ssl_context = ssl.create_default_context()
-            self._ssl_context.set_alpn_protocols(["http/1.1"])
-        return self._ssl_context
+    async def _context(self) -> ssl.SSLContext:
+        async with self._reading:
+            if self._ssl_context is None:
+                self._ssl_context = await system_trust("http/1.1")
+            return self._ssl_context
 
 
 def _literal(host: str) -> bool:

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from alertd.engine.issues.admission import NO_PROJECT, WHOLE
 from alertd.engine.issues.batch import IssueBatch, Loaded, Wanted
 from alertd.engine.issues.merging import merge
 from alertd.errors import StoreUnavailableError
 from alertd.model.change import Change, ChangeKind, Commit
 from alertd.model.event import from_payload
 from alertd.model.ids import first_of
+from alertd.model.ledger import Ledger
 from alertd.store.issues import IssueEvent, IssueFilter, IssueWrites, Reshaped
 from tests.conformance.store_maker import START_MS
 
@@ -60,6 +62,16 @@ class IssueSuite:
         assert await store.issue(first) == made.issues[first]
         assert await store.issue(7) is None
         assert await store.ledger(1, "shop") == made.ledgers[1, "shop"]
+
+    async def test_the_ledger_of_a_workspace_as_a_whole(self, store: Store) -> None:
+        """It is kept under a name that no project can have, beside that of the events that name none; each read finds its own."""
+        made = batch("a")
+        await store.write_issues(writes(made))
+        await store.write_issues(IssueWrites(ledgers={(1, NO_PROJECT): Ledger(1, NO_PROJECT, 7)}))
+        read = Loaded()
+        await store.read_issues(Wanted(projects={(1, "shop"), (1, WHOLE), (1, NO_PROJECT), (2, WHOLE)}), read)
+        assert read.ledgers == {**made.ledgers, (1, NO_PROJECT): Ledger(1, NO_PROJECT, 7)}
+        assert {project for _, project in read.ledgers} == {"shop", WHOLE, NO_PROJECT}
 
     async def test_a_later_state_replaces_the_earlier(self, store: Store) -> None:
         """An issue that goes on is stored over itself, and its short id finds it in any case."""

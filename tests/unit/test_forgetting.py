@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import alertd.engine.issues.admission
 import alertd.forgetting
+from alertd.engine.issues.admission import WHOLE
 from alertd.engine.issues.changes import LOOK_BACK_MS
 from alertd.errors import StoreUnavailableError
 from alertd.forgetting import WALK_SECONDS, Forgetting
@@ -204,3 +206,22 @@ async def test_a_walk_begins_once_an_hour() -> None:
             bench.clock.ms += seconds * 1000
             await chore()
         assert len(asked) == 2
+
+
+async def test_made_up_projects_are_bounded_over_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever may send makes up so many and no more; what is beyond goes to one issue, which goes on in the next process."""
+    monkeypatch.setattr(alertd.engine.issues.admission, "PROJECTS_MAX", 3)
+    async with aging() as bench:
+        for number in range(5):
+            await bench.seen("a", "b", project=f"p{number}")
+        following = again(bench)
+        await following.load()
+        task = asyncio.create_task(following.run())
+        for number in range(3, 8):
+            made = events(error("a", project=f"p{number}"), error("a", project="p1"))
+            await following.submit(made, 10)
+        counts = {issue.short_id: issue.count for issue in await bench.issues()}
+        assert counts == {"P0-1": 1, "P0-2": 1, "P1-1": 6, "P1-2": 1, "P2-1": 1, "P2-2": 1, "ISSUE-1": 4 + 5}
+        assert {project for _, project in bench.store._ledgers} == {"", "p0", "p1", "p2", WHOLE}
+        following.stop()
+        await task

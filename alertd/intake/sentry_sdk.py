@@ -110,6 +110,7 @@ class SentrySdkIntake:
         self._refused = metrics.intake_refused
         self._skipped = metrics.sentry_skipped
         self._bounds = self._limited = bounds
+        self._recent = Context(workspace="", now_ms=0, bounds=bounds)
         self._keys = keys
         self._bodies = bodies or Bodies()
         self._log = structlog.get_logger("alertd.intake").bind(source=SOURCE)
@@ -218,9 +219,14 @@ class SentrySdkIntake:
         return project
 
     def _context(self, workspace: str, limit: int) -> Context:
+        """Say where events go; envelopes that came in the same millisecond share it."""
+        now_ms = self._clock.now_ms()
         if self._limited.max_body_bytes != limit:
             self._limited = replace(self._bounds, max_body_bytes=limit)
-        return Context(workspace=workspace, now_ms=self._clock.now_ms(), bounds=self._limited)
+        recent = self._recent
+        if recent.now_ms != now_ms or recent.workspace != workspace or recent.bounds is not self._limited:
+            recent = self._recent = Context(workspace=workspace, now_ms=now_ms, bounds=self._limited)
+        return recent
 
     def refusal(self, error: AlertdError) -> web.Response:
         """Answer one of our errors in Sentry's manner. Raises what is none of those that an SDK can cause."""

@@ -15,6 +15,7 @@ import orjson
 from alertd.model.severity import BY_WORD
 
 if TYPE_CHECKING:
+    from alertd.model.error_facts import Facts
     from alertd.model.severity import Severity
 
 NAME_MAX: Final = 256
@@ -42,7 +43,8 @@ class Event:
     Shapes: `id` is the idempotency key inside `workspace`, empty while it is still to be made; `time` is RFC 3339 text;
     `payload` ends in `}` and, while `id` is empty, carries no `"id"` member; `made` says that the id was made by us; `group`
     is the key of the issue that it belongs to, for which cooldowns and ladders are kept (empty: it belongs to none); `upstream`
-    says that Sentry's own webhook told it, not a producer who writes what Sentry would.
+    says that Sentry's own webhook told it, not a producer who writes what Sentry would; `facts` are what it says to its issue,
+    where its decoder has read them (None: the engine does, if there are any).
     """
 
     type: str
@@ -59,11 +61,12 @@ class Event:
     made: bool = False
     group: str = ""
     upstream: bool = field(default=False, compare=False)
+    facts: Facts | None = field(default=None, compare=False)
 
     @property
     def is_simulated(self) -> bool:
         """Whether nothing has really happened."""
-        return self.body.get("source") == SIMULATION
+        return self.facts is None and self.body.get("source") == SIMULATION
 
 
 _MADE_MEMBER_BYTES: Final = len('"id":"00000000-0000-7000-8000-000000000000",')

@@ -116,8 +116,14 @@ def decode_object(value: Any, pointer: str, context: Context, problems: Problems
     return None
 
 
-def build(value: Any, context: Context) -> Event | None:  # noqa: C901, PLR0911, PLR0912 - the hot path: one straight line
+def build(value: Any, context: Context) -> Event | None:
     """Make the event of a parsed JSON value; None when anything about it is unusual. Never raises."""
+    event = assemble(value, context)
+    return None if event is None else seal(event, context)
+
+
+def assemble(value: Any, context: Context) -> Event | None:  # noqa: C901, PLR0911, PLR0912 - the hot path: one straight line
+    """Make the event of a parsed JSON value but for its payload; None when anything about it is unusual. Never raises."""
     if type(value) is not dict:
         return None
     get = value.get
@@ -166,7 +172,7 @@ def build(value: Any, context: Context) -> Event | None:  # noqa: C901, PLR0911,
     )
 
 
-def _finish(value: dict[str, Any], context: Context, event: Event, taken: int) -> Event | None:  # noqa: C901, PLR0911, PLR0912 - as above
+def _finish(value: dict[str, Any], context: Context, event: Event, taken: int) -> Event | None:  # noqa: C901, PLR0912 - as above
     """Fill in what follows the scope; `taken` counts the members that are accounted for so far."""
     get = value.get
     body = event.body
@@ -205,9 +211,7 @@ def _finish(value: dict[str, Any], context: Context, event: Event, taken: int) -
         return None
     event.key = body["key"] = key
     extra = _extras(get, body, context)
-    if taken + extra != len(value):
-        return None
-    return _seal(event, context)
+    return event if taken + extra == len(value) else None
 
 
 def _extras(get: Any, body: dict[str, Any], context: Context) -> int:  # noqa: C901, PLR0911 - as above
@@ -246,8 +250,8 @@ def _extras(get: Any, body: dict[str, Any], context: Context) -> int:  # noqa: C
     return taken
 
 
-def _seal(event: Event, context: Context) -> Event | None:
-    """Write the payload and hold it against the bound."""
+def seal(event: Event, context: Context) -> Event | None:
+    """Write the payload and hold it against the bound; None for one that is beyond it."""
     payload = orjson.dumps(event.body)
     if len(payload) > context.bounds.max_event_bytes:
         return None

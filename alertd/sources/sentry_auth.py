@@ -6,6 +6,7 @@ is compared in constant time. A DSN is `PROTOCOL://KEY[:SECRET]@HOST[:PORT][PATH
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ QUERY: Final = "sentry_key"
 """The parameter that browsers use, and the name of the key within the header."""
 
 _SCHEME: Final = "sentry"
+_RECENT: Final = 256
 
 
 class SdkKeyError(AlertdError):
@@ -37,6 +39,7 @@ def key_of(header: str | None, authorization: str | None, query: str | None, dsn
     return given.pop() if given else None
 
 
+@lru_cache(_RECENT)
 def header_key(text: str | None) -> str | None:
     """Return `sentry_key` of a header such as `Sentry sentry_version=7, sentry_key=…`; None when it has none."""
     if not text:

@@ -29,9 +29,12 @@ ITEMS_MAX: Final = 1000
 """Greatest number of items in an envelope."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Item:
-    """One item. Shapes: `index` from 0; `type` is any text, `payload` a view of the body."""
+    """One item. Shapes: `index` from 0; `type` is any text, `payload` a view of the body.
+
+    Not frozen only because freezing costs a microsecond an item; nobody changes one.
+    """
 
     index: int
     type: str

@@ -20,8 +20,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from alertd.engine.issues.facts import facts_of
 from alertd.sources.sentry_event import describe
-from alertd.sources.sentry_fields import key_of, labels_of, link_of, place_of, present, tags_of, time_of
+from alertd.sources.sentry_fields import key_of, labels_of, link_of, place_of, tags_of, time_of
 from alertd.sources.sentry_fit import fit
 
 if TYPE_CHECKING:
@@ -66,15 +67,21 @@ def decode_error(
         "message": _message(data),
         "data": data,
     }
-    native |= present(
-        key=_key(data, project, labels, origin, defaults),
-        project=project,
-        environment=data.get("environment") or defaults.environment,
-        time=time_of(given.get("timestamp")) or time_of(given.get("datetime")),
-        url=link_of(given.get("web_url")),
-        labels=labels,
-    )
-    return fit(native, trimmed, context)
+    if key := _key(data, project, labels, origin, defaults):
+        native["key"] = key
+    if project:
+        native["project"] = project
+    if environment := data.get("environment") or defaults.environment:
+        native["environment"] = environment
+    if time := time_of(given.get("timestamp")) or time_of(given.get("datetime")):
+        native["time"] = time
+    if url := link_of(given.get("web_url")):
+        native["url"] = url
+    if labels:
+        native["labels"] = labels
+    event = fit(native, trimmed, context)
+    event.facts = facts_of(event, context.now_ms)
+    return event
 
 
 def _key(

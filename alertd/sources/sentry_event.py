@@ -36,7 +36,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from alertd.sources.sentry_exception import exception_of
-from alertd.sources.sentry_fields import cut, first_line, level_of, picked, place_of, present, text_of
+from alertd.sources.sentry_fields import cut, first_line, level_of, picked, place_of, text_of
 from alertd.sources.sentry_message import logentry_of
 from alertd.sources.sentry_stack import stacktrace_of
 
@@ -59,11 +59,11 @@ _USER: Final = {"id": 128, "username": 128, "email": 128, "ip_address": 128}
 _SDK: Final = {"name": 64, "version": 64}
 _NAMED: Final = {"name": 200, "version": 200}
 _CONTEXTS: Final = {
-    "trace": {"trace_id": 200, "span_id": 200, "op": 200},
-    "runtime": _NAMED,
-    "os": _NAMED,
-    "browser": _NAMED,
-    "device": {"family": 200, "model": 200},
+    "trace": ({"trace_id": 200, "span_id": 200, "op": 200}, "contexts.trace."),
+    "runtime": (_NAMED, "contexts.runtime."),
+    "os": (_NAMED, "contexts.os."),
+    "browser": (_NAMED, "contexts.browser."),
+    "device": ({"family": 200, "model": 200}, "contexts.device."),
 }
 _METHOD_MAX: Final = 16
 _URL_MAX: Final = 512
@@ -179,15 +179,17 @@ def _own_stacktrace(given: Mapping[str, Any], trimmed: set[str]) -> dict[str, An
 
 def _add_surroundings(data: dict[str, Any], given: Mapping[str, Any], trimmed: set[str]) -> None:
     """Add fingerprint, user, request, contexts and SDK."""
-    fingerprint = fingerprint_of(given.get("fingerprint"), trimmed)
-    if fingerprint:
+    get = given.get
+    if fingerprint := fingerprint_of(get("fingerprint"), trimmed):
         data["fingerprint"] = fingerprint
-    data |= present(
-        user=_user(given.get("user"), trimmed),
-        request=_request(given.get("request"), trimmed),
-        contexts=_contexts(given.get("contexts"), trimmed),
-        sdk=picked(given.get("sdk"), _SDK, "sdk.", trimmed),
-    )
+    if user := _user(get("user"), trimmed):
+        data["user"] = user
+    if request := _request(get("request"), trimmed):
+        data["request"] = request
+    if contexts := _contexts(get("contexts"), trimmed):
+        data["contexts"] = contexts
+    if sdk := picked(get("sdk"), _SDK, "sdk.", trimmed):
+        data["sdk"] = sdk
 
 
 def _user(given: Any, trimmed: set[str]) -> dict[str, str]:
@@ -213,6 +215,6 @@ def _contexts(given: Any, trimmed: set[str]) -> dict[str, Any]:
         return {}
     return {
         name: kept
-        for name, bounds in _CONTEXTS.items()
-        if name in given and (kept := picked(given[name], bounds, f"contexts.{name}.", trimmed))
+        for name, (bounds, place) in _CONTEXTS.items()
+        if name in given and (kept := picked(given[name], bounds, place, trimmed))
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from alertd.sources.sentry_fields import text_of
+from alertd.sources.sentry_fields import picked, text_of
 from alertd.sources.sentry_stack import NAME_MAX, stacktrace_of
 
 VALUES_MAX: Final = 10
@@ -21,6 +21,11 @@ WORD_MAX: Final = 128
 """Greatest length of the texts of a mechanism, in characters."""
 
 _PLACE: Final = "exception.values"
+_IN_VALUE: Final = f"{_PLACE}."
+_MECHANISM: Final = f"{_PLACE}.mechanism"
+_STACKTRACE: Final = f"{_PLACE}.stacktrace"
+_TEXTS: Final = {"type": NAME_MAX, "value": VALUE_MAX, "module": NAME_MAX}
+_WORDS: Final = ("type", "source")
 _FLAGS: Final = ("handled", "synthetic", "is_exception_group")
 _NUMBERS: Final = ("exception_id", "parent_id")
 
@@ -62,15 +67,11 @@ def _is_text(given: dict[str, Any], name: str) -> bool:
 
 
 def _value(given: dict[str, Any], trimmed: set[str]) -> dict[str, Any]:
-    kept: dict[str, Any] = {}
-    for name, most in (("type", NAME_MAX), ("value", VALUE_MAX), ("module", NAME_MAX)):
-        text = text_of(given.get(name), most, f"{_PLACE}.{name}", trimmed)
-        if text is not None:
-            kept[name] = text
+    kept: dict[str, Any] = {**picked(given, _TEXTS, _IN_VALUE, trimmed)}
     mechanism = given.get("mechanism")
     if isinstance(mechanism, dict) and (read := _mechanism(mechanism, trimmed)):
         kept["mechanism"] = read
-    stacktrace = stacktrace_of(given.get("stacktrace"), f"{_PLACE}.stacktrace", trimmed)
+    stacktrace = stacktrace_of(given.get("stacktrace"), _STACKTRACE, trimmed)
     if stacktrace is not None:
         kept["stacktrace"] = stacktrace
     return kept
@@ -78,8 +79,8 @@ def _value(given: dict[str, Any], trimmed: set[str]) -> dict[str, Any]:
 
 def _mechanism(given: dict[str, Any], trimmed: set[str]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
-    for name in ("type", "source"):
-        text = text_of(given.get(name), WORD_MAX, f"{_PLACE}.mechanism", trimmed)
+    for name in _WORDS:
+        text = text_of(given.get(name), WORD_MAX, _MECHANISM, trimmed)
         if text is not None:
             kept[name] = text
     for name in _FLAGS:

@@ -113,6 +113,8 @@ def place_of(value: Any) -> str:
 
 def key_of(value: Any) -> str:
     """Read what an event is about as its key, mended where it must be; empty when there is nothing."""
+    if type(value) is str and len(value) <= KEY_MAX and value.isascii() and value.isprintable():
+        return value.strip()
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return ""
     return line_of(str(value), KEY_MAX)
@@ -171,8 +173,12 @@ def picked(given: Any, bounds: dict[str, int], place: str, trimmed: set[str]) ->
     if not isinstance(given, dict):
         return {}
     kept = {}
+    get = given.get
     for name, most in bounds.items():
-        value = given.get(name)
-        if value is not None and (text := text_of(value, most, place + name, trimmed)):
+        value = get(name)
+        if type(value) is str and len(value) <= most:
+            if value:
+                kept[name] = value
+        elif value is not None and (text := text_of(value, most, place + name, trimmed)):
             kept[name] = text
     return kept

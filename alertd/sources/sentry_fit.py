@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
-from alertd.model.compact import compact
 from alertd.sources.document import depth_of
-from alertd.sources.native import build, decode_object
+from alertd.sources.native import assemble, build, decode_object, seal
 from alertd.sources.problems import Problems
 from alertd.sources.sentry_fields import cut
 
@@ -70,12 +67,13 @@ def _built(native: dict[str, Any], context: Context) -> Event | None:
     """Make the event, None where it does not fit. Its `data` is ours and of a known depth, so it is not walked for that."""
     if depth_of(context) < DEPTH_MAX:
         return build(native, context)
-    event = build({name: value for name, value in native.items() if name != "data"}, context)
+    data = native.pop("data")
+    event = assemble(native, context)
+    native["data"] = data
     if event is None:
         return None
-    event.body["data"] = native["data"]
-    event.payload = compact(orjson.dumps(event.body))
-    return event if len(event.payload) <= context.bounds.max_event_bytes else None
+    event.body["data"] = data
+    return seal(event, context)
 
 
 def _context(native: dict[str, Any]) -> set[str]:
@@ -170,14 +168,14 @@ def _stacktraces(native: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _without(native: dict[str, Any], names: tuple[str, ...]) -> bool:
-    """Take members out of every frame; tell whether there were any."""
-    found = [
-        frame.pop(name, None) is not None
-        for stacktrace in _stacktraces(native)
-        for frame in stacktrace["frames"]
-        for name in names
-    ]
-    return any(found)
+    """Take members out of every frame; tell whether there were any. Frames are shared with other events: they are copied."""
+    found = False
+    for stacktrace in _stacktraces(native):
+        frames = stacktrace["frames"]
+        if any(name in frame for frame in frames for name in names):
+            found = True
+            stacktrace["frames"] = [{n: value for n, value in frame.items() if n not in names} for frame in frames]
+    return found
 
 
 def _keep_frames(native: dict[str, Any], most: int) -> set[str]:

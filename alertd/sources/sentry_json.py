@@ -38,9 +38,12 @@ def load(body: bytes | memoryview, context: Context) -> Any:
 def load_object(body: bytes | memoryview, pointer: str, context: Context) -> dict[str, Any]:
     """Read one document that must be an object; errors are at `pointer`. Errors: as `load`."""
     try:
-        value = load(body, context)
-    except DecodeError as error:
-        raise type(error)([Problem(pointer, problem.detail) for problem in error.problems]) from error
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        try:
+            value = load(body, context)
+        except DecodeError as error:
+            raise type(error)([Problem(pointer, problem.detail) for problem in error.problems]) from error
     if not isinstance(value, dict):
         raise NotJsonError([Problem(pointer, f"expected an object, found {kind_of(value)}")])
     return value

@@ -25,6 +25,8 @@ _braces = re.compile(r"\{(\w*)\}")
 
 def logentry_of(logentry: Any, message: Any, trimmed: set[str]) -> dict[str, Any] | None:
     """Read the message; None when there is none. Its `formatted` is always there."""
+    if logentry is None and message is None:
+        return None
     given = logentry if isinstance(logentry, dict) else message if isinstance(message, dict) else {}
     template = text_of(given.get("message"), MESSAGE_MAX, "logentry.message", trimmed)
     text = text_of(given.get("formatted"), MESSAGE_MAX, "logentry.formatted", trimmed)

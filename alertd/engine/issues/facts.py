@@ -8,14 +8,18 @@ them grouped writes the same three. The issue is named by the event's `key`: Sen
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
+
+from alertd.model.error_facts import Facts
+from alertd.model.event import SIMULATION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from alertd.model.event import Event
+
+__all__ = ["Facts", "bears_issue", "facts_of", "moment"]
 
 LEVELS: Final = frozenset({"fatal", "error", "warning", "info", "debug"})
 """Sentry's words for how bad an error is."""
@@ -29,24 +33,6 @@ NAME_MAX: Final = 256
 _USER: Final = ("id", "username", "email", "ip_address")
 
 
-@dataclass(slots=True)
-class Facts:
-    """What one event says. What it does not say is empty; `at_ms` is when it happened, never later than its arrival.
-
-    Not frozen only because freezing costs a microsecond an event; nobody changes one.
-    """
-
-    key: str
-    event_id: str
-    title: str
-    culprit: str
-    level: str
-    environment: str
-    release: str
-    user: str
-    at_ms: int
-
-
 def bears_issue(body: Mapping[str, Any]) -> bool:
     """Tell whether an event's body belongs to an issue."""
     data = body.get("data")
@@ -57,18 +43,27 @@ def bears_issue(body: Mapping[str, Any]) -> bool:
 
 
 def facts_of(event: Event, now_ms: int) -> Facts | None:
-    """Read an event's facts; None when it bears no issue, or is simulated. Never raises, whatever `data` holds."""
-    if not bears_issue(event.body) or event.is_simulated:
+    """Return an event's facts, which its decoder may have read; None when it bears no issue, or is simulated.
+
+    Never raises, whatever `data` holds.
+    """
+    if event.facts is not None:
+        return event.facts
+    body = event.body
+    data = body.get("data")
+    if data is None or "event_id" not in data or "title" not in data:  # `bears_issue`, in line
         return None
-    data = event.body["data"]
     get = data.get
+    level = get("level")
+    if type(level) is not str or level not in LEVELS or body.get("source") == SIMULATION:
+        return None
     title, culprit, release, user = data["title"], get("culprit"), get("release"), get("user")
     return Facts(
         event.key,
         event.id,
         title[:TITLE_MAX] if type(title) is str and title else event.type,
         culprit[:TITLE_MAX] if type(culprit) is str else "",
-        data["level"],
+        level,
         event.environment,
         release[:NAME_MAX] if type(release) is str else "",
         _user(user) if user else "",

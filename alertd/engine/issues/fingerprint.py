@@ -15,6 +15,7 @@ out elsewhere do not matter.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,6 +30,7 @@ VERSION: Final = 1
 FRAMES: Final = 5
 """How many calls count, from the crash on; a call that calls itself counts once."""
 
+_RECENT: Final = 8192
 _LOOKED_AT: Final = 200
 _GROUP_TYPES: Final = 8
 _DIGITS: Final = 32
@@ -41,7 +43,12 @@ def fingerprint_of(data: Mapping[str, Any], labels: Mapping[str, str] | None = N
 
     Raises KeyError for a version that there never was.
     """
-    parts = _RULES[version](data, labels or {})
+    return _digest(version, tuple(_RULES[version](data, labels or {})))
+
+
+@lru_cache(_RECENT)
+def _digest(version: int, parts: tuple[str, ...]) -> str:
+    """Write a fingerprint; most errors are of issues that had one lately, so the answers are kept."""
     digest = sha256(_SEPARATOR.join(parts).encode("utf-8", "surrogatepass")).hexdigest()
     return f"{version}:{digest[:_DIGITS]}"
 

@@ -25,6 +25,7 @@ from alertd.engine.issues.suspects import suspects
 from alertd.engine.issues.telling import told_of_incident, told_of_issue
 from alertd.engine.issues.working_set import WorkingSet
 from alertd.engine.plan import Made
+from alertd.model.compact import compact
 from alertd.model.ids import format_id
 from alertd.store.issues import IssueEvent, IssueWrites
 
@@ -52,7 +53,7 @@ LOOK_MS: Final = 60_000
 def concerned(ruleset: Ruleset, events: Iterable[Event]) -> list[Concerned]:
     """Pick the events of known workspaces that have something to say to issues or incidents."""
     known = ruleset.workspaces
-    return [(known[e.workspace].id, e) for e in events if concerns(e.body) and e.workspace in known]
+    return [(known[e.workspace].id, e) for e in events if (e.facts or concerns(e.body)) and e.workspace in known]
 
 
 def incident_rules(ruleset: Ruleset) -> Callable[[int], IncidentRule]:
@@ -205,17 +206,19 @@ class IssuesUnderWay:
         found: Weighed | News | None = self.issues.weigh(event, workspace_id, number, self._now_ms)
         if found is None and concerns(event.body):
             found = take(self.issues, event, workspace_id, number, self._now_ms)
-        transition = found.transition if found else None
-        event.trigger = transition.change.trigger if transition else None
-        if found is not None and found.issue is not None:
-            event.group = found.issue.key
+        event.trigger = None
+        if found is not None:
+            if found.transition is not None:
+                event.trigger = found.transition.change.trigger
+            if found.issue is not None:
+                event.group = found.issue.key
         return found
 
     def planned(self, found: Weighed | News, plan: Plan) -> list[Made]:
         """Take note of the event's plan: its deliveries carry the issue; return the events that tell of what came of it."""
         issue, event, document = found.issue, plan.event, None
         if issue is not None and plan.deliveries:
-            document = orjson.dumps(self._document(issue, found.transition, event))
+            document = compact(orjson.dumps(self._document(issue, found.transition, event)))
             for delivery in plan.deliveries:
                 delivery.issue = document
         weighed = None if isinstance(found, News) else found
@@ -265,7 +268,7 @@ class IssuesUnderWay:
         return IssueWrites(
             list(issues.issues.values()),
             issues.keys,
-            issues.ledgers,
+            issues.changed_ledgers(),
             list(issues.incidents.values()),
             issues.transitions,
             self._events,

@@ -8,6 +8,7 @@ An occurrence is counted when all that stands before it holds, whatever follows;
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from alertd.engine.derive import derive
@@ -30,7 +31,14 @@ if TYPE_CHECKING:
 
 __all__ = ["EngineState", "excluded", "plan"]
 
+_Reason = tuple[VerdictCode, int | None]
+"""What stands against an event, and its detail."""
+
 _SENT: Final = VerdictCode.SENT
+_DISABLED: Final[_Reason] = (VerdictCode.DISABLED, None)
+_SEVERITY: Final[_Reason] = (VerdictCode.SEVERITY, None)
+_TRIGGER: Final[_Reason] = (VerdictCode.TRIGGER, None)
+_RECENT: Final = 4096
 Position = tuple[int, int]
 """Where an event stands on a ladder: its count, and the next one that is sent (0: none)."""
 
@@ -58,7 +66,7 @@ def plan(
     for subscription, sent in candidates:
         against = _unmet(subscription, event)
         if against is not None:
-            verdicts.append(Verdict(sent.subscription_id, sent.channel_id, *against))
+            verdicts.append(_against(sent.subscription_id, sent.channel_id, against))
             continue
         verdict = sent
         if closed or subscription.rests:
@@ -124,18 +132,24 @@ def _weigh_state(
     return sent
 
 
-def _unmet(subscription: CompiledSubscription, event: Event) -> tuple[VerdictCode, int | None] | None:
+def _unmet(subscription: CompiledSubscription, event: Event) -> _Reason | None:
     """Name the first condition on the event itself that does not hold, with its detail; None when all hold."""
     if not subscription.enabled:
-        return VerdictCode.DISABLED, None
+        return _DISABLED
     if event.severity < subscription.floor:
-        return VerdictCode.SEVERITY, None
+        return _SEVERITY
     if subscription.triggers and event.trigger not in subscription.triggers:
-        return VerdictCode.TRIGGER, None
+        return _TRIGGER
     for position, matcher in enumerate(subscription.matchers):
         if not matcher.matches(event.body):
             return VerdictCode.MATCHER, position
     return None
+
+
+@lru_cache(_RECENT)
+def _against(subscription_id: int, channel_id: int, reason: _Reason) -> Verdict:
+    """Make a verdict of what does not hold; such verdicts repeat, and making one costs a microsecond."""
+    return Verdict(subscription_id, channel_id, *reason)
 
 
 def _climb(ladder: Ladder, subscription_id: int, found: Plan, state: EngineState, now_ms: int) -> Position:

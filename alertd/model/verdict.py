@@ -35,6 +35,8 @@ class VerdictCode(IntEnum):
     FORMAT_NEEDS_ISSUE = 12
     METRIC_ALERT = 13
 
+    __hash__ = int.__hash__  # equal numbers, equal hashes; that of an Enum is a call for each verdict that is counted
+
     @property
     def word(self) -> str:
         """The word used in API, logs and metrics."""

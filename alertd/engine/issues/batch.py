@@ -111,7 +111,8 @@ class IssueBatch:
         """The incidents that were opened, as they were then."""
         self.unopened = 0
         """How many incidents were not opened because too many are open."""
-        self._seen: dict[IssueKey, tuple[Issue, Ledger]] = {}
+        self._seen: dict[IssueKey, tuple[Issue, Ledger, Weighed]] = {}
+        """Whose events came already, and what is said of one more to which nothing happens"""
         self._open: dict[int, int] = {}
         """How many incidents are open, by workspace, where any was to be opened"""
 
@@ -127,11 +128,11 @@ class IssueBatch:
         seen = self._seen.get(where)
         if seen is None:
             return self._weigh_first(event, facts, where, number, now_ms)
-        issue, ledger = seen
+        issue, ledger, usual = seen
         transition = advance(issue, facts, ledger, now_ms)
-        if transition is None:
-            return Weighed(issue, None, None, is_kept(issue.count), is_overflow=False)
-        return self._changed(issue, transition, event, number, is_overflow=False)
+        if transition is not None:
+            return self._changed(issue, transition, event, number, is_overflow=False)
+        return Weighed(issue, None, None, is_kept=True, is_overflow=False) if is_kept(issue.count) else usual
 
     def _weigh_first(self, event: Event, facts: Facts, where: IssueKey, number: int, now_ms: int) -> Weighed:
         """Weigh an event whose issue this batch has not seen yet."""
@@ -146,7 +147,7 @@ class IssueBatch:
         else:
             transition = advance(issue, facts, ledger, now_ms)
         if not is_overflow:
-            self._seen[where] = (issue, ledger)
+            self._seen[where] = (issue, ledger, Weighed(issue, None, None, is_kept=False, is_overflow=False))
         if transition is None:
             return Weighed(issue, None, None, is_kept(issue.count), is_overflow)
         return self._changed(issue, transition, event, number, is_overflow=is_overflow)
@@ -173,6 +174,11 @@ class IssueBatch:
         if project == NO_PROJECT or where in self.ledgers or where in self._loaded.ledgers:
             return True
         return admits_project(self.ledger(workspace_id, WHOLE))
+
+    def changed_ledgers(self) -> dict[ProjectKey, Ledger]:
+        """Return the ledgers that are not as they were."""
+        known = self._loaded.ledgers
+        return {where: ledger for where, ledger in self.ledgers.items() if ledger != known.get(where)}
 
     def _issue(self, facts: Facts, ledger: Ledger, now_ms: int, *, is_taken: bool) -> tuple[Issue | None, Facts, bool]:
         """Find the issue of an event, None when it begins one; one that may not is the overflow's."""
@@ -212,7 +218,7 @@ class IssueBatch:
     def put(self, issue: Issue) -> None:
         """Take an issue of the batch as it now is, in place of what was handed out to be changed."""
         self.issues[issue.id] = issue
-        self._seen = {key: pair for key, pair in self._seen.items() if pair[0].id != issue.id}
+        self._seen = {key: seen for key, seen in self._seen.items() if seen[0].id != issue.id}
 
     def incident(self, incident_id: int) -> Incident | None:
         """Return an incident that is open, or was when the batch began, as it now is."""

@@ -29,8 +29,9 @@ def add(sketch: bytes, text: str) -> bytes:
     return _add_digest(sketch, digest)
 
 
+@lru_cache(_RECENT)
 def count(sketch: bytes) -> int:
-    """Estimate how many different texts were seen."""
+    """Estimate how many different texts were seen; sketches soon stop changing, so the answers are kept."""
     if len(sketch) != _REGISTERS:
         return len(sketch) // _DIGEST
     zeros = sketch.count(0)

@@ -12,6 +12,7 @@ from alertd.model.change import decode_change, encode_change
 from alertd.model.incident import IncidentState
 from alertd.model.issue import Change, State, Transition
 from alertd.store.sqlite.part import Part
+from alertd.store.sqlite.statement import ManyRows, blob
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
     from alertd.model.ledger import Ledger
     from alertd.store.issues import IssueFilter, IssueWrites, Reshaped
 
-_ISSUE: Final = (
+_ISSUES: Final = ManyRows(
     "INSERT INTO issue(id, workspace_id, project, number, state, level, assignee, last_seen, body)"
-    " VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET state = excluded.state, level = excluded.level,"
-    " assignee = excluded.assignee, last_seen = excluded.last_seen, body = excluded.body"
+    " VALUES {rows} ON CONFLICT DO UPDATE SET state = excluded.state, level = excluded.level,"
+    " assignee = excluded.assignee, last_seen = excluded.last_seen, body = excluded.body",
+    "(?,?,?,?,?,?,?,?,?)",
 )
 _KEY: Final = (
     "INSERT INTO issue_key(workspace_id, project, key, issue_id) VALUES (?,?,?,?)"
@@ -41,7 +43,9 @@ _INCIDENT: Final = (
     " ON CONFLICT DO UPDATE SET state = excluded.state, body = excluded.body"
 )
 _TRANSITION: Final = "INSERT INTO transition(id, issue_id, change, before, after, at, why, by) VALUES (?,?,?,?,?,?,?,?)"
-_EVENT: Final = "INSERT INTO issue_event(event_id, issue_id, body, key) VALUES (?,?,?,?)"
+_EVENTS: Final = ManyRows(
+    "INSERT INTO issue_event(event_id, issue_id, body, key) VALUES {rows}", "(?,?,nullif(?,''),?)"
+)
 _CHANGE: Final = "INSERT INTO change(id, workspace_id, project, at, body) VALUES (?,?,?,?,?)"
 _FORMER: Final = "INSERT INTO former_issue(id, workspace_id, project, number, issue_id, body) VALUES (?,?,?,?,?,?)"
 _MOVE: Final = "UPDATE issue_event SET issue_id = :after, key = iif(key = '', :key, key) WHERE issue_id = :before"
@@ -67,17 +71,22 @@ def write_issues(conn: sqlite3.Connection, writes: IssueWrites) -> None:
     """Write what a batch or a command changed, within the transaction at hand."""
     if writes.reshaped is not None:
         _reshape(conn, writes.reshaped)
+    rows: list[Any] = []
     for i in writes.issues:
-        row = (i.id, i.workspace_id, i.project, i.number, int(i.state), i.level, i.assignee, i.last_seen_ms)
-        conn.execute(_ISSUE, (*row, encode_issue(i)))
+        rows += (i.id, i.workspace_id, i.project, i.number, int(i.state), i.level, i.assignee, i.last_seen_ms)
+        rows.append(blob(encode_issue(i)))
+    _ISSUES.run(conn, rows)
     conn.executemany(_KEY, [(*key, issue_id) for key, issue_id in writes.keys.items()])
     conn.executemany(_LEDGER, [(*key, encode_ledger(ledger)) for key, ledger in writes.ledgers.items()])
     for n in writes.incidents:
         conn.execute(_INCIDENT, (n.id, n.workspace_id, n.project, int(n.state), encode_incident(n)))
     conn.executemany(_TRANSITION, [_transition_row(number, each) for number, each in writes.transitions])
-    conn.executemany(_EVENT, [(each.event_number, each.issue_id, each.body, each.key) for each in writes.events])
-    rows = ((number, own, each.project, each.at_ms, encode_change(each)) for number, own, each in writes.changes)
-    conn.executemany(_CHANGE, rows)
+    kept: list[Any] = []
+    for each in writes.events:
+        kept += (each.event_number, each.issue_id, "" if each.body is None else blob(each.body), each.key)
+    _EVENTS.run(conn, kept)
+    changes = ((number, own, each.project, each.at_ms, encode_change(each)) for number, own, each in writes.changes)
+    conn.executemany(_CHANGE, changes)
 
 
 def _reshape(conn: sqlite3.Connection, reshaped: Reshaped) -> None:

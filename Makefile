@@ -13,6 +13,9 @@ MADE := $(VENV)/.made
 RUN_READY := $(VENV)/.ready-run
 DEV_READY := $(VENV)/.ready-dev
 
+# The daemon and the tests start hundreds of processes that import the same modules: compiled once, each starts in half the time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup run test lint unit torture bench renderings lock clean

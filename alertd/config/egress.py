@@ -66,4 +66,5 @@ def _of_destination(destination: dict[str, Any], policy: EgressPolicy) -> Iterat
 
 def _refuse(place: Place, reason: str, problems: Problems) -> None:
     shown = "why is not shown, as it was put in by a reference" if place in problems.referenced else reason
-    problems.add(place, "a place where nothing may be sent", f"one that the egress guard permits ({shown})")
+    starts = "alertd starts all the same, and reaches it never"
+    problems.add(place, "a place where nothing may be sent", f"one that the egress guard permits ({shown}); {starts}")

@@ -468,7 +468,7 @@ class StoreSuite:
             assert found == wanted, which
 
     async def test_delivery_row(self, store: Store, make: Maker) -> None:
-        """A delivery's row has every field of the contract."""
+        """A delivery's row has every field of the contract; in a list all but its event's payload."""
         plan = await make.stored(store, "a")
         row = await store.delivery(plan.deliveries[0].id)
         assert row == {
@@ -478,7 +478,8 @@ class StoreSuite:
             "duration_us": None, "outcome": None, "status": None, "detail": "", "answer": b"", "replay_of": None,
             "digest_count": None, "digest_id": None, "replayed_by": None, "replay_id": None,
         }  # fmt: skip
-        assert (await store.deliveries(Filter())).items == [row]
+        listed = {name: value for name, value in row.items() if name != "payload"}
+        assert (await store.deliveries(Filter())).items == [listed]
 
     async def test_a_rare_match_far_back_is_found(self, store: Store, make: Maker) -> None:
         """A filter finds the one event that fits behind thousands that do not."""

@@ -135,6 +135,24 @@ async def test_the_change_log_outlives_the_process() -> None:
         await task
 
 
+async def test_many_projects_in_one_batch_are_read_together() -> None:
+    """Issues with their ledgers in one read, change logs in one, however many projects; what was read is not read again."""
+    async with running() as bench:
+        asked: list[str] = []
+        for name in ("read_issues", "change_logs"):
+            real = getattr(bench.store, name)
+
+            async def counted(*given: Any, name: str = name, real: Any = real) -> Any:
+                asked.append(name)
+                return await real(*given)
+
+            setattr(bench.store, name, counted)
+        many = [error("a", project=f"p{number}", environment="dev") for number in range(50)]
+        for _ in range(2):
+            await bench.pipeline.submit(events(*many), 10)
+            assert sorted(asked) == ["change_logs", "read_issues"]
+
+
 async def test_what_was_not_stored_is_not_in_the_log() -> None:
     """A push whose commit fails explains nothing; sent again it does."""
     async with running() as bench:

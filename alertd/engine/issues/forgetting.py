@@ -2,8 +2,8 @@
 
 An issue of which nothing was heard for the time that issues are kept is forgotten: no event came, nobody did anything
 about it, nothing became of it. When it comes again it is new. What somebody decided so that it stays quiet, or stays one,
-holds for longer (`DECIDED_MS` at least): it is muted, it was resolved in a release, it was put together of several.
-What is in an incident that is open is kept whatever happens.
+holds for longer (`DECIDED_MS` at least): it is muted, it was resolved in a release, it was put together of several. One that
+is muted for a time is kept until that is over, and one with an incident that is open for as long as it is.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ class Forgotten(NamedTuple):
 
 def is_over(issue: Issue, acted_ms: int, age: Age) -> bool:
     """Tell whether an issue may be forgotten, of which something became last at `acted_ms` (0: long ago)."""
+    if issue.mute is not None and issue.mute.until_ms is not None and issue.mute.until_ms > age.now_ms:
+        return False
     heard_ms = max(issue.arrived_ms, issue.last_seen_ms, issue.since_ms, acted_ms)
     kept_ms = max(age.after_ms, DECIDED_MS) if is_decided(issue, age.now_ms) else age.after_ms
     return age.now_ms - heard_ms > kept_ms

@@ -83,6 +83,13 @@ def test_what_holds_no_longer_is_forgotten_like_any_other(how: str) -> None:
     assert over(decided(how), KEPT + 1)
 
 
+def test_what_is_muted_for_years_is_kept_as_long() -> None:
+    """A mute for a time holds to its end; then the issue goes like any other."""
+    muted = commands.mute(issue(), NOW, "ann", until_ms=NOW + 3 * DECIDED_MS)[0]
+    assert not over(muted, 3 * DECIDED_MS - 1)
+    assert over(muted, 3 * DECIDED_MS)
+
+
 def test_incidents_that_are_over() -> None:
     """They are kept as long from their end; one that is open for ever."""
     opened = open_for_report(7, Report(1, "shop", "prod", "k", "t", "error", {}), (), NOW)

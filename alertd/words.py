@@ -40,6 +40,8 @@ _FORMS = {
     r"^[^@\s]+@[^@\s]+$": "an e-mail address",
     r"^[a-zA-Z0-9._-]{1,249}$": "letters, digits, ., _ and -, 1 to 249 characters",
 }
+_UNITS = ("seconds", "bytes", "days")
+_NUMBER = re.compile(r"^a (?:whole |finite )?number(?= |$)")
 _OWN_WORDS = {"value_error", "assertion_error", "needed"}
 _QUOTED = re.compile(r"""(?P<quote>['"`])(?P<text>[^'"`]+)(?P=quote)""")
 _SUGGESTIONS_MIN = 0.6
@@ -61,6 +63,14 @@ def expected_of(error: ErrorDetails, annotation: Any) -> str:
         number = "a whole number" if annotation is int else "a number"
         return f"{number} {words} {context[key]:g}" if annotation is not int else f"{number} {words} {context[key]}"
     return _sized(kind, context) or _typed(kind) or error["msg"][:1].lower() + error["msg"][1:]
+
+
+def with_unit(expected: str, name: str | int) -> str:
+    """Say of a number what it counts, where the name of its field tells."""
+    unit = next((unit for unit in _UNITS if str(name).endswith(f"_{unit}")), None)
+    if unit is None:
+        return expected
+    return _NUMBER.sub(rf"\g<0> of {unit}", expected, count=1)
 
 
 def unknown_key(key: str, known: Iterable[str]) -> tuple[str, str]:
@@ -90,7 +100,8 @@ def without_quotes_of(message: str, value: Any) -> str:
     if isinstance(value, dict | list):
         return message
     shortened = _QUOTED.sub(lambda found: HIDDEN if found["text"] in text else found[0], message)
-    return shortened.replace(text, HIDDEN) if text else shortened
+    inside = r"[\w./@-]"  # what only holds the text as a part is an example of ours, such as an address
+    return re.sub(f"(?<!{inside}){re.escape(text)}(?!{inside})", HIDDEN, shortened) if text else shortened
 
 
 def _alternatives(annotation: Any) -> list[str]:

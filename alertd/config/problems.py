@@ -61,7 +61,9 @@ class Problems:
         """Write a wrong value for people, unless it must not be shown."""
         if isinstance(value, dict | list) or value is None:
             return show(value)
-        return HIDDEN if self.hides(place) else show(value)
+        if self.hides(place):
+            return "a number that is not shown" if _is_number(value) else HIDDEN
+        return show(value)
 
     def where(self, place: Place) -> str:
         """Say where a value is written, as `alertd.yml:42`."""
@@ -104,6 +106,10 @@ def show(value: Any) -> str:
             text = _USER_OF_URL.sub("//…@", value)
             return repr(text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}…")
     return str(value)[:SHOWN_MAX]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _scrubbed(problem: ConfigProblem, hidden: list[str]) -> ConfigProblem:

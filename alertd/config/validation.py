@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from alertd.config.shape import in_settings, value_at
-from alertd.words import expected_of, unknown_key, without_quotes_of
+from alertd.config.shape import value_at
+from alertd.words import expected_of, unknown_key, with_unit, without_quotes_of
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -58,13 +58,10 @@ def _report(place: Place, error: ErrorDetails, value: Any, problems: Problems) -
         found, expected = unknown_key(str(place[-1]), shape.keys(place[:-1]))
         problems.add(place, found, expected, at_key=True)
         return
-    expected = expected_of(error, shape.annotation(place))
+    expected = with_unit(expected_of(error, shape.annotation(place)), place[-1] if place else "")
     if kind in _ABSENT:
         problems.add(place, "nothing", expected, at_key=True)
         return
     if problems.hides(place):
         expected = without_quotes_of(expected, value)
-    if in_settings(place) and kind == "value_error":
-        problems.add(place, "a value that is refused", f"another: {expected}")
-        return
     problems.add(place, problems.show(place, value), expected)

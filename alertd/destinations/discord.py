@@ -67,7 +67,7 @@ _RESERVED: Final = re.compile(r"clyde|discord", re.IGNORECASE)
 
 def _check_username(name: str) -> str:
     if found := _RESERVED.search(name):
-        raise ValueError(f"Discord refuses names with {found.group().lower()!r} in them")
+        raise ValueError(f"a name without {found.group().lower()!r} in it: Discord refuses such names")
     return name
 
 

@@ -20,16 +20,16 @@ class LoginRules(Resource):
     @classmethod
     def _plain(cls, username: str | None) -> str | None:
         if username is not None and ":" in username:
-            raise ValueError("a user's name has no colon")
+            raise ValueError("a user's name without a colon")
         return username
 
     @field_validator("password", check_fields=False)
     @classmethod
     def _one_way(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if "username" in info.data and (password is None) != (info.data["username"] is None):
-            raise ValueError("username and password belong together")
+            raise ValueError("both username and password, or neither")
         if password is not None and info.data.get("token") is not None:
-            raise ValueError("set either token, or username and password")
+            raise ValueError("either token, or username and password")
         return password
 
 

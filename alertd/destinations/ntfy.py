@@ -57,7 +57,7 @@ class NtfySettings(LoginRules, RepeatingSettings):
     def _named(cls, topic: SecretStr) -> SecretStr:
         name = topic.get_secret_value()
         if not (name and len(name) <= 64 and name.isascii() and name.replace("-", "").replace("_", "a").isalnum()):  # noqa: PLR2004
-            raise ValueError("a topic has 1 to 64 letters, digits, - and _")
+            raise ValueError("a topic of 1 to 64 letters, digits, - and _")
         return topic
 
 

@@ -74,7 +74,7 @@ class PagerdutySettings(Resource):
     @classmethod
     def _plain(cls, key: SecretStr) -> SecretStr:
         if not key.get_secret_value().isalnum():
-            raise ValueError("a routing key has letters and digits only, usually 32")
+            raise ValueError("a routing key of letters and digits, usually 32")
         return key
 
 

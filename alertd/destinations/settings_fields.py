@@ -19,7 +19,10 @@ _TOKEN: Final = re.compile(r"[!-~]+", re.ASCII)
 
 def check_url(url: str) -> str:
     """Take an address that the sender can use. Raises ValueError, which never repeats it."""
-    parse_url(url)
+    try:
+        parse_url(url)
+    except ValueError as error:
+        raise ValueError(f"an address such as https://hooks.example.com/x: {error}") from None
     return url
 
 
@@ -31,11 +34,11 @@ def _check_secret_url(url: SecretStr) -> SecretStr:
 def _check_token(token: SecretStr) -> SecretStr:
     text = token.get_secret_value()
     if not text:
-        raise ValueError("the secret is empty")
+        raise ValueError("a secret that is not empty")
     if len(text) > SECRET_MAX:
-        raise ValueError(f"the secret has more than {SECRET_MAX} characters")
+        raise ValueError(f"a secret of at most {SECRET_MAX} characters")
     if not _TOKEN.fullmatch(text):
-        raise ValueError("the secret has a space, a line break or something else that is not printable ASCII")
+        raise ValueError("a secret of printable ASCII, without spaces and line breaks")
     return token
 
 

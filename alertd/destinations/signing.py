@@ -38,7 +38,7 @@ def parse_key(secret: str) -> bytes:
     """
     key = _decoded(secret, KEY_PREFIX) if secret.startswith(KEY_PREFIX) else secret.encode()
     if not key:
-        raise ValueError("the secret is empty")
+        raise ValueError("a secret that is not empty")
     return key
 
 
@@ -48,12 +48,12 @@ def parse_private_key(text: str) -> bytes:
     Raises ValueError, which never repeats the key.
     """
     if not text.startswith(PRIVATE_PREFIX):
-        raise ValueError(f"a private key begins with {PRIVATE_PREFIX}")
+        raise ValueError(f"a private key, which begins with {PRIVATE_PREFIX}")
     key = _decoded(text, PRIVATE_PREFIX)
     if len(key) not in {_SEED_BYTES, 2 * _SEED_BYTES}:
-        raise ValueError("an ed25519 key has 32 bytes, or 64 with its public key")
+        raise ValueError("an ed25519 key of 32 bytes, or of 64 with its public key")
     if len(key) > _SEED_BYTES and Ed25519Signer(key[:_SEED_BYTES]).public_key != key[_SEED_BYTES:]:
-        raise ValueError("the second half is not the public key of the first")
+        raise ValueError("an ed25519 key whose second half is the public key of the first")
     return key[:_SEED_BYTES]
 
 
@@ -62,7 +62,7 @@ def _decoded(secret: str, prefix: str) -> bytes:
     try:
         return b64decode(text + "=" * (-len(text) % 4), validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError(f"what follows {prefix} is not base64") from None
+        raise ValueError(f"base64 after {prefix}") from None
 
 
 class Signer:

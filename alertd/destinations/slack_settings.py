@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from alertd.destinations.settings_fields import RepeatingSettings, SecretToken, SecretUrl, Url
+from alertd.model.fields import needed
 
 
 class SlackSettings(RepeatingSettings):
@@ -40,13 +41,16 @@ class SlackSettings(RepeatingSettings):
     @field_validator("token")
     @classmethod
     def _one_way(cls, token: SecretToken | None, info: ValidationInfo) -> SecretToken | None:
-        if "url" in info.data and (token is None) == (info.data["url"] is None):
-            raise ValueError("set either url or token")
+        url = info.data.get("url", token)  # where it is broken in itself, that is said of it
+        if token is None and url is None and "url" in info.data:
+            raise needed("url, or token: one of them says where to post")
+        if token is not None and url is not None and "url" in info.data:
+            raise ValueError("either url or token, not both")
         return token
 
     @field_validator("channel")
     @classmethod
     def _needed(cls, channel: str | None, info: ValidationInfo) -> str | None:
         if channel is None and info.data.get("token") is not None:
-            raise ValueError("a token needs a channel")
+            raise needed("a channel: token needs it")
         return channel

@@ -44,13 +44,13 @@ _MARKUP: Final = "can't parse entities"
 
 def _check_token(token: SecretStr) -> SecretStr:
     if not _TOKEN.fullmatch(token.get_secret_value()):
-        raise ValueError("this is no bot's token: it has the form 123456:ABC-DEF…")
+        raise ValueError("a bot's token, of the form 123456:ABC-DEF…")
     return token
 
 
 def _check_chat(chat: str) -> str:
     if not _CHAT.fullmatch(chat):
-        raise ValueError("a chat is a number (-1001234567890) or @name")
+        raise ValueError("a chat: a number (-1001234567890) or @name")
     return chat
 
 

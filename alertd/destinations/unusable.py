@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alertd.model.delivery import Outcome, OutcomeKind
+from alertd.words import expected_of
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -32,6 +33,6 @@ class UnusableDestination:
 
 
 def reason_of(error: ValidationError) -> str:
-    """Name every bad setting and what is wrong with it; no value is repeated."""
-    problems = error.errors(include_input=False, include_url=False, include_context=False)
-    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in problems)
+    """Name every bad setting and what was expected; no value is repeated."""
+    problems = error.errors(include_input=False, include_url=False)
+    return "; ".join(f"{'.'.join(map(str, each['loc']))}: expected {expected_of(each, None)}" for each in problems)

@@ -45,7 +45,7 @@ def _check_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
     if len(headers) > HEADERS_MAX:
         raise ValueError(f"at most {HEADERS_MAX} headers")
     if len({name.lower() for name in headers}) < len(headers):
-        raise ValueError("a header is named twice (their case does not count)")
+        raise ValueError("headers that are each named once (their case does not count)")
     for name, value in headers.items():
         _check_header(name, value.get_secret_value())
     return headers
@@ -54,16 +54,16 @@ def _check_headers(headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
 def _check_header(name: str, value: str) -> None:
     _check_name(name)
     if len(value) > HEADER_BYTES_MAX:
-        raise ValueError(f"the value of {name} has more than {HEADER_BYTES_MAX} bytes")
+        raise ValueError(f"a value of {name} of at most {HEADER_BYTES_MAX} bytes")
     if not _VALUE.fullmatch(value):
-        raise ValueError(f"the value of {name} has a line break or something else that is not printable ASCII")
+        raise ValueError(f"a value of {name} of printable ASCII, on one line")
 
 
 def _check_name(name: str) -> str:
     if not TOKEN.fullmatch(name):
-        raise ValueError(f"{name!r} is not a header name")
+        raise ValueError(f"a header name of letters, digits and signs such as - in place of {name!r}")
     if name.lower() in _OURS or name.lower().startswith(_OUR_PREFIXES):
-        raise ValueError(f"header {name} is set by alertd")
+        raise ValueError(f"no header {name}: alertd sets it")
     return name
 
 
@@ -72,9 +72,9 @@ def _check_query(query: dict[str, SecretStr]) -> dict[str, SecretStr]:
         raise ValueError(f"at most {QUERY_MAX} parameters")
     for name, value in query.items():
         if not name or len(name) + len(value.get_secret_value()) > HEADER_BYTES_MAX:
-            raise ValueError(f"a parameter has a name, and with its value at most {HEADER_BYTES_MAX} characters")
+            raise ValueError(f"parameters with a name, and with their values of at most {HEADER_BYTES_MAX} characters")
         if not (name + value.get_secret_value()).isprintable():
-            raise ValueError(f"parameter {name!r} has a line break or something else that is not printable")
+            raise ValueError(f"printable characters, on one line, in the parameter {name!r}")
     return query
 
 
@@ -155,16 +155,16 @@ class WebhookSettings(Resource):
     @classmethod
     def _carried(cls, key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if key is not None and info.data.get("format") == "rustrak":
-            raise ValueError("rustrak has a signature of its own, which no private key makes")
+            raise ValueError("no private key: rustrak has a signature of its own")
         return key
 
     @field_validator("signature")
     @classmethod
     def _own(cls, signature: str, info: ValidationInfo) -> str:
         if signature != "standard" and info.data.get("format") == "rustrak":
-            raise ValueError("rustrak has a signature of its own; leave this at standard")
+            raise ValueError("standard: rustrak has a signature of its own")
         if signature != "standard" and info.data.get("private_key") is not None:
-            raise ValueError("a private key signs with signature: standard only")
+            raise ValueError("standard: a private key signs in no other way")
         return signature
 
     @field_validator("signature_header")
@@ -172,11 +172,11 @@ class WebhookSettings(Resource):
     def _named(cls, name: str | None, info: ValidationInfo) -> str | None:
         custom = info.data.get("signature") == "custom"
         if custom and name is None:
-            raise needed("the header's name is needed with signature: custom")
+            raise needed("the header's name: signature: custom needs it")
         if name is not None and not custom:
-            raise ValueError("only signature: custom has a header of its own")
+            raise ValueError("nothing: only signature: custom has a header of its own")
         if name is not None and name.lower() in {each.lower() for each in info.data.get("headers", {})}:
-            raise ValueError("headers has it, too")
+            raise ValueError("a name that headers does not have too")
         return name
 
     @field_validator("previous_secret", "previous_private_key")
@@ -186,9 +186,9 @@ class WebhookSettings(Resource):
         if old is None or name not in info.data:
             return old
         if info.data[name] is None:
-            raise ValueError(f"there is no {name} that replaces it")
+            raise ValueError(f"{name} beside it, which replaces it")
         if info.data.get("format") == "rustrak" or info.data.get("signature") != "standard":
-            raise ValueError("two signatures fit into one header only with signature: standard")
+            raise ValueError("nothing, or signature: standard: two signatures fit into no other header")
         return old
 
 

@@ -15,7 +15,7 @@ from alertd.errors import InvalidError, NotFoundError, PatternError, Problem
 from alertd.matching.pattern import PatternKind, compile_pattern
 from alertd.model.catalogue import groups, known_types
 from alertd.model.channel import ChannelKind
-from alertd.words import expected_of, one_of, suggestion, unknown_key
+from alertd.words import expected_of, one_of, suggestion, unknown_key, with_unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -60,11 +60,10 @@ class Findings:
         return any(place[:length] in self._found for length in range(len(place) + 1))
 
     def take(self, error: ValidationError, document: Any, model: type[BaseModel], at: Place = ()) -> None:
-        """Note what a model found wrong; below `at`, a destination's settings, a validator's own words may be a sentence."""
+        """Note what a model found wrong; `at` is where the document stands in what was given."""
         for each in error.errors(include_url=False, include_input=False):
             place = _place_in(document, each)
-            refused = "is refused; expected another: " if at and each["type"] == "value_error" else ""
-            self.add((*at, *place), refused + (expected_of(each, None) if refused else _sentence(each, model, place)))
+            self.add((*at, *place), _sentence(each, model, place))
 
     def check(self) -> None:
         """Raise InvalidError when there is any problem."""
@@ -252,7 +251,7 @@ def _sentence(error: ErrorDetails, model: type[BaseModel], place: Place) -> str:
         return f"{found}; expected {expected}"
     if error["type"] == "missing":
         return "is required"
-    return f"expected {expected_of(error, _annotation(model, place))}"
+    return f"expected {with_unit(expected_of(error, _annotation(model, place)), place[-1] if place else '')}"
 
 
 def _fields(model: Any, place: Place) -> list[str]:

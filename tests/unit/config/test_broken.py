@@ -205,8 +205,8 @@ RESOURCES = {
         WORKSPACE.replace("type: console", "type: webhook, settings: {url: 'ftp://h'}"),
         4,
         "workspaces[0].destinations[0].settings.url",
-        "refused",
-        "another: the URL must begin with http:// or https://",
+        "a value that is not shown",
+        "an address such as https://hooks.example.com/x: the URL must begin with http:// or https://",
     ),
     "console has no settings": (
         WORKSPACE.replace("type: console", "type: console, settings: {color: red}"),

@@ -70,7 +70,7 @@ def test_only_one_newline_is_taken_off(tmp_path: Path) -> None:
     """A text of several lines keeps them."""
     (tmp_path / "header").write_text("a secret\n\n")
     said = problem(tmp_path, HOOK % "headers: {X: 'file:header'}")
-    assert "line break" in said.expected
+    assert "on one line" in said.expected
 
 
 def test_credentials_of_systemd_are_read(tmp_path: Path) -> None:

@@ -50,6 +50,6 @@ def test_other_text_is_its_bytes(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "whsec_", "whsec_====", "whsec_a", "whsec_ü", "whsec_ab cd", "whsec_ab-_"])
 def test_bad_key_is_refused_without_repeating_it(text: str) -> None:
     """An empty key or broken base64 is refused, and the error does not tell the secret."""
-    with pytest.raises(ValueError, match=r"empty|not base64") as caught:
+    with pytest.raises(ValueError, match=r"not empty|base64 after") as caught:
         parse_key(text)
     assert len(text) <= len("whsec_") or text not in str(caught.value)

@@ -107,12 +107,12 @@ def about(trigger: str | None = "new", hour: int = 0, **changes: Any) -> Message
 @pytest.mark.parametrize(
     ("settings", "place", "complaint"),
     [
-        ({}, ("token",), "set either url or token"),
-        ({"url": URL, "token": "xoxb-1", "channel": "#a"}, ("token",), "set either url or token"),
-        ({"token": "xoxb-1"}, ("channel",), "a token needs a channel"),
+        ({}, ("token",), "url, or token: one of them"),
+        ({"url": URL, "token": "xoxb-1", "channel": "#a"}, ("token",), "either url or token, not both"),
+        ({"token": "xoxb-1"}, ("channel",), "a channel: token needs it"),
         ({"url": "slack"}, ("url",), "the URL must begin with http:// or https://"),
         ({"url": URL, "follow": "all"}, ("follow",), "Input should be 'thread', 'edit' or 'none'"),
-        ({"token": "a\nb", "channel": "C1"}, ("token",), "the secret has a space, a line break or something else"),
+        ({"token": "a\nb", "channel": "C1"}, ("token",), "a secret of printable ASCII, without spaces"),
     ],
 )
 def test_bad_settings_are_explained(settings: dict[str, Any], place: tuple[str, ...], complaint: str) -> None:

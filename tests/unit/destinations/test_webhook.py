@@ -41,18 +41,18 @@ def test_smallest_settings() -> None:
     ("settings", "expected"),
     [
         ({}, "url: Field required"),
-        ({"url": "ftp://x"}, "url: the URL must begin with http:// or https://"),
-        ({"url": "http://u:p@x/"}, "url: the URL has a user name or password in it; use a header instead"),
-        ({"url": URL, "secret": "whsec_!"}, "secret: what follows whsec_ is not base64"),
-        ({"url": URL, "secret": ""}, "secret: the secret is empty"),
+        ({"url": "ftp://x"}, "url: an address such as https://hooks.example.com/x: the URL must begin with http:// or https://"),
+        ({"url": "http://u:p@x/"}, "url: an address such as https://hooks.example.com/x: the URL has a user name or password in it; use a header instead"),
+        ({"url": URL, "secret": "whsec_!"}, "secret: base64 after whsec_"),
+        ({"url": URL, "secret": ""}, "secret: a secret that is not empty"),
         ({"url": URL, "format": "other"}, "format: Input should be 'standard', 'rustrak', 'nora', 'alertmanager', 'cloudevents' or 'template'"),
         ({"url": URL, "header": {}}, "header: Extra inputs are not permitted"),
-        ({"url": URL, "headers": {"X-A": "b\r\nX-C: d"}}, "headers: the value of X-A has a line break or something else that is not printable ASCII"),
-        ({"url": URL, "headers": {"X-A": "ü"}}, "headers: the value of X-A has a line break or something else that is not printable ASCII"),
-        ({"url": URL, "headers": {"X-A": "x" * 5000}}, "headers: the value of X-A has more than 4096 bytes"),
-        ({"url": URL, "headers": {"X A": "b"}}, "headers: 'X A' is not a header name"),
-        ({"url": URL, "headers": {"": "b"}}, "headers: '' is not a header name"),
-        ({"url": URL, "headers": {"X-A": "b", "x-a": "c"}}, "headers: a header is named twice (their case does not count)"),
+        ({"url": URL, "headers": {"X-A": "b\r\nX-C: d"}}, "headers: a value of X-A of printable ASCII, on one line"),
+        ({"url": URL, "headers": {"X-A": "ü"}}, "headers: a value of X-A of printable ASCII, on one line"),
+        ({"url": URL, "headers": {"X-A": "x" * 5000}}, "headers: a value of X-A of at most 4096 bytes"),
+        ({"url": URL, "headers": {"X A": "b"}}, "headers: a header name of letters, digits and signs such as - in place of 'X A'"),
+        ({"url": URL, "headers": {"": "b"}}, "headers: a header name of letters, digits and signs such as - in place of ''"),
+        ({"url": URL, "headers": {"X-A": "b", "x-a": "c"}}, "headers: headers that are each named once (their case does not count)"),
         ({"url": URL, "headers": {f"X-{n}": "b" for n in range(65)}}, "headers: at most 64 headers"),
     ],
 )  # fmt: skip
@@ -70,7 +70,7 @@ def test_bad_settings_are_explained(settings: dict[str, Any], expected: str) -> 
 )
 def test_headers_of_ours_cannot_be_set(name: str) -> None:
     """Headers that frame, describe or sign the request are alertd's own."""
-    assert complaint(url=URL, headers={name: "x"}) == f"headers: header {name} is set by alertd"
+    assert complaint(url=URL, headers={name: "x"}) == f"headers: no header {name}: alertd sets it"
 
 
 @given(name=st.text(max_size=20), value=st.text(max_size=20))

@@ -95,7 +95,7 @@ def test_private_key_with_its_public_half() -> None:
     """64 bytes are the key and its public key, as some tools write it; they must belong together."""
     public = Ed25519Signer(SEED).public_key
     assert parse_private_key("whsk_" + base64.b64encode(SEED + public).decode()) == SEED
-    with pytest.raises(ValueError, match="not the public key"):
+    with pytest.raises(ValueError, match="whose second half is the public key"):
         parse_private_key("whsk_" + base64.b64encode(SEED + SEED).decode())
 
 
@@ -175,21 +175,21 @@ def test_query_is_added_to_what_is_there() -> None:
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({"signature": "custom"}, "signature_header: the header's name is needed with signature: custom"),
-        ({"signature_header": "X-A"}, "signature_header: only signature: custom has a header of its own"),
-        ({"signature": "custom", "signature_header": "Host"}, "signature_header: header Host is set by alertd"),
-        ({"signature": "custom", "signature_header": "X-A", "headers": {"x-a": "b"}}, "signature_header: headers has it, too"),
-        ({"previous_secret": OLD}, "previous_secret: there is no secret that replaces it"),
-        ({"previous_private_key": KEY}, "previous_private_key: there is no private_key that replaces it"),
-        ({"secret": NEW, "previous_secret": OLD, "signature": "hub"}, "previous_secret: two signatures fit into one header only with signature: standard"),
-        ({"format": "rustrak", "private_key": KEY}, "private_key: rustrak has a signature of its own, which no private key makes"),
-        ({"format": "rustrak", "signature": "hub"}, "signature: rustrak has a signature of its own; leave this at standard"),
-        ({"private_key": KEY, "signature": "hub"}, "signature: a private key signs with signature: standard only"),
+        ({"signature": "custom"}, "signature_header: the header's name: signature: custom needs it"),
+        ({"signature_header": "X-A"}, "signature_header: nothing: only signature: custom has a header of its own"),
+        ({"signature": "custom", "signature_header": "Host"}, "signature_header: no header Host: alertd sets it"),
+        ({"signature": "custom", "signature_header": "X-A", "headers": {"x-a": "b"}}, "signature_header: a name that headers does not have too"),
+        ({"previous_secret": OLD}, "previous_secret: secret beside it, which replaces it"),
+        ({"previous_private_key": KEY}, "previous_private_key: private_key beside it, which replaces it"),
+        ({"secret": NEW, "previous_secret": OLD, "signature": "hub"}, "previous_secret: nothing, or signature: standard: two signatures fit into no other header"),
+        ({"format": "rustrak", "private_key": KEY}, "private_key: no private key: rustrak has a signature of its own"),
+        ({"format": "rustrak", "signature": "hub"}, "signature: standard: rustrak has a signature of its own"),
+        ({"private_key": KEY, "signature": "hub"}, "signature: standard: a private key signs in no other way"),
         ({"query": {f"k{n}": "v" for n in range(33)}}, "query: at most 32 parameters"),
-        ({"query": {"k": "a\nb"}}, "query: parameter 'k' has a line break or something else that is not printable"),
-        ({"query": {"": "x"}}, "query: a parameter has a name, and with its value at most 4096 characters"),
-        ({"headers": {"X-Rustrak-Signature": "x"}}, "headers: header X-Rustrak-Signature is set by alertd"),
-        ({"headers": {"ce-id": "x"}}, "headers: header ce-id is set by alertd"),
+        ({"query": {"k": "a\nb"}}, "query: printable characters, on one line, in the parameter 'k'"),
+        ({"query": {"": "x"}}, "query: parameters with a name, and with their values of at most 4096 characters"),
+        ({"headers": {"X-Rustrak-Signature": "x"}}, "headers: no header X-Rustrak-Signature: alertd sets it"),
+        ({"headers": {"ce-id": "x"}}, "headers: no header ce-id: alertd sets it"),
         ({"method": "GET"}, "method: Input should be 'POST', 'PUT' or 'PATCH'"),
     ],
 )  # fmt: skip

@@ -205,8 +205,8 @@ async def test_bad_documents_name_every_place(
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"url": "nowhere"}, "is refused; expected another: the URL must begin with http:// or https://"),
-        ({**HOOK["settings"], "secret": ""}, "is refused; expected another: the secret is empty"),  # type: ignore[dict-item]
+        ({"url": "nowhere"}, "expected an address such as https://hooks.example.com/x: the URL must begin with http:// or https://"),
+        ({**HOOK["settings"], "secret": ""}, "expected a secret that is not empty"),  # type: ignore[dict-item]
         ({**HOOK["settings"], "method": "GET"}, "expected one of POST, PUT"),  # type: ignore[dict-item]
     ],
 )

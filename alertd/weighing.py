@@ -178,6 +178,8 @@ class Issues:
             forgotten = await self._store.forget_issues(age, behind, limit)
             for issue_id in forgotten.ids:
                 self.memory.forget(issue_id)
+            for project in forgotten.emptied:
+                self.memory.forget_ledger(project)
         return forgotten
 
     def url(self, issue_id: int) -> str:

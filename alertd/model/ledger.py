@@ -52,3 +52,8 @@ class Ledger:
         self.releases[release] = at_ms
         if len(self.releases) > RELEASES_MAX:
             del self.releases[min(self.releases, key=self.releases.__getitem__)]
+
+    def forget_releases(self, before_ms: int) -> None:
+        """Forget the releases that were first seen before a time, but the newest."""
+        newest = max(reversed(self.releases), key=self.releases.__getitem__, default=None)
+        self.releases = {name: at for name, at in self.releases.items() if at >= before_ms or name == newest}

@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from alertd.model.ledger import Ledger
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class IssueEvent:
-    """An event of an issue that is kept: its grouping key, and in `body` the issue as it then was, where it went out."""
+    """An event of an issue that is kept: its grouping key, and in `body` the issue as it then was, where it went out.
+
+    Not frozen only because freezing costs a microsecond an event; nobody changes one.
+    """
 
     event_number: int
     issue_id: int

@@ -6,13 +6,14 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from alertd.engine.issues.forgetting import Forgotten, is_over, is_past
-from alertd.engine.issues.stored import decode_issue
+from alertd.engine.issues.stored import decode_issue, decode_ledger, encode_ledger
 from alertd.model.ids import first_of, milliseconds
 from alertd.store.memory_replays import MemoryReplays
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from alertd.engine.issues.batch import ProjectKey
     from alertd.engine.issues.forgetting import Age
     from alertd.model.issue import Issue
 
@@ -28,13 +29,22 @@ class MemoryForgetting(MemoryReplays):
         self._transitions = [t for t in self._transitions if t[0] >= below or t[1].issue_id not in looked]
         acted = {each.issue_id: milliseconds(number) for number, each in sorted(self._transitions, key=itemgetter(0))}
         gone = [n for n in looked if self._is_over(decode_issue(self._issues[n]), acted, age)]
-        for number in gone:
-            del self._issues[number]
+        projects = dict.fromkeys(_project(self._issues.pop(number)) for number in gone)
         self._issue_keys = {key: number for key, number in self._issue_keys.items() if number not in gone}
         dropped = {*gone, *(number for number, (into, _) in self._formers.items() if into in gone)}
         self._formers = {number: known for number, known in self._formers.items() if number not in dropped}
         self._transitions = [each for each in self._transitions if each[1].issue_id not in dropped]
-        return Forgotten(gone, looked[-1] if len(looked) == limit else None)
+        left = {_project(stored) for stored in self._issues.values()}
+        emptied = [project for project in projects if project not in left]
+        for project in emptied:
+            self._shorten(project, age.before_ms)
+        return Forgotten(gone, looked[-1] if len(looked) == limit else None, emptied)
+
+    def _shorten(self, project: ProjectKey, before_ms: int) -> None:
+        if project in self._ledgers:
+            ledger = decode_ledger(self._ledgers[project])
+            ledger.forget_releases(before_ms)
+            self._ledgers[project] = encode_ledger(ledger)
 
     def _is_over(self, issue: Issue, acted: Mapping[int, int], age: Age) -> bool:
         incident = None if issue.incident_id is None else self._incidents.get(issue.incident_id)
@@ -65,3 +75,8 @@ class MemoryForgetting(MemoryReplays):
         for number in lost:
             del self._issue_events[number]
         return len(lost)
+
+
+def _project(stored: bytes) -> ProjectKey:
+    issue = decode_issue(stored)
+    return issue.workspace_id, issue.project

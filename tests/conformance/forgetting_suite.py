@@ -13,6 +13,7 @@ from alertd.engine.issues.merging import merge
 from alertd.errors import StoreUnavailableError
 from alertd.model.ids import first_of
 from alertd.model.issue import Change, Transition
+from alertd.model.ledger import Ledger
 from alertd.store.issues import IssueEvent, IssueFilter, IssueWrites, Reshaped
 from tests.conformance.issue_suite import batch, writes
 from tests.conformance.store_maker import START_MS
@@ -46,8 +47,7 @@ class ForgettingSuite:
         made = batch("a", "b")
         one, two = made.issues.values()
         await store.write_issues(writes(made, IssueEvent(one.id, one.id, b"{}", "a")))
-        forgotten = await store.forget_issues(LATE, 0, 10)
-        assert forgotten == ([one.id, two.id], None)
+        assert await store.forget_issues(LATE, 0, 10) == ([one.id, two.id], None, [(1, "shop")])
         assert await keys(store) == []
         assert (await store.transitions(one.id, 10), await store.issue_number(1, "shop", 1)) == ([], None)
         assert await store.issue_events(one.id, 10) == [one.id]
@@ -59,6 +59,19 @@ class ForgettingSuite:
         (new,) = await store.issues(IssueFilter(1))
         assert (new.short_id, new.count) == ("SHOP-3", 1)
         assert (await store.forget_issues(LATE, 0, 10)).ids == []
+
+    async def test_the_ledger_of_a_project_without_issues_is_shortened(self, store: Store) -> None:
+        """Of its releases the young ones stay and the newest, and its number; that of one with issues is as it was."""
+        old, young = LATE.before_ms - 1, LATE.before_ms
+        releases = {"shop": {"1": old - 1, "2": old}, "blog": {"1": old - 1, "2": old, "3": young}, "stock": {"1": old}}
+        for n, (project, known) in enumerate(releases.items()):
+            (issue,) = batch(project, first=KEPT if project == "stock" else n).issues.values()
+            issue.project = project
+            ledgers = {(1, project): Ledger(1, project, 2, releases={**known, "late": young} if n == 2 else known)}
+            await store.write_issues(IssueWrites([issue], {(1, project, project): issue.id}, ledgers))
+        assert sorted((await store.forget_issues(LATE, 0, 10)).emptied) == [(1, "blog"), (1, "shop")]
+        for project, kept in (("shop", {"2": old}), ("blog", {"3": young}), ("stock", {"1": old, "late": young})):
+            assert await store.ledger(1, project) == Ledger(1, project, 2, releases=kept)
 
     async def test_at_the_bound_it_stays(self, store: Store) -> None:
         """As long as it is kept nothing goes; what happens to it counts."""
@@ -78,9 +91,9 @@ class ForgettingSuite:
         await store.write_issues(writes(made))
         kept, _ = merge(second, [batch("x").issues[first.id]], START_MS, "ann")
         await store.write_issues(IssueWrites([kept]))
-        assert await store.forget_issues(LATE, 0, 2) == ([first.id], second.id)
-        assert await store.forget_issues(LATE, second.id, 2) == ([third.id, fourth.id], fourth.id)
-        assert await store.forget_issues(LATE, fourth.id, 2) == ([], None)
+        assert (await store.forget_issues(LATE, 0, 2))[:2] == ([first.id], second.id)
+        assert (await store.forget_issues(LATE, second.id, 2))[:2] == ([third.id, fourth.id], fourth.id)
+        assert (await store.forget_issues(LATE, fourth.id, 2))[:2] == ([], None)
         assert await keys(store) == ["b"]
 
     async def test_what_was_merged_goes_with_what_it_was_merged_into(self, store: Store) -> None:
@@ -127,9 +140,13 @@ class ForgettingSuite:
         opened = [open_for_report(first_of(START_MS + n), report, (), START_MS + n) for n in range(5)]
         ended = [resolve(each, START_MS + 10, "ann") or each for each in opened[1:]]
         await store.write_issues(IssueWrites(incidents=[opened[0], *ended]))
-        assert await store.forget_incidents(LATE, 0, 2) == ([opened[1].id], opened[1].id)
-        assert await store.forget_incidents(LATE, opened[1].id, 3) == ([each.id for each in opened[2:]], opened[4].id)
-        assert await store.forget_incidents(LATE, opened[4].id, 3) == ([], None)
+        assert await store.forget_incidents(LATE, 0, 2) == ([opened[1].id], opened[1].id, ())
+        assert await store.forget_incidents(LATE, opened[1].id, 3) == (
+            [each.id for each in opened[2:]],
+            opened[4].id,
+            (),
+        )
+        assert await store.forget_incidents(LATE, opened[4].id, 3) == ([], None, ())
         assert await store.incidents(1, is_open=None, below=None, limit=9) == opened[:1]
 
     async def test_old_transitions_go_and_the_issue_goes_on(self, store: Store) -> None:

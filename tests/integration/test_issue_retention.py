@@ -87,7 +87,7 @@ async def test_old_transitions_of_one_issue_go_in_slices(tmp_path: Path, monkeyp
         ((number, transition),) = made.transitions
         await store.write_issues(IssueWrites(transitions=[(number + n, transition) for n in range(1, 25)]))
         steps = [await store.forget_issues(LATE, 0, 5) for _ in range(3)]
-        assert steps == [((), 0), ((), 0), ([issue.id], None)]
+        assert steps == [((), 0, ()), ((), 0, ()), ([issue.id], None, [(1, "shop")])]
         assert await store.transitions(issue.id, 100) == []
     finally:
         await store.close()

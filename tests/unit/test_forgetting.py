@@ -98,6 +98,23 @@ async def test_what_comes_again_after_it_was_forgotten_is_new() -> None:
         assert bench.count("alertd_issue_transitions_total", trigger="new") == 3
 
 
+async def test_releases_of_a_project_without_issues_are_forgotten() -> None:
+    """Those that are old, in memory too; its numbers go on."""
+    async with aging() as bench:
+        for release in ("1.0", "2.0"):
+            told = error("a", environment="dev")
+            told["data"]["release"] = release
+            await bench.pipeline.submit(events(told), 10)
+            bench.clock.ms += 1
+        bench.age(DAYS + 1)
+        await bench.chore()()
+        await bench.seen("a")
+        where = (bench.pipeline.ruleset.workspaces["default"].id, "shop")
+        ledger = await bench.store.ledger(*where)
+        assert ledger is not None
+        assert (list(ledger.releases), ledger.next_number) == (["2.0"], 3)
+
+
 async def test_incidents_and_changes_go_too() -> None:
     """An incident that is over as long, a change that explains nothing any more, and not before."""
     async with aging() as bench:

@@ -15,6 +15,7 @@ from alertd.model.issue import How, Issue, State
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from alertd.engine.issues.batch import ProjectKey
     from alertd.model.incident import Incident
 
 DECIDED_MS: Final = 365 * 86_400_000
@@ -34,10 +35,14 @@ class Age(NamedTuple):
 
 
 class Forgotten(NamedTuple):
-    """What one step of a walk forgot, by id, and the id to go on behind (None: this was the end)."""
+    """What one step of a walk forgot, by id, and the id to go on behind (None: this was the end).
+
+    `emptied` are projects that have no issue any more: their ledgers have forgotten old releases too.
+    """
 
     ids: Sequence[int]
     beyond: int | None
+    emptied: Sequence[ProjectKey] = ()
 
 
 def is_over(issue: Issue, acted_ms: int, age: Age) -> bool:

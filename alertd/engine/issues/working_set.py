@@ -103,6 +103,10 @@ class WorkingSet:
         """Take note that a ledger was stored by another way."""
         self._ledgers[ledger.workspace_id, ledger.project] = ledger
 
+    def forget_ledger(self, project: ProjectKey) -> None:
+        """Take note that a ledger is not to be trusted."""
+        self._ledgers.pop(project, None)
+
     def forget(self, issue_id: int) -> None:
         """Take note that an issue is no more, or is not to be trusted."""
         issue = self._issues.pop(issue_id, None)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from alertd.engine.issues.forgetting import Age, Forgotten, is_over, is_past
-from alertd.engine.issues.stored import decode_issue
+from alertd.engine.issues.stored import decode_issue, decode_ledger, encode_ledger
 from alertd.engine.issues.stored_incident import decode_incident
 from alertd.model.ids import first_of, milliseconds
 from alertd.store.sqlite.part import Part
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
+    from alertd.engine.issues.batch import ProjectKey
     from alertd.model.issue import Issue
 
 TRANSITIONS_MAX: Final = 2_000
@@ -46,6 +47,9 @@ DROP_TRANSITIONS: Final = "DELETE FROM transition WHERE issue_id IN (SELECT valu
 DROP_FORMERS: Final = "DELETE FROM former_issue WHERE id IN (SELECT value FROM json_each(?))"
 DROP_KEY: Final = "DELETE FROM issue_key WHERE workspace_id = ? AND project = ? AND key = ? AND issue_id = ?"
 DROP_ISSUES: Final = "DELETE FROM issue WHERE id IN (SELECT value FROM json_each(?))"
+HAS_ISSUE: Final = "SELECT 1 FROM issue WHERE workspace_id = ? AND project = ? LIMIT 1"
+LEDGER: Final = "SELECT body FROM ledger WHERE workspace_id = ? AND project = ?"
+KEEP_LEDGER: Final = "UPDATE ledger SET body = ? WHERE workspace_id = ? AND project = ?"
 DROP_INCIDENTS: Final = "DELETE FROM incident WHERE id IN (SELECT value FROM json_each(?))"
 DROP_CHANGES: Final = "DELETE FROM change WHERE id IN (SELECT id FROM change WHERE at < ? ORDER BY at LIMIT ?)"
 DROP_SAMPLES: Final = """
@@ -86,7 +90,10 @@ def _forget_issues(conn: sqlite3.Connection, age: Age, behind: int, limit: int) 
     going = [issue for issue in (decode_issue(body) for _, body in rows if body) if _is_over(conn, issue, age)]
     if going:
         _drop(conn, going)
-    return Forgotten([issue.id for issue in going], rows[-1][0] if len(rows) == limit else None)
+    emptied = _emptied(conn, going)
+    for project in emptied:
+        _shorten(conn, project, age.before_ms)
+    return Forgotten([issue.id for issue in going], rows[-1][0] if len(rows) == limit else None, emptied)
 
 
 def _is_over(conn: sqlite3.Connection, issue: Issue, age: Age) -> bool:
@@ -103,6 +110,21 @@ def _drop(conn: sqlite3.Connection, going: Sequence[Issue]) -> None:
     conn.execute(DROP_TRANSITIONS, (_numbers([*numbers, *formers]),))
     conn.execute(DROP_FORMERS, (_numbers(formers),))
     conn.execute(DROP_ISSUES, (_numbers(numbers),))
+
+
+def _emptied(conn: sqlite3.Connection, gone: Sequence[Issue]) -> list[ProjectKey]:
+    """Name the projects that have no issue any more."""
+    projects = dict.fromkeys((issue.workspace_id, issue.project) for issue in gone)
+    return [project for project in projects if conn.execute(HAS_ISSUE, project).fetchone() is None]
+
+
+def _shorten(conn: sqlite3.Connection, project: ProjectKey, before_ms: int) -> None:
+    """Let a ledger forget its old releases."""
+    row = conn.execute(LEDGER, project).fetchone()
+    if row is not None:
+        ledger = decode_ledger(row[0])
+        ledger.forget_releases(before_ms)
+        conn.execute(KEEP_LEDGER, (encode_ledger(ledger), *project))
 
 
 def _forget_incidents(conn: sqlite3.Connection, age: Age, behind: int, limit: int) -> Forgotten:

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from alertd.resources.snapshot import Entry, Snapshot
 
 STORED: Final = "stored:"
+HEAD: Final = """\
+# The resources of one workspace. Settings of the daemon are not among them: take store, egress (what destinations on private
+# or loopback addresses need), mail and the like from the file that the daemon runs with, else `alertd check` misses them.
+# `stored:` stands for a secret that stays in the store, and works where that store is.
+"""
+"""What an export says of itself."""
 
 
 def export(snapshot: Snapshot, workspace: str, secrecy: Secrecy) -> tuple[str, dict[str, str]]:
@@ -31,7 +37,7 @@ def export(snapshot: Snapshot, workspace: str, secrecy: Secrecy) -> tuple[str, d
         documents = [_without_secrets(kind, entry, secrecy, secrets) for entry in entries]
         if documents:
             written[kind.field] = documents
-    return dump({"workspaces": [written]}), secrets
+    return HEAD + dump({"workspaces": [written]}), secrets
 
 
 def dump(document: Any) -> str:

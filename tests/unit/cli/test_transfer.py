@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 import yaml
 
 from alertd.config.load import load_config
+from alertd.model.destination import Destination
+from alertd.resources.export import HEAD
 from alertd.resources.kinds import CHANNEL, DESTINATION, SUBSCRIPTION
+from alertd.resources.snapshot import Entry
 from tests.unit.cli.stage import typed
 
 if TYPE_CHECKING:
@@ -127,3 +130,19 @@ def test_diff_of_what_is_there_is_nothing(stage: Stage, folder: Path) -> None:
     assert load_config("same.yml", {}).workspaces[0].name == "default"
     result = stage.typed("diff", "same.yml")
     assert (result.exit_code, result.stdout) == (0, "nothing would change\n")
+
+
+def test_an_export_says_what_is_not_in_it(stage: Stage, folder: Path) -> None:
+    """Settings are the daemon's own: the head says so, and with those of the daemon beside it the file is whole."""
+    assert stage.bench is not None
+    kept = Destination(name="near", type="webhook", settings={"url": "http://127.0.0.1:9/"})
+    entry = Entry("destination", "default", "near", kept, 1)
+    stage.bench.registry.snapshot = stage.bench.registry.snapshot.changed([entry], [])
+    assert stage.typed("export", "--output", "out.yml").exit_code == 0
+    text = (folder / "out.yml").read_text()
+    assert text.startswith(HEAD)
+    refused = typed("check", "out.yml")
+    assert refused.exit_code == 1
+    assert "egress.allow" in refused.stderr + refused.stdout
+    (folder / "out.yml").write_text(text + "egress: {allow: [127.0.0.1]}\n")
+    assert typed("check", "out.yml").exit_code == 0

@@ -17,6 +17,7 @@ import orjson
 
 from alertd.model.ids import SEQUENCE_BITS
 from alertd.store.sqlite.blocks import BLOCK_EVENTS, folded, keep
+from alertd.store.sqlite.recent_keys import index_keys, key_bucket
 from benchmarks.workload import DESTINATIONS, PAYLOAD_BYTES, TYPES, event
 
 if TYPE_CHECKING:
@@ -73,8 +74,8 @@ FROM stated JOIN temp.template t ON t.number = {{pick}}
 """  # noqa: S608 - constants
 _KEYS = f"""
 {_NUMBERS.replace("n(k)", "n(u)").replace("k + 1", "u + 1")}, placed AS (SELECT u, (u * :inverse) % :count AS k FROM n)
-INSERT INTO event_key(workspace_id, uid, event_id)
-SELECT :workspace, uid({_UUID}), {_ID} FROM placed
+INSERT INTO event_key(bucket, workspace_id, uid, event_id)
+SELECT bucket(:workspace, uid({_UUID})), :workspace, uid({_UUID}), {_ID} FROM placed ORDER BY 1, 2, 3
 """  # noqa: S608 - constants
 
 
@@ -95,6 +96,7 @@ def seed(store: Path, count: int, *, days_ago: float, pending: bool, varied: boo
         conn.execute("PRAGMA synchronous = OFF")
         conn.execute("PRAGMA cache_size = -262144")
         conn.create_function("uid", 1, lambda text: bytes.fromhex(text.replace("-", "")), deterministic=True)
+        conn.create_function("bucket", 2, key_bucket, deterministic=True)
         workspace = _templates(conn)
         (shape,) = conn.execute("SELECT coalesce(max(id), 0) + 1 FROM shape").fetchone()
         base = int(time.time() * 1000 - days_ago * DAY_MS) - count // PER_MS
@@ -115,7 +117,7 @@ def seed(store: Path, count: int, *, days_ago: float, pending: bool, varied: boo
             conn.execute(_ACKNOWLEDGED, values)
         for outline in _outlines(base, count, shape, varied=varied):
             keep(conn, folded([outline]))
-        conn.execute("UPDATE meta SET value = (SELECT max(id) FROM event) WHERE key = 'keys_to'")
+        index_keys(conn)
         conn.execute("COMMIT")
         conn.execute("PRAGMA journal_mode = WAL")
 

@@ -223,7 +223,7 @@ async def test_death_of_an_essential_service(tmp_path: Path, receiver: Receiver)
     """When the pipeline dies, who waits for it is told, and the daemon ends with an exit code and a line that says why."""
     async with Daemon(tmp_path, config_of(receiver, "dying")) as daemon:
         with contextlib.closing(sqlite3.connect(daemon.database)) as conn:
-            conn.execute("DROP TABLE event_key")
+            conn.execute("DROP TABLE key_log")
         began = time.monotonic()
         reply = await daemon.offer({"type": "dying.x", "id": "dying"})
         assert (reply.status, "retry-after" in reply.headers) == (503, True)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 DESTINATIONS = (3, 4, 6)
 IDS = ("a", "b", "c", "0a4ff7b3-93b9-4cc5-ac61-9e13b4cbb2c7", None)
-OPTIONS = SqliteOptions(run_events=3)
+OPTIONS = SqliteOptions(recent_keys=3)
 """Keys are merged after every few events."""
 destinations = st.sampled_from(DESTINATIONS)
 picks = st.integers(0, 10**6)

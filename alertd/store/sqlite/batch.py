@@ -149,7 +149,7 @@ class BatchJob:
         outline = self._outline
         if outline is not None:
             write(conn, outline)
-        self._recent.add(conn, rows.keys, len(plans), max(plan.number for plan in plans))
+        self._recent.add(conn, rows.keys)
 
     def _named(self, known: dict[tuple[int, Uid], int], made: list[tuple[Plan, int]]) -> dict[tuple[str, str], int]:
         """Name what is known by workspace and id, as whoever sent it does."""

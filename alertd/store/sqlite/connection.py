@@ -35,7 +35,7 @@ class SqliteOptions:
 
     `busy_seconds` is how long a foreign lock is waited for; `writer_cache_bytes` and `reader_cache_bytes` bound each
     connection's page cache; the WAL is truncated when it is larger than `wal_max_bytes`; `queue_jobs` is how many
-    writes may wait; keys are merged into their index in runs of `run_events`; a file up to `check_bytes` is checked before it is opened after an unclean stop, a larger one
+    writes may wait; `recent_keys` of the newest keys at most wait to be merged into their index (28 bytes each in memory); a file up to `check_bytes` is checked before it is opened after an unclean stop, a larger one
     afterwards, in the background.
     """
 
@@ -44,7 +44,7 @@ class SqliteOptions:
     reader_cache_bytes: int = 8 * 1024 * 1024
     wal_max_bytes: int = 64 * 1024 * 1024
     queue_jobs: int = 1024
-    run_events: int = 32_768
+    recent_keys: int = 131_072
     check_bytes: int = 1024 * 1024 * 1024
 
 

@@ -21,6 +21,7 @@ from alertd.store.sqlite.conditions import AGAIN, END, OWN, SPAN, Conditions
 from alertd.store.sqlite.key import stored_key
 from alertd.store.sqlite.lookup import Lookup
 from alertd.store.sqlite.part import Part
+from alertd.store.sqlite.recent_keys import key_bucket
 from alertd.store.sqlite.rows import (
     ATTEMPTS,
     DELIVERY,
@@ -47,6 +48,7 @@ OUTBOX_MAX: Final = 100_000
 """A larger outbox is not sorted for a page: then all deliveries are walked over instead."""
 
 _OUTBOX: Final = "SELECT count(*) FROM (SELECT 1 FROM delivery WHERE state < 2 LIMIT :limit)"
+_BROUGHT: Final = "SELECT event_id FROM event_key WHERE bucket = ? AND workspace_id = ? AND uid = ?"
 _EVENTS_OF: Final = """
 SELECT DISTINCT d.event_id FROM json_each(:ids) n CROSS JOIN delivery d ON d.id = n.value
 """
@@ -138,10 +140,10 @@ class History(Part):
             number = self.core.recent.find(workspace_id, uid)
             if number is not None:
                 return number
-        inside = ",".join(map(str, workspaces)) or "NULL"
-        sql = f"SELECT event_id FROM event_key WHERE workspace_id IN ({inside}) AND uid = ?"  # noqa: S608 - numbers
-        row = await self.core.history.row(sql, (uid,))
-        return None if row is None else int(row[0])
+            row = await self.core.history.row(_BROUGHT, (key_bucket(workspace_id, uid), workspace_id, uid))
+            if row is not None:
+                return int(row[0])
+        return None
 
     async def event_by_number(self, number: int) -> dict[str, Any] | None:
         """One event by its number."""

@@ -13,7 +13,6 @@ from alertd.store.sqlite.backup import backup
 from alertd.store.sqlite.blocks import Blocks
 from alertd.store.sqlite.digests import forget_digests
 from alertd.store.sqlite.following import forget_outcomes
-from alertd.store.sqlite.key import stored_key
 from alertd.store.sqlite.names import set_meta
 from alertd.store.sqlite.replays import forget_repeats, forget_replays
 from alertd.store.sqlite.shared import forget_shared
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from alertd.store.sqlite.part import Core
-    from alertd.store.sqlite.recent_keys import RecentKeys
 
 SLICE: Final = 250
 """How many events one transaction deletes at most."""
@@ -37,7 +35,7 @@ SELECT max(coalesce((SELECT max(id) FROM event), 0), coalesce((SELECT max(id) FR
            coalesce((SELECT max(id) FROM rejected), 0), coalesce((SELECT max(id) FROM replay), 0),
            coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'newest'), 0))
 """
-_OLD: Final = "SELECT id, workspace_id, made, payload FROM event WHERE id > ? AND id < ? ORDER BY id LIMIT ?"
+_OLD: Final = "SELECT id FROM event WHERE id > ? AND id < ? ORDER BY id LIMIT ?"
 _UNFINISHED: Final = """
 SELECT event_id FROM delivery WHERE id > :first AND id < :after AND +state < 2
 UNION
@@ -124,7 +122,7 @@ class Maintenance(Blocks):
         if not rows:
             self._retained_to = 0
             return None
-        deleted = await self.core.writer.run(lambda conn: _delete(conn, rows, self.core.recent))
+        deleted = await self.core.writer.run(lambda conn: _delete(conn, rows))
         self._retained_to = rows[-1][0]
         return deleted
 
@@ -134,7 +132,7 @@ class Maintenance(Blocks):
             await self.core.writer.run(partial(_forget_rejected, last=rows[-1][0]))
 
 
-def _delete(conn: sqlite3.Connection, rows: list[tuple[Any, ...]], recent: RecentKeys) -> int:
+def _delete(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> int:
     """Delete events with all that hangs on them, but those with deliveries that are not final."""
     first, last = rows[0][0], rows[-1][0]
     bounds = {"first": first, "last": last, "after": conn.execute(_AFTER, (last,)).fetchone()[0]}
@@ -150,7 +148,6 @@ def _delete(conn: sqlite3.Connection, rows: list[tuple[Any, ...]], recent: Recen
     forget_digests(conn, deliveries)
     forget_repeats(conn, deliveries)
     forget_shared(conn, deliveries)
-    recent.drop(conn, [(row[1], stored_key(orjson.loads(row[3])["id"]), row[0]) for row in going if not row[2]])
     conn.execute(_DELETE_ACKNOWLEDGED, (events,))
     conn.execute(_DELETE_KEPT, (events,))
     deleted = conn.execute(_DELETE_EVENTS, (events,)).rowcount

@@ -13,9 +13,13 @@ from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 from alertd.errors import StoreError, StoreVersionError
+from alertd.store.sqlite.key import stored_key
+from alertd.store.sqlite.recent_keys import key_bucket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from alertd.store.sqlite.key import Uid
 
 APPLICATION_ID: Final = 0x616C7264
 """`alrd` in the file's header: SQLite's mark of whose file it is."""
@@ -72,6 +76,8 @@ def _check_owner(conn: sqlite3.Connection, version: int) -> None:
 
 
 def _apply(conn: sqlite3.Connection, steps: Sequence[Migration]) -> None:
+    conn.create_function("stored_uid", 1, _stored_uid, deterministic=True)
+    conn.create_function("key_bucket", 2, key_bucket, deterministic=True)
     conn.execute("BEGIN IMMEDIATE")
     try:
         for step in steps:
@@ -84,6 +90,11 @@ def _apply(conn: sqlite3.Connection, steps: Sequence[Migration]) -> None:
         if conn.in_transaction:
             conn.execute("ROLLBACK")
         raise
+
+
+def _stored_uid(kept: str | Uid) -> Uid:
+    """Bring a key of a former layout into today's form: text was kept as it was, a UUID as its bytes."""
+    return stored_key(kept) if isinstance(kept, str) else kept
 
 
 def _statements(sql: str) -> Iterator[str]:

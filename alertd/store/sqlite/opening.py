@@ -102,21 +102,20 @@ def _prepare(path: Path, options: SqliteOptions, lock: FileLock, conn: sqlite3.C
     set_meta(conn, _CLEAN, "0")
     conn.execute("COMMIT")
     names = {row[0]: (row[1], row[2], row[3]) for row in conn.execute("SELECT id, kind, workspace, name FROM name")}
-    recent = RecentKeys(options.run_events)
-    damage = _load(recent, conn, unchecked=unchecked)
+    recent = RecentKeys(options.recent_keys)
     shapes = Shapes(conn.execute(SELECT))
-    if damage is None:
-        shapes.recover(conn)
+    damage = _load(recent, shapes, conn, unchecked=unchecked)
     outlined = conn.execute("SELECT coalesce(sum(events), 0) FROM outline").fetchone()[0]
     stat = path.stat()
     inode = (stat.st_dev, stat.st_ino)
     return Opened(conn, inode, lock, recent, int(salt), names, shapes, outlined, unchecked, damage)
 
 
-def _load(recent: RecentKeys, conn: sqlite3.Connection, *, unchecked: bool) -> StoreCorruptError | None:
-    """Read the keys; damage of a file that is yet to be checked is returned, so that it opens for reading."""
+def _load(recent: RecentKeys, shapes: Shapes, conn: sqlite3.Connection, *, unchecked: bool) -> StoreCorruptError | None:
+    """Read the keys and the shapes; damage of a file that is yet to be checked is returned, so that it opens for reading."""
     try:
         recent.load(conn)
+        shapes.recover(conn)
     except sqlite3.DatabaseError as error:
         damage = translate(error)
         if not unchecked or not isinstance(damage, StoreCorruptError):

@@ -1,9 +1,13 @@
-"""The keys of events that have just come: held in memory, then merged into their index in the index's own order.
+"""Idempotency keys: new ones gather in memory and are merged into their index bucket by bucket, and most are known to be new.
 
 A random key (a UUID) that goes into `event_key` by itself dirties a page of its own, which costs more than all else about
-its event. So keys gather here until a run is cut; every transaction then merges a part of the run in order, whose keys are
-neighbours and share pages. Nothing hangs on memory: the events' own rows hold their ids, and the small fact `keys_to`
-says up to which event all keys are merged; `load` reads the rest back.
+its event. So the keys are spread evenly over buckets, which are neighbours in the index, and a hand goes round: the bucket
+that it points at is merged when more than `limit` keys wait. By then many keys wait for each page. A transaction adds its
+keys to a log, from which `load` knows them again; a row of the log goes when the hand has been everywhere since.
+
+A bit for each key that was ever merged or waits says which keys are new without a look into the index. Bits are kept for
+each bucket, written when it is merged. Retention deletes events, never keys: a key counts only while its event is
+there, and keys of what is gone are deleted when their bucket is merged.
 
 What a transaction does here counts once it is committed. All but `find` belongs to the thread that writes.
 """
@@ -11,172 +15,248 @@ What a transaction does here counts once it is committed. All but `find` belongs
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from zlib import crc32
 
 import orjson
 
-from alertd.store.sqlite.key import stored_key
+from alertd.store.sqlite.key import UID_BYTES
 from alertd.store.sqlite.names import get_meta, set_meta
 from alertd.store.sqlite.statement import ManyRows, blob
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from alertd.store.sqlite.key import Uid
 
 Keys = dict[int, "dict[Uid, int]"]
 """Events' numbers by workspace and key."""
 
-PACE: Final = 2
-"""How many keys are merged for each new event: more than 1, so that a run is merged before the next one is due."""
-PART_KEYS: Final = 100
-"""How many keys are merged at once."""
+BUCKETS: Final = 4096
+FILTER_BYTES: Final = 2048
+"""Bytes of one bucket's bits; all together are 8 MiB, and 5 million keys set one of 14."""
+GONE_MAX: Final = 1024
+"""A bucket's bits are made anew when so many of its keys went."""
 
-_KEYS_TO: Final = "keys_to"
-_NOTHING: Final[dict[Uid, int]] = {}
+_BUCKET_SHIFT: Final = 20
+_BIT_SHIFT: Final = 6
+_KEY_BYTES: Final = 4 + UID_BYTES
+_ENTRY_BYTES: Final = _KEY_BYTES + 8
+_UNKNOWN: Final = b"\xff" * FILTER_BYTES
+
+_HAND: Final = "key_hand"
 _INDEX: Final = ManyRows(
-    "INSERT INTO event_key(workspace_id, uid, event_id) VALUES {rows} ON CONFLICT DO NOTHING", "(?,?,?)"
+    "INSERT INTO event_key(bucket, workspace_id, uid, event_id) VALUES {rows}"
+    " ON CONFLICT DO UPDATE SET event_id = excluded.event_id",
+    "(?,?,?,?)",
 )
-_KNOWN: Final = ManyRows("SELECT uid, event_id FROM event_key WHERE workspace_id = ? AND uid IN ({rows})", "?")
-_DELETE: Final = "DELETE FROM event_key WHERE workspace_id = ? AND uid = ? AND event_id = ?"
-_REST: Final = "SELECT id, workspace_id, iif(made, NULL, payload) FROM event WHERE id > ?"
+_FIND: Final = ManyRows(
+    "WITH v(bucket, workspace_id, uid) AS (VALUES {rows}) SELECT k.uid, k.event_id FROM v CROSS JOIN event_key k"
+    " ON k.bucket = v.bucket AND k.workspace_id = v.workspace_id AND k.uid = v.uid",
+    "(?,?,?)",
+)
+_LIVE: Final = "SELECT id FROM event WHERE id IN (SELECT value FROM json_each(?))"
+_OLDEST: Final = "SELECT coalesce(min(id), 0) FROM event"
+_SWEEP: Final = "DELETE FROM event_key WHERE bucket = ? AND event_id < ?"
+_ROWS: Final = "SELECT workspace_id, uid FROM event_key WHERE bucket = ?"
+_LOG: Final = "INSERT INTO key_log(hand, keys) VALUES (?, ?)"
+_LOGGED: Final = "SELECT hand, keys FROM key_log ORDER BY id"
+_FIRST_LOGGED: Final = "SELECT id, hand FROM key_log ORDER BY id LIMIT 64"
+_TRIM: Final = "DELETE FROM key_log WHERE id <= ?"
+_FILTERS: Final = "SELECT bucket, bits FROM key_filter"
+_FILTER: Final = "SELECT oldest, gone FROM key_filter WHERE bucket = ?"
+_KEEP_FILTER: Final = "INSERT OR REPLACE INTO key_filter(bucket, oldest, gone, bits) VALUES (?, ?, ?, ?)"
+
+
+def key_bucket(workspace_id: int, uid: Uid) -> int:
+    """Return the bucket that a key is in."""
+    return crc32(_head(workspace_id) + uid) >> _BUCKET_SHIFT
+
+
+def index_keys(conn: sqlite3.Connection) -> None:
+    """Write every bucket's bits for keys that were put into the index by themselves (great stores made for benchmarks)."""
+    for bucket in range(BUCKETS):
+        conn.execute(_KEEP_FILTER, (bucket, 0, 0, _bits_of(conn.execute(_ROWS, (bucket,)))))
 
 
 class RecentKeys:
-    """Finds, adds and drops the keys of one store; after each transaction `settle` is called.
+    """Finds and adds the keys of one store; after each transaction `settle` is called.
 
-    A run is cut after `run_events` events; the keys of twice as many at most are in memory.
+    `limit` is how many keys wait in memory, at 28 bytes each; those of one transaction may come on top.
     """
 
-    def __init__(self, run_events: int) -> None:
-        self._run_events = run_events
-        self._part = min(PART_KEYS, run_events)
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._reset()
 
     def _reset(self) -> None:
-        self._fresh: Keys = {}
-        self._run: Keys = {}
-        self._buckets: list[tuple[int, list[Uid]]] = []
-        self._order: list[tuple[int, Uid]] = []
-        self._position = 0
-        self._run_to = 0
-        self._newest = 0
-        self._since = 0
-        self._debt = 0
+        self._bits = bytearray(BUCKETS * FILTER_BYTES)
+        self._unknown: set[int] = set()
+        self._waiting = [bytearray() for _ in range(BUCKETS)]
+        self._count = 0
+        self._hand = 0
         self._forget_transaction()
 
     def _forget_transaction(self) -> None:
-        self._added: Keys = {}
-        self._added_events = 0
-        self._added_newest = 0
-        self._dropped: set[tuple[int, Uid]] = set()
-        self._merged = 0
+        self._added: list[tuple[int, dict[Uid, int]]] = []
+        self._entries: list[bytes] = []
+        self._merged: list[int] = []
+        self._remade: dict[int, bytearray] = {}
 
     def load(self, conn: sqlite3.Connection) -> None:
         """Begin anew with what the file says: when it was opened, or opened again."""
         self._reset()
-        self._newest = int(get_meta(conn, _KEYS_TO) or 0)
-        for number, workspace_id, payload in conn.execute(_REST, (self._newest,)):
-            self._since += 1
-            self._newest = max(self._newest, number)
-            if payload is not None:
-                self._fresh.setdefault(workspace_id, {})[stored_key(orjson.loads(payload)["id"])] = number
+        self._hand = int(get_meta(conn, _HAND) or 0)
+        filters = dict(conn.execute(_FILTERS).fetchall())
+        if conn.execute("SELECT 1 FROM event_key LIMIT 1").fetchone() is not None:
+            self._unknown.update(set(range(BUCKETS)).difference(filters))
+            filters |= dict.fromkeys(self._unknown, _UNKNOWN)
+        for bucket, bits in filters.items():
+            self._bits[bucket * FILTER_BYTES : (bucket + 1) * FILTER_BYTES] = bits
+        for logged, keys in conn.execute(_LOGGED):
+            self._take(_entries(keys), logged)
 
     def find(self, workspace_id: int, uid: Uid) -> int | None:
         """Return the number of a committed event whose key is not merged yet; from any thread."""
-        for held in (self._fresh, self._run):
-            number = held.get(workspace_id, _NOTHING).get(uid)
-            if number is not None:
-                return number
-        return None
+        key = _head(workspace_id) + uid
+        return _number(self._waiting[crc32(key) >> _BUCKET_SHIFT], key)
 
     def known(self, conn: sqlite3.Connection, keys: Keys) -> dict[tuple[int, Uid], int]:
         """Which of these keys are taken, with the numbers of their events."""
         found: dict[tuple[int, Uid], int] = {}
+        bits = self._bits
         for workspace_id, uids in keys.items():
-            for text, chunk in _KNOWN.chunks([_param(uid) for uid in uids]):
-                found.update({(workspace_id, row[0]): row[1] for row in conn.execute(text, [workspace_id, *chunk])})
-            for held in (self._run, self._fresh):
-                own = held.get(workspace_id, _NOTHING)
-                if not own.keys().isdisjoint(uids):
-                    found.update({(workspace_id, uid): own[uid] for uid in own.keys() & uids})
-        for key in self._dropped.intersection(found):
-            del found[key]
-        for workspace_id, uids in keys.items() if self._added else ():
-            added = self._added.get(workspace_id, _NOTHING)
-            found.update({(workspace_id, uid): added[uid] for uid in added.keys() & uids})
+            start = crc32(_head(workspace_id))
+            maybe = [
+                uid for uid in uids if bits[(at := crc32(uid, start) >> _BIT_SHIFT) >> 3] >> (at & 7) & 1
+            ]  # fmt: skip
+            for uid, number in self._look_up(conn, workspace_id, maybe) if maybe else ():
+                found[workspace_id, uid] = number
+        if found:
+            live = {row[0] for row in conn.execute(_LIVE, (orjson.dumps(list(found.values())).decode(),))}
+            found = {key: number for key, number in found.items() if number in live}
+        for workspace_id, added in self._added:
+            found.update({(workspace_id, uid): added[uid] for uid in added.keys() & keys.get(workspace_id, {}).keys()})
         return found
 
-    def add(self, conn: sqlite3.Connection, keys: Keys, events: int, newest: int) -> None:
-        """Take the keys of a batch of so many events that was just written, the greatest number among them `newest`."""
+    def add(self, conn: sqlite3.Connection, keys: Keys) -> None:
+        """Take the keys of a batch that was just written; before that, merge what is too much."""
+        if not self._added:  # what this transaction added waits in no bucket yet, so no bucket is merged after it
+            self._merge(conn)
         for workspace_id, uids in keys.items():
-            if min(uids.values()) > self._newest:
-                self._added.setdefault(workspace_id, {}).update(uids)
-            else:  # numbers that do not follow the others: `load` would not look for them
-                _INDEX.run(conn, [part for uid, number in uids.items() for part in (workspace_id, _param(uid), number)])
-        self._added_events += events
-        self._added_newest = max(self._added_newest, newest)
-        self._debt += PACE * events
-        if self._debt >= self._part:
-            self._merge(conn, self._debt - self._debt % self._part)
-            self._debt %= self._part
-
-    def drop(self, conn: sqlite3.Connection, keys: Iterable[tuple[int, Uid, int]]) -> None:
-        """Forget the keys of events that were deleted."""
-        gone = list(keys)
-        conn.executemany(_DELETE, gone)
-        for workspace_id, uid, number in gone:
-            if self.find(workspace_id, uid) == number:
-                self._dropped.add((workspace_id, uid))
+            head = _head(workspace_id)
+            entries = [head + uid + number.to_bytes(8, "big") for uid, number in uids.items()]
+            conn.execute(_LOG, (self._hand + len(self._merged), blob(b"".join(entries))))
+            self._added.append((workspace_id, uids))
+            self._entries += entries
 
     def settle(self, committed: bool) -> None:
         """Take what the transaction did as done, or as never done."""
-        if committed and (self._added_events or self._dropped):
-            for workspace_id, uid in self._dropped:
-                for held in (self._fresh, self._run):
-                    held.get(workspace_id, {}).pop(uid, None)
-            for workspace_id, uids in self._added.items():
-                self._fresh.setdefault(workspace_id, {}).update(uids)
-            self._since += self._added_events
-            self._newest = max(self._newest, self._added_newest)
-            self._position += self._merged
-            if self._position == len(self._order) and not self._buckets:
-                self._run, self._order, self._position = {}, [], 0
+        if committed and (self._merged or self._entries):
+            for bucket, bits in self._remade.items():
+                self._bits[bucket * FILTER_BYTES : (bucket + 1) * FILTER_BYTES] = bits
+            for bucket in self._merged:
+                self._count -= len(self._waiting[bucket]) // _ENTRY_BYTES
+                self._waiting[bucket] = bytearray()
+            self._unknown.difference_update(self._merged)
+            self._hand += len(self._merged)
+            self._take(self._entries, self._hand)
         self._forget_transaction()
 
-    def _merge(self, conn: sqlite3.Connection, count: int) -> None:
-        """Write the next keys of the run into the index; cut the next run when it is time."""
-        cut = not self._order and self._since >= self._run_events
-        if cut:
-            self._cut()
-        start = self._position + self._merged
-        while self._buckets and len(self._order) < start + count:
-            workspace_id, uids = self._buckets.pop()
-            self._order += [(workspace_id, uid) for uid in sorted(uids)]
-        part = self._order[start : start + count]
-        self._merged += len(part)
-        rows: list[Any] = []
-        for workspace_id, uid in part:
-            number = self._run[workspace_id].get(uid)
-            if number is not None and (workspace_id, uid) not in self._dropped:
-                rows += (workspace_id, _param(uid), number)
+    def _take(self, entries: Iterable[bytes], logged: int) -> None:
+        """Let entries wait that were logged when the hand was there, but those that were merged since."""
+        bits, waiting, passed = self._bits, self._waiting, self._hand - logged
+        count = 0
+        for entry in entries:
+            place = crc32(entry[:_KEY_BYTES])
+            bucket = place >> _BUCKET_SHIFT
+            if passed and (bucket - logged) % BUCKETS < passed:
+                continue
+            waiting[bucket] += entry
+            at = place >> _BIT_SHIFT
+            bits[at >> 3] |= 1 << (at & 7)
+            count += 1
+        self._count += count
+
+    def _look_up(self, conn: sqlite3.Connection, workspace_id: int, uids: Iterable[Uid]) -> Iterator[tuple[Uid, int]]:
+        """Find keys that wait, and those in the index."""
+        head, rest = _head(workspace_id), []
+        for uid in uids:
+            key = head + uid
+            bucket = crc32(key) >> _BUCKET_SHIFT
+            number = _number(self._waiting[bucket], key)
+            if number is not None:
+                yield uid, number
+            else:
+                rest += [bucket, workspace_id, blob(uid)]
+        for text, chunk in _FIND.chunks(rest):
+            yield from conn.execute(text, chunk)
+
+    def _merge(self, conn: sqlite3.Connection) -> None:
+        """Merge buckets from the hand on until no more than `limit` keys wait, and trim the log."""
+        count, rows, merged = self._count, [], self._merged
+        while count > self._limit and len(merged) < BUCKETS:
+            bucket = (self._hand + len(merged)) % BUCKETS
+            merged.append(bucket)
+            entries = list(_entries(bytes(self._waiting[bucket])))
+            count -= len(entries)
+            for entry in sorted(entries, key=_key):  # stable: the last one of a key stays the last
+                rows += [bucket, *_parts(entry)]
+        if not merged:
+            return
         _INDEX.run(conn, rows)
-        if (cut or part) and not self._buckets and self._position + self._merged == len(self._order):
-            set_meta(conn, _KEYS_TO, str(self._run_to))
+        oldest = conn.execute(_OLDEST).fetchone()[0]
+        for bucket in merged:
+            if self._waiting[bucket] or bucket in self._unknown:
+                self._tidy(conn, bucket, oldest)
+        hand = self._hand + len(merged)
+        set_meta(conn, _HAND, str(hand))
+        over = [number for number, logged in conn.execute(_FIRST_LOGGED) if logged + BUCKETS <= hand]
+        if over:
+            conn.execute(_TRIM, (over[-1],))
 
-    def _cut(self) -> None:
-        """Begin a run: keys by their first sign, last ones first; each such bucket is sorted when its turn comes."""
-        self._run, self._fresh = self._fresh, {}
-        self._run_to, self._since = self._newest, 0
-        for workspace_id in sorted(self._run, reverse=True):
-            texts: dict[Any, list[Uid]] = {}
-            blobs: dict[Any, list[Uid]] = {}
-            for uid in self._run[workspace_id]:
-                heads = blobs if isinstance(uid, bytes) else texts
-                heads.setdefault(uid[0], []).append(uid)
-            for heads in (blobs, texts):
-                self._buckets += [(workspace_id, heads[head]) for head in sorted(heads, reverse=True)]
+    def _tidy(self, conn: sqlite3.Connection, bucket: int, oldest: int) -> None:
+        """Delete a merged bucket's keys of events that are gone, and write its bits."""
+        swept, gone = conn.execute(_FILTER, (bucket,)).fetchone() or (0, 0)
+        if swept < oldest:
+            gone += conn.execute(_SWEEP, (bucket, oldest)).rowcount
+        bits = self._bits[bucket * FILTER_BYTES : (bucket + 1) * FILTER_BYTES]
+        if gone > GONE_MAX or bucket in self._unknown:
+            gone = 0
+            bits = self._remade[bucket] = _bits_of(conn.execute(_ROWS, (bucket,)))
+        conn.execute(_KEEP_FILTER, (bucket, max(swept, oldest), gone, bits))
 
 
-def _param(uid: Uid) -> Any:
-    return blob(uid) if isinstance(uid, bytes) else uid
+def _head(workspace_id: int) -> bytes:
+    return workspace_id.to_bytes(4, "big")
+
+
+def _key(entry: bytes) -> bytes:
+    return entry[:_KEY_BYTES]
+
+
+def _parts(entry: bytes) -> tuple[Any, ...]:
+    """Cut an entry into workspace, uid and number, as parameters."""
+    uid, number = blob(entry[4:_KEY_BYTES]), entry[_KEY_BYTES:]
+    return int.from_bytes(entry[:4], "big"), uid, int.from_bytes(number, "big")
+
+
+def _entries(keys: bytes) -> Iterator[bytes]:
+    return (keys[at : at + _ENTRY_BYTES] for at in range(0, len(keys), _ENTRY_BYTES))
+
+
+def _number(waiting: bytearray, key: bytes) -> int | None:
+    """Find the number of the event that brought a key last."""
+    at = waiting.rfind(key)
+    while at % _ENTRY_BYTES and at >= 0:  # the bytes of two neighbours may look like a key
+        at = waiting.rfind(key, 0, at + len(key) - 1)
+    return None if at < 0 else int.from_bytes(waiting[at + len(key) : at + _ENTRY_BYTES], "big")
+
+
+def _bits_of(rows: Iterable[tuple[int, Uid]]) -> bytearray:
+    """Make a bucket's bits of all its keys."""
+    bits = bytearray(FILTER_BYTES)
+    for workspace_id, uid in rows:
+        at = (crc32(_head(workspace_id) + uid) >> _BIT_SHIFT) % (FILTER_BYTES * 8)
+        bits[at >> 3] |= 1 << (at & 7)
+    return bits

@@ -124,6 +124,11 @@ class Metrics:
             "1 when the last reload was taken, 0 when its file was refused.",
             registry=own,
         )
+        self.switched_off = Gauge(
+            "alertd_resources_switched_off",
+            "Resources of the API that this start switched off since they do not go with the configuration: 0 is good.",
+            registry=own,
+        )
         self.matching_fallbacks = Counter(
             "alertd_matching_fallbacks",
             "Look-ups that had to try every pattern alone because the pattern set failed its self-check.",

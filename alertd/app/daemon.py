@@ -29,6 +29,7 @@ from alertd.app.translate import (
     refuse_dangling,
     secrets_key,
 )
+from alertd.app.untangling import load
 from alertd.clock import SystemClock
 from alertd.config.load import load_config
 from alertd.config.restart import needs_restart
@@ -161,7 +162,7 @@ class Daemon:
     async def _wire(self) -> None:
         config, store, clock = self.config, self.store, self.clock
         entries = provisioned_entries(config.workspaces, config.origin)
-        compiled = await self.live.prepare(await self.registry.load(entries))
+        compiled = await load(self.registry, entries, self.live.prepare, self.metrics.switched_off)
         ruleset = compiled.ruleset
         self.facts = Facts(store, clock, self.metrics.types_unlearnt)
         await self.facts.load(await store.newest_number())

@@ -15,7 +15,7 @@ import structlog
 
 from alertd.errors import AlertdError, StoreError
 from alertd.resources import learning
-from alertd.resources.change import Change, Changes, Precondition, as_json
+from alertd.resources.change import Change, Changes, Noted, Precondition, as_json
 from alertd.resources.difference import difference
 from alertd.resources.documents import document_of
 from alertd.resources.export import export
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from alertd.model.fields import Resource
     from alertd.model.ids import IdSource
     from alertd.model.workspace import Workspace
-    from alertd.resources.change import Noted
     from alertd.resources.documents import Document
     from alertd.resources.judge import DestinationTypes
     from alertd.resources.kinds import Kind
@@ -150,6 +149,16 @@ class Registry:
             )
         for entry in self.snapshot.hidden():
             _log.warning("resource.hidden", kind=entry.kind, workspace=entry.workspace, name=entry.name)
+        return self.snapshot
+
+    async def switch_off(self, entry: Entry, reason: str) -> Snapshot:
+        """Switch a resource of the API off that keeps the daemon from starting, for good; for before anything is live."""
+        after = replace(entry, model=entry.model.model_copy(update={"enabled": False}), version=entry.version + 1)
+        after = replace(after, updated_at_ms=self._clock.now_ms())
+        noted = Noted("switched_off", entry.key, self.shown(entry), self.shown(after) | {"reason": reason})
+        await self._store.change_resources([self._stored(after)], [], [self._line("alertd", noted)])
+        self.snapshot = self.snapshot.changed([after], [])
+        _log.error(f"{entry.kind}.switched_off", workspace=entry.workspace, name=entry.name, reason=reason)
         return self.snapshot
 
     @asynccontextmanager

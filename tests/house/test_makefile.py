@@ -29,6 +29,13 @@ def test_torture_plays_as_many_rounds_as_it_is_told() -> None:
         assert recipe(*words)[-1][1:] == ["-m", "tests.torture", rounds]
 
 
+def test_fuzzing_makes_up_as_many_cases_as_it_is_told() -> None:
+    """`CASES` is how many for each operation and role, 100 if nothing is said; `make test` says nothing."""
+    for words, cases in ((["fuzz", "CASES=7"], "7"), (["fuzz"], "100")):
+        assert recipe(*words)[-1][0] == f"FUZZ_CASES={cases}"
+    assert not any("FUZZ_CASES" in word for command in recipe("test") for word in command)
+
+
 def test_no_command_sets_a_variable_that_the_daemon_refuses() -> None:
     """`ALERTD_…` in the environment is a setting, and an unknown one keeps every daemon below from starting."""
     assert "ALERTD_" not in (ROOT / "Makefile").read_text()

@@ -4,7 +4,9 @@ PYTHON ?= python3
 VENV ?= .venv
 CONFIG ?= config/alertd.yml
 N ?= 20
-JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ "$$n" -gt 4 ] && echo 4 || { [ "$$n" -lt 2 ] && echo 2 || echo "$$n"; })
+CASES ?= 100
+# One worker more than cores, for many a test waits; four at most.
+JOBS ?= $(shell n=$$(( $$(nproc 2>/dev/null || echo 2) + 1 )); [ "$$n" -gt 4 ] && echo 4 || echo "$$n")
 PYTEST_ARGS ?=
 
 BIN := $(VENV)/bin
@@ -18,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup run test lint unit torture bench renderings lock clean
+.PHONY: help setup run test lint unit torture fuzz bench renderings lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -37,10 +39,13 @@ lint: $(DEV_READY) ## The quick checks: ruff, import layers, types
 	$(BIN)/mypy
 
 unit: $(DEV_READY)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
 
 torture: $(DEV_READY) ## Kill the daemon N times under load and count what arrives (N=20)
 	$(BIN)/python -m tests.torture $(N)
+
+fuzz: $(DEV_READY) ## Make up many more requests than the tests do, other ones each time (CASES=100)
+	FUZZ_CASES=$(CASES) $(BIN)/python -m pytest -n $(JOBS) tests/integration/test_openapi_fuzz.py
 
 bench: $(DEV_READY) ## Measure, print a table, write JSON (see benchmarks/README.md)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ ELSEWHERE = ("workspaces.destinations.queue", "workspaces.destinations.retry", "
 """Sections that are explained under `delivery`."""
 
 
+@cache
 def written() -> Any:
     """Read the full file with everything in it that is absent by default."""
     text = ABSENT.sub(r"\1\2", FULL.read_text("utf-8"))

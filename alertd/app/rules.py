@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import structlog
 from pydantic import ValidationError
 
 from alertd.app.directory import LiveDirectory
+from alertd.app.forbidding import warn_of_destination, warn_of_own
 from alertd.app.kept_memory import KeptMemory
 from alertd.app.pacing import Pace, paced
 from alertd.delivery.dispatcher import LaneSpec
@@ -22,6 +24,7 @@ from alertd.destinations.http1.sender import FastSender
 from alertd.destinations.mail_server import MailServer
 from alertd.destinations.people import NOBODY, People
 from alertd.destinations.ports import Ports
+from alertd.destinations.proxy import proxy_of
 from alertd.destinations.registry import REGISTRY, TYPE_NAMES, parse_settings
 from alertd.destinations.templated import templated
 from alertd.destinations.unusable import UnusableDestination
@@ -52,6 +55,13 @@ if TYPE_CHECKING:
 
 _SENDERS: Final[Mapping[str, type[FastSender | AiohttpSender]]] = {"fast": FastSender, "aiohttp": AiohttpSender}
 _log = structlog.get_logger("alertd.rules")
+
+
+def _sender_of(egress: Egress) -> Callable[..., Sender]:
+    """Say what makes senders."""
+    if egress.proxy is None:
+        return _SENDERS[egress.sender]
+    return partial(AiohttpSender, proxy=proxy_of(egress.proxy.get_secret_value()))
 
 
 class KnownTypes:
@@ -101,6 +111,7 @@ class Rules:
         self._senders: list[Sender] = []
         self._connectors: list[GuardedConnector] = []
         self._mail = MailServer()
+        self._own: tuple[object, ...] = ()
         self._people: dict[tuple[str, str], People] = {}
         self._directory = LiveDirectory()
         self._egress: Egress | None = None
@@ -145,6 +156,7 @@ class Rules:
         """List the lanes of all destinations, with the defaults of a configuration."""
         self._take_egress(config.egress)
         self._mail = config.mail
+        self._take_own(config)
         self._directory.take(workspaces, ruleset.ids)
         self._people = {(w.name, p.name): people_of(w, p) for w in workspaces for p in w.projects}
         self._people |= {(w.name, ""): people_of(w) for w in workspaces}
@@ -181,12 +193,19 @@ class Rules:
         """Send through another sender when `egress` changed; attempts in flight end on the old one."""
         if egress != self._egress:
             self._egress = egress
-            make, policy = _SENDERS[egress.sender], EgressPolicy(egress.allow, Ports(egress.ports))
+            make, policy = _sender_of(egress), EgressPolicy(egress.allow, Ports(egress.ports))
             self.policy = policy
             self._sender_with = lambda context: make(policy, ssl_context=context)
             self._senders.append(make(policy))
             self._connectors.append(GuardedConnector(EgressPolicy(egress.allow)))
             self._opened.clear()
+
+    def _take_own(self, config: Config) -> None:
+        """Tell of the platform's own settings that are forbidden, whenever they or the guard changed."""
+        own = (config.egress, config.mail, config.heartbeat)
+        if own != self._own:
+            self._own = own
+            warn_of_own(config, self.policy)
 
     def _open(
         self, key: tuple[Any, ...], number: int, named: tuple[str, Destination], timeout_seconds: float
@@ -201,7 +220,7 @@ class Rules:
                 "destination.unusable", workspace=workspace, destination=destination.name, reason=unusable.reason
             )
             return _Opened(key, unusable, None, linked=False)
-        self._warn(workspace, destination.name, settings)
+        warn_of_destination(workspace, destination.name, settings, self.policy)
         world = World(
             self._clock,
             self._senders[-1],
@@ -217,12 +236,6 @@ class Rules:
         opened = templated(kind.open(settings, timeout_seconds, world), destination.templates)
         linked = isinstance(kind, ForPeople) and kind.shows_links(settings)
         return _Opened(key, opened, Pace.of(kind, settings), linked)
-
-    def _warn(self, workspace: str, name: str, settings: BaseModel) -> None:
-        """Tell of a destination to which nothing can be sent: that is no reason not to serve the others."""
-        for place, reason in forbidden(settings, self.policy):
-            setting = ".".join(map(str, place))
-            _log.warning("destination.forbidden", workspace=workspace, destination=name, setting=setting, reason=reason)
 
     def _people_in(self, workspace: str, project: str) -> People:
         return self._people.get((workspace, project)) or self._people.get((workspace, ""), NOBODY)

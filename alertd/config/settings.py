@@ -20,6 +20,7 @@ from alertd.config.network import allowed_peer, split_address, valid_address
 from alertd.destinations.guard import parse_url
 from alertd.destinations.mail_server import MailServer
 from alertd.destinations.ports import HTTP_PORTS, checked_ports
+from alertd.destinations.proxy import checked_proxy
 from alertd.model.destination import DeliveryOptions
 from alertd.model.event import Bounds
 from alertd.model.fields import PositiveSeconds, Resource, Seconds, Slug
@@ -177,6 +178,12 @@ class Egress(Resource):
     sender: Literal["fast", "aiohttp"] = Field(
         "fast",
         description="what sends HTTP requests: fast (alertd's own HTTP/1.1), or aiohttp (that client, slower by far)",
+    )
+    proxy: Annotated[SecretStr, AfterValidator(checked_proxy)] | None = Field(
+        None,
+        description="an HTTP proxy through which all HTTP requests leave, by aiohttp (http://[user:password@]host:port); it"
+        " may be on any address. Only names that are known here are judged by where they lead; null: none, whatever"
+        " the environment says",
     )
 
 

@@ -29,7 +29,7 @@ from typing_extensions import override
 
 from alertd.destinations.base import HttpAnswer, SendError
 from alertd.destinations.deadlines import Deadlines
-from alertd.destinations.faults import UNSENDABLE, EgressRefusedError, send_error
+from alertd.destinations.faults import PROXY_LOGIN, UNSENDABLE, EgressRefusedError, send_error
 from alertd.destinations.guard import parse_url
 from alertd.destinations.header_names import check_names
 from alertd.destinations.http_bounds import (
@@ -41,6 +41,7 @@ from alertd.destinations.http_bounds import (
     URLS_MAX,
     USER_AGENT,
 )
+from alertd.destinations.proxy import LOGIN_WANTED, ProxyGuard
 from alertd.destinations.resolver import permitted, system_lookup
 from alertd.destinations.watchful_connector import WatchfulConnector
 from alertd.model.delivery import ANSWER_MAX
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 
     from alertd.destinations.base import HttpRequest
     from alertd.destinations.guard import EgressPolicy
+    from alertd.destinations.proxy import Proxy
     from alertd.destinations.resolver import Lookup
 
 READ_BUFFER_BYTES: Final = 16 * 1024
@@ -72,13 +74,21 @@ class AiohttpSender:
     """Sends through one aiohttp session, made when first used (a loop must run then).
 
     `ssl_context` is for TLS connections (None: the system's certificates); `lookup` resolves a host name and port to
-    addresses (None: the system's resolver; raises OSError).
+    addresses (None: the system's resolver; raises OSError); with `proxy` everything leaves through it.
     """
 
     def __init__(
-        self, policy: EgressPolicy, *, ssl_context: ssl.SSLContext | None = None, lookup: Lookup | None = None
+        self,
+        policy: EgressPolicy,
+        *,
+        ssl_context: ssl.SSLContext | None = None,
+        lookup: Lookup | None = None,
+        proxy: Proxy | None = None,
     ) -> None:
         self._policy = policy
+        self._proxy = proxy
+        self._connected = policy if proxy is None else proxy.policy
+        self._behind = None if proxy is None else ProxyGuard(policy, lookup or system_lookup)
         self._ssl_context = ssl_context
         self._lookup = lookup or system_lookup
         self._session: aiohttp.ClientSession | None = None
@@ -97,6 +107,8 @@ class AiohttpSender:
         deadline = limits.deadlines.begin()
         response, kept = None, bytearray()
         try:
+            if self._behind is not None:
+                await self._behind.judge(url)
             response = await (self._session or self._open()).request(
                 request.method,
                 url,
@@ -104,7 +116,12 @@ class AiohttpSender:
                 headers=request.headers,
                 allow_redirects=False,
                 timeout=limits.connecting,
+                proxy=self._proxy.url if self._proxy is not None else None,
+                proxy_headers=self._proxy.login if self._proxy is not None else None,
             )
+            if self._proxy is not None and response.status == LOGIN_WANTED:
+                response.close()
+                raise SendError(PROXY_LOGIN)
             await _first_bytes(response, kept)
             return HttpAnswer(response.status, response.headers, bytes(kept))
         except asyncio.CancelledError:
@@ -135,7 +152,7 @@ class AiohttpSender:
             limit=0,
             keepalive_timeout=KEEPALIVE_SECONDS,
             ttl_dns_cache=DNS_CACHE_SECONDS,
-            resolver=_GuardedResolver(self._policy, self._lookup),
+            resolver=_GuardedResolver(self._connected, self._lookup),
             socket_factory=self._checked_socket,
             ssl=self._ssl_context or True,
         )
@@ -173,7 +190,7 @@ class AiohttpSender:
     def _checked_socket(self, info: tuple[Any, Any, int, str, tuple[Any, ...]]) -> socket.socket:
         """Make the socket for one address, the last gate: `info` is what is connected to next."""
         family, kind, protocol, _, (address, port, *_) = info
-        if not isinstance(address, CheckedAddress) and (reason := self._policy.check_address("", address, port)):
+        if not isinstance(address, CheckedAddress) and (reason := self._connected.check_address("", address, port)):
             raise EgressRefusedError(reason)
         return socket.socket(family, kind, protocol)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+from http import HTTPStatus
 
 import aiohttp
 
@@ -27,6 +28,7 @@ _ALERTS = frozenset(
     }
 )
 """What a server says of the certificate that it was shown, or not shown (RFC 8446, 6.2), in OpenSSL's names."""
+PROXY_LOGIN = "the proxy wants a login: it answered 407 (egress.proxy)"
 NO_ANSWER = "the connection was closed without an answer"
 LOST = "the connection was lost"
 
@@ -99,6 +101,10 @@ def _timed_out(error: Exception, timeout: aiohttp.ClientTimeout, *, written: boo
 def _connecting(error: Exception) -> SendError | None:
     """Say why no connection was made, or None when there was one."""
     match error:
+        case aiohttp.ClientHttpProxyError():
+            return SendError(_no_tunnel(error))
+        case aiohttp.ClientProxyConnectionError():
+            return SendError(f"the proxy: {unconnected(error.os_error)}")
         case aiohttp.ClientConnectorCertificateError():
             return unconnected(error.certificate_error)
         case aiohttp.ClientConnectorDNSError():
@@ -107,6 +113,11 @@ def _connecting(error: Exception) -> SendError | None:
             return unconnected(error.os_error)
         case _:
             return None
+
+
+def _no_tunnel(error: aiohttp.ClientHttpProxyError) -> str:
+    wants_login = error.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
+    return PROXY_LOGIN if wants_login else f"the proxy answered {error.status}: {_short(error.message)}"
 
 
 def _broken(error: Exception, *, written: bool) -> SendError:

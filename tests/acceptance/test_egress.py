@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.daemon import BELOW, PROGRAM, Daemon
+from tests.daemon import BELOW, PROGRAM, Daemon, eventually
+from tests.http_proxy import HttpProxy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,6 +88,47 @@ async def test_it_is_dead_when_the_exception_is_gone(tmp_path: Path, receiver: R
     assert len(receiver.got("/narrowed")) == 1
 
 
+async def test_everything_leaves_through_a_proxy(tmp_path: Path, receiver: Receiver) -> None:
+    """With `egress.proxy` a delivery goes through it, a forbidden one does not, and its password is nowhere; a reload ends that."""
+    channels = [{"name": "all", "kind": "glob", "pattern": "*"}]
+    port = receiver.url("").rpartition(":")[2]
+    hooks = [
+        {"name": "far", "type": "webhook", "settings": {"url": f"http://far.example.com:{port}/proxied"}},
+        {"name": "near", "type": "webhook", "settings": {"url": receiver.url("/near")}},
+    ]
+    routes = [{"name": each["name"], "channels": ["all"], "destinations": [each["name"]]} for each in hooks]
+    workspaces = [{"name": "default", "channels": channels, "destinations": hooks, "subscriptions": routes}]
+    async with HttpProxy({"far.example.com": "127.0.0.1"}) as proxy:
+        egress = {"allow": [], "proxy": f"http://ann:s3cr3t-s3cr3t@127.0.0.1:{proxy.port}"}
+        async with Daemon(tmp_path, {"workspaces": workspaces, "egress": egress}) as daemon:
+            [made] = await daemon.send("a.b")
+            await receiver.expect("/proxied")
+            assert proxy.asked == [f"POST http://far.example.com:{port}/proxied HTTP/1.1"]
+
+            async def dead() -> str | None:
+                return next((each["error"] for each in await daemon.deliveries(made) if each["state"] == "dead"), None)
+
+            assert "egress refused: 127.0.0.1 is loopback" in await eventually(
+                dead, "the forbidden delivery to be dead"
+            )
+            daemon.configure({"workspaces": workspaces, "egress": {"allow": ["127.0.0.1"]}})
+            assert (await daemon.post("/-/reload")).status == 200
+            await daemon.send("a.b")
+            await receiver.expect("/near")
+        assert len(proxy.asked) == 1
+        assert "s3cr3t" not in "".join(daemon.lines)
+
+
+async def test_the_platforms_own_are_told_of(tmp_path: Path) -> None:
+    """A mail server and a heartbeat that can never be reached keep nothing else from starting, and are warned of."""
+    own = {"mail": {"host": "10.0.0.1"}, "heartbeat": {"url": "http://169.254.169.254/s3cr3t"}, "egress": {"allow": []}}
+    async with Daemon(tmp_path, own) as daemon:
+        warned = {each["setting"]: each["reason"] for each in await daemon.wait_log("setting.forbidden", 2)}
+        assert set(warned) == {"mail.host", "heartbeat.url"}
+        assert warned["heartbeat.url"].startswith("169.254.169.254 is a metadata service")
+        assert "s3cr3t" not in str(warned)
+
+
 async def test_check_refuses_it(tmp_path: Path) -> None:
     """`alertd check` names every such place with its line, ends with 1, and shows no secret."""
     destinations = [{"name": n, "type": k, "settings": s} for n, (k, s, _) in FORBIDDEN.items()]
@@ -101,5 +143,7 @@ async def test_check_refuses_it(tmp_path: Path) -> None:
         path = f"workspaces[0].destinations[{number}].settings.{setting}{''.join(f'[{i}]' for i in index)}"
         (problem,) = [each for each in found if each["path"] == path]
         assert (setting in lines[problem["line"] - 1]) or index
+        if "egress guard" in problem["expected"]:  # else it is no address at all
+            assert problem["expected"].endswith("; alertd starts all the same, and reaches it never")
     assert len(found) == len(FORBIDDEN)
     assert b"s3cr3t" not in done.stdout + done.stderr

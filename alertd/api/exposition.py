@@ -7,6 +7,7 @@ a third of the page; the library's own switch is for the whole process, so they 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Metric
 
     from alertd.engine.ruleset import Ruleset
+    from alertd.matching.index import Index
     from alertd.metrics import Metrics
 
 
@@ -27,14 +29,14 @@ class Exposition:
     def __init__(self, metrics: Metrics, ruleset: Callable[[], Ruleset]) -> None:
         self._metrics = metrics
         self._ruleset = ruleset
-        self._seen: tuple[Ruleset | None, int] = (None, 0)
+        self._seen: WeakKeyDictionary[Index, int] = WeakKeyDictionary()
 
     def update(self) -> None:
         """Bring those metrics up to date that are kept elsewhere; call on the event loop before `write`."""
-        ruleset = self._ruleset()
-        count, (known, before) = ruleset.fallbacks, self._seen
-        self._metrics.matching_fallbacks.inc(count - before if ruleset is known else count)
-        self._seen = (ruleset, count)
+        for index in self._ruleset().indexes:
+            count = index.fallbacks
+            self._metrics.matching_fallbacks.inc(count - self._seen.get(index, 0))
+            self._seen[index] = count
 
     def write(self) -> bytes:
         """Write the page; may run in a thread, as a page with many destinations takes its time."""

@@ -162,7 +162,7 @@ class Daemon:
     async def _wire(self) -> None:
         config, store, clock = self.config, self.store, self.clock
         entries = provisioned_entries(config.workspaces, config.origin)
-        compiled = await load(self.registry, entries, self.live.prepare, self.metrics.switched_off)
+        compiled = await load(self.registry, entries, self.live.prepare_alone, self.metrics.switched_off)
         ruleset = compiled.ruleset
         self.facts = Facts(store, clock, self.metrics.types_unlearnt)
         await self.facts.load(await store.newest_number())
@@ -327,7 +327,7 @@ class Daemon:
         restart = needs_restart(self.started_with, config)
         async with self.registry.rebased(provisioned_entries(config.workspaces, config.origin)) as snapshot:
             refuse_dangling(snapshot, self.registry.snapshot, str(self.launch.config_path))
-            compiled = await self.live.prepare(snapshot, config)
+            compiled = await self.live.prepare_alone(snapshot, config)
             if config.log != self.config.log:
                 configure_logging(config.log.format, config.log.level)
             self.config = config

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from alertd.app.compiling import same
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from alertd.engine.ruleset import NameKey
     from alertd.model.workspace import Workspace
@@ -17,10 +19,15 @@ class LiveDirectory:
     def __init__(self) -> None:
         self._ids: Mapping[NameKey, int] = {}
         self._titles: dict[NameKey, str] = {}
+        self._seen: Sequence[object] = ()
 
-    def take(self, workspaces: Iterable[Workspace], ids: Mapping[NameKey, int]) -> None:
+    def take(self, workspaces: Sequence[Workspace], ids: Mapping[NameKey, int]) -> None:
         """Answer from these from now on."""
         self._ids = ids
+        seen = [part for own in workspaces for part in (own.name, own.projects, own.subscriptions)]
+        if same(self._seen, seen):
+            return
+        self._seen = seen
         self._titles = {
             (kind, workspace.name, each.name): each.title
             for workspace in workspaces

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alertd.engine.derivation import DerivationError
@@ -11,23 +10,15 @@ from alertd.errors import InvalidError, Problem
 from alertd.matching.index import RulesetTooLargeError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
+    from alertd.app.compiling import Compiled
     from alertd.app.rules import Rules
     from alertd.config.settings import Config
     from alertd.delivery.dispatcher import Dispatcher
-    from alertd.engine.ruleset import Ruleset
-    from alertd.model.workspace import Workspace
     from alertd.pipeline import Pipeline
     from alertd.resources.snapshot import Snapshot
-
-
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    """A snapshot that is ready to decide."""
-
-    workspaces: Sequence[Workspace]
-    ruleset: Ruleset
+    from alertd.store.resource import RulesetDocument
 
 
 class LiveRules:
@@ -44,17 +35,26 @@ class LiveRules:
 
     async def prepare(self, snapshot: Snapshot, config: Config | None = None) -> Compiled:
         """Compile, for a configuration to be (None: the present one). Raises InvalidError when they do not fit together."""
-        workspaces = await asyncio.to_thread(snapshot.workspaces)
+        workspaces = snapshot.workspaces() if snapshot.assembled else await asyncio.to_thread(snapshot.workspaces)
         there = {workspace.name for workspace in workspaces}
         known = self._parts[1].ruleset.workspaces if self._parts else ()
+        gone = [name for name in known if name not in there]
         try:
-            mail = (config or self._config()).mail
-            ruleset = await self._rules.compile(workspaces, mail, [name for name in known if name not in there])
+            return await self._rules.compiling.compile(workspaces, (config or self._config()).mail, gone)
         except RulesetTooLargeError as error:
             raise InvalidError([Problem("/pattern", str(error))]) from error
         except DerivationError as error:
             raise InvalidError([Problem("/type", str(error))]) from error
-        return Compiled(workspaces, ruleset)
+
+    def document(self, prepared: Compiled) -> RulesetDocument:
+        """Give what explains its decisions: it must be kept before there are any."""
+        return prepared.document
+
+    async def prepare_alone(self, snapshot: Snapshot, config: Config | None = None) -> Compiled:
+        """Prepare what comes with no change, and so is kept at once. Raises as `prepare`, and StoreUnavailableError."""
+        prepared = await self.prepare(snapshot, config)
+        await self._rules.compiling.keep(prepared)
+        return prepared
 
     async def apply(self, prepared: Compiled) -> None:
         """Decide with it from the next event on.
@@ -65,5 +65,9 @@ class LiveRules:
             raise AssertionError("connect comes first")
         dispatcher, pipeline = self._parts
         rules, ruleset = self._rules, prepared.ruleset
-        await dispatcher.apply(rules.lanes(self._config(), prepared.workspaces, ruleset), rules.naming(ruleset))
+        lanes, naming = rules.lanes(self._config(), prepared), rules.naming(ruleset)
+        if lanes is None:
+            dispatcher.rename(naming)
+        else:
+            await dispatcher.apply(lanes, naming)
         await pipeline.swap(ruleset)

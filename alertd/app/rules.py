@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 import structlog
 from pydantic import ValidationError
 
+from alertd.app.compiling import Compiling, same
 from alertd.app.directory import LiveDirectory
 from alertd.app.forbidding import warn_of_destination, warn_of_own
 from alertd.app.kept_memory import KeptMemory
 from alertd.app.pacing import Pace, paced
+from alertd.app.reach import people_of
 from alertd.delivery.dispatcher import LaneSpec
 from alertd.delivery.naming import Naming
-from alertd.destinations.base import ForPeople, Particular, Reaching, World, uncertified
+from alertd.destinations.base import ForPeople, Reaching, World, uncertified
 from alertd.destinations.egress import AiohttpSender
 from alertd.destinations.guard import EgressPolicy
 from alertd.destinations.guarded_connection import GuardedConnector
@@ -29,10 +30,7 @@ from alertd.destinations.registry import REGISTRY, TYPE_NAMES, parse_settings
 from alertd.destinations.templated import templated
 from alertd.destinations.unusable import UnusableDestination
 from alertd.destinations.whereto import forbidden
-from alertd.engine.document import Documents
-from alertd.engine.ruleset import Reach, Ruleset, compile_ruleset, name_keys
 from alertd.errors import NotFoundError
-from alertd.model.workspace import Workspace
 
 if TYPE_CHECKING:
     import ssl
@@ -40,17 +38,18 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from alertd.app.compiling import Compiled, CompilingStore
     from alertd.clock import Clock
     from alertd.config.settings import Config, Egress
     from alertd.delivery.acknowledging import AcknowledgeLinks
     from alertd.destinations.base import Sender
+    from alertd.engine.ruleset import NameKey, Ruleset
     from alertd.model.destination import Destination
-    from alertd.model.workspace import Project
-    from alertd.store.base import NameStore, RevisionStore
+    from alertd.model.workspace import Workspace
     from alertd.store.recall import RecallStore
 
-    class RuleStore(NameStore, RevisionStore, RecallStore, Protocol):
-        """What rules keep: the numbers of names, every ruleset that decided, what destinations remember."""
+    class RuleStore(CompilingStore, RecallStore, Protocol):
+        """What rules keep: that of compiling, and what destinations remember."""
 
 
 _SENDERS: Final[Mapping[str, type[FastSender | AiohttpSender]]] = {"fast": FastSender, "aiohttp": AiohttpSender}
@@ -86,14 +85,16 @@ class KnownTypes:
         return forbidden(settings, self._policy())
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Opened:
-    """An open destination and what it was opened with."""
+    """An open destination and what it was opened with; `spec` is its lane, made `of` a resource and a configuration."""
 
     key: tuple[Any, ...] = field(repr=False)
     destination: Any
     pace: Pace | None
     linked: bool
+    of: tuple[object, ...] = ()
+    spec: LaneSpec | None = None
 
 
 class Rules:
@@ -103,7 +104,7 @@ class Rules:
         self, store: RuleStore, clock: Clock, write_line: Callable[[str], None], links: AcknowledgeLinks
     ) -> None:
         self._store = store
-        self._documents = Documents()
+        self.compiling = Compiling(store)
         self._clock = clock
         self._write_line = write_line
         self.links = links
@@ -113,6 +114,9 @@ class Rules:
         self._mail = MailServer()
         self._own: tuple[object, ...] = ()
         self._people: dict[tuple[str, str], People] = {}
+        self._peopled: Sequence[object] = ()
+        self._seen: Sequence[object] = ()
+        self._names: dict[int, str] = {}
         self._directory = LiveDirectory()
         self._egress: Egress | None = None
         self.policy = EgressPolicy()
@@ -137,52 +141,57 @@ class Rules:
         """Return the address of an issue."""
         return f"{self.base_url}/api/v1/issues/{issue_id}"
 
-    async def compile(self, workspaces: Sequence[Workspace], mail: MailServer, gone: Sequence[str] = ()) -> Ruleset:
-        """Compile off the event loop; workspaces that are `gone` stay known, empty, for events under way."""
-        workspaces = [*workspaces, *(Workspace(name=name) for name in gone)]
-        projects = [
-            ("project", workspace.name, project.name) for workspace in workspaces for project in workspace.projects
-        ]
-        ids = await self._store.intern([*name_keys(workspaces), *projects])
-        names = await self._store.names()
-        revision = int(await self._store.get_meta("revision") or 0) + 1
-        reach = await asyncio.to_thread(reach_of, workspaces, mail)
-        ruleset = await asyncio.to_thread(compile_ruleset, workspaces, ids, revision, names, reach)
-        await self._store.keep_revision(revision, await asyncio.to_thread(self._documents.write, workspaces))
-        await self._store.set_meta("revision", str(revision))
-        return ruleset
-
-    def lanes(self, config: Config, workspaces: Sequence[Workspace], ruleset: Ruleset) -> list[LaneSpec]:
-        """List the lanes of all destinations, with the defaults of a configuration."""
+    def lanes(self, config: Config, compiled: Compiled) -> list[LaneSpec] | None:
+        """List the lanes of all destinations, with the defaults of a configuration; None: all are as they were."""
+        workspaces, ruleset = compiled.workspaces, compiled.ruleset
+        self._directory.take(workspaces, ruleset.ids)
+        self._take_people(workspaces)
+        seen = [config, *(workspace.destinations for workspace in workspaces), *(w.name for w in workspaces)]
+        if same(self._seen, seen):
+            return None
+        self._seen = seen
         self._take_egress(config.egress)
         self._mail = config.mail
         self._take_own(config)
-        self._directory.take(workspaces, ruleset.ids)
-        self._people = {(w.name, p.name): people_of(w, p) for w in workspaces for p in w.projects}
-        self._people |= {(w.name, ""): people_of(w) for w in workspaces}
         self.destinations = {(w.name, d.name): d for w in workspaces for d in w.destinations}
-        specs = []
-        opened: dict[int, _Opened] = {}
-        for (workspace, name), destination in self.destinations.items():
-            number = ruleset.ids["destination", workspace, name]
-            options = config.delivery.for_destination(destination)
-            mail = config.mail if isinstance(REGISTRY[destination.type], Reaching) else None
-            key = (destination.type, destination.settings, options.timeout_seconds, mail, destination.templates)
-            known = self._opened.get(number)
-            if known is None or known.key != key:
-                known = self._open(key, number, (workspace, destination), options.timeout_seconds)
-            opened[number] = known
-            options, burst = paced(options, known.pace, destination, config.delivery)
-            specs.append(LaneSpec(number, workspace, name, options, destination.enabled, known.destination, burst))
+        opened = {}
+        for (workspace, _), destination in self.destinations.items():
+            number = ruleset.ids["destination", workspace, destination.name]
+            opened[number] = self._lane(number, workspace, destination, config)
         self._opened = opened
         self._linked = frozenset(number for number, known in opened.items() if known.linked)
-        return specs
+        return [known.spec for known in opened.values() if known.spec is not None]
+
+    def _lane(self, number: int, workspace: str, destination: Destination, config: Config) -> _Opened:
+        """Give a destination with its lane; what did not change stays open, and stays the same."""
+        known = self._opened.get(number)
+        if known is not None and same(known.of, (destination, config)):
+            return known
+        options = config.delivery.for_destination(destination)
+        mail = config.mail if isinstance(REGISTRY[destination.type], Reaching) else None
+        key = (destination.type, destination.settings, options.timeout_seconds, mail, destination.templates)
+        if known is None or known.key != key:
+            known = self._open(key, number, (workspace, destination), options.timeout_seconds)
+        options, burst = paced(options, known.pace, destination, config.delivery)
+        spec = LaneSpec(number, workspace, destination.name, options, destination.enabled, known.destination, burst)
+        return replace(known, of=(destination, config), spec=spec)
+
+    def _take_people(self, workspaces: Sequence[Workspace]) -> None:
+        """Know who belongs where, if that has changed."""
+        seen = [part for each in workspaces for part in (each.name, each.projects, each.owner)]
+        if not same(self._peopled, seen):
+            self._peopled = seen
+            self._people = {(w.name, p.name): people_of(w, p) for w in workspaces for p in w.projects}
+            self._people |= {(w.name, ""): people_of(w) for w in workspaces}
 
     def naming(self, ruleset: Ruleset) -> Naming:
         """Say how deliveries are described."""
-        names = {number: key[2] for number, key in ruleset.names.items()}
+        for number in reversed(cast("dict[int, NameKey]", ruleset.names)):  # the last are the new ones
+            if number in self._names:
+                break
+            self._names[number] = ruleset.names[number][2]
         return Naming(
-            names,
+            self._names,
             lambda alert_id: f"{self.base_url}/api/v1/alerts/{alert_id}",
             self.links,
             self._linked,
@@ -239,29 +248,3 @@ class Rules:
 
     def _people_in(self, workspace: str, project: str) -> People:
         return self._people.get((workspace, project)) or self._people.get((workspace, ""), NOBODY)
-
-
-def people_of(workspace: Workspace, project: Project | None = None) -> People:
-    """Say who belongs to a project (None: to none, or to one that nobody knows); its owner may be the workspace's."""
-    if project is None:
-        return People(workspace.owner)
-    return People(project.owner or workspace.owner, project.collaborators)
-
-
-def reach_of(workspaces: Sequence[Workspace], mail: MailServer) -> Reach:
-    """Say where destinations that depend on settings and people reach anybody, and which take issues only."""
-    issues_only: set[tuple[str, str]] = set()
-    projects: dict[tuple[str, str], frozenset[str]] = {}
-    for workspace in workspaces:
-        people = {project.name: people_of(workspace, project) for project in workspace.projects}
-        for destination in workspace.destinations:
-            kind = REGISTRY[destination.type]
-            if not isinstance(kind, (Reaching, Particular)):
-                continue
-            settings = parse_settings(destination.type, destination.settings)
-            if isinstance(kind, Particular) and kind.needs_issue(settings):
-                issues_only.add((workspace.name, destination.name))
-            if isinstance(kind, Reaching) and not kind.reaches(settings, mail, people_of(workspace)):
-                reached = (name for name, own in people.items() if kind.reaches(settings, mail, own))
-                projects[workspace.name, destination.name] = frozenset(reached)
-    return Reach(projects, frozenset(issues_only))

@@ -44,10 +44,8 @@ __all__ = ["Dispatcher", "LaneSnapshot", "LaneSpec"]
 
 CUT_SECONDS: Final = 0.5
 """How long attempts that were cancelled at the end of the drain may take to end."""
-
 FLUSH_SECONDS: Final = 1.25
 """How long the last outcomes may take to be stored at shutdown; what is not stored by then is sent again after a restart."""
-
 STATE_SECONDS: Final = 5.0
 """How long `enable` and `disable` wait for the store."""
 
@@ -141,6 +139,10 @@ class Dispatcher:
             self._start_with(work if not self._loaded else ())
             self._loaded = True
             self._tell_disabled()
+
+    def rename(self, naming: Naming) -> None:
+        """Take the names of a ruleset whose destinations are those of the one before."""
+        self._around.naming = naming
 
     @property
     def disabled(self) -> frozenset[int]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from alertd.engine.derivation import check_derivations
 from alertd.engine.issues.incidents import IncidentRule
 from alertd.engine.ladder import Ladder, ladder_of
+from alertd.engine.layout import NOBODY, Layout, Listeners
 from alertd.engine.matcher import parse_matcher
+from alertd.engine.patterns import literals, patterns_of
+from alertd.engine.recompile import only_channels_changed, with_channels
 from alertd.engine.rules import (
-    CompiledChannel,
     CompiledDerived,
     CompiledMetric,
     CompiledSubscription,
@@ -19,67 +21,60 @@ from alertd.engine.rules import (
     WorkspaceRules,
 )
 from alertd.engine.schema import Schema
-from alertd.engine.scope import ScopeIndex
-from alertd.matching.index import compile_index
-from alertd.matching.pattern import PatternKind, compile_pattern
+from alertd.matching.rope import compile_rope
 from alertd.model.catalogue import derived_types, groups, known_types
-from alertd.model.channel import SYSTEM_CHANNELS, ChannelKind
+from alertd.model.channel import SYSTEM_CHANNELS
 from alertd.model.defaults import joins_defaults
 from alertd.model.severity import BY_WORD, Severity
+from alertd.model.span import span_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
+    from alertd.engine.layout import NameKey
+    from alertd.engine.rules import CompiledChannel
     from alertd.matching.pattern import Pattern
-    from alertd.model.channel import Channel
+    from alertd.matching.rope import Rope
     from alertd.model.derived_type import DerivedType
     from alertd.model.event_type import EventType
     from alertd.model.metric_alert import MetricAlert
     from alertd.model.subscription import Subscription
     from alertd.model.workspace import Incidents, Workspace
 
-NameKey = tuple[str, str, str]
-"""(kind, workspace, name)"""
-PATTERNS_KEPT: Final = 32_768
-"""Compiled patterns that the next ruleset need not compile again."""
 
+def compile_workspace(
+    workspace: Workspace, ids: Mapping[NameKey, int], before: WorkspaceRules | None = None
+) -> WorkspaceRules:
+    """Compile a workspace whose names have numbers; from its rules `before` is taken over what did not change.
 
-@dataclass(slots=True)
-class _Listeners:
-    """Who listens to one channel."""
-
-    subscriptions: list[CompiledSubscription] = field(default_factory=list)
-    derived: list[CompiledDerived] = field(default_factory=list)
-    metrics: list[CompiledMetric] = field(default_factory=list)
-
-    def channel(self, number: int, environments: Iterable[str] = ()) -> CompiledChannel:
-        """Make the channel."""
-        seen = frozenset(environments)
-        index = ScopeIndex(self.subscriptions, seen) if self.subscriptions else None
-        heard = tuple(self.subscriptions), tuple(self.derived), tuple(self.metrics)
-        return CompiledChannel(number, seen, *heard, index)
-
-
-def compile_workspace(workspace: Workspace, ids: Mapping[NameKey, int]) -> WorkspaceRules:
-    """Compile a workspace whose names have numbers."""
-    return _Compiler(workspace, ids).rules()
+    Raises RulesetTooLargeError, DerivationError, and SchemaError.
+    """
+    layout = before.layout if before is not None else None
+    if before is not None and layout is not None and only_channels_changed(layout.workspace, workspace):
+        return with_channels(before, layout, workspace, ids)
+    rules = _Compiler(workspace, ids, before).rules()
+    check_derivations(rules)
+    return rules
 
 
 class _Compiler:
     """Compiles one workspace, once."""
 
-    def __init__(self, workspace: Workspace, ids: Mapping[NameKey, int]) -> None:
+    def __init__(self, workspace: Workspace, ids: Mapping[NameKey, int], before: WorkspaceRules | None) -> None:
         self._workspace = workspace
         self._ids = ids
+        self._before = before
         self._known = known_types(workspace)
-        self._listeners: defaultdict[str, _Listeners] = defaultdict(_Listeners)
-        self._named: list[tuple[tuple[str, ...], _Listeners]] = []
+        self._groups = groups(self._known)
+        self._listeners: defaultdict[str, Listeners] = defaultdict(Listeners)
+        self._named: list[tuple[tuple[str, ...], Listeners]] = []
         self._patterns: list[Pattern] = []
         self._channels: list[CompiledChannel] = []
+        self._places: list[int] = []
 
     def rules(self) -> WorkspaceRules:
         workspace = self._workspace
-        subscriptions = [self._subscription(order, each) for order, each in enumerate(workspace.subscriptions)]
+        subscriptions = self._subscriptions()
         for resource, compiled in zip(workspace.subscriptions, subscriptions, strict=True):
             for name in dict.fromkeys(resource.channels):
                 self._listeners[name].subscriptions.append(compiled)
@@ -93,7 +88,7 @@ class _Compiler:
         self._lay_out()
         return WorkspaceRules(
             id=self._number("workspace", workspace.name),
-            index=compile_index(self._patterns),
+            index=self._index(),
             channels=tuple(self._channels),
             per_subscription=frozenset(
                 self._number("destination", d.name) for d in workspace.destinations if d.per_subscription
@@ -105,30 +100,38 @@ class _Compiler:
             refuses=workspace.schema_policy == "refuse" and any(each.data_schema for each in self._known.values()),
             learnt_types_max=workspace.learnt_types_max,
             incidents=_incident_rule(workspace.incidents),
+            channel_count=len({channel.id for channel in self._channels if channel.id}),
+            layout=Layout(workspace, subscriptions, self._groups, dict(self._listeners), self._places),
         )
 
     def _number(self, kind: str, name: str) -> int:
         return self._ids[kind, self._workspace.name, name]
 
+    def _index(self) -> Rope:
+        patterns = tuple(self._patterns)
+        return compile_rope(patterns) if self._before is None else self._before.index.changed(patterns)
+
     # -- the channels ---------------------------------------------------------------------------------------------
 
-    def _heard_by(self, resource: DerivedType | MetricAlert) -> _Listeners:
+    def _heard_by(self, resource: DerivedType | MetricAlert) -> Listeners:
         """Give what listens to a rule's channel, or to the types that it names."""
         if resource.channel is not None:
             return self._listeners[resource.channel]
-        listeners = _Listeners()
+        listeners = Listeners()
         self._named.append((resource.types, listeners))
         return listeners
 
     def _lay_out(self) -> None:
         """Put every channel at the positions of its patterns."""
         for name in SYSTEM_CHANNELS:
-            self._put(self._listeners[name].channel(self._number("channel", name)), literals([name]))
-        known_groups = groups(self._known)
+            listeners = self._listeners.get(name, NOBODY)
+            self._put(listeners.channel(self._number("channel", name)), literals([name]))
         for channel in self._workspace.channels:
             number = self._number("channel", channel.name)
-            compiled = self._listeners[channel.name].channel(number, channel.environments)
-            self._put(compiled, patterns_of(channel, known_groups))
+            compiled = self._listeners.get(channel.name, NOBODY).channel(number, channel.environments)
+            self._places.append(len(self._patterns))
+            self._put(compiled, patterns_of(channel, self._groups))
+        self._places.append(len(self._patterns))
         for types, listeners in self._named:
             self._put(listeners.channel(0), literals(types))
 
@@ -138,6 +141,20 @@ class _Compiler:
             self._channels.append(channel)
 
     # -- what listens ---------------------------------------------------------------------------------------------
+
+    def _subscriptions(self) -> list[CompiledSubscription]:
+        """Compile them in their order; those that stand where they stood are known."""
+        own = self._workspace.subscriptions
+        layout = self._before.layout if self._before is not None else None
+        if layout is None:
+            return [self._subscription(order, each) for order, each in enumerate(own)]
+        start, old_stop, new_stop = span_of(layout.workspace.subscriptions, own)
+        moved = [
+            replace(each, order=order) if each.order != order else each
+            for order, each in enumerate(layout.subscriptions[old_stop:], new_stop)
+        ]
+        fresh = [self._subscription(order, each) for order, each in enumerate(own[start:new_stop], start)]
+        return [*layout.subscriptions[:start], *fresh, *moved]
 
     def _subscription(self, order: int, subscription: Subscription) -> CompiledSubscription:
         return CompiledSubscription(
@@ -205,26 +222,6 @@ class _Compiler:
             destinations=self._destinations(alert.destinations),
         )
         return Told(tuple(s for s in subscriptions if s.id in numbers), own if own.destinations else None)
-
-
-def patterns_of(channel: Channel, known_groups: Mapping[str, tuple[str, ...]]) -> list[Pattern]:
-    """Compile what a channel chooses: one pattern, or a literal for each type of its list or group."""
-    if channel.kind is ChannelKind.LIST:
-        return list(literals(channel.types))
-    pattern = channel.pattern or ""
-    if channel.kind is ChannelKind.GROUP:
-        return list(literals(known_groups.get(pattern, ())))
-    return [_pattern(PatternKind(channel.kind), pattern)]
-
-
-@lru_cache(maxsize=PATTERNS_KEPT)
-def _pattern(kind: PatternKind, text: str) -> Pattern:
-    return compile_pattern(kind, text)
-
-
-def literals(types: Iterable[str]) -> Iterator[Pattern]:
-    """Compile types as patterns, each once."""
-    return (_pattern(PatternKind.LITERAL, name) for name in dict.fromkeys(types))
 
 
 def _severity(own: str | None, known: EventType | None) -> Severity | None:

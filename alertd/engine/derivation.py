@@ -35,7 +35,7 @@ def feeds(rules: WorkspaceRules) -> dict[str, tuple[str, ...]]:
     for channel in rules.channels:
         for derived in channel.derived:
             if derived.name not in heard:
-                positions = rules.index.lookup(derived.type)
+                positions = rules.index.find(derived.type)
                 heard[derived.name] = tuple(
                     dict.fromkeys(
                         other.name

@@ -5,16 +5,17 @@ Settings of destinations, people and schemas are not in it: no secret is, and wh
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
 from alertd.engine.ruleset import compile_ruleset, name_keys
 from alertd.model.compact import compact
+from alertd.model.span import span_of
 from alertd.model.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from alertd.engine.ruleset import NameKey, Ruleset
     from alertd.model.fields import Resource
@@ -32,33 +33,49 @@ _UNIMPORTANT: Final = frozenset({"title"})
 
 
 class Documents:
-    """Writes rulesets. What did not change from one to the next is not written anew."""
+    """Writes rulesets as lines, one for each resource. What did not change from one to the next is not written anew."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[Resource, bytes]] = {}
+        self._known: dict[tuple[str, str], _Lines] = {}
 
-    def write(self, workspaces: Sequence[Workspace]) -> bytes:
+    def write(self, workspaces: Sequence[Workspace]) -> tuple[bytes, ...]:
         """Write the part of these workspaces that decides."""
-        known: dict[int, tuple[Resource, bytes]] = {}
-        parts = [self._workspace(workspace, known) for workspace in workspaces]
+        known: dict[tuple[str, str], _Lines] = {}
+        lines: list[bytes] = []
+        for position, workspace in enumerate(workspaces):
+            lines += self._workspace(workspace, known, b"," if position else b"[")
         self._known = known
-        return b"[" + b",\n".join(parts) + b"]"
+        return (*lines, b"]" if lines else b"[]")
 
-    def _workspace(self, workspace: Workspace, known: dict[int, tuple[Resource, bytes]]) -> bytes:
-        head = {"name": workspace.name, "catalogues": workspace.catalogues}
-        lists = [orjson.dumps(head)[:-1]]
+    def _workspace(self, workspace: Workspace, known: dict[tuple[str, str], _Lines], opening: bytes) -> Iterator[bytes]:
+        yield opening + orjson.dumps({"name": workspace.name, "catalogues": workspace.catalogues})[:-1]
         for name, fields in _COLLECTIONS:
-            items = [self._item(each, fields, known) for each in getattr(workspace, name)]
-            if items:
-                lists.append(b'"%s":[\n%s]' % (name.encode(), b",\n".join(items)))
-        return b",".join(lists) + b"}"
+            items = getattr(workspace, name)
+            own = known[workspace.name, name] = self._known.get((workspace.name, name), _NOTHING).with_(items, fields)
+            if own.lines:
+                yield b',"%s":[' % name.encode()
+                yield from own.lines[:-1]
+                yield own.lines[-1][:-1]  # without its comma
+                yield b"]"
+        yield b"}"
 
-    def _item(self, item: Resource, fields: frozenset[str], known: dict[int, tuple[Resource, bytes]]) -> bytes:
-        before = self._known.get(id(item))
-        if before is None or before[0] is not item:
-            before = (item, compact(orjson.dumps(_plain(item, fields))))
-        known[id(item)] = before
-        return before[1]
+
+class _Lines(NamedTuple):
+    """The items of one list, each with its line."""
+
+    items: Sequence[Resource]
+    lines: list[bytes]
+
+    def with_(self, items: Sequence[Resource], fields: frozenset[str]) -> _Lines:
+        """Give the lines of other items."""
+        if items is self.items:
+            return self
+        start, old_stop, new_stop = span_of(self.items, items)
+        made = [compact(orjson.dumps(_plain(each, fields)) + b",") for each in items[start:new_stop]]
+        return _Lines(items, [*self.lines[:start], *made, *self.lines[old_stop:]])
+
+
+_NOTHING: Final = _Lines((), [])
 
 
 def _plain(item: Resource, fields: frozenset[str]) -> dict[str, Any]:

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
     from alertd.engine.issues.incidents import IncidentRule
     from alertd.engine.ladder import Ladder
+    from alertd.engine.layout import Layout
     from alertd.engine.matcher import Matcher
     from alertd.engine.schema import Schema
     from alertd.engine.scope import ScopeIndex
-    from alertd.matching.index import Index
+    from alertd.matching.rope import Rope
     from alertd.model.event_type import EventType
     from alertd.model.severity import Severity
 
@@ -136,11 +137,12 @@ class WorkspaceRules:
     Shapes: `channels` stand at the positions of the index's patterns, one several times when it has several;
     `destinations` are numbers by name; `reach` gives for destinations that write to people the projects in which they
     reach any (absent: everywhere); `needs_issue` are destinations whose format cannot do without an issue;
-    `incidents` says what opens an incident, and when it is over.
+    `incidents` says what opens an incident, and when it is over; `channel_count` is how many channels decide, the
+    built-in ones included; `layout` is what the next rules can take over.
     """
 
     id: int
-    index: Index
+    index: Rope
     channels: tuple[CompiledChannel, ...]
     per_subscription: frozenset[int]
     destinations: Mapping[str, int] = field(default_factory=dict)
@@ -152,12 +154,9 @@ class WorkspaceRules:
     reach: Mapping[int, frozenset[str]] = field(default_factory=dict)
     needs_issue: frozenset[int] = frozenset()
     incidents: IncidentRule = STANDARD
+    channel_count: int = 0
+    layout: Layout | None = field(default=None, repr=False, compare=False)
     _scopes: dict[tuple[str, str, str], Scope] = field(default_factory=dict)
-
-    @property
-    def channel_count(self) -> int:
-        """How many channels decide, the built-in ones included."""
-        return len({channel.id for channel in self.channels if channel.id})
 
     def scope(self, event_type: str, project: str, environment: str) -> Scope:
         """Give everything whose channel, project and environment take such an event, in the order of the file."""
@@ -200,6 +199,10 @@ class WorkspaceRules:
         tellers = (*(each for each, _ in candidates), *filter(None, told), *(each for own in named for each in own))
         used = {number for teller in tellers for number in teller.destinations}
         return {d: VerdictCode.NOT_CONFIGURED for d in used & self.reach.keys() if project not in self.reach[d]}
+
+    def forget_scopes(self) -> None:
+        """Remember nothing any more of what was selected, without touching the rules that it was shared with."""
+        self._scopes = {}
 
     def listening(self, event_type: str) -> Iterable[tuple[CompiledSubscription, list[CompiledChannel]]]:
         """Every subscription with a channel that matches a type, each once with all of these channels."""

@@ -5,18 +5,20 @@ Compiling is pure and slow (a set of 10,000 patterns takes tens of milliseconds)
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from alertd.engine.compile import NameKey, compile_workspace
-from alertd.engine.derivation import check_derivations
+from alertd.engine.compile import compile_workspace
+from alertd.engine.layout import NameKey
 from alertd.model.catalogue import derived_types
 from alertd.model.channel import SYSTEM_CHANNELS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from alertd.engine.rules import WorkspaceRules
+    from alertd.matching.index import Index
     from alertd.model.workspace import Workspace
 
 __all__ = ["NameKey", "Reach", "Ruleset", "compile_ruleset", "name_keys"]
@@ -45,9 +47,9 @@ class Ruleset:
         return sum(rules.channel_count for rules in self.workspaces.values())
 
     @property
-    def fallbacks(self) -> int:
-        """How many look-ups had to try each pattern alone."""
-        return sum(rules.index.fallbacks for rules in self.workspaces.values())
+    def indexes(self) -> Iterator[Index]:
+        """What all patterns are matched with."""
+        return (index for rules in self.workspaces.values() for index in rules.index.indexes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +66,17 @@ class Reach:
 
 def name_keys(workspaces: Sequence[Workspace]) -> list[NameKey]:
     """List every name that a ruleset of these workspaces needs a number for."""
-    keys: list[NameKey] = []
-    for workspace in workspaces:
-        own = workspace.name
-        keys.append(("workspace", own, own))
-        keys += [("channel", own, name) for name in SYSTEM_CHANNELS]
-        keys += [("channel", own, channel.name) for channel in workspace.channels]
-        keys += [("destination", own, destination.name) for destination in workspace.destinations]
-        keys += [("subscription", own, subscription.name) for subscription in workspace.subscriptions]
-        keys += [("derived_type", own, derived.name) for derived in derived_types(workspace)]
-        keys += [("metric_alert", own, metric.name) for metric in workspace.metric_alerts]
-    return keys
+    return [(kind, own.name, name) for own in workspaces for kind, names in _named(own) for name in names]
+
+
+def _named(workspace: Workspace) -> Iterator[tuple[str, Iterator[str]]]:
+    yield "workspace", iter((workspace.name,))
+    yield "channel", iter(SYSTEM_CHANNELS)
+    yield "channel", (each.name for each in workspace.channels)
+    yield "destination", (each.name for each in workspace.destinations)
+    yield "subscription", (each.name for each in workspace.subscriptions)
+    yield "derived_type", (each.name for each in derived_types(workspace))
+    yield "metric_alert", (each.name for each in workspace.metric_alerts)
 
 
 def compile_ruleset(
@@ -83,22 +85,30 @@ def compile_ruleset(
     revision: int,
     names: Mapping[int, NameKey] | None = None,
     reach: Reach | None = None,
+    before: Ruleset | None = None,
 ) -> Ruleset:
-    """Compile workspaces whose names have the numbers `ids`; `names` adds those of the past.
+    """Compile workspaces whose names have the numbers `ids`; `names` are all that there ever were (None: only these).
 
-    Raises PatternError (and its like from `compile_index`) for patterns, SchemaError for schemas, DerivationError for
+    From the ruleset `before`, whose names had the same numbers, is taken over what did not change.
+
+    Raises PatternError (and its like from `compile_rope`) for patterns, SchemaError for schemas, DerivationError for
     derived types that feed each other, KeyError never when references were checked.
     """
     rules = {}
     for workspace in workspaces:
-        compiled = rules[workspace.name] = compile_workspace(workspace, ids)
-        check_derivations(compiled)
-        if reach is not None:
-            _take_reach(workspace.name, compiled, reach)
-    return Ruleset(revision, rules, ids, {**(names or {}), **{number: key for key, number in ids.items()}})
+        known = None if before is None else before.workspaces.get(workspace.name)
+        compiled = compile_workspace(workspace, ids, known)
+        rules[workspace.name] = compiled if reach is None else _with_reach(workspace.name, compiled, reach)
+    return Ruleset(revision, rules, ids, names if names is not None else {number: key for key, number in ids.items()})
 
 
-def _take_reach(workspace: str, compiled: WorkspaceRules, reach: Reach) -> None:
+def _with_reach(workspace: str, compiled: WorkspaceRules, reach: Reach) -> WorkspaceRules:
     numbers = compiled.destinations
-    compiled.reach = {numbers[name]: projects for (own, name), projects in reach.projects.items() if own == workspace}
-    compiled.needs_issue = frozenset(numbers[name] for own, name in reach.needs_issue if own == workspace)
+    own = {numbers[name]: projects for (home, name), projects in reach.projects.items() if home == workspace}
+    needs_issue = frozenset(numbers[name] for home, name in reach.needs_issue if home == workspace)
+    if (own, needs_issue) == (compiled.reach, compiled.needs_issue):
+        return compiled
+    compiled = copy(compiled)
+    compiled.reach, compiled.needs_issue = own, needs_issue
+    compiled.forget_scopes()
+    return compiled

@@ -33,8 +33,14 @@ def compile_index(
     *,
     max_mem_bytes: int = DEFAULT_MAX_MEM_BYTES,
     cache_entries: int = DEFAULT_CACHE_ENTRIES,
+    memory: Memory | None = None,
 ) -> Index:
-    """Compile patterns into an index; raises RulesetTooLargeError when they need more memory than allowed."""
+    """Compile patterns into an index; raises RulesetTooLargeError when they need more memory than allowed.
+
+    `memory` is what it shares with other indexes (None: `max_mem_bytes` of its own).
+    """
+    shared = memory or Memory(max_mem_bytes, len(patterns))
+    used = shared.used
     always: list[int] = []
     literals: defaultdict[str, list[int]] = defaultdict(list)
     entries: list[Entry] = []
@@ -47,14 +53,29 @@ def compile_index(
                 literals[affix.prefix].append(position)
             else:
                 entries.append(entry_of(affix, Member(position, pattern)))
-    tree = compile_tree(entries, Memory(max_mem_bytes, len(patterns)))
-    return Index(patterns, always, literals, tree, cache_entries)
+    tree = compile_tree(entries, shared)
+    return Index(patterns, always, literals, tree, cache_entries, shared.used - used)
 
 
 class Index:
-    """Gives for a type the positions of all patterns that match it; `fallbacks` counts the times the engine gave up."""
+    """Gives for a type the positions of all patterns that match it; `fallbacks` counts the times the engine gave up.
 
-    __slots__ = ("_always", "_literals", "_older", "_patterns", "_recent", "_room", "_size", "_tree", "fallbacks")
+    `memory_bytes` is what it took of the memory that it was compiled within.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_always",
+        "_literals",
+        "_older",
+        "_patterns",
+        "_recent",
+        "_room",
+        "_size",
+        "_tree",
+        "fallbacks",
+        "memory_bytes",
+    )
 
     def __init__(
         self,
@@ -63,8 +84,10 @@ class Index:
         literals: Mapping[str, Sequence[int]],
         tree: Tree,
         cache_entries: int,
+        memory_bytes: int,
     ) -> None:
         self.fallbacks = 0
+        self.memory_bytes = memory_bytes
         self._patterns = tuple(patterns)
         self._always = tuple(always)
         self._literals = dict(literals)
@@ -72,6 +95,10 @@ class Index:
         self._size = self._room = max(cache_entries // 2, 1)
         self._recent: dict[str, tuple[int, ...]] = {}
         self._older: dict[str, tuple[int, ...]] = {}
+
+    def __len__(self) -> int:
+        """How many patterns it has."""
+        return len(self._patterns)
 
     def lookup(self, type: str) -> tuple[int, ...]:  # noqa: A002 - an event's type is called type everywhere
         """Give the positions of all patterns that match the whole type, ascending."""
@@ -85,14 +112,15 @@ class Index:
         """
         found = self._older.get(text)
         if found is None:
-            found = self._find(text)
+            found = self.find(text)
         if self._room <= 0:
             self._older, self._recent, self._room = self._recent, {}, self._size
         self._recent[text] = found
         self._room -= 1 + len(found) // _POSITIONS_PER_ENTRY
         return found
 
-    def _find(self, text: str) -> tuple[int, ...]:
+    def find(self, text: str) -> tuple[int, ...]:
+        """Answer as `lookup` does, without its memory: this may be asked from any thread."""
         try:
             encoded = text.encode()
         except UnicodeEncodeError:

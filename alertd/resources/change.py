@@ -9,10 +9,11 @@ import orjson
 
 from alertd.errors import ConflictError, InvalidError, NotFoundError, Problem, StaleError, UnconditionalError
 from alertd.model.workspace import DEFAULT
+from alertd.resources.assembly import without
 from alertd.resources.documents import document_of, merge_patch
 from alertd.resources.judge import read
 from alertd.resources.kinds import BY_WORD, OWNED_KINDS, SUBSCRIPTION, WORKSPACE, referred
-from alertd.resources.snapshot import Entry, without
+from alertd.resources.snapshot import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -171,7 +172,7 @@ def find(snapshot: Snapshot, key: ResourceKey) -> Entry:
 
 def _built_in(snapshot: Snapshot, key: ResourceKey) -> list[Entry]:
     kind, workspace, name = key
-    known = snapshot.get((WORKSPACE.word, workspace, workspace)) is not None and name in snapshot.names(kind, workspace)
+    known = snapshot.get((WORKSPACE.word, workspace, workspace)) is not None and snapshot.knows(kind, workspace, name)
     return [each for each in snapshot.built_in(kind, workspace) if each.name == name] if known else []
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from alertd.model.fields import Resource
-    from alertd.model.workspace import Workspace
     from alertd.resources.kinds import Kind
     from alertd.resources.snapshot import Snapshot
 
@@ -100,9 +99,9 @@ def read(
     if kind.word == "destination":
         _check_egress(document, before or {}, findings, types)
     if kind.word == "channel":
-        _check_group(document, findings, snapshot.workspace(workspace))
+        _check_group(document, findings, workspace, snapshot)
     for name, referred in kind.references:
-        _check_references(document.get(name), name, referred, snapshot.names(referred, workspace), findings)
+        _check_references(document.get(name), name, (referred, workspace), snapshot, findings)
     findings.check()
     if model is None:
         raise AssertionError("an invalid document without a problem")
@@ -140,10 +139,10 @@ def _check_schema(document: Mapping[str, Any], findings: Findings, types: Destin
             findings.add(("data_schema", *error.pointer.split("/")[1:]), f"expected {error.reason}")
 
 
-def _check_group(document: Mapping[str, Any], findings: Findings, workspace: Workspace) -> None:
+def _check_group(document: Mapping[str, Any], findings: Findings, workspace: str, snapshot: Snapshot) -> None:
     kind, pattern = document.get("kind"), document.get("pattern")
     if kind == ChannelKind.GROUP and isinstance(pattern, str) and not findings.has(("pattern",)):
-        known = groups(known_types(workspace))
+        known = groups(known_types(snapshot.workspace(workspace)))
         if pattern not in known:
             findings.add(("pattern",), f"unknown group {pattern[:80]!r}{suggestion(pattern, known)}")
 
@@ -207,11 +206,11 @@ _CHECKS = {
 }
 
 
-def _check_references(names: Any, field: str, noun: str, known: Iterable[str], findings: Findings) -> None:
-    there = frozenset(known)
+def _check_references(names: Any, field: str, where: tuple[str, str], snapshot: Snapshot, findings: Findings) -> None:
     for place, name in _texts(names, field):
-        if name not in there and not findings.has(place):
-            findings.add(place, f"unknown {noun.replace('_', ' ')} {name[:80]!r}{suggestion(name, there)}")
+        if not snapshot.knows(*where, name) and not findings.has(place):
+            near = suggestion(name, frozenset(snapshot.names(*where)))
+            findings.add(place, f"unknown {where[0].replace('_', ' ')} {name[:80]!r}{near}")
 
 
 def _texts(value: Any, field: str) -> Iterator[tuple[Place, str]]:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from alertd.resources.judge import DestinationTypes
     from alertd.resources.kinds import Kind
     from alertd.resources.secrecy import Secrecy
-    from alertd.store.resource import ResourceKey, ResourceStore
+    from alertd.store.resource import ResourceKey, ResourceStore, RulesetDocument
 
     Decide = Callable[[Snapshot], Change]
 
@@ -52,6 +52,9 @@ class Live(Protocol):
 
     async def prepare(self, snapshot: Snapshot) -> Any:
         """Compile. Raises AlertdError when it cannot be used; nothing has changed then."""
+
+    def document(self, prepared: Any) -> RulesetDocument:
+        """Give what explains later what it decided: kept together with the change."""
 
     async def apply(self, prepared: Any) -> None:
         """Let what was prepared decide from the next event on."""
@@ -234,7 +237,7 @@ class Registry:
         kept = [self._stored(snapshot.owned[key]) for key in keys if key in snapshot.owned]
         lines = [self._line(asked.actor, noted) for asked, change in done for noted in change.noted]
         try:
-            await self._store.change_resources(kept, removed, lines)
+            await self._store.change_resources(kept, removed, lines, self._live.document(prepared))
         except StoreError as error:
             _fail([asked for asked, _ in done], error)
             return

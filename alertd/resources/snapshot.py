@@ -8,31 +8,28 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
-from alertd.model.defaults import OWNER, critical_channel, default_subscriptions
-from alertd.model.workspace import DEFAULT, Workspace, WorkspaceSettings
+from alertd.model.workspace import DEFAULT, WorkspaceSettings
+from alertd.resources.assembly import Assembly
 from alertd.resources.documents import document_of
 from alertd.resources.kinds import (
-    BY_WORD,
     CHANNEL,
     DESTINATION,
     KINDS,
     OWNED_KINDS,
-    PROJECT,
     SUBSCRIPTION,
     WORKSPACE,
-    Kind,
     referred,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from alertd.model.fields import Resource
-    from alertd.model.subscription import Subscription
+    from alertd.model.workspace import Workspace
     from alertd.store.resource import ResourceKey
 
 
@@ -76,12 +73,12 @@ class Snapshot:
         provisioned: Mapping[ResourceKey, Entry],
         owned: Mapping[ResourceKey, Entry],
         lists: dict[tuple[str, str], dict[str, Entry]] | None = None,
-        assembled: Mapping[str, Workspace] | None = None,
+        assembly: Assembly | None = None,
     ) -> None:
         self.provisioned = provisioned
         self.owned = owned
         self._lists = _lists(provisioned, owned) if lists is None else lists
-        self._workspaces = dict(assembled or {})
+        self._assembly = Assembly(self._lists) if assembly is None else assembly
 
     def get(self, key: ResourceKey) -> Entry | None:
         """Return an entry, or None."""
@@ -93,10 +90,11 @@ class Snapshot:
 
     def names(self, kind: str, workspace: str) -> Iterable[str]:
         """All names of a kind in a workspace, the built-in ones included."""
-        known = BY_WORD.get(kind)
-        defaults = self._default_subscriptions(workspace) if kind == SUBSCRIPTION.word else ()
-        own = self._lists.get((kind, workspace), {})
-        return (*own, *(known.built_in if known else ()), *(each.name for each in defaults if each.name not in own))
+        return self._assembly.names(kind, workspace)
+
+    def knows(self, kind: str, workspace: str, name: str) -> bool:
+        """Whether there is something of that kind and name in a workspace, built in or not."""
+        return self._assembly.knows(kind, workspace, name)
 
     def built_in(self, kind: str, workspace: str) -> list[Entry]:
         """What of a kind is in a workspace without having been made, but for system channels."""
@@ -112,25 +110,29 @@ class Snapshot:
         """What the API made and the configuration has taken the name of."""
         return [entry for key, entry in self.owned.items() if key in self.provisioned]
 
-    def changed(self, kept: Iterable[Entry], removed: Iterable[ResourceKey]) -> Snapshot:
+    def changed(self, kept: Sequence[Entry], removed: Sequence[ResourceKey]) -> Snapshot:
         """Return the next snapshot: without `removed`, with `kept`."""
-        owned, lists, assembled = dict(self.owned), dict(self._lists), dict(self._workspaces)
+        owned, lists = dict(self.owned), dict(self._lists)
+        touched: set[tuple[str, str]] = set()
 
-        def touch(key: ResourceKey) -> dict[str, Entry]:
-            assembled.pop(key[1], None)
-            found = lists[key[:2]] = dict(lists.get(key[:2], {}))
-            return found
+        def touch(place: tuple[str, str]) -> dict[str, Entry]:
+            if place not in touched:
+                touched.add(place)
+                lists[place] = dict(lists.get(place, {}))
+            return lists[place]
 
         for key in removed:
             owned.pop(key, None)
-            touch(key).pop(key[2], None)
-            if not lists[key[:2]]:
-                del lists[key[:2]]
+            touch(key[:2]).pop(key[2], None)
         for entry in kept:
             owned[entry.key] = entry
             if entry.key not in self.provisioned:
-                touch(entry.key)[entry.name] = entry
-        return Snapshot(self.provisioned, owned, lists, assembled)
+                touch(entry.key[:2])[entry.name] = entry
+        for place in touched:
+            if not lists[place]:
+                del lists[place]
+        gone = {key[:2] for key in removed}
+        return Snapshot(self.provisioned, owned, lists, self._assembly.after(lists, touched, gone))
 
     def users(self, key: ResourceKey) -> list[tuple[Entry, str]]:
         """Every entry that refers to one, with the field in which it does."""
@@ -143,39 +145,18 @@ class Snapshot:
             if key[2] in referred(entry.model, name)
         ]
 
+    @property
+    def assembled(self) -> bool:
+        """Whether `workspaces` has little to do."""
+        return self._assembly.begun
+
     def workspaces(self) -> list[Workspace]:
         """Everything as workspaces with their resources, for compiling; references that lead nowhere are left out."""
         return [self.workspace(name) for name in self.workspace_names()]
 
     def workspace(self, name: str) -> Workspace:
         """One workspace with its resources (it must be there)."""
-        found = self._workspaces.get(name)
-        if found is None:
-            found = self._workspaces[name] = self._assemble(name)
-        return found
-
-    def _assemble(self, name: str) -> Workspace:
-        own: dict[str, Any] = {kind.field: tuple(self._sound(kind, name)) for kind in KINDS}
-        head = self._lists[WORKSPACE.word, name][name].model
-        whole = Workspace.model_construct(None, **{**dict(head), **own})
-        channel = critical_channel(whole)
-        defaults = self._default_subscriptions(name) if channel is not None else ()
-        more = {CHANNEL: (channel,) if channel else (), DESTINATION: (OWNER,), SUBSCRIPTION: defaults}
-        return whole.model_copy(
-            update={kind.field: (*own[kind.field], *_new(own[kind.field], m)) for kind, m in more.items()}
-        )
-
-    def _default_subscriptions(self, workspace: str) -> tuple[Subscription, ...]:
-        return default_subscriptions(self._lists.get((PROJECT.word, workspace), {}))
-
-    def _sound(self, kind: Kind, workspace: str) -> Iterator[Resource]:
-        known = {noun: frozenset(self.names(noun, workspace)) for _, noun in kind.references}
-        for entry in self.entries(kind.word, workspace):
-            model = entry.model
-            if all(known[noun].issuperset(referred(model, name)) for name, noun in kind.references):
-                yield model
-            else:
-                yield without(model, [(name, known[noun]) for name, noun in kind.references])
+        return self._assembly.workspace(name)
 
     def dangling(self) -> list[tuple[Entry, str, str]]:
         """References that lead nowhere: the entry, its field, the missing name."""
@@ -184,30 +165,10 @@ class Snapshot:
             for workspace in self.workspace_names()
             for kind in KINDS
             for name, noun in kind.references
-            for known in [frozenset(self.names(noun, workspace))]
             for entry in self.entries(kind.word, workspace)
             for missing in referred(entry.model, name)
-            if missing not in known
+            if not self.knows(noun, workspace, missing)
         ]
-
-
-def without(model: Resource, known: Iterable[tuple[str, Collection[str]]]) -> Resource:
-    """Return a resource whose references are only to `known` names; one that loses the last it had is switched off."""
-    update: dict[str, Any] = {}
-    for name, names in known:
-        before = referred(model, name)
-        kept = tuple(each for each in before if each in names)
-        if kept != before:
-            update[name] = kept if isinstance(getattr(model, name), tuple) else None
-            if not kept:
-                update["enabled"] = False  # what is left of it could only pass for something that sends
-    return model.model_copy(update=update)
-
-
-def _new(own: Iterable[Any], built_in: Iterable[Resource]) -> Iterator[Resource]:
-    """Give what is built in and not replaced by a resource of the user's own."""
-    taken = {each.name for each in own}
-    return (each for each in built_in if each.name not in taken)  # type: ignore[attr-defined]
 
 
 def _lists(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from alertd.model.delivery import Attempt, Delivery, DeliveryState
     from alertd.model.token import Token
     from alertd.store.issues import IssueWrites
+    from alertd.store.resource import RulesetDocument
 
 NameKey = tuple[str, str, str]
 """(kind, workspace, name); kind: workspace, channel, destination, subscription, derived_type, metric_alert."""
@@ -275,8 +276,8 @@ class TokenStore(Protocol):
 class RevisionStore(Protocol):
     """What explains old decisions: the rulesets that made them."""
 
-    async def keep_revision(self, revision: int, document: bytes) -> None:
-        """Keep a ruleset's document (`alertd.engine.document`); revisions come in ascending order."""
+    async def keep_revision(self, document: RulesetDocument) -> None:
+        """Keep a ruleset's document; revisions come in ascending order, and the last is the fact `revision`."""
 
     async def revision(self, revision: int) -> bytes | None:
         """The document of a revision; None when it is not kept (any more)."""
@@ -292,7 +293,7 @@ class NameStore(Protocol):
         """The numbers of all these names, making those that are new; a name keeps its number for ever."""
 
     async def names(self) -> Mapping[int, NameKey]:
-        """Every name ever given, by number."""
+        """Every name ever given, by number; what is given later appears in it."""
 
     async def get_meta(self, key: str) -> str | None:
         """A small fact kept in the store (`kafka_instance_id`, …)."""

@@ -13,6 +13,7 @@ from alertd.store.memory_following import MemoryFollowing
 
 if TYPE_CHECKING:
     from alertd.store.memory_rows import MemoryDelivery
+    from alertd.store.resource import RulesetDocument
 
 
 class MemoryFacts(MemoryFollowing):
@@ -21,7 +22,6 @@ class MemoryFacts(MemoryFollowing):
     def __init__(self, salt: int) -> None:
         super().__init__(salt)
         self._facts = KeptFacts()
-        self._revisions: dict[int, bytes] = {}
 
     async def facts(self) -> KeptFacts:
         """Everything that was kept."""
@@ -55,10 +55,10 @@ class MemoryFacts(MemoryFollowing):
         found = sorted(each for each, kept in self._deliveries.items() if each > number and kept.state in ends)
         return [_past(self._deliveries[each]) for each in found[:limit]]
 
-    async def keep_revision(self, revision: int, document: bytes) -> None:
-        """Keep a ruleset's document."""
+    async def keep_revision(self, document: RulesetDocument) -> None:
+        """Keep a ruleset's document, as the newest."""
         self._write()
-        self._revisions[revision] = document
+        self._keep_ruleset(document)
 
     async def revision(self, revision: int) -> bytes | None:
         """The document of a revision."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from alertd.errors import ConflictError, NotFoundError, StoreUnavailableError
@@ -69,7 +70,7 @@ class MemoryNames:
 
     async def names(self) -> Mapping[int, NameKey]:
         """Every name."""
-        return dict(self._names)
+        return MappingProxyType(self._names)
 
     async def get_meta(self, key: str) -> str | None:
         """A small fact."""

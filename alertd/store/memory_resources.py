@@ -10,7 +10,7 @@ from alertd.store.memory_names import MemoryNames
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from alertd.store.resource import AuditEntry, AuditFilter, ResourceKey, StoredResource
+    from alertd.store.resource import AuditEntry, AuditFilter, ResourceKey, RulesetDocument, StoredResource
 
 
 class MemoryResources(MemoryNames):
@@ -20,13 +20,18 @@ class MemoryResources(MemoryNames):
         super().__init__()
         self._resources: dict[ResourceKey, StoredResource] = {}
         self._audit: list[AuditEntry] = []
+        self._revisions: dict[int, bytes] = {}
 
     async def resources(self) -> list[StoredResource]:
         """Every kept resource."""
         return sorted(self._resources.values(), key=lambda r: (r.kind, r.workspace, r.created_at_ms, r.name))
 
     async def change_resources(
-        self, kept: Sequence[StoredResource], removed: Sequence[ResourceKey], audit: Sequence[AuditEntry]
+        self,
+        kept: Sequence[StoredResource],
+        removed: Sequence[ResourceKey],
+        audit: Sequence[AuditEntry],
+        ruleset: RulesetDocument | None = None,
     ) -> None:
         """Remove, keep and log, in one step."""
         self._write()
@@ -34,6 +39,12 @@ class MemoryResources(MemoryNames):
             self._resources.pop(key, None)
         self._resources.update({resource.key: resource for resource in kept})
         self._audit += audit
+        if ruleset is not None:
+            self._keep_ruleset(ruleset)
+
+    def _keep_ruleset(self, document: RulesetDocument) -> None:
+        self._revisions[document.revision] = b"\n".join(document.lines)
+        self._meta["revision"] = str(document.revision)
 
     async def audit(self, which: AuditFilter) -> list[AuditEntry]:
         """Up to `limit` entries, newest first."""

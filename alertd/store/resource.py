@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -28,6 +28,14 @@ class StoredResource:
     def key(self) -> ResourceKey:
         """What it is found by."""
         return (self.kind, self.workspace, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class RulesetDocument:
+    """What of a ruleset decides (`alertd.engine.document`), as a tuple of lines; `revision` is its number."""
+
+    revision: int
+    lines: tuple[bytes, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +74,13 @@ class ResourceStore(Protocol):
         """Every kept resource, in the order of their kinds, workspaces and first making."""
 
     async def change_resources(
-        self, kept: Sequence[StoredResource], removed: Sequence[ResourceKey], audit: Sequence[AuditEntry]
+        self,
+        kept: Sequence[StoredResource],
+        removed: Sequence[ResourceKey],
+        audit: Sequence[AuditEntry],
+        ruleset: RulesetDocument | None = None,
     ) -> None:
-        """Remove, keep (replacing what has the same key) and log, in one transaction."""
+        """Remove, keep (replacing what has the same key) and log, in one transaction; with it what decides from then on."""
 
     async def audit(self, which: AuditFilter) -> list[AuditEntry]:
         """Up to `limit` entries, newest first."""

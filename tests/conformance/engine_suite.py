@@ -20,6 +20,7 @@ from alertd.model.fact import SubscriptionFacts, TypeFacts
 from alertd.model.verdict import Verdict, VerdictCode, Violation, decode, decode_violations
 from alertd.store.base import Batch, Store
 from alertd.store.facts import KeptFacts
+from alertd.store.resource import RulesetDocument
 from tests.conformance.store_maker import NAMES, START_MS, Maker, StillClock
 
 Reopen = Callable[[], Awaitable[Store]]
@@ -29,6 +30,11 @@ FAR_MS = START_MS + 10**9
 def key(number: int, name: str = "k") -> RuleKey:
     """Make a key."""
     return (number, "p", "e", name)
+
+
+def ruleset(revision: int, document: bytes) -> RulesetDocument:
+    """Cut a document into its lines."""
+    return RulesetDocument(revision, tuple(document.split(b"\n")))
 
 
 class EngineSuite:
@@ -221,7 +227,7 @@ class EngineSuite:
             documents.append("[" + ",\n".join(lines[: 500 - n % 7]) + "]\n\n")
         documents += ["", "one line", "one line"]
         for revision, document in enumerate(documents, 1):
-            await store.keep_revision(revision, document.encode())
+            await store.keep_revision(ruleset(revision, document.encode()))
         again = await reopen()
         for revision, document in enumerate(documents, 1):
             assert await again.revision(revision) == document.encode()
@@ -230,7 +236,7 @@ class EngineSuite:
     async def test_rulesets_go_with_the_last_of_their_events(self, store: Store, make: Maker) -> None:
         """Those before the oldest event that is left go, but what others are written against; the newest always stays."""
         for revision in range(1, 8):
-            await store.keep_revision(revision, b"a\n" * 100 + str(revision).encode())
+            await store.keep_revision(ruleset(revision, b"a\n" * 100 + str(revision).encode()))
             if revision in {3, 5}:
                 await store.commit(Batch(revision, [make.plan(f"e{revision}", to=())]))
         await store.forget_revisions()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from alertd.store.sqlite.part import Part
@@ -33,16 +34,17 @@ class Names(Part):
 
     async def intern(self, keys: Sequence[NameKey]) -> dict[NameKey, int]:
         """The numbers of all these names, making those that are new."""
-        numbers = {key: number for number, key in self.core.names.items()}
+        numbers = self.core.numbers
         missing = [key for key in keys if key not in numbers]
         if missing:
-            numbers.update(await self.core.writer.run(lambda conn: _intern(conn, missing)))
-            self.core.names.update({numbers[key]: key for key in missing})
+            made = await self.core.writer.run(lambda conn: _intern(conn, missing))
+            numbers.update(made)
+            self.core.names.update({number: key for key, number in made.items()})
         return {key: numbers[key] for key in keys}
 
     async def names(self) -> Mapping[int, NameKey]:
-        """Every name ever given, by number."""
-        return dict(self.core.names)
+        """Every name ever given, by number: of now, and of whatever comes."""
+        return MappingProxyType(self.core.names)
 
     async def get_meta(self, key: str) -> str | None:
         """A small fact kept in the store."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from alertd.store.sqlite.packing import Packer
 from alertd.store.sqlite.shapes import Shapes
 
 if TYPE_CHECKING:
@@ -37,8 +38,14 @@ class Core:
     salt: int
     inode: tuple[int, int]
     names: dict[int, NameKey] = field(default_factory=dict)
+    numbers: dict[NameKey, int] = field(init=False)
     shapes: Shapes = field(default_factory=Shapes)
     outlined: int = 0
+    packer: Packer = field(default_factory=Packer)
+
+    def __post_init__(self) -> None:
+        """Find numbers by names as well."""
+        self.numbers = {key: number for number, key in self.names.items()}
 
 
 class Part:

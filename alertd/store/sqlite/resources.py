@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 from alertd.model.ids import first_of
 from alertd.store.resource import AuditEntry, StoredResource
 from alertd.store.sqlite.part import Part
+from alertd.store.sqlite.revisions import write
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from alertd.store.resource import AuditFilter, ResourceKey
+    from alertd.store.resource import AuditFilter, ResourceKey, RulesetDocument
 
 _ALL: Final = (
     "SELECT kind, workspace, name, version, document, created_at, updated_at FROM resource"
@@ -36,9 +37,15 @@ class Resources(Part):
         return [StoredResource(*row) for row in await self.core.reads.rows(_ALL)]
 
     async def change_resources(
-        self, kept: Sequence[StoredResource], removed: Sequence[ResourceKey], audit: Sequence[AuditEntry]
+        self,
+        kept: Sequence[StoredResource],
+        removed: Sequence[ResourceKey],
+        audit: Sequence[AuditEntry],
+        ruleset: RulesetDocument | None = None,
     ) -> None:
         """Remove, keep and log, in one transaction."""
+        packer = self.core.packer
+        packed = None if ruleset is None else await packer.pack(ruleset)
 
         def change(conn: sqlite3.Connection) -> None:
             for key in removed:
@@ -48,8 +55,12 @@ class Resources(Part):
                 conn.execute(_KEEP, row)
             for a in audit:
                 conn.execute(_LOG, (a.id, a.workspace, a.actor, a.action, a.kind, a.name, a.before, a.after))
+            if packed is not None:
+                write(conn, packed)
 
         await self.core.writer.run(change)
+        if packed is not None:
+            packer.kept(packed)
 
     async def audit(self, which: AuditFilter) -> list[AuditEntry]:
         """Up to `limit` entries, newest first."""

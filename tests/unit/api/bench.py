@@ -35,6 +35,7 @@ from alertd.resources.secrecy import Secrecy
 from alertd.resources.snapshot import provisioned_entries
 from alertd.resources.vault import Vault
 from alertd.store.memory import MemoryStore
+from alertd.store.resource import RulesetDocument
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -168,6 +169,10 @@ class Bench:
         projects = [("project", w.name, p.name) for w in workspaces for p in w.projects]
         keys = await self.store.intern([*name_keys(workspaces), *projects])
         return workspaces, compile_ruleset(workspaces, keys, 1, await self.store.names())
+
+    def document(self, prepared: Any) -> RulesetDocument:
+        """Explain nothing."""
+        return RulesetDocument(1, ())
 
     async def apply(self, prepared: Any) -> None:
         """Make live, every destination with a scripted door."""

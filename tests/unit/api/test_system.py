@@ -40,7 +40,7 @@ async def test_matching_fallbacks_are_counted_across_rulesets() -> None:
         rules = call.bench.pipeline.ruleset.workspaces["default"]
         value = call.bench.metrics.registry.get_sample_value
         for total in (2, 5):
-            rules.index.fallbacks = total
+            next(iter(rules.index.indexes)).fallbacks = total
             for _ in range(2):
                 await call("GET", "/metrics", None)
                 assert value("alertd_matching_fallbacks_total") == total

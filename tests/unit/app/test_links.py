@@ -23,9 +23,9 @@ async def test_people_get_links_and_programs_none() -> None:
     clock = SystemClock()
     rules = Rules(MemoryStore(clock), clock, print, AcknowledgeLinks("secret", clock))
     workspace = Workspace.model_validate({"name": "default", "destinations": DESTINATIONS})
-    ruleset = await rules.compile([workspace], MailServer())
+    compiled = await rules.compiling.compile([workspace], MailServer())
     try:
-        rules.lanes(Config(), [workspace], ruleset)
+        rules.lanes(Config(), compiled)
     finally:
         await rules.close()
-    assert {ruleset.names[number][2] for number in rules.naming(ruleset).linked} == {"chat", "mail"}
+    assert {compiled.ruleset.names[number][2] for number in rules.naming(compiled.ruleset).linked} == {"chat", "mail"}

@@ -28,9 +28,9 @@ async def _lane(destination: dict[str, Any], config: dict[str, Any] | None = Non
     clock = SystemClock()
     rules = Rules(MemoryStore(clock), clock, print, AcknowledgeLinks("secret", clock))
     workspace = Workspace.model_validate({"name": "default", "destinations": [destination]})
-    ruleset = await rules.compile([workspace], MailServer())
+    compiled = await rules.compiling.compile([workspace], MailServer())
     try:
-        (spec,) = rules.lanes(Config.model_validate(config or {}), [workspace], ruleset)
+        (spec,) = rules.lanes(Config.model_validate(config or {}), compiled) or ()
     finally:
         await rules.close()
     return spec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from alertd.app.rules import reach_of
+from alertd.app.reach import reach_of
 from alertd.destinations.mail_server import MailServer
 from alertd.model.destination import Destination
 from alertd.model.workspace import Person, Project, Workspace

@@ -30,7 +30,7 @@ from alertd.resources.secrecy import Secrecy
 from alertd.resources.snapshot import provisioned_entries
 from alertd.resources.vault import Vault
 from alertd.store.memory import MemoryStore
-from alertd.store.resource import AuditFilter
+from alertd.store.resource import AuditFilter, RulesetDocument
 
 if TYPE_CHECKING:
     from alertd.resources.snapshot import Snapshot
@@ -57,6 +57,10 @@ class Live:
         if any(c.name == self.refused for w in snapshot.workspaces() for c in w.channels):
             raise InvalidError("the patterns do not fit")
         return snapshot
+
+    def document(self, prepared: Snapshot) -> RulesetDocument:
+        """Explain nothing."""
+        return RulesetDocument(1, ())
 
     async def apply(self, prepared: Snapshot) -> None:
         """Take note."""
@@ -205,7 +209,10 @@ async def test_bad_documents_name_every_place(
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"url": "nowhere"}, "expected an address such as https://hooks.example.com/x: the URL must begin with http:// or https://"),
+        (
+            {"url": "nowhere"},
+            "expected an address such as https://hooks.example.com/x: the URL must begin with http:// or https://",
+        ),
         ({**HOOK["settings"], "secret": ""}, "expected a secret that is not empty"),  # type: ignore[dict-item]
         ({**HOOK["settings"], "method": "GET"}, "expected one of POST, PUT"),  # type: ignore[dict-item]
     ],

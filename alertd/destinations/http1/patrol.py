@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 TICK_SECONDS: Final = 0.02
 """Least time between two looks."""
 
+TOGETHER_MAX: Final = 16
+"""Connections that write together at most, so that the first of them does not wait for the work of a long turn."""
+
 PARTING_SECONDS: Final = 1.0
 """Most that connections may take to close when all of them are told to."""
 
@@ -68,7 +71,7 @@ class Patrol:
             self._empty.set()
 
     def send_soon(self, send: Callable[[], None]) -> None:
-        """Let a connection write at the end of this turn of the loop, together with all others that have something to write.
+        """Let a connection write at the end of this turn of the loop, together with others that have something to write.
 
         Written one behind the other, requests cost the system less than each between two pieces of other work: a receiver
         on the same machine is woken once for all of them.
@@ -76,6 +79,8 @@ class Patrol:
         if not self._sending:
             self._loop.call_soon(self._send)
         self._sending.append(send)
+        if len(self._sending) >= TOGETHER_MAX:
+            self._send()
 
     def expect(self, at: float) -> None:
         """See to it that there is a look at this time."""

@@ -88,10 +88,10 @@ class TlsConnection(Connection):
             self._shaken.set_result(error)
 
     def _encrypt(self, data: bytes) -> None:
-        view = memoryview(data)
         try:
-            while view:
-                view = view[self._cipher.write(view) :]
+            sent = self._cipher.write(data)
+            while sent < len(data):
+                sent += self._cipher.write(memoryview(data)[sent:])
         except ssl.SSLError as error:
             self._lost(error)
             self._close()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from math import inf
 
+import pytest
 from typing_extensions import override
 
-from alertd.destinations.http1.patrol import Patrol
+from alertd.destinations.http1.patrol import TOGETHER_MAX, Patrol
 
 
 class Thing:
@@ -87,3 +89,16 @@ async def test_end_does_not_wait_for_ever() -> None:
     async with asyncio.timeout(10):
         await patrol.end("closed")
     assert thing.reason == "closed"
+
+
+@pytest.mark.parametrize("over", [0, 1])
+async def test_bound_of_those_who_write_together(over: int) -> None:
+    """Those who write in one turn do so at its end, in their order; from the bound on, at once."""
+    patrol = Patrol()
+    written: list[int] = []
+    for number in range(TOGETHER_MAX - 1 + over):
+        patrol.send_soon(partial(written.append, number))
+    assert len(written) == over * TOGETHER_MAX
+    patrol.send_soon(partial(written.append, 100))
+    await asyncio.sleep(0)
+    assert written == [*range(TOGETHER_MAX - 1 + over), 100]

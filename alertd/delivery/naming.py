@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from alertd.delivery.digesting import digest_message
 from alertd.delivery.judgement import created_ms
 from alertd.destinations.base import Message
-from alertd.model.event import is_simulated
+from alertd.model.event import time_and_simulated
 from alertd.model.ids import ALERT, DELIVERY, format_id
 
 if TYPE_CHECKING:
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
     from alertd.delivery.acknowledging import AcknowledgeLinks
     from alertd.model.delivery import Delivery
-
-
-_TIME: Final = b'"time":"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +41,7 @@ class Naming:
         names = self.names
         alert_id = format_id(ALERT, delivery.event_number)
         url = self.link(alert_id)
-        simulated = is_simulated(delivery.payload)
+        time, simulated = time_and_simulated(delivery.payload)
         return Message(
             format_id(DELIVERY, delivery.id),
             alert_id,
@@ -57,7 +54,7 @@ class Naming:
             delivery.payload,
             url,
             simulated,
-            time=time_in(delivery.payload),
+            time=time,
             issue=delivery.issue,
             acknowledge_url=self._acknowledge(url, alert_id, delivery)
             if delivery.destination_id in self.linked
@@ -68,9 +65,3 @@ class Naming:
 
     def _acknowledge(self, url: str, alert_id: str, delivery: Delivery) -> str:
         return f"{url}/acknowledge?{self.links.query(alert_id, created_ms(delivery))}" if self.links else ""
-
-
-def time_in(payload: bytes) -> str:
-    """Read an event's time out of its normalised JSON: only short texts, their quotes escaped, stand before it."""
-    begin = payload.find(_TIME) + len(_TIME)
-    return payload[begin : payload.find(b'"', begin)].decode() if begin >= len(_TIME) else ""

@@ -89,6 +89,15 @@ def is_simulated(payload: bytes) -> bool:
     return payload.find(_SIMULATED, 0, payload.find(_TIME)) >= 0
 
 
+def time_and_simulated(payload: bytes) -> tuple[str, bool]:
+    """Read the time out of a payload (empty: it has none), and whether the event is simulated."""
+    at = payload.find(_TIME)
+    if at < 0:
+        return "", False
+    begin = at + len(_TIME)
+    return payload[begin : payload.find(b'"', begin)].decode(), payload.find(_SIMULATED, 0, at) >= 0
+
+
 def id_in(head: bytes) -> str:
     """Read the id from the first `ID_HEAD_BYTES` of a payload. Raises ValueError where it is not its first member."""
     found = _ID.match(head)

@@ -57,7 +57,7 @@ def first_of(ms: int) -> int:
 
 def format_id(prefix: str, number: int) -> str:
     """Write a number as it is shown outside, e.g. `dlv_19c3f2a4b5600001`."""
-    return f"{prefix}_{number:016x}"
+    return f"{prefix}_{number.to_bytes(8).hex()}"
 
 
 def parse_id(prefix: str, text: str) -> int | None:

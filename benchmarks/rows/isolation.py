@@ -127,6 +127,7 @@ def _rate_lines(result: Result) -> list[Line]:
     return [
         Line(ISOLATED, of_healthy, result.ratio(ISOLATED, HEALTHY), limit=0.95),
         Line(MIXED, of_healthy, result.ratio(MIXED, HEALTHY), limit=0.95),
+        *[Line(name, f"{of_healthy}, by CPU", result.ratio_by_cpu(name, HEALTHY)) for name in (ISOLATED, MIXED)],
     ]
 
 

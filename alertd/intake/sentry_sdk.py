@@ -150,7 +150,7 @@ class SentrySdkIntake:
         try:
             envelope = Envelope(body, context)
             received = None if envelope.dsn is not None else decode_envelope(envelope, context, found.defaults)
-            if received is None or received.skipped or not received.events:
+            if received is None or received.passed or not received.events:
                 return None
             done = self._offer(found, received.events)
         except AlertdError:

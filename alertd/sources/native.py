@@ -250,6 +250,24 @@ def _extras(get: Any, body: dict[str, Any], context: Context) -> int:  # noqa: C
     return taken
 
 
+def of_body(body: dict[str, Any], context: Context) -> Event | None:
+    """Make the event of a body that is in its normal form already; None where it is beyond the bound on its size."""
+    get = body.get
+    event = Event(
+        body["type"],
+        body["id"],
+        body["workspace"],
+        get("project", ""),
+        get("environment", ""),
+        BY_WORD[body["severity"]],
+        body["time"],
+        body["key"],
+        body,
+        b"",
+    )
+    return seal(event, context)
+
+
 def seal(event: Event, context: Context) -> Event | None:
     """Write the payload and hold it against the bound; None for one that is beyond it."""
     payload = orjson.dumps(event.body)

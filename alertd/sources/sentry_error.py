@@ -21,6 +21,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from alertd.engine.issues.facts import facts_of
+from alertd.model.severity import WORDS
+from alertd.sources.fields import is_place, is_type, time_text
 from alertd.sources.sentry_event import describe
 from alertd.sources.sentry_fields import key_of, labels_of, link_of, place_of, tags_of, time_of
 from alertd.sources.sentry_fit import fit
@@ -59,27 +61,26 @@ def decode_error(
     exception = data.get("exception")
     project = defaults.project or place_of(origin.project)
     labels = labels_of(tags, trimmed)
-    native: dict[str, Any] = {
-        "id": event_id,
-        "type": defaults.type_of("sentry.message" if exception is None else "sentry.error"),
-        "source": origin.source,
-        "severity": defaults.severity_of(data["level"]),
-        "message": _message(data),
-        "data": data,
-    }
-    if key := _key(data, project, labels, origin, defaults):
-        native["key"] = key
+    kind = defaults.type_of("sentry.message" if exception is None else "sentry.error")
+    word = defaults.severity_of(data["level"])
+    native: dict[str, Any] = {"id": event_id, "type": kind, "workspace": context.workspace}
     if project:
         native["project"] = project
-    if environment := data.get("environment") or defaults.environment:
+    environment = data.get("environment") or defaults.environment
+    if environment:
         native["environment"] = environment
-    if time := time_of(given.get("timestamp")) or time_of(given.get("datetime")):
-        native["time"] = time
+    native["source"] = origin.source
+    native["severity"] = word
+    native["time"] = time_of(given.get("timestamp")) or time_of(given.get("datetime")) or time_text(context.now_ms)
+    native["key"] = _key(data, project, labels, origin, defaults) or kind
+    native["message"] = _message(data)
     if url := link_of(given.get("web_url")):
         native["url"] = url
     if labels:
         native["labels"] = labels
-    event = fit(native, trimmed, context)
+    native["data"] = data
+    is_normal = word in WORDS and is_type(kind) and (not project or is_place(project))
+    event = fit(native, trimmed, context, is_normal=is_normal and (not environment or is_place(environment)))
     event.facts = facts_of(event, context.now_ms)
     return event
 

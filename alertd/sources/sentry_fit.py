@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from alertd.sources.document import depth_of
-from alertd.sources.native import assemble, build, decode_object, seal
+from alertd.sources.native import assemble, build, decode_object, of_body, seal
 from alertd.sources.problems import Problems
 from alertd.sources.sentry_fields import cut
 
@@ -37,14 +37,16 @@ _FRAMES: Final = f"{_VALUES}.stacktrace.frames"
 _KEPT: Final = ("event_id", "title", "level", "release", "transaction", "fingerprint", "user", "sentry")
 
 
-def fit(native: dict[str, Any], trimmed: set[str], context: Context) -> Event:
+def fit(native: dict[str, Any], trimmed: set[str], context: Context, *, is_normal: bool = False) -> Event:
     """Make the event of a native object, none of whose fields is null; `trimmed` is what was cut of it already.
 
+    `is_normal` says that it is as an event's body is, each field that it may have read and in its order (`FIELDS`, behind the
+    id): then nothing but its size is looked at.
     Raises `DecodeError` where even the least does not fit, `TooLargeError` where only the size is to blame.
     """
     if trimmed:
         native["data"]["trimmed"] = sorted(trimmed)
-    event = _built(native, context)
+    event = _built(native, context, is_normal=is_normal)
     if event is not None:
         return event
     for shrink in _STEPS:
@@ -53,7 +55,7 @@ def fit(native: dict[str, Any], trimmed: set[str], context: Context) -> Event:
             continue
         trimmed |= places
         native["data"]["trimmed"] = [ALL] if ALL in places else sorted(trimmed)
-        event = _built(native, context)
+        event = _built(native, context, is_normal=is_normal)
         if event is not None:
             return event
     problems = Problems()
@@ -63,10 +65,12 @@ def fit(native: dict[str, Any], trimmed: set[str], context: Context) -> Event:
     return event
 
 
-def _built(native: dict[str, Any], context: Context) -> Event | None:
+def _built(native: dict[str, Any], context: Context, *, is_normal: bool) -> Event | None:
     """Make the event, None where it does not fit. Its `data` is ours and of a known depth, so it is not walked for that."""
     if depth_of(context) < DEPTH_MAX:
         return build(native, context)
+    if is_normal:
+        return of_body(native, context)
     data = native.pop("data")
     event = assemble(native, context)
     native["data"] = data

@@ -67,12 +67,18 @@ _ONCE: Final = frozenset({"event", "feedback", "user_report", "check_in"})
 class Received:
     """What came of an envelope or a bare event.
 
-    Shapes: `event_id` is what the SDK is answered, None when nothing named one; `skipped` counts items by type.
+    Shapes: `event_id` is what the SDK is answered, None when nothing named one; `passed` are the types of items that are
+    not kept, in order.
     """
 
     event_id: str | None
     events: list[Event] = field(default_factory=list)
-    skipped: Counter[str] = field(default_factory=Counter)
+    passed: list[str] = field(default_factory=list)
+
+    @property
+    def skipped(self) -> Counter[str]:
+        """Count the items that are not kept by type."""
+        return Counter(self.passed)
 
 
 def decode_envelope(envelope: Envelope, context: Context, defaults: SentryDefaults = STANDARD) -> Received:
@@ -81,7 +87,7 @@ def decode_envelope(envelope: Envelope, context: Context, defaults: SentryDefaul
     kept: set[str] = set()
     for item in envelope.items():
         if item.type not in _ONCE:
-            received.skipped[item.type if item.type in SKIPPED else OTHER] += 1
+            received.passed.append(item.type if item.type in SKIPPED else OTHER)
             continue
         if item.type in kept:
             raise NotJsonError([Problem(item.pointer, f"a second item of type {item.type} in one envelope")])
@@ -128,7 +134,7 @@ def _add_event(
 ) -> None:
     """Add an error or message; what says of itself that it is a transaction is counted as one."""
     if given.get("type") == "transaction":
-        received.skipped["transaction"] += 1
+        received.passed.append("transaction")
     else:
         received.events.append(decode_error(given, event_id, _SDK, context, defaults))
 

@@ -55,19 +55,28 @@ def union(one: bytes, other: bytes) -> bytes:
 def _add_digest(sketch: bytes, digest: bytes) -> bytes:
     if len(sketch) == _REGISTERS:
         return _register(sketch, digest)
-    place = sketch.find(digest)
-    if place >= 0 and place % _DIGEST == 0:
+    place = _place(sketch, digest)
+    if sketch[place : place + _DIGEST] == digest:
         return sketch
-    known = _digests(sketch)
-    if digest in known:
-        return sketch
-    known.append(digest)
-    if len(known) <= EXACT:
-        return b"".join(sorted(known))
+    known = sketch[:place] + digest + sketch[place:]
+    if len(known) <= EXACT * _DIGEST:
+        return known
     sketch = bytes(_REGISTERS)
-    for each in known:
+    for each in _digests(known):
         sketch = _register(sketch, each)
     return sketch
+
+
+def _place(sketch: bytes, digest: bytes) -> int:
+    """Find where a digest stands among those sorted, or would stand."""
+    low, high = 0, len(sketch) // _DIGEST
+    while low < high:
+        middle = (low + high) // 2
+        if sketch[middle * _DIGEST : (middle + 1) * _DIGEST] < digest:
+            low = middle + 1
+        else:
+            high = middle
+    return low * _DIGEST
 
 
 def _register(sketch: bytes, digest: bytes) -> bytes:

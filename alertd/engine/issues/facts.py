@@ -58,6 +58,7 @@ def facts_of(event: Event, now_ms: int) -> Facts | None:
     if type(level) is not str or level not in LEVELS or body.get("source") == SIMULATION:
         return None
     title, culprit, release, user = data["title"], get("culprit"), get("release"), get("user")
+    name = user.get("id") if type(user) is dict else ""
     return Facts(
         event.key,
         event.id,
@@ -66,7 +67,7 @@ def facts_of(event: Event, now_ms: int) -> Facts | None:
         level,
         event.environment,
         release[:NAME_MAX] if type(release) is str else "",
-        _user(user) if user else "",
+        name if type(name) is str and 0 < len(name) <= NAME_MAX else _user(user),
         moment(event.time, now_ms),
     )
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping, Sequence
 
 _RECENT: Final = 8192
 _NOWHERE: Final = frozenset({"", "?", "<anonymous>", "<unknown>", "<stdin>", "<string>", "[native code]", "native"})
@@ -47,23 +47,15 @@ def crash_frames(data: Mapping[str, Any], most: int) -> list[Frame]:
     return found
 
 
-def raw_frames(data: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield the frames that count, the one that crashed first. What is no frame is left out."""
+def raw_frames(data: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return the frames that count, the one that crashed first. What is no frame is left out."""
     trace = raised(data).get("stacktrace") or data.get("stacktrace")
     frames = trace.get("frames") if isinstance(trace, dict) else None
     if not isinstance(frames, list):
-        return iter(())
-    return _inward(frames)
-
-
-def _inward(frames: list[Any]) -> Iterator[Mapping[str, Any]]:
-    own = False
-    for frame in reversed(frames):
-        if isinstance(frame, dict) and frame.get("in_app"):
-            own = True
-            yield frame
-    if not own:
-        yield from (frame for frame in reversed(frames) if isinstance(frame, dict))
+        return ()
+    inward = frames[::-1]
+    own = [frame for frame in inward if isinstance(frame, dict) and frame.get("in_app")]
+    return own or [frame for frame in inward if isinstance(frame, dict)]
 
 
 def raised(data: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,8 +2,9 @@
 
 Microseconds of CPU per event of the real pipeline, in batches of 500, over a store that keeps issues in memory and
 nothing else: so all but decoding and writing. One subscription takes everything that a plain event is, with one delivery
-each; another the triggers of issues, as a team would have it. The median of interleaved rounds; `ratio` is to the plain
-event of the same round.
+each; another the triggers of issues, as a team would have it. Errors come as Sentry's decoders hand them over, which
+have read their facts; `native` ones as from a producer who writes what Sentry would: the pipeline reads their facts. The
+median of interleaved rounds; `ratio` is to the plain event of the same round.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from alertd.clock import SystemClock
+from alertd.engine.issues.facts import facts_of
 from alertd.engine.issues.working_set import WorkingSet
 from alertd.engine.ruleset import compile_ruleset, name_keys
 from alertd.metrics import Metrics
@@ -55,7 +57,8 @@ RULES = Workspace.model_validate(
     }
 )
 FLOOD = "of 1 issue"
-CASES = {PLAIN: 0, FLOOD: 1, "of 1,000 issues": 1_000, "of 100,000 issues": 100_000}
+UNREAD = "of 1 issue, native"
+CASES = {PLAIN: 0, FLOOD: 1, UNREAD: 1, "of 1,000 issues": 1_000, "of 100,000 issues": 100_000}
 
 
 class Forgetful(MemoryStore):
@@ -80,7 +83,8 @@ class Generous(WorkingSet):
 class Case:
     """One pipeline, and the events for it."""
 
-    def __init__(self, issues: int) -> None:
+    def __init__(self, issues: int, *, native: bool = False) -> None:
+        self._native = native
         clock = SystemClock()
         ids = {key: number for number, key in enumerate(name_keys([RULES]), 1)}
         ruleset = compile_ruleset([RULES], ids, 1)
@@ -100,7 +104,10 @@ class Case:
             for each in made:
                 each.type = each.body["type"] = "run.failed"
             return made
-        return [error(number, f"1:{number % self.issues}") for number in range(first, first + BATCH)]
+        errors = [error(number, f"1:{number % self.issues}") for number in range(first, first + BATCH)]
+        for each in errors if not self._native else ():
+            each.facts = facts_of(each, time.time_ns() // 1_000_000)
+        return errors
 
     async def fill(self) -> None:
         """Begin all issues."""
@@ -117,7 +124,7 @@ class Case:
 
 async def measure(rounds: int) -> dict[str, list[float]]:
     """Measure every case once a round; return its microseconds per event."""
-    cases = {name: Case(issues) for name, issues in CASES.items()}
+    cases = {name: Case(issues, native=name == UNREAD) for name, issues in CASES.items()}
     running = [asyncio.ensure_future(case.pipeline.run()) for case in cases.values()]
     for case in cases.values():
         await case.fill()

@@ -33,7 +33,7 @@ _STATUS: Final[dict[str, Example]] = {
         "url": f"{_BASE}/api/v1/webhooks/alertmanager/f1ef37091abd3e28a13515dd37c944e6e8703e83", "verified": False,
     },
     "Destination": {
-        "built_in": False, "state": "open", "disabled_reason": None, "disabled_at": None, "queue_depth": 0,
+        "built_in": False, "state": "enabled", "disabled_reason": None, "disabled_at": None, "queue_depth": 0,
         "queue_capacity": 1000, "in_flight": 0, "breaker_state": "closed", "paused_until": None,
         "last_success_at": _LATER, "last_failure_at": None, "last_error": None,
     },
@@ -53,6 +53,7 @@ _VERDICT: Final[Example] = {
     "verdict": "sent",
     "reason": None,
     "detail": "sent",
+    "data": {},
     "destinations": [],
 }
 _COOLDOWN: Final[Example] = {
@@ -60,6 +61,7 @@ _COOLDOWN: Final[Example] = {
     "verdict": "cooldown",
     "reason": "cooldown",
     "detail": "cooldown: an alert with this key was sent before; 295 s remained",
+    "data": {"remaining_seconds": 295.0},
 }
 _ATTEMPT: Final[Example] = {
     "number": 1,
@@ -93,6 +95,7 @@ _DELIVERED: Final[Example] = {
     "digest_count": None,
 }
 _ACCEPTED: Final[Example] = {**_EVENT, "received_at": _AT, "matched": True, "alert_id": _ALERT, "violations": []}
+_LANE: Final[Example] = {"state": "enabled", "queue_depth": 0, "breaker_state": "closed", "paused_until": None}
 _EXPLAINED: Final[Example] = {
     "event": _EVENT,
     "matched": True,
@@ -160,7 +163,7 @@ _TOKEN: Final[Example] = {
 SHOWN: Final[dict[str, Example]] = {
     "Accepted": {"accepted": 1, "duplicates": 0, "ids": [_EVENT_ID]},
     "AcceptedEvent": _ACCEPTED,
-    "EventPage": {**_ACCEPTED, "verdicts": [_VERDICT], "deliveries": [_DELIVERED]},
+    "EventPage": {**_ACCEPTED, "verdicts": [_VERDICT], "deliveries": [{**_DELIVERED, "lane": _LANE}]},
     "Alert": {
         "id": _ALERT,
         "workspace": "default",

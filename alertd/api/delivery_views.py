@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from alertd.api.endings import why_ended
 from alertd.api.views import delivery_view
+from alertd.clock import rfc3339
 from alertd.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -29,6 +30,21 @@ class DeliveryViews:
         """Show some with their attempts, which are read at once."""
         attempts = await self._context.store.attempts_of([row["id"] for row in rows if row["attempts"]])
         return [self.plain(row, attempts.get(row["id"], ())) for row in rows]
+
+    async def with_lanes(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Show some with their attempts, and what their lanes do now (None: the destination is gone)."""
+        views = await self.views(rows)
+        lanes = {number: self._lane(number) for number in {row["destination_id"] for row in rows}}
+        return [{**view, "lane": lanes[row["destination_id"]]} for view, row in zip(views, rows, strict=True)]
+
+    def _lane(self, destination_id: int) -> dict[str, Any] | None:
+        try:
+            now = self._context.dispatcher.snapshot(destination_id)
+        except NotFoundError:  # it was removed
+            return None
+        paused = None if now.paused_until_ms is None else rfc3339(now.paused_until_ms)
+        state = {"state": now.state, "queue_depth": now.depth}
+        return {**state, "breaker_state": now.breaker, "paused_until": paused}
 
     def plain(self, row: dict[str, Any], attempts: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
         """Show one with these attempts."""

@@ -108,7 +108,7 @@ class History:
             {
                 **view,
                 "verdicts": await self._verdicts(row),
-                "deliveries": await self._deliveries.views(made[:DELIVERIES_MAX]),
+                "deliveries": await self._deliveries.with_lanes(made[:DELIVERIES_MAX]),
             }
         )
 

@@ -131,7 +131,7 @@ HISTORY_SHAPES: Final[dict[str, Any]] = {
         "properties": {
             **_EVENT["properties"],
             "verdicts": _many(ref("Verdict")),
-            "deliveries": _many(ref("Delivery")),
+            "deliveries": _many(ref("DeliveryInLane")),
         },
         "description": "an event with every verdict and its deliveries",
     },
@@ -170,6 +170,18 @@ HISTORY_SHAPES: Final[dict[str, Any]] = {
         **_DELIVERY,
         "required": [*_DELIVERY["required"], "event"],
         "properties": {**_DELIVERY["properties"], "event": {"type": "object"}},
+    },
+    "DeliveryInLane": {
+        **_DELIVERY,
+        "required": [*_DELIVERY["required"], "lane"],
+        "properties": {
+            **_DELIVERY["properties"],
+            "lane": {
+                **_object(state=TEXT, queue_depth=COUNT, breaker_state=TEXT, paused_until=TIME_OR_NULL),
+                "type": ["object", "null"],
+                "description": "what the destination's lane does now; null: the destination is gone",
+            },
+        },
     },
     "ReplayPreview": _of_request(
         dry_run=FLAG,

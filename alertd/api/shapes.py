@@ -55,12 +55,22 @@ EVENT: Final[Schema] = {
 }
 
 VERDICT: Final = _object(
-    ("subscription", "channel", "verdict", "reason", "detail", "destinations"),
+    ("subscription", "channel", "verdict", "reason", "detail", "data", "destinations"),
     subscription=TEXT_OR_NULL,
     channel=TEXT_OR_NULL,
     verdict={**TEXT, "description": "sent, or what decided against it"},
     reason={**TEXT_OR_NULL, "description": "the field that decided; null: sent"},
     detail={**TEXT, "description": "the same in words"},
+    data=_object(
+        (),
+        remaining_seconds={**NUMBER, "description": "cooldown: how long it still rested"},
+        matcher={**COUNT, "description": "matcher: the position, from 0, of the one that does not hold"},
+        occurrence={**COUNT, "description": "with a ladder: which occurrence this was"},
+        next_occurrence={
+            "type": ["integer", "null"],
+            "description": "which is sent next; null: none until a quiet period",
+        },
+    ),
     destinations={"type": "array", "items": {"type": "object"}},
 )
 PLACES: Final[Schema] = {"type": "array", "items": _object(("pointer", "detail"), pointer=TEXT, detail=TEXT)}

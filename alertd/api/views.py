@@ -86,7 +86,7 @@ def verdict_views(verdicts: Iterable[Verdict], names: Names) -> list[Row]:
 
 
 def verdict_view(verdict: Verdict, names: Names) -> Row:
-    """One verdict: the word, the field that decided (None when sent), and a sentence."""
+    """One verdict: the word, the field that decided (None when sent), a sentence, and the same as data."""
     word = verdict.code.word
     return {
         "subscription": names.name(verdict.subscription_id),
@@ -94,8 +94,23 @@ def verdict_view(verdict: Verdict, names: Names) -> Row:
         "verdict": word,
         "reason": None if verdict.code is VerdictCode.SENT else word,
         "detail": _sentence(verdict),
+        "data": _data(verdict),
         "destinations": [{"destination": names.name(d), "verdict": code.word} for d, code in verdict.destinations],
     }
+
+
+def _data(verdict: Verdict) -> Row:
+    """What decided in numbers: the seconds that remained, the matcher's position from 0, where it stands on its ladder."""
+    first, *rest = verdict.detail if isinstance(verdict.detail, tuple) else (verdict.detail or 0,)
+    if verdict.code is VerdictCode.MATCHER:
+        return {"matcher": first}
+    if verdict.code is VerdictCode.COOLDOWN:
+        return {"remaining_seconds": first / 1000, **(_step(*rest) if rest else {})}
+    return _step(first, *rest) if rest else {}
+
+
+def _step(count: int, following: int) -> Row:
+    return {"occurrence": count, "next_occurrence": following or None}
 
 
 def _sentence(verdict: Verdict) -> str:

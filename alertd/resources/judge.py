@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -15,6 +15,7 @@ from alertd.errors import InvalidError, NotFoundError, PatternError, Problem
 from alertd.matching.pattern import PatternKind, compile_pattern
 from alertd.model.catalogue import groups, known_types
 from alertd.model.channel import ChannelKind
+from alertd.sources.document import is_deeper
 from alertd.words import expected_of, one_of, suggestion, unknown_key, with_unit
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from alertd.resources.kinds import Kind
     from alertd.resources.snapshot import Snapshot
 
+DEPTH_MAX: Final = 64
+"""How many levels of objects and arrays a resource may have."""
 M = TypeVar("M", bound=BaseModel)
 Place = tuple[str | int, ...]
 
@@ -93,6 +96,9 @@ def read(
     Raises InvalidError with every bad place.
     """
     findings = Findings()
+    for name in (name for name, value in document.items() if is_deeper(value, DEPTH_MAX - 1)):
+        findings.add((name,), f"expected at most {DEPTH_MAX} levels of nesting, the resource itself included")
+    findings.check()
     model: Resource | None = read_model(kind.model if before is None else kind.kept, document, findings)
     for judge in _CHECKS.get(kind.word, ()):
         judge(document, findings, types)

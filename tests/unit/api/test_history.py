@@ -270,6 +270,36 @@ async def test_what_is_not_there_is_404(path: str) -> None:
         assert path.rpartition("/")[2] in problem["detail"]
 
 
+async def test_reasons_are_told_as_data_too() -> None:
+    """How long a cooldown still rested, which matcher failed, where a ladder stands; and what the lanes do now."""
+    async with running() as call:
+        where = f"{HOME}/subscriptions"
+        own = {"channels": ["all"], "destinations": ["hook"]}
+        for more in (
+            {"name": "resting", "cooldown_seconds": 600},
+            {"name": "climbing", "occurrences": [1, 3]},
+            {"name": "choosing", "matchers": ['type="t"', 'team="a"']},
+            {"name": "both", "occurrences": [1, 2, 5], "cooldown_seconds": 600},
+        ):
+            assert (await call("POST", where, json={**own, **more}))[0] == 201
+        await call.sent({"type": "t", "id": "one"}, {"type": "t", "id": "two"})
+        await call.settled(f"{HOME}/deliveries")
+        _, event = await call("GET", f"{HOME}/events/two")
+        data = {v["subscription"]: v["data"] for v in event["verdicts"]}
+        assert data["everything"] == {}
+        assert 590 < data["resting"]["remaining_seconds"] <= 600
+        assert data["climbing"] == {"occurrence": 2, "next_occurrence": 3}
+        assert data["choosing"] == {"matcher": 1}
+        assert data["both"].pop("remaining_seconds") > 590
+        assert data["both"] == {"occurrence": 2, "next_occurrence": 5}
+        assert event["deliveries"][0]["lane"] == {
+            "state": "enabled",
+            "queue_depth": 0,
+            "breaker_state": "closed",
+            "paused_until": None,
+        }
+
+
 async def test_a_dead_delivery_is_replayed_as_a_new_one() -> None:
     """A replay is 201, a delivery of its own that names its origin; the origin stays as it is."""
     async with running() as call:

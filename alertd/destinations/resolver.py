@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING, Final
 
 from alertd.destinations.faults import EgressRefusedError
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 NAMES_MAX: Final = 10_000
 """Names whose addresses are remembered."""
+
+LOOKUPS_MAX: Final = 256
+"""Names that are asked for at a time; beyond them a name does not resolve for now."""
 
 
 def permitted(policy: EgressPolicy, host: str, addresses: Sequence[str], port: int = 0) -> list[str]:
@@ -35,20 +40,49 @@ def permitted(policy: EgressPolicy, host: str, addresses: Sequence[str], port: i
 
 
 async def system_lookup(host: str, port: int) -> list[str]:
-    """Ask the system's resolver. Raises OSError."""
+    """Ask the system's resolver. Raises OSError.
+
+    In a thread of its own, which the end of the process does not wait for: the system cannot be called back, and waits for
+    half a minute for a server that does not answer. In a pool of threads a few dead names would keep all others waiting.
+    """
     loop = asyncio.get_running_loop()
+    found: asyncio.Future[list[str]] = loop.create_future()
+
+    def ask() -> None:
+        answer = _ask_system(host, port)
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(_tell, found, answer)
+
+    Thread(target=ask, name="lookup", daemon=True).start()
+    return await found
+
+
+def _ask_system(host: str, port: int) -> list[str] | OSError:
     try:
-        infos = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
     except UnicodeError as error:
-        raise OSError("not a name that DNS can hold") from error
+        found = OSError("not a name that DNS can hold")
+        found.__cause__ = error
+        return found
+    except OSError as error:
+        return error
     return [str(info[4][0]) for info in infos]
+
+
+def _tell(found: asyncio.Future[list[str]], answer: list[str] | OSError) -> None:
+    if found.done():
+        return
+    if isinstance(answer, OSError):
+        found.set_exception(answer)
+    else:
+        found.set_result(answer)
 
 
 class Resolver:
     """Resolves through `lookup` (None: the system's resolver; raises OSError).
 
     A name is asked for once at a time, whoever waits for it and whoever stops waiting: a look-up cannot be called back
-    from the system, so a dead name must not take up a thread for each attempt.
+    from the system, so a dead name must not take up a thread for each attempt. At most `LOOKUPS_MAX` names are asked for.
     """
 
     def __init__(self, policy: EgressPolicy, lookup: Lookup | None = None) -> None:
@@ -65,6 +99,8 @@ class Resolver:
             return known
         task = self._asking.get(key)
         if task is None:
+            if len(self._asking) >= LOOKUPS_MAX:
+                raise OSError(f"{LOOKUPS_MAX} other names are being looked up")
             task = self._asking[key] = loop.create_task(self._ask(host, port))
             task.add_done_callback(partial(self._asked, key))
         return await asyncio.shield(task)

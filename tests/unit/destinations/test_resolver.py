@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
+from typing import Any
 
 import pytest
 
@@ -96,3 +99,50 @@ async def test_system_lookup() -> None:
     assert "127.0.0.1" in await system_lookup("localhost", 80) or "::1" in await system_lookup("localhost", 80)
     with pytest.raises(OSError, match=r"."):
         await system_lookup("a" * 70 + ".example", 80)
+
+
+async def test_dead_names_keep_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever number of names the system waits for, another one is asked for at once; and nobody waits for ever."""
+    gate, true = threading.Event(), socket.getaddrinfo
+
+    def ask(host: str, *given: Any, **named: Any) -> Any:
+        if host.startswith("dead"):
+            assert gate.wait(30)
+            raise socket.gaierror(socket.EAI_AGAIN, "try again")
+        return true(host, *given, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", ask)
+    dead = [asyncio.ensure_future(system_lookup(f"dead{number}.example", 80)) for number in range(100)]
+    forsaken = asyncio.ensure_future(system_lookup("dead.example", 80))
+    async with asyncio.timeout(30):
+        await asyncio.sleep(0)
+        forsaken.cancel()
+        assert await system_lookup("localhost", 80)
+        assert not any(task.done() for task in dead)
+        gate.set()
+        outcomes = await asyncio.gather(*dead, forsaken, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [socket.gaierror] * 100 + [asyncio.CancelledError]
+
+
+async def test_names_asked_for_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up to the bound names are asked for at a time; one more does not resolve; a known one and one that is asked for do."""
+    monkeypatch.setattr(subject, "LOOKUPS_MAX", 3)
+    gate = asyncio.Event()
+
+    async def lookup(host: str, port: int) -> list[str]:
+        if host != "known.example":
+            await gate.wait()
+        return ["10.0.0.1"]
+
+    resolver = Resolver(POLICY, lookup)
+    await resolver.addresses("known.example", 80)
+    waiting = [asyncio.ensure_future(resolver.addresses(f"{number % 3}.example", 80)) for number in range(6)]
+    async with asyncio.timeout(30):
+        await asyncio.sleep(0)
+        with pytest.raises(OSError, match="3 other names are being looked up"):
+            await resolver.addresses("one-more.example", 80)
+        assert await resolver.addresses("known.example", 80) == ["10.0.0.1"]
+        gate.set()
+        assert await asyncio.gather(*waiting) == [["10.0.0.1"]] * 6
+        await asyncio.sleep(0)
+        assert await resolver.addresses("one-more.example", 80) == ["10.0.0.1"]

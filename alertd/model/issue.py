@@ -52,6 +52,7 @@ class State(IntEnum):
 
 
 _WORDS: Final = tuple(state.name.lower() for state in State)
+_MUTED: Final = State.MUTED  # looking a member up in its class costs as much as all else here
 
 
 class How(IntEnum):
@@ -235,13 +236,13 @@ class Issue:
 
     def state_at(self, now_ms: int) -> State:
         """What it is at a time: a mute may have run out, and nothing stays new for ever."""
-        if self.state is State.MUTED:
-            mute = self.mute
-            ended = mute is not None and mute.until_ms is not None and now_ms >= mute.until_ms
-            return State.ONGOING if ended else State.MUTED
-        if self.state.is_unresolved and now_ms - self.since_ms >= SETTLED_MS:
+        state = self.state
+        if state < _MUTED:
+            return State.ONGOING if now_ms - self.since_ms >= SETTLED_MS else state
+        mute = self.mute
+        if state == _MUTED and mute is not None and mute.until_ms is not None and now_ms >= mute.until_ms:
             return State.ONGOING
-        return self.state
+        return state
 
 
 def short_id(project: str, number: int) -> str:

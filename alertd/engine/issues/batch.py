@@ -111,7 +111,7 @@ class IssueBatch:
         """The incidents that were opened, as they were then."""
         self.unopened = 0
         """How many incidents were not opened because too many are open."""
-        self._seen: dict[IssueKey, tuple[Issue, Ledger, Weighed]] = {}
+        self._seen: dict[IssueKey, tuple[Issue, Ledger, Weighed | None]] = {}
         """Whose events came already, and what is said of one more to which nothing happens"""
         self._open: dict[int, int] = {}
         """How many incidents are open, by workspace, where any was to be opened"""
@@ -132,7 +132,12 @@ class IssueBatch:
         transition = advance(issue, facts, ledger, now_ms)
         if transition is not None:
             return self._changed(issue, transition, event, number, is_overflow=False)
-        return Weighed(issue, None, None, is_kept=True, is_overflow=False) if is_kept(issue.count) else usual
+        if is_kept(issue.count):
+            return Weighed(issue, None, None, is_kept=True, is_overflow=False)
+        if usual is None:
+            usual = Weighed(issue, None, None, is_kept=False, is_overflow=False)
+            self._seen[where] = (issue, ledger, usual)
+        return usual
 
     def _weigh_first(self, event: Event, facts: Facts, where: IssueKey, number: int, now_ms: int) -> Weighed:
         """Weigh an event whose issue this batch has not seen yet."""
@@ -147,7 +152,7 @@ class IssueBatch:
         else:
             transition = advance(issue, facts, ledger, now_ms)
         if not is_overflow:
-            self._seen[where] = (issue, ledger, Weighed(issue, None, None, is_kept=False, is_overflow=False))
+            self._seen[where] = (issue, ledger, None)
         if transition is None:
             return Weighed(issue, None, None, is_kept(issue.count), is_overflow)
         return self._changed(issue, transition, event, number, is_overflow=is_overflow)

@@ -38,6 +38,7 @@ GLOBAL = {
     "intake.kafka.security.key_password",
     "mail.password",
     "heartbeat.url",
+    "egress.proxy",
     "tokens.value",
     "workspaces.intake_endpoints.secret",
 }
@@ -71,6 +72,7 @@ class Life:
         self.peers = peers
         self.environ: dict[str, str] = {}
         self.admin = self.planter.plant("tokens.value")
+        self.proxy = f"http://u:{self.planter.plant('egress.proxy')}@127.0.0.1:{peers.nobody}"
         self.in_file = planted(self.planter, peers, "file")
         self.over_api = planted(self.planter, peers, "api")
         config = self.config()
@@ -281,6 +283,9 @@ async def test_no_secret_is_ever_seen(life: Life) -> None:
         await _ask_badly(life)
         await _reload_badly(life)
         await _type(life)
+        daemon.configure(life.config(egress={"allow": ["127.0.0.0/8"], "proxy": life.proxy}))
+        await life.call("POST", "/-/reload")
+        await life.deliver(("file-webhook", "file-slack"), ("400",))
         daemon.configure(life.config())
         await life.call("POST", "/-/reload")
         await life.deliver(life.in_file, ("400", "garbage"))
@@ -365,6 +370,7 @@ async def _reload_badly(life: Life) -> None:
             "heartbeat": {"url": f"ftp://{plant('bad')}/"},
             "mail": {"host": "a b", "password": f"{plant('bad')}\n"},
             "store": {"secrets_key": plant("bad")},
+            "egress": {"proxy": f"socks5://u:{plant('bad')}@127.0.0.1"},
             "workspaces": [{"name": "default", "destinations": broken}],
         },
         {"heartbeat": {"url": [plant("bad")]}, "mail": plant("bad"), "tokens": [plant("bad")]},

@@ -117,12 +117,19 @@ class Search:
         if not self._reads_texts or chunk.ids == []:
             return [chunk]
         bounds, params = self._within(chunk)
+        rows = self._source.rows
+        total = (await self._reader.rows(f"SELECT total(length(e.payload)) {rows} WHERE {bounds}", params))[0][0]
+        if total <= STATEMENT_BYTES and total < self._text_left:
+            self._text_left -= int(total)
+            return [chunk]
         column = self._source.column
-        sql = f"""SELECT {column}, length(e.payload) {self._source.rows} WHERE {bounds}
-                  ORDER BY {column} DESC"""
+        sql = f"SELECT {column}, length(e.payload) {rows} WHERE {bounds} ORDER BY {column} DESC"
+        return self._cut(chunk, await self._reader.rows(sql, params))
+
+    def _cut(self, chunk: Chunk, rows: list[Row]) -> list[Chunk]:
+        """Cut a chunk of these rows, (number, bytes), as far as may be read."""
         parts: list[Chunk] = []
         below, begun, size = chunk.below, 0, 0
-        rows = await self._reader.rows(sql, params)
         for place, (number, length) in enumerate(rows):
             size += length
             self._text_left -= length

@@ -165,3 +165,14 @@ def test_made_up_projects_are_bounded() -> None:
         assert not weigh(batch, event(99, key="1:z", project=project), 300).is_overflow
     assert {project for _, project in batch.ledgers} == {WHOLE, "last", "known", ""}
     assert [each for each in beyond if each.transition is not None] == beyond[:1]
+
+
+def test_a_ledger_is_written_only_where_it_changed() -> None:
+    """The first event of an issue takes a number, a further one changes no ledger, a new release does."""
+    memory = WorkingSet()
+    for number, release, written in ((1, "1.0", {"shop", WHOLE}), (2, "1.0", set()), (3, "1.1", {"shop"})):
+        batch = memory.begin(Loaded())
+        weigh(batch, event(number, release=release), number << 20)
+        assert {project for _, project in batch.changed_ledgers()} == written
+        memory.keep(batch)
+        assert not memory.begin(Loaded()).changed_ledgers()

@@ -6,7 +6,7 @@
 | unresolved | any | the same; escalating when it spikes, ongoing when the spike ends | spike |
 | resolved now | any | regressed | regression |
 | resolved in a release | of a newer release, or nobody knows | regressed | regression |
-| | of that release or an older one | resolved | |
+| | of that release or an older one, or of one that was there before it | resolved | |
 | muted | any | muted | |
 | | beyond the time, the count, or with the spike that it was muted until | escalating | unmuted |
 
@@ -146,9 +146,16 @@ def _regresses(resolution: Resolution, release: str, ledger: Ledger) -> str | No
         return f"seen again after it was resolved, in {release}" if release else "seen again after it was resolved"
     if not release:
         return f"seen again after it was resolved in {resolution.release}, in an unknown release"
-    if newer(release, resolution.release, ledger.releases) is False:
+    is_newer = newer(release, resolution.release, ledger.releases)
+    if is_newer is False or (is_newer is None and _was_there(release, resolution, ledger)):
         return None
     return f"seen again in {release} after it was resolved in {resolution.release}"
+
+
+def _was_there(release: str, resolution: Resolution, ledger: Ledger) -> bool:
+    """Whether a release was seen before it was resolved in one that is yet to come, such as a commit not deployed so far."""
+    at_ms = ledger.releases.get(release)
+    return at_ms is not None and at_ms <= resolution.at_ms and resolution.release not in ledger.releases
 
 
 def _runs_out(mute: Mute, count: int, now_ms: int) -> str | None:

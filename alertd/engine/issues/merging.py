@@ -163,9 +163,11 @@ def _both(one: Iterable[str], other: Iterable[str], most: int) -> tuple[str, ...
 
 
 def _sum_up(issue: Issue) -> None:
-    """Make the sums those of the shares; a single share needs none of its own."""
-    shares = issue.shares or {}
+    """Make the sums those of the shares; a single share needs none of its own. A mute waits for as many events as before."""
+    shares, before = issue.shares or {}, issue.count
     issue.count = sum(share.events for share in shares.values())
+    if issue.mute is not None and issue.mute.until_count is not None:
+        issue.mute = issue.mute._replace(until_count=issue.mute.until_count + issue.count - before)
     issue.first_seen_ms = min(share.first_seen_ms for share in shares.values())
     issue.last_seen_ms = max(share.last_seen_ms for share in shares.values())
     issue.users = reduce(union, (share.users for share in shares.values()))

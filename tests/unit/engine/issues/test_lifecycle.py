@@ -198,6 +198,20 @@ def test_a_commit_as_release_is_as_new_as_its_first_sight() -> None:
     assert found.sees("ccccccc3").told == ["new", "regression"]
 
 
+@pytest.mark.parametrize("restarts", [False, True], ids=["running", "restarting"])
+def test_resolved_in_a_commit_that_is_yet_to_be_deployed(restarts: bool) -> None:
+    """What was there before goes on without a word until the fix is there; then, and in what is new, it is a regression."""
+    found = Life(restarts=restarts).sees("aaaaaaa1").wait(MINUTE).resolved(How.IN_RELEASE, "ddddddd4").wait(MINUTE)
+    assert found.sees("aaaaaaa1", times=3, every=MINUTE).told == ["new"]
+    assert found.known.state is State.RESOLVED
+    assert found.sees("eeeeeee5").told == ["new", "regression"]
+    fixed = Life(restarts=restarts).sees("aaaaaaa1").wait(MINUTE).resolved(How.IN_RELEASE, "ddddddd4").wait(MINUTE)
+    fixed.ledger.see_release("ddddddd4", fixed.now)
+    fixed.wait(MINUTE).ledger.see_release("eeeeeee5", fixed.now)
+    assert fixed.sees("aaaaaaa1").told == ["new"]
+    assert fixed.sees("eeeeeee5").told == ["new", "regression"]
+
+
 def test_the_newest_release_is_the_newest_version() -> None:
     """In the next release means after the newest version that the project knows, not after the last one seen."""
     found = Life().sees("shop@2.0.0").sees("shop@1.9.0").resolved(How.IN_NEXT_RELEASE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from alertd.engine.issues.commands import mute
 from alertd.engine.issues.distinct import count
 from alertd.engine.issues.lifecycle import weigh
 from alertd.engine.issues.merging import merge, split
@@ -54,6 +55,18 @@ def test_events_of_either_key_count_and_can_be_split_off() -> None:
     assert (taken.id, taken.short_id, taken.state, taken.title) == (7, "SHOP-3", State.ONGOING, "late b")
     assert (taken.first_seen_ms, taken.last_seen_ms) == (NOW, NOW + HOUR)
     assert transition.change.trigger is None
+
+
+def test_a_mute_waits_for_as_many_events_as_before() -> None:
+    """What others brought in a merge, or take in a split, is not what it was muted for."""
+    ledger = Ledger(1, "shop")
+    one, _ = mute(made(ledger, "a", 3, NOW, 1), NOW, "ann", more_events=2)
+    merged, _ = merge(one, [made(ledger, "b", 4, NOW, 2)], NOW, "ann")
+    merged, told = weigh(merged, facts(99, NOW, "b"), ledger, 9, NOW)
+    assert (merged.state, told) == (State.MUTED, None)
+    remaining, _, _ = split(merged, ["b"], ledger, 7, NOW, "ann")
+    again, told = weigh(remaining, facts(100, NOW, "a"), ledger, 9, NOW)
+    assert (again.state, told is None) == (State.ESCALATING, False)
 
 
 def test_splitting_the_first_key_off() -> None:

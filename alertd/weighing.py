@@ -1,38 +1,41 @@
 """Weighing: what the events of one commit make of issues and incidents, between the pipeline and the engine.
 
 The pipeline asks for what is needed before it plans, weighs each event as it plans it, and keeps the outcome once it is
-stored. What people and time do to incidents goes the same way (`Deed`); commands of people on issues take the same lock,
-so that neither undoes the other.
+stored. What people and time do to issues and incidents goes the same way (`Deed`); merging and splitting take the same lock, so
+that neither undoes the other.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
 
-from alertd.engine.issues.batch import IssueRules, Loaded
+from alertd.engine.issues.batch import IssueRules, Loaded, Wanted
 from alertd.engine.issues.change_log import CHANGES_MAX, ChangeLogs, bounded
 from alertd.engine.issues.changes import LOOK_BACK_MS, candidates
 from alertd.engine.issues.commands import rest
 from alertd.engine.issues.document import ISSUE, issue_document
-from alertd.engine.issues.incidents import STANDARD, settle
+from alertd.engine.issues.incidents import STANDARD, heed, settle
 from alertd.engine.issues.news import News, concerns, take
 from alertd.engine.issues.suspects import suspects
-from alertd.engine.issues.telling import told_of_incident, told_of_issue
+from alertd.engine.issues.telling import told_of_command, told_of_incident, told_of_issue
 from alertd.engine.issues.working_set import WorkingSet
 from alertd.engine.plan import Made
+from alertd.errors import ConflictError
 from alertd.model.compact import compact
 from alertd.model.ids import format_id
 from alertd.store.issues import IssueEvent, IssueWrites
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from alertd.engine.issues.batch import IssueBatch, ProjectKey, Weighed
+    from alertd.engine.issues.commands import Outcome
     from alertd.engine.issues.forgetting import Age, Forgotten
     from alertd.engine.issues.incidents import IncidentRule
     from alertd.engine.plan import Plan
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from alertd.model.event import Event
     from alertd.model.incident import Incident, Suspect
     from alertd.model.issue import Issue, Transition
+    from alertd.model.ledger import Ledger
     from alertd.store.issues import IssueStore
 
     Concerned = tuple[int, Event]
@@ -70,11 +74,13 @@ def incident_rules(ruleset: Ruleset) -> Callable[[int], IncidentRule]:
 class Deed:
     """What a person, or time, does to issues and incidents: stored with the events that tell of it, or not at all.
 
-    `act` does it, perhaps more than once until it is stored, and returns the events; `issues` are those that it needs.
+    `act` does it, perhaps more than once until it is stored, and returns the events; `issues` are those that it needs,
+    `projects` those whose ledgers it needs.
     """
 
     act: Callable[[IssuesUnderWay], list[Made]]
     issues: tuple[int, ...] = ()
+    projects: tuple[ProjectKey, ...] = ()
 
 
 class Issues:
@@ -109,6 +115,8 @@ class Issues:
             issue = await self._store.issue(issue_id)
             if issue is not None:
                 read.issues[issue_id] = issue
+        if ledgers := {project for deed in deeds for project in deed.projects}:
+            await self._store.read_issues(Wanted(projects=ledgers), read)
         while wanted := self.memory.wanted(events, read):
             await self._store.read_issues(wanted, read)
         return read
@@ -230,6 +238,8 @@ class IssuesUnderWay:
             return []
         opened = found.opened if isinstance(found, News) else (found.incident,)
         made = [self.tell("opened", each, event.body.get("data") or {}) for each in opened if each is not None]
+        if isinstance(found, News) and found.ended is not None:
+            made.append(self.tell("resolved", found.ended))
         if issue is not None and found.transition is not None:
             made.append(self._told(issue, found.transition, event))
         return [each for each in made if each is not None]
@@ -242,6 +252,25 @@ class IssuesUnderWay:
         if not self._is_heard(workspace, f"incident.{what}", incident.project, incident.environment):
             return None
         return Made(told_of_incident(what, incident, workspace, self._now_ms, data))
+
+    def commanded(self, issue: Issue, transition: Transition, environment: str) -> list[Made]:
+        """Take note of what a person made of an issue of the batch; return the events that tell of what came of it.
+
+        Told is what alerts (`issue.unmuted`); with the issue its incident is resolved, and that is told too.
+        """
+        incident = None if issue.incident_id is None else self.issues.incident(issue.incident_id)
+        made = []
+        if incident is not None and not incident.is_over:
+            heeded = self.issues.incidents[incident.id] = heed(incident, issue, transition)
+            if heeded.is_over:
+                issue.incident_id = None
+                made.append(self.tell("resolved", heeded))
+        workspace = self._ruleset.names[issue.workspace_id][2]
+        kind = f"issue.{transition.change.word}"
+        if transition.change.trigger is not None and self._is_heard(workspace, kind, issue.project, environment):
+            document = issue_document(issue, self._now_ms, self._url(issue.id), incident)
+            made.append(Made(told_of_command(issue, transition, workspace, environment, document)))
+        return [each for each in made if each is not None]
 
     def _told(self, issue: Issue, transition: Transition, event: Event) -> Made | None:
         """Make `issue.new` and its like, where a channel asks for transitions."""
@@ -307,6 +336,39 @@ def _ended(under_way: IssuesUnderWay, incident: Incident) -> Made | None:
     if issue is not None and issue.incident_id == incident.id:
         issue.incident_id = None
     return under_way.tell("resolved", incident)
+
+
+Act = Callable[["Issue", "Ledger", int], "Outcome"]
+"""What a command makes of an issue, given its project's ledger and the time; may raise ConflictError."""
+
+
+def commanding(
+    issue: Issue, act: Act, environment: str, take: Callable[[], int], done: list[Outcome | ConflictError]
+) -> Deed:
+    """Do to an issue what a person decided; `done` then has the outcome, or why it cannot be.
+
+    It has nothing when the issue is no more: it was merged meanwhile. `take` takes the number of the transition.
+    """
+
+    def do(under_way: IssuesUnderWay) -> list[Made]:
+        done.clear()
+        batch = under_way.issues
+        known = batch.look(issue.id)
+        if known is None:
+            return []
+        try:
+            found, transition = act(known, batch.ledger(known.workspace_id, known.project), under_way.now_ms)
+        except ConflictError as error:
+            done.append(error)
+            return []
+        done.append((found, transition))
+        if transition is None:
+            return []
+        batch.put(found)
+        batch.transitions.append((take(), transition))
+        return under_way.commanded(found, transition, environment)
+
+    return Deed(do, (issue.id,), ((issue.workspace_id, issue.project),))
 
 
 def acting(incident: Incident, act: Callable[[Incident], Incident | None], done: list[Incident]) -> Deed:

@@ -21,15 +21,15 @@ from alertd.engine.issues.document import ISSUE, issue_document
 from alertd.engine.issues.facts import moment
 from alertd.engine.issues.merging import shares_of
 from alertd.engine.issues.suspects import suspects
-from alertd.errors import NotFoundError
+from alertd.errors import ConflictError, NotFoundError
 from alertd.model import ids
 from alertd.model.event import from_payload
 from alertd.model.fields import PositiveSeconds, Resource
 from alertd.model.issue import How, Issue, State
-from alertd.model.ledger import Ledger
 from alertd.model.token import Role
 from alertd.resources.change import Noted
-from alertd.store.issues import IssueFilter, IssueWrites
+from alertd.store.issues import IssueFilter
+from alertd.weighing import commanding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from alertd.engine.issues.commands import Outcome
     from alertd.model.incident import Suspect
     from alertd.model.issue import Share
+    from alertd.model.ledger import Ledger
+    from alertd.weighing import Act
 
 HISTORY_MAX: Final = 100
 """Transitions and events that an issue shows."""
@@ -47,6 +49,8 @@ _SHORT: Final = re.compile(r"(.+)-([1-9][0-9]{0,12})", re.ASCII)
 _WAITING: Final = tuple(int(state) for state in State if state is not State.RESOLVED)
 _WORDS: Final = {state.word: (int(state),) for state in State} | {State.ONGOING.word: _WAITING, "unresolved": _WAITING}
 """Words that a list is filtered by, and the stored states that they may stand for: what time alone has settled is ongoing."""
+TRIES_MAX: Final = 5
+"""How often an issue that is merged into another at the same moment is looked for."""
 ROUNDS_MAX: Final = 20
 """How often a page of a list is filled up before it is answered as it is, with a cursor to go on."""
 _SHOWN: Final = {state.word: frozenset({state}) for state in State} | {
@@ -228,21 +232,35 @@ class Issues:
     async def _act(
         self, request: web.Request, action: str, act: Callable[[Issue, Ledger, int, str], Outcome]
     ) -> web.Response:
-        """Do what is asked under the lock that the pipeline takes, store it, note it in the audit log."""
+        """Do what is asked in the order of the events, with what tells of it; note it in the audit log."""
         workspace = self._enter(request, Role.OPERATOR)
         context, by = self._context, caller(request).name
-        async with context.pipeline.issues.lock:
-            issue = await self.find(request.match_info["id"], workspace)
-            ledger = await context.store.ledger(issue.workspace_id, issue.project) or Ledger(
-                issue.workspace_id, issue.project
-            )
-            found, transition = act(issue, ledger, context.clock.now_ms(), by)
-            if transition is not None:
-                await context.store.write_issues(IssueWrites([found], transitions=[(context.ids.take(), transition)]))
-                context.pipeline.issues.memory.replace(found)
+        found, transition = await self._done(
+            request.match_info["id"], workspace, lambda issue, ledger, now_ms: act(issue, ledger, now_ms, by)
+        )
         if transition is not None:
             await context.registry.note(by, Noted(action, ("issue", workspace, found.short_id), None, None))
         return json(await self.whole(found))
+
+    async def _done(self, name: str, workspace: str, act: Act) -> Outcome:
+        """Do it to the issue of that name, or to the one into which it is merged meanwhile."""
+        context = self._context
+        done: list[Outcome | ConflictError] = []
+        for _ in range(TRIES_MAX):
+            issue = await self.find(name, workspace)
+            await context.pipeline.do(commanding(issue, act, await self._place(issue), context.ids.take, done))
+            for outcome in done:
+                if isinstance(outcome, ConflictError):
+                    raise outcome
+                return outcome
+        raise NotFoundError(f"there is no issue {name!r} in the workspace {workspace!r} any more")
+
+    async def _place(self, issue: Issue) -> str:
+        """Return the environment of the newest of its events that is kept, "" when it is not known."""
+        for number in await self._context.store.issue_events(issue.id, 1):
+            row = await self._context.store.event_by_number(number)
+            return "" if row is None else from_payload(row["payload"]).environment
+        return ""
 
     async def find(self, name: str, workspace: str) -> Issue:
         """Return an issue by its id or short id, also the one into which one of that name was merged. Raises NotFoundError."""

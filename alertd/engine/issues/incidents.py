@@ -1,7 +1,8 @@
 """Incidents: what opens one, what is noted in it, what ends it. Every function returns a new value, None where nothing is.
 
 An issue has at most one open incident: what happens to the issue meanwhile is an entry of its timeline, not another
-incident. An incident is resolved by hand, or by quiet, when its issue was not seen for a while and does not spike.
+incident. An incident is resolved by hand, with its issue (so that a regression opens another), or by quiet, when its issue
+was not seen for a while and does not spike.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from alertd.engine.issues.distinct import count
 from alertd.engine.issues.score import parts_of
 from alertd.engine.issues.suspects import suspects
 from alertd.model.incident import TIMELINE_HEAD, TIMELINE_MAX, Incident, IncidentKind, IncidentState, Moment
+from alertd.model.issue import Change as IssueChange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -204,6 +206,13 @@ def acknowledge(incident: Incident, now_ms: int, by: str) -> Incident | None:
         return None
     noted = _noted(incident, Moment(now_ms, "acknowledged", "acknowledged", by))
     return replace(noted, state=IncidentState.ACKNOWLEDGED, acknowledged_ms=now_ms, acknowledged_by=by)
+
+
+def heed(incident: Incident, issue: Issue, transition: Transition) -> Incident:
+    """Note in an incident that is open what somebody did to its issue: with the issue it is resolved."""
+    if transition.change is IssueChange.RESOLVED:
+        return _resolved(incident, transition.at_ms, f"{issue.short_id} was {transition.why}", transition.by)
+    return follow(incident, issue, transition)
 
 
 def resolve(incident: Incident, now_ms: int, by: str) -> Incident | None:

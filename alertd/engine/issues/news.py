@@ -16,7 +16,7 @@ from alertd.engine.issues.change_log import is_repeat
 from alertd.engine.issues.change_reports import change_of, is_news, tells_change
 from alertd.engine.issues.changes import is_same_place
 from alertd.engine.issues.facts import bears_issue
-from alertd.engine.issues.incidents import again, follow, note_deploy, open_for_deploy, open_for_report
+from alertd.engine.issues.incidents import again, heed, note_deploy, open_for_deploy, open_for_report
 from alertd.engine.issues.reporting import is_report, report_of
 from alertd.engine.issues.upstream import is_upstream, obey, upstream_of
 from alertd.model.change import ChangeKind
@@ -37,9 +37,13 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class News:
-    """What became of one event: the incidents that it opened, and of an issue of ours what it now is, and how it came so."""
+    """What became of one event: the incidents that it opened, and of an issue of ours what it now is, and how it came so.
+
+    `ended` is the incident that was resolved with its issue.
+    """
 
     opened: list[Incident] = field(default_factory=list)
+    ended: Incident | None = None
     issue: Issue | None = None
     transition: Transition | None = None
 
@@ -115,4 +119,6 @@ def _take_upstream(
     news.issue, news.transition = found, transition
     incident = None if found.incident_id is None else batch.incident(found.incident_id)
     if incident is not None and not incident.is_over:
-        batch.incidents[incident.id] = follow(incident, found, transition)
+        heeded = batch.incidents[incident.id] = heed(incident, found, transition)
+        if heeded.is_over:
+            found.incident_id, news.ended = None, heeded

@@ -14,7 +14,7 @@ from alertd.engine.issues.document import INCIDENT, incident_document
 from alertd.engine.making import SOURCE, made_id, make_event
 from alertd.model.event import SIMULATION
 from alertd.model.ids import format_id
-from alertd.model.severity import BY_WORD
+from alertd.model.severity import BY_WORD, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +46,25 @@ def told_of_issue(cause: Event, issue: Issue, transition: Transition, document: 
         time=cause.time,
         key=cause.key,
         message=f"{issue.short_id} {issue.title}: {transition.why}",
+        data={"issue": document},
+    )
+
+
+def told_of_command(
+    issue: Issue, transition: Transition, workspace: str, environment: str, document: dict[str, Any]
+) -> Event:
+    """Tell what a person has made of an issue, given as its document; `environment` is where it was seen last."""
+    kind = f"issue.{transition.change.word}"
+    return make_event(
+        type=kind,
+        id=made_id(kind, workspace, issue.id, transition.at_ms),
+        workspace=workspace,
+        project=issue.project,
+        environment=environment,
+        severity=BY_WORD.get(issue.level, Severity.ERROR),
+        time=rfc3339(transition.at_ms),
+        key=issue.key,
+        message=f"{issue.short_id} {issue.title}: {transition.why} by {transition.by}",
         data={"issue": document},
     )
 

@@ -166,6 +166,53 @@ async def test_quiet_ends_an_incident_and_tells_of_it() -> None:
         assert [each["trigger"] for each in await incidents(call)] == ["new", "regression"]
 
 
+async def test_with_its_issue_an_incident_is_resolved() -> None:
+    """Whoever resolves the issue need not resolve the incident; when it comes back another one is opened, and told."""
+    async with running() as call:
+        await listening(call, "incident.opened", "incident.resolved")
+        await call.sent(error(1), error(2, key="other"))
+        for _ in range(2):
+            _, issue = await call("POST", f"{HOME}/issues/SHOP-1/resolve", "operator")
+            assert (issue["state"], issue["incident"]) == ("resolved", None)
+        await call.sent(error(3))
+        await told(call, 4)
+        first, other, second = await incidents(call)
+        assert [each["state"] for each in (first, other, second)] == ["resolved", "open", "open"]
+        last = first["timeline"][-1]
+        assert (last["what"], last["text"], last["by"]) == ("resolved", "SHOP-1 was resolved", "operator")
+        assert (second["trigger"], second["issue_id"]) == ("regression", first["issue_id"])
+        _, page = await call("GET", f"{HOME}/events?type=incident.resolved")
+        assert [event["key"] for event in page["items"]] == [first["id"]]
+
+
+async def test_what_people_do_to_an_issue_is_in_the_timeline_of_its_incident() -> None:
+    """Assigned and muted, with who did it; the incident goes on."""
+    async with running() as call:
+        await call.sent(error(1))
+        await call("POST", f"{HOME}/issues/SHOP-1/assign", "operator", json={"assignee": "ann"})
+        await call("POST", f"{HOME}/issues/SHOP-1/mute", "operator", json={"events": 5})
+        (incident,) = await incidents(call)
+        assert [(m["what"], m["by"]) for m in incident["timeline"]] == [
+            ("opened", None),
+            ("assigned", "operator"),
+            ("muted", "operator"),
+        ]
+        assert incident["state"] == "open"
+
+
+async def test_sentry_resolves_an_incident_with_its_issue() -> None:
+    """As soon as its webhook tells; the next error opens another one."""
+    async with running() as call:
+        await listening(call, "incident.opened", "incident.resolved")
+        await call.sent(error(1, key="77"))
+        word = replace(webhook("resolved"), project="shop")
+        await call.bench.pipeline.submit([word], len(word.payload), "sentry")
+        await call.sent(error(2, key="77"))
+        types = [message.event_type for message in await told(call, 3)]
+        assert types == ["incident.opened", "incident.resolved", "incident.opened"]
+        assert [each["state"] for each in await incidents(call)] == ["resolved", "open"]
+
+
 async def test_a_simulated_incident_is_a_test_everywhere() -> None:
     """Its events, its incident and its messages are marked; its end is told as one too; nothing of it is counted."""
     async with running() as call:

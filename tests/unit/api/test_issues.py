@@ -14,6 +14,8 @@ from alertd.store.issues import IssueWrites
 from tests.unit.api.bench import HOME, running
 
 if TYPE_CHECKING:
+    from alertd.submission import Accepted
+    from alertd.weighing import Deed
     from tests.unit.api.bench import Caller
 
 ISSUES = f"{HOME}/issues"
@@ -142,6 +144,66 @@ async def test_releases_decide_where_they_are_named() -> None:
         assert await told(call) == []
         await call.sent(error(3, release="shop@1.2.0"))
         assert await told(call) == ["regression"]
+
+
+async def test_who_unmutes_an_issue_is_told_of() -> None:
+    """`issue.unmuted`, once, for whoever listens where it was seen last; what is not muted is not unmuted."""
+    async with running() as call:
+        await call.sent(error(1, key="77"))
+        await call("POST", f"{ISSUES}/SHOP-1/mute", "operator")
+        for _ in range(2):
+            assert (await call("POST", f"{ISSUES}/SHOP-1/unmute", "operator"))[1]["state"] == "ongoing"
+        _, page = await call("GET", f"{HOME}/events?type=issue.unmuted")
+        (event,) = page["items"]
+        assert (event["project"], event["environment"], event["severity"], event["key"]) == (
+            "shop",
+            "prod",
+            "error",
+            "77",
+        )
+        assert event["message"] == "SHOP-1 KeyError: 77: unmuted by operator"
+        assert event["data"]["issue"]["state"] == "ongoing"
+        assert call.bench.metrics.registry.get_sample_value(
+            "alertd_issue_transitions_total", {"trigger": "unmuted"}
+        ) == 1  # fmt: skip
+
+
+async def test_a_command_reaches_the_issue_into_which_another_is_merged_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Found before the merge and done after it, it is done to what the issue has become."""
+    async with running() as call:
+        await call.sent(error(1, key="a"), error(2, key="b"))
+        pipeline = call.bench.pipeline
+        do, merged = pipeline.do, []
+
+        def slower(deed: Deed) -> asyncio.Future[list[Accepted]]:
+            if deed.projects and not merged:
+                merged.append(True)
+
+                async def first() -> list[Accepted]:
+                    await call("POST", f"{ISSUES}/SHOP-1/merge", json={"issues": ["SHOP-2"]})
+                    return await do(deed)
+
+                return asyncio.ensure_future(first())
+            return do(deed)
+
+        monkeypatch.setattr(pipeline, "do", slower)
+        status, issue = await call("POST", f"{ISSUES}/SHOP-2/assign", json={"assignee": "ann"})
+        assert (status, merged, issue["short_id"], issue["assignee"]) == (200, [True], "SHOP-1", "ann")
+
+
+async def test_what_cannot_be_done_is_said_and_changes_nothing() -> None:
+    """Without any release there is no next one, though the command is weighed among events."""
+    async with running() as call:
+        await call.sent(error(1))
+        status, problem = await call("POST", f"{ISSUES}/SHOP-1/resolve", json={"in_next_release": True})
+        assert (status, problem["detail"]) == (409, "no release of shop is known, so there is no next one")
+        assert (await call("GET", f"{ISSUES}/SHOP-1"))[1]["state"] == "new"
+        await call.sent(error(2, release="1.0"))
+        assert (await call("POST", f"{ISSUES}/SHOP-1/resolve", json={"in_next_release": True}))[0] == 200
+        await call.sent(error(3, key="more"))
+        assert (await call("GET", f"{ISSUES}/SHOP-2"))[0] == 200
 
 
 @pytest.mark.parametrize(

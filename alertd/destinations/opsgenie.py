@@ -178,7 +178,8 @@ class OpsgenieType(HttpType):
     about: ClassVar[str] = (
         "Alerts of Opsgenie, which its maker ends in April 2027. Add an *API* integration and copy its key to `api_key`."
         " All alerts about one issue, or about one key of a project and an environment, are one alert there; what ends in"
-        " *resolved* closes it, what ends in *acknowledged* or *muted* acknowledges it. Opsgenie accepts a request before"
+        " *resolved* closes it, what ends in *acknowledged* or *muted* acknowledges it. A digest is an alert of its own,"
+        " which stays open until somebody closes it. Opsgenie accepts a request before"
         " it looks at it, so it is asked for a few seconds (`confirm_seconds`) what became of it."
     )
     settings_model: ClassVar[type[BaseModel]] = OpsgenieSettings

@@ -112,7 +112,8 @@ class PagerdutyType(HttpType):
     about: ClassVar[str] = (
         "Incidents of a PagerDuty service. Add the integration *Events API V2* to the service and copy its key to"
         " `routing_key`. All alerts about one issue, or about one key of a project and an environment, are one incident;"
-        " what ends in *resolved* resolves it, what ends in *acknowledged* or *muted* acknowledges it. With `events:"
+        " what ends in *resolved* resolves it, what ends in *acknowledged* or *muted* acknowledges it. A digest is an"
+        " incident of its own, which stays open until somebody resolves it. With `events:"
         " changes` it gets change events instead: subscribe it to deploys."
     )
     settings_model: ClassVar[type[BaseModel]] = PagerdutySettings

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     Place = tuple[str | int, ...]
 
 
-_ADDRESSED: Final = frozenset({"form", "forms", "json", "jsons", "xml", "xmls"})
+_ADDRESSED: Final = frozenset(
+    {
+        f"{name}{secure}"
+        for name in ("form", "gotify", "json", "mmost", "mqtt", "rocket", "xml", "xmpp")
+        for secure in ("", "s")
+    }
+    | {"rsyslog"}
+)
 """Schemes of services in whose URL the host is one."""
 _AUTHORITY_END: Final = re.compile(r"[/?#]")
 

@@ -98,6 +98,8 @@ def test_every_type_says_where_it_sends_to(name: str) -> None:
         ("email", {"to": ["a@example.com"], "host": "127.0.0.1"}, ("host",)),
         ("apprise", {"url": "json://user:word@127.0.0.1:8080/x"}, ("url",)),
         ("apprise", {"url": "forms://localhost"}, ("url",)),
+        ("apprise", {"url": "rsyslog://10.0.0.1"}, ("url",)),
+        ("apprise", {"url": "mmosts://10.0.0.1/abcdefghijklmnopqrst"}, ("url",)),
     ],
 )
 def test_types(name: str, settings: dict[str, object], place: tuple[str, ...]) -> None:

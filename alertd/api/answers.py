@@ -80,6 +80,7 @@ _DELIVERED: Final[Example] = {
     "workspace": "default",
     "destination": "ops-hook",
     "subscription": "checkout-prod",
+    "other_subscriptions": [],
     "channel": "checkout",
     "state": "delivered",
     "reason": None,

@@ -88,6 +88,7 @@ _DELIVERY: Final = _object(
     workspace=TEXT_OR_NULL,
     destination=TEXT_OR_NULL,
     subscription={**TEXT_OR_NULL, "description": "the first of those that it was made for"},
+    other_subscriptions={**_many(TEXT_OR_NULL), "description": "the others, which it serves as well"},
     channel=TEXT_OR_NULL,
     state=STATE,
     reason={**TEXT_OR_NULL, "description": "why it ended undelivered"},

@@ -66,6 +66,7 @@ class Entry:
     destination: str | None = None
     state: str | None = None
     digest: int | None = None
+    others: tuple[str | None, ...] = ()
     _written: bytes = field(default=b"", repr=False)
 
     def written(self) -> bytes:
@@ -83,13 +84,13 @@ class Entry:
                 for wanted, own in (
                     (which.type, self.type),
                     (which.channel, self.channel),
-                    (which.subscription, self.subscription),
                     (which.destination, self.destination),
                     (which.state, self.state),
                     (which.alert_number, self.alert),
                     (which.digest, self.digest),
                 )
             )
+            and which.subscription in (None, self.subscription, *self.others)
             and self._event_fits(which)
             and self._says(which.text)
         )
@@ -156,9 +157,9 @@ class Told:
         workspace = self.names.workspace(row["workspace_id"])
         item = self._outcome(row, workspace)
         own = (workspace, row["event_number"], row["event_type"], item["channel"], item["subscription"])
-        return Entry(
-            "delivery", item, after, *own, row["payload"], item["destination"], item["state"], row["digest_id"]
-        )
+        others = tuple(self.names.name(number) for number in row["also"])
+        reached = (item["destination"], item["state"], row["digest_id"], others)
+        return Entry("delivery", item, after, *own, row["payload"], *reached)
 
     def _outcome(self, row: dict[str, Any], workspace: str | None) -> dict[str, Any]:
         names, attempted = self.names, row["outcome"] is not None

@@ -158,6 +158,7 @@ def delivery_view(row: Row, names: Names, *, in_flight: bool, attempts: Iterable
         "workspace": names.workspace(row["workspace_id"]),
         "destination": names.name(row["destination_id"]),
         "subscription": names.name(row["subscription_id"]),
+        "other_subscriptions": [names.name(number) for number in row["also"]],
         "channel": names.name(row["channel_id"]),
         "state": _state(row["state"], in_flight=in_flight),
         "created_at": rfc3339(ids.milliseconds(row["id"])),

@@ -202,8 +202,8 @@ class HistoryStore(Protocol):
     delivery: `id, event_number, event_id, event_type, workspace_id, destination_id, subscription_id, channel_id, state
     (DeliveryState), attempts, next_at_ms, started_at_ms, duration_us, outcome, status, detail, answer, replay_of, digest_count
     (of a digest: how many deliveries it stands for), digest_id (the digest that a delivery came together in), replayed_by (who
-    asked for a replay), replay_id (the replay of many that it is part of); None: it is, or has, none`; one that is asked for by
-    its id brings its event's `payload` as well
+    asked for a replay), replay_id (the replay of many that it is part of); None: it is, or has, none`, and `also`, the further
+    subscriptions that it serves; one that is asked for by its id brings its event's `payload` as well
     attempt: `number, started_at_ms, duration_us, outcome (OutcomeKind), status, detail, answer`
     rejected: `id, workspace_id, workspace, topic, partition, offset, reason, bytes, size, headers`
     """  # noqa: D400 - the table belongs together

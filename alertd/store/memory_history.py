@@ -176,7 +176,10 @@ class MemoryHistory(MemoryEngine):
         return (
             self._reaches(kept, which)
             and which.digest in (None, kept.digest_id)
-            and self._is_named("subscription", which.subscription, d.subscription_id, which)
+            and any(
+                self._is_named("subscription", which.subscription, number, which)
+                for number in (d.subscription_id, *d.also)
+            )
             and self._is_named("channel", which.channel, d.channel_id, which)
             and _is_in(kept, which)
             and self._event_fits(event, which)

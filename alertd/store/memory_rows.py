@@ -93,6 +93,7 @@ class MemoryDelivery:
             "digest_id": self.digest_id,
             "replayed_by": self.actor,
             "replay_id": self.replay_id,
+            "also": d.also,
         }
 
 

@@ -18,7 +18,7 @@ from alertd.metrics import Metrics
 from alertd.model.delivery import DeliveryState
 from alertd.model.fact import SubscriptionFacts, TypeFacts
 from alertd.model.verdict import Verdict, VerdictCode, Violation, decode, decode_violations
-from alertd.store.base import Batch, Store
+from alertd.store.base import Batch, Filter, Store
 from alertd.store.facts import KeptFacts
 from alertd.store.resource import RulesetDocument
 from tests.conformance.store_maker import NAMES, START_MS, Maker, StillClock
@@ -171,6 +171,10 @@ class EngineSuite:
         shared.deliveries[0].also = (8, 9)
         await store.commit(Batch(1, [shared, own]))
         again = await reopen()
+        rows = (await again.deliveries(Filter(subscription="s1"))).items
+        assert [(row["id"], row["subscription_id"], row["also"]) for row in rows] == [
+            (shared.deliveries[0].id, 7, (8, 9))
+        ]
         due = (await again.due(3, clock.ms, 10, ())).deliveries
         assert [(d.subscription_id, d.also) for d in due] == [(7, (8, 9)), (7, ())]
         await again.record([make.attempt(d.id) for d in due])

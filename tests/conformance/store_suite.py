@@ -476,7 +476,7 @@ class StoreSuite:
             "payload": plan.event.payload, "workspace_id": 1, "destination_id": 3, "subscription_id": 7,
             "channel_id": 5, "state": PENDING, "attempts": 0, "next_at_ms": START_MS, "started_at_ms": None,
             "duration_us": None, "outcome": None, "status": None, "detail": "", "answer": b"", "replay_of": None,
-            "digest_count": None, "digest_id": None, "replayed_by": None, "replay_id": None,
+            "digest_count": None, "digest_id": None, "replayed_by": None, "replay_id": None, "also": (),
         }  # fmt: skip
         listed = {name: value for name, value in row.items() if name != "payload"}
         assert (await store.deliveries(Filter())).items == [listed]

@@ -35,6 +35,8 @@ WHERE json_extract(v.value, '$[2]') = 0{subscriptions}{channels})"""
 _SAYS: Final = "CAST(e.payload AS TEXT) LIKE :text ESCAPE '\\'"
 _SAYS_TOO: Final = "(CAST(e.payload AS TEXT) LIKE :text ESCAPE '\\' OR d.detail LIKE :words ESCAPE '\\')"
 _IN_DIGEST: Final = "d.id IN (SELECT n.delivery_id FROM digested n WHERE n.digest_id = :digest)"
+_SERVES: Final = """EXISTS (SELECT 1 FROM shared s CROSS JOIN json_each(s.subscriptions) v
+WHERE s.delivery_id = d.id AND {further})"""
 _ACKNOWLEDGED: Final = "EXISTS (SELECT 1 FROM acknowledgement k WHERE k.event_id = e.id)"
 _FLYING: Final = "(SELECT value FROM json_each(:in_flight))"
 
@@ -104,7 +106,8 @@ class Conditions:
         """Conditions on a delivery's row `d`, and its event's `e`, in a list of deliveries."""
         found = [*self._of_both_deliveries(), *self._of_both()]
         if self.subscriptions is not None:
-            found.append(within("d.subscription_id", self.subscriptions))
+            own, further = within("d.subscription_id", self.subscriptions), within("v.value", self.subscriptions)
+            found.append(f"({own} OR {_SERVES.format(further=further)})")
         if self.channels is not None:
             found.append(within("d.channel_id", self.channels))
         if self.which.digest is not None:

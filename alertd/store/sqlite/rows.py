@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from alertd.model.delivery import DeliveryState, OutcomeKind
 from alertd.model.digest import DIGEST_TYPE
 from alertd.model.event import id_in
+from alertd.store.sqlite.shared import further
 
 if TYPE_CHECKING:
     from alertd.store.sqlite.reader import Row
@@ -18,7 +19,8 @@ DELIVERY: Final = (
     " CASE WHEN d.replay_of IS NOT NULL THEN (SELECT g.alerts FROM digest g WHERE g.id = d.id) END,"
     " CASE WHEN d.state = 4 THEN (SELECT n.digest_id FROM digested n WHERE n.delivery_id = d.id) END,"
     " CASE WHEN d.replay_of IS NOT NULL THEN (SELECT r.actor FROM repeat r WHERE r.delivery_id = d.id) END,"
-    " CASE WHEN d.replay_of IS NOT NULL THEN (SELECT r.replay_id FROM repeat r WHERE r.delivery_id = d.id) END"
+    " CASE WHEN d.replay_of IS NOT NULL THEN (SELECT r.replay_id FROM repeat r WHERE r.delivery_id = d.id) END,"
+    " (SELECT s.subscriptions FROM shared s WHERE s.delivery_id = d.id)"
 )
 ATTEMPTS: Final = """
 SELECT * FROM (
@@ -34,7 +36,7 @@ REJECTED: Final = "SELECT id, workspace, topic, partition, record_offset, reason
 _NAMES: Final = (
     "id", "event_number", "event_type", "workspace_id", "destination_id", "subscription_id", "channel_id",
     "state", "attempts", "next_at_ms", "started_at_ms", "duration_us", "outcome", "status", "detail", "answer",
-    "replay_of", "digest_count", "digest_id", "replayed_by", "replay_id",
+    "replay_of", "digest_count", "digest_id", "replayed_by", "replay_id", "also",
 )  # fmt: skip
 
 
@@ -55,6 +57,7 @@ def delivery_row(row: Row, event_id: str) -> dict[str, Any]:
     """Make a delivery of what DELIVERY selects, and of its event's id."""
     view = dict(zip(_NAMES, row, strict=True))
     view["event_id"] = event_id
+    view["also"] = further(view["also"])
     view["state"] = DeliveryState(view["state"])
     if view["digest_count"] is not None:
         view["event_type"] = DIGEST_TYPE

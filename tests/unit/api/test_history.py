@@ -270,6 +270,20 @@ async def test_what_is_not_there_is_404(path: str) -> None:
         assert path.rpartition("/")[2] in problem["detail"]
 
 
+async def test_a_shared_delivery_is_everybodys() -> None:
+    """One delivery for two subscriptions names both, is found by either, and is the last success of both."""
+    async with running() as call:
+        twin = {"name": "twin", "channels": ["all"], "destinations": ["hook"]}
+        assert (await call("POST", f"{HOME}/subscriptions", json=twin))[0] == 201
+        await call.sent({"type": "t", "id": "one"})
+        await call.settled(f"{HOME}/deliveries")
+        for name in ("everything", "twin"):
+            _, page = await call("GET", f"{HOME}/deliveries?subscription={name}")
+            assert [(d["subscription"], d["other_subscriptions"]) for d in page["items"]] == [("everything", ["twin"])]
+            assert (await call("GET", f"{HOME}/subscriptions/{name}"))[1]["last_success_at"] is not None
+        assert (await call("GET", f"{HOME}/deliveries?subscription=serious"))[1]["items"] == []
+
+
 async def test_reasons_are_told_as_data_too() -> None:
     """How long a cooldown still rested, which matcher failed, where a ladder stands; and what the lanes do now."""
     async with running() as call:

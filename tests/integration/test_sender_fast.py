@@ -54,6 +54,25 @@ class TestFastSender(SenderCase):
             await turns()
             assert sender._patrol.count == 5
 
+    @pytest.mark.parametrize("what", ["an answer", "the end"])
+    async def test_connection_that_stirs_before_the_request_is_written(
+        self, what: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Not even a POST is lost with a kept connection that speaks or ends before it was written: a fresh one takes it."""
+        send = connection.Connection.send
+
+        def stirred(each: connection.Connection) -> None:
+            if (server.connections, len(server.requests)) == (1, 1):
+                each.data_received(OK) if what == "an answer" else each.eof_received()
+            send(each)
+
+        async with serve(answering(OK)) as server, self.sender() as sender:
+            await self.send(sender, server.url())
+            monkeypatch.setattr(connection.Connection, "send", stirred)
+            assert (await self.send(sender, server.url(), b"second")).body == b"ok"
+            assert [seen.endswith(b"second") for seen in server.requests] == [False, True]
+            assert server.connections == 2
+
     async def test_urls_are_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Beyond its bound the memory for URLs starts anew, and the connections that were in use end after their answer."""
         monkeypatch.setattr(sender, "URLS_MAX", 3)

@@ -40,7 +40,7 @@ class SqliteOptions:
     """
 
     busy_seconds: float = 2.0
-    writer_cache_bytes: int = 48 * 1024 * 1024
+    writer_cache_bytes: int = 16 * 1024 * 1024
     reader_cache_bytes: int = 8 * 1024 * 1024
     wal_max_bytes: int = 64 * 1024 * 1024
     queue_jobs: int = 1024

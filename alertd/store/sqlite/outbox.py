@@ -9,40 +9,49 @@ import orjson
 
 from alertd.errors import NotFoundError
 from alertd.model.delivery import Delivery, DeliveryState
-from alertd.model.digest import DIGEST_TYPE
+from alertd.model.digest import DIGEST_TYPE, KeptDigest
 from alertd.model.ids import first_of, milliseconds
 from alertd.store.base import DestinationState, Due
-from alertd.store.sqlite.digests import KEPT, kept_digest
 from alertd.store.sqlite.part import Part
 from alertd.store.sqlite.recording import end, record
-from alertd.store.sqlite.shared import SHARED, further
+from alertd.store.sqlite.shared import further
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from alertd.model.delivery import Attempt
+    from alertd.store.sqlite.part import Core
+    from alertd.store.sqlite.reader import Row
 
 SLICE: Final = 500
 """How many deliveries one transaction ends at most."""
+PAGE_BYTES: Final = 16 * 1024 * 1024
+"""A page brings about so many bytes of events' JSON at most, as far as the page before it tells."""
 _SCAN: Final = 5000
 
+_ISSUE, _SHARED, _DIGEST = 1, 2, 3
+"""What the rows behind a page bring."""
 _WAITING: Final = "d.destination_id = :destination AND d.state < 2"
 _NOT_HELD: Final = "d.id NOT IN (SELECT value FROM json_each(:held))"
 _AMBIGUOUS: Final = """(d.attempts > 0 AND (coalesce(d.outcome, 0) = 4 OR EXISTS (
         SELECT 1 FROM attempt a WHERE a.delivery_id = d.id AND a.outcome = 4)))"""
+# A page is one row, since each row that is fetched hands the interpreter's lock over. Behind it stands what few deliveries have.
 _DUE: Final = f"""
-SELECT * FROM (
-    SELECT {_AMBIGUOUS}, d.id, d.event_id, d.subscription_id, d.channel_id, d.attempts, d.next_at, e.type, e.payload,
-           d.trigger, d.replay_of, (SELECT body FROM issue_event i WHERE i.event_id = d.event_id), {KEPT},
-           {SHARED.format(delivery="d.id")}
-    FROM delivery d CROSS JOIN event e ON e.id = d.event_id
-    WHERE {_WAITING} AND d.next_at <= :now AND {_NOT_HELD}
-    ORDER BY d.next_at, d.id LIMIT :limit)
-UNION ALL
-SELECT 0, NULL, 0, 0, 0, 0, (
-    SELECT d.next_at FROM delivery d WHERE {_WAITING} AND d.next_at > :now AND {_NOT_HELD}
-    ORDER BY d.next_at LIMIT 1), '', x'', NULL, NULL, NULL, NULL, NULL, NULL
+WITH page AS MATERIALIZED (
+    SELECT d.id, d.event_id, d.subscription_id, d.channel_id, d.attempts, d.next_at, d.trigger, d.replay_of,
+           {_AMBIGUOUS} AS ambiguous
+    FROM delivery d WHERE {_WAITING} AND d.next_at <= :now AND {_NOT_HELD} ORDER BY d.next_at, d.id LIMIT :limit)
+SELECT 0, json_group_array(json_array(p.id, p.event_id, p.subscription_id, p.channel_id, p.attempts, p.next_at, e.type,
+                                      length(e.payload), p.trigger, p.replay_of, p.ambiguous)),
+       CAST(group_concat(CAST(e.payload AS TEXT), '') AS BLOB)
+FROM page p CROSS JOIN event e ON e.id = p.event_id
+UNION ALL SELECT 1, p.id, i.body FROM page p CROSS JOIN issue_event i ON i.event_id = p.event_id WHERE i.body IS NOT NULL
+UNION ALL SELECT 2, p.id, s.subscriptions FROM page p CROSS JOIN shared s ON s.delivery_id = p.id
+UNION ALL SELECT 3, json_array(p.id, g.alerts), g.body FROM page p CROSS JOIN digest g ON g.id = p.id
+          WHERE p.replay_of IS NOT NULL
+UNION ALL SELECT 4, (SELECT d.next_at FROM delivery d WHERE {_WAITING} AND d.next_at > :now AND {_NOT_HELD}
+                     ORDER BY d.next_at LIMIT 1), NULL
 """  # noqa: S608 - constants
 _DESTINATIONS: Final = """
 WITH RECURSIVE found(id) AS (
@@ -69,15 +78,21 @@ ON CONFLICT DO UPDATE SET disabled_reason = excluded.disabled_reason, disabled_a
 class Outbox(Part):
     """What delivery asks."""
 
+    def __init__(self, core: Core) -> None:
+        super().__init__(core)
+        self._page_most = PAGE_BYTES
+
     async def due(self, destination_id: int, now_ms: int, limit: int, held: Collection[int]) -> Due:
         """Up to `limit` deliveries of a destination that are due and not among `held`."""
+        limit = min(limit, self._page_most)
         params = {
             "destination": destination_id, "now": now_ms, "limit": limit + 1, "held": orjson.dumps(list(held)).decode(),
         }  # fmt: skip
         rows = await self.core.reads.rows(_DUE, params)
-        next_at_ms = next(row[6] for row in rows if row[1] is None)
-        found = [_delivery(destination_id, row[1:], ambiguous=bool(row[0])) for row in rows if row[1] is not None]
-        return Due(found[:limit], next_at_ms, len(found) > limit)
+        found = list(_deliveries(destination_id, rows))
+        if found:
+            self._page_most = max(1, PAGE_BYTES * len(found) // max(1, len(rows[0][2])))
+        return Due(found[:limit], rows[-1][1], len(found) > limit)
 
     async def destinations_with_work(self) -> list[int]:
         """Ids of all destinations that have deliveries which are not final."""
@@ -148,9 +163,22 @@ def _end(conn: sqlite3.Connection, *, part: Sequence[int], state: DeliveryState,
     return end(conn, part, state, reason, now_ms)
 
 
-def _delivery(destination_id: int, row: tuple[Any, ...], *, ambiguous: bool) -> Delivery:
-    digest = kept_digest(row[11], row[12])
-    return Delivery(
-        row[0], row[1], destination_id, row[2], row[3], row[4], row[5], row[6] if digest is None else DIGEST_TYPE,
-        row[7], row[8], row[9], milliseconds(row[0]), further(row[13]), row[10], ambiguous, digest,
-    )  # fmt: skip
+def _deliveries(destination_id: int, rows: Sequence[Row]) -> Iterator[Delivery]:
+    """Unpack a page: in its first row are the deliveries and, one behind the other, their events' JSON."""
+    payloads, end = rows[0][2], 0
+    issues = {row[1]: row[2] for row in rows if row[0] == _ISSUE}
+    shared = {row[1]: further(row[2]) for row in rows if row[0] == _SHARED}
+    digests = {
+        number: KeptDigest(alerts, row[2])
+        for row in rows
+        if row[0] == _DIGEST
+        for number, alerts in [orjson.loads(row[1])]
+    }
+    for number, event, via, channel, attempts, at, kind, size, trigger, origin, ambiguous in orjson.loads(rows[0][1]):
+        start, end = end, end + size
+        digest = digests.get(number)
+        yield Delivery(
+            number, event, destination_id, via, channel, attempts, at, kind if digest is None else DIGEST_TYPE,
+            payloads[start:end], trigger, origin, milliseconds(number), shared.get(number, ()), issues.get(number),
+            bool(ambiguous), digest,
+        )  # fmt: skip

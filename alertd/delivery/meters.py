@@ -9,6 +9,8 @@ from alertd.model.delivery import DeliveryState, OutcomeKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from prometheus_client import Counter
+
     from alertd.metrics import Metrics
     from alertd.model.delivery import Attempt
 
@@ -19,7 +21,7 @@ class Meters:
     `took` observes how long an attempt took, in seconds; `deaths` is how many deliveries have died since the start.
     """
 
-    __slots__ = ("_attempts", "_deliveries", "_metrics", "_where", "deaths", "took")
+    __slots__ = ("_attempts", "_by_outcome", "_by_state", "_deliveries", "_metrics", "_where", "deaths", "took")
 
     def __init__(self, metrics: Metrics, workspace: str, name: str, depth: Callable[[], float]) -> None:
         self._metrics = metrics
@@ -27,6 +29,8 @@ class Meters:
         self.took: Callable[[float], None] = self._took_first
         self._attempts = [0] * len(OutcomeKind)
         self._deliveries = [0] * len(DeliveryState)
+        self._by_outcome: dict[int, Counter] = {}
+        self._by_state: dict[int, Counter] = {}
         self.deaths = 0
         metrics.lane_depth.labels(*self._where).set_function(depth)
         self.breaker(opened=False)
@@ -51,7 +55,7 @@ class Meters:
             states[attempt.state] += 1
         for kind, count in enumerate(outcomes):
             if count:
-                self._metrics.attempts.labels(*self._where, OutcomeKind(kind).word).inc(count)
+                (self._by_outcome.get(kind) or self._counting(OutcomeKind(kind))).inc(count)
                 outcomes[kind] = 0
         for state, count in enumerate(states):
             if count:
@@ -62,7 +66,7 @@ class Meters:
         """Count deliveries that reached a state."""
         if state is DeliveryState.DEAD:
             self.deaths += count
-        self._metrics.deliveries.labels(*self._where, state.word).inc(count)
+        (self._by_state.get(state) or self._reaching(state)).inc(count)
 
     def digested(self, count: int, *, made: bool) -> None:
         """Count deliveries that came together in a digest, and the digest if it is new."""
@@ -74,6 +78,14 @@ class Meters:
         metrics = self._metrics
         for gauge in (metrics.lane_depth, metrics.lane_capacity, metrics.breaker_open, metrics.destination_disabled):
             gauge.remove(*self._where)
+
+    def _counting(self, kind: OutcomeKind) -> Counter:
+        found = self._by_outcome[kind] = self._metrics.attempts.labels(*self._where, kind.word)
+        return found
+
+    def _reaching(self, state: DeliveryState) -> Counter:
+        found = self._by_state[state] = self._metrics.deliveries.labels(*self._where, state.word)
+        return found
 
     def _took_first(self, seconds: float) -> None:
         self.took = self._metrics.attempt_seconds.labels(*self._where).observe

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from alertd.engine.derivation import check_derivations
 from alertd.engine.issues.incidents import IncidentRule
 from alertd.engine.ladder import Ladder, ladder_of
-from alertd.engine.layout import NOBODY, Layout, Listeners
+from alertd.engine.layout import NOBODY, Layout, Listeners, set_of
 from alertd.engine.matcher import parse_matcher
 from alertd.engine.patterns import literals, patterns_of
 from alertd.engine.recompile import only_channels_changed, with_channels
@@ -161,11 +161,11 @@ class _Compiler:
             id=self._number("subscription", subscription.name),
             order=order,
             enabled=subscription.enabled,
-            projects=frozenset(subscription.projects),
-            environments=frozenset(subscription.environments),
+            projects=set_of(subscription.projects),
+            environments=set_of(subscription.environments),
             floor=BY_WORD[subscription.min_severity],
             matchers=tuple(parse_matcher(text) for text in subscription.matchers),
-            triggers=frozenset(subscription.triggers),
+            triggers=set_of(subscription.triggers),
             cooldown_ms=round(subscription.cooldown_seconds * 1000),
             destinations=self._destinations(subscription.destinations),
             ladder=ladder_of(subscription.occurrences, subscription.reset_after_seconds),

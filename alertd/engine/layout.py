@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from alertd.engine.rules import CompiledChannel
-from alertd.engine.scope import ScopeIndex
+from alertd.engine.scope import FEW, ScopeIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from alertd.engine.rules import CompiledDerived, CompiledMetric, CompiledSubscription
     from alertd.model.workspace import Workspace
@@ -27,14 +27,20 @@ class Listeners:
     derived: list[CompiledDerived] = field(default_factory=list)
     metrics: list[CompiledMetric] = field(default_factory=list)
 
-    def channel(self, number: int, environments: Iterable[str] = ()) -> CompiledChannel:
+    def channel(self, number: int, environments: Sequence[str] = ()) -> CompiledChannel:
         """Make the channel."""
-        seen = frozenset(environments)
-        index = ScopeIndex(self.subscriptions, seen) if self.subscriptions else None
+        seen = set_of(environments)
+        index = ScopeIndex(self.subscriptions, seen) if len(self.subscriptions) > FEW else None
         heard = tuple(self.subscriptions), tuple(self.derived), tuple(self.metrics)
         return CompiledChannel(number, seen, *heard, index)
 
 
+def set_of(names: Sequence[str]) -> frozenset[str]:
+    """Make a set; an empty one is always the same, since there are very many and each would take 216 bytes."""
+    return frozenset(names) if names else _NONE
+
+
+_NONE: Final[frozenset[str]] = frozenset()
 NOBODY: Final = Listeners()
 """Who listens to a channel that nothing names."""
 

@@ -98,7 +98,8 @@ class CompiledMetric:
 class CompiledChannel:
     """A channel's number, the environments that it sees (empty: all), and everything that listens to it.
 
-    The types that a derived type or a metric alert names itself are a channel too, without a number (0).
+    The types that a derived type or a metric alert names itself are a channel too, without a number (0). `index` finds
+    the subscriptions where they are more than a few.
     """
 
     id: int
@@ -174,8 +175,8 @@ class WorkspaceRules:
         metrics: dict[int, CompiledMetric] = {}
         for position in self.index.lookup(event_type):
             channel = self.channels[position]
-            if channel.index is not None:
-                _hear(heard, channel, channel.index.at(project, environment))
+            if channel.subscriptions:
+                _hear(heard, channel, _inside(channel, project, environment))
             if (channel.derived or channel.metrics) and _sees(channel, environment):
                 derived.update((each.id, each) for each in channel.derived)
                 metrics.update((m.id, m) for m in channel.metrics if not _outside(m, project, environment))
@@ -224,6 +225,12 @@ def _hear(
         known = heard.get(subscription.order)
         if known is None or (known[1].environments and not channel.environments):
             heard[subscription.order] = (subscription, channel)
+
+
+def _inside(channel: CompiledChannel, project: str, environment: str) -> Iterable[CompiledSubscription]:
+    if channel.index is not None:
+        return channel.index.at(project, environment)
+    return (s for s in channel.subscriptions if excluded_by(s, (channel,), project, environment) is None)
 
 
 def _candidate(subscription: CompiledSubscription, channel: CompiledChannel) -> Candidate:

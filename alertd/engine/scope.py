@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from alertd.engine.rules import CompiledSubscription
 
+FEW: Final = 8
+"""So many subscriptions are asked each: an index of very many channels with one each is only memory."""
 PAIRS_MAX: Final = 1024
 """Under how many pairs one subscription is put at most."""
 

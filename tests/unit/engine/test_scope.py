@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alertd.engine import layout
 from alertd.engine.router import excluded
 from alertd.engine.rules import excluded_by
-from alertd.engine.scope import PAIRS_MAX
+from alertd.engine.scope import FEW, PAIRS_MAX
 from tests.unit.engine.timeline import compiled, made_event
 
 PLACES = st.sampled_from(["", "p", "q", "r"])
@@ -24,9 +25,9 @@ SUBSCRIPTION = st.fixed_dictionaries(
 )
 
 
-@given(st.lists(SUBSCRIPTION, max_size=8), SETS, SETS, PLACES, PLACES)
+@given(st.lists(SUBSCRIPTION, max_size=8), SETS, SETS, PLACES, PLACES, st.sampled_from([0, 2, FEW]))
 def test_it_selects_what_asking_each_would(
-    subscriptions: list[dict[str, Any]], seen: list[str], limited: list[str], project: str, environment: str
+    subscriptions: list[dict[str, Any]], seen: list[str], limited: list[str], project: str, environment: str, few: int
 ) -> None:
     """Whatever projects and environments subscriptions and channels name, one is selected or left out with its field."""
     channels = [
@@ -35,7 +36,9 @@ def test_it_selects_what_asking_each_would(
         {"name": "limited", "kind": "glob", "pattern": "*", "environments": limited},
     ]
     named = [{"name": f"s{n}", "destinations": ["a"], **each} for n, each in enumerate(subscriptions)]
-    ruleset = compiled(channels=channels, subscriptions=named)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layout, "FEW", few)
+        ruleset = compiled(channels=channels, subscriptions=named)
     rules = ruleset.workspaces["default"]
     inside = {s.id for s, _ in rules.scope("x", project, environment).candidates}
     asked = {s.id for s, c in rules.listening("x") if excluded_by(s, c, project, environment) is None}

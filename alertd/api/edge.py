@@ -63,11 +63,18 @@ def make_edge(authenticator: Authenticator, refusals: Refusals) -> Middleware:
                 raise
             return _of_http(request, error)
         except Exception as error:  # noqa: BLE001 - the boundary of a request; logged once here
-            if isinstance(error, ConnectionError) and request.transport is None:
+            if _has_left(request, error):
                 return problem(400, "the client left")  # which nobody hears
             return broken(request.method, request.path, error)
 
     return edge
+
+
+def _has_left(request: web.Request, error: Exception) -> bool:
+    """Say whether it failed because the client is gone, perhaps before its body was begun to be read (RuntimeError)."""
+    if request.transport is not None:
+        return False
+    return isinstance(error, ConnectionError) or (isinstance(error, RuntimeError) and not request.content.is_eof())
 
 
 def broken(method: str, path: str, error: BaseException) -> web.Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -36,16 +37,16 @@ class Listener:
     def __init__(self, daemon: Daemon) -> None:
         self.told: list[tuple[str, str, dict[str, Any]]] = []
         self.connections = 0
+        self.up = asyncio.Event()
         self._daemon = daemon
         self._last = ""
 
     async def listen(self) -> None:
-        """Listen for ever."""
+        """Listen for ever, whenever the daemon is up."""
         while True:
-            try:
+            await self.up.wait()
+            with contextlib.suppress(aiohttp.ClientError, ConnectionError):
                 await self._once()
-            except (aiohttp.ClientError, ConnectionError):
-                await asyncio.sleep(0.02)
 
     async def _once(self) -> None:
         headers = {"Authorization": f"Bearer {self._daemon.token}"}
@@ -74,14 +75,16 @@ async def test_a_follower_hears_of_everything_once_though_the_daemon_is_killed(
     names = [f"kills-{n}" for n in range(60)]
     async with asyncio.timeout(LONG), Daemon(tmp_path, config_of(receiver, "kills")) as daemon:
         listener = Listener(daemon)
+        listener.up.set()
         listening = asyncio.create_task(listener.listen())
         await eventually(lambda: _value(listener.connections), "the stream")
         for start in range(0, len(names), 20):
             await daemon.send(*[{"type": "kills.x", "id": name} for name in names[start : start + 20]])
             await receiver.until(lambda start=start: len(receiver.got("/kills")) > start, "some deliveries")  # type: ignore[misc]
             before = listener.connections
-            await daemon.kill()
-            await daemon.start()
+            listener.up.clear()
+            await daemon.restart()
+            listener.up.set()
             await eventually(lambda before=before: _value(listener.connections > before), "the stream again")  # type: ignore[misc]
         found = await eventually(lambda: _in_state(daemon, "delivered", len(names)), "all to be delivered", LONG)
         stored = Counter((each["id"], attempt["number"]) for each in found for attempt in each["attempts"])

@@ -192,15 +192,22 @@ class Life:
 
     async def _idle(self) -> bool:
         """Whether nothing is under way; destinations that a provider's word has disabled go on."""
-        for each in (await self.daemon.get("destinations?limit=200"))["items"]:
-            if each["state"] == "disabled":
-                await self.call("POST", f"destinations/{each['name']}/enable")
+        for state in ("pending", "retrying", "in_flight"):
+            if (await self.daemon.get(f"deliveries?state={state}&limit=1"))["items"]:
+                await self._enable()
+                return False
         page = await self.daemon.get("deliveries?limit=200")
         final = sum(each["state"] in {"delivered", "dead"} for each in page["items"])
         while page["next_cursor"] is not None:
             page = await self.daemon.get(f"deliveries?limit=200&cursor={page['next_cursor']}")
             final += sum(each["state"] in {"delivered", "dead"} for each in page["items"])
         return final >= self.sent
+
+    async def _enable(self) -> None:
+        """Enable what is disabled."""
+        for each in (await self.daemon.get("destinations?limit=200"))["items"]:
+            if each["state"] == "disabled":
+                await self.call("POST", f"destinations/{each['name']}/enable")
 
     async def read_everything(self) -> None:
         """Get every path of the API, and of its collections every item."""

@@ -161,7 +161,7 @@ class SentrySdkIntake:
         """Queue events that have room. Raises IntakeFullError."""
         if project.limiter is not None and project.limiter.take(len(events)) > 0:
             raise IntakeFullError
-        size = sum(len(event.payload) for event in events)
+        size = sum([len(event.payload) for event in events])
         submission = Submission(SOURCE, events, size, asyncio.get_running_loop().create_future())
         self._pipeline.offer(submission)
         return submission.done

@@ -57,8 +57,13 @@ def exception_of(given: Any, trimmed: set[str]) -> dict[str, Any] | None:
 
 def _handled(values: list[dict[str, Any]]) -> bool | None:
     """Say whether it was handled: not, when any of them was not (some SDKs tell it of the cause); None: nobody says."""
-    said = [value.get("mechanism", {}).get("handled") for value in values]
-    return False if False in said else said[-1]
+    said: bool | None = None
+    for value in values:
+        mechanism = value.get("mechanism")
+        said = mechanism.get("handled") if mechanism else None
+        if said is False:
+            return False
+    return said
 
 
 def _is_text(given: dict[str, Any], name: str) -> bool:
@@ -67,7 +72,7 @@ def _is_text(given: dict[str, Any], name: str) -> bool:
 
 
 def _value(given: dict[str, Any], trimmed: set[str]) -> dict[str, Any]:
-    kept: dict[str, Any] = {**picked(given, _TEXTS, _IN_VALUE, trimmed)}
+    kept = picked(given, _TEXTS, _IN_VALUE, trimmed)
     mechanism = given.get("mechanism")
     if isinstance(mechanism, dict) and (read := _mechanism(mechanism, trimmed)):
         kept["mechanism"] = read
@@ -83,6 +88,8 @@ def _mechanism(given: dict[str, Any], trimmed: set[str]) -> dict[str, Any]:
         text = text_of(given.get(name), WORD_MAX, _MECHANISM, trimmed)
         if text is not None:
             kept[name] = text
+    if len(given) == len(kept):
+        return kept
     for name in _FLAGS:
         flag = given.get(name)
         if isinstance(flag, bool):

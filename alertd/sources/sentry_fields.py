@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from alertd.clock import rfc3339
 from alertd.model.event import LABEL_NAME_MAX, LABEL_VALUE_MAX, LABELS_MAX
 from alertd.sources.fields import KEY_MAX, PLACE_MAX, URL_MAX, is_place, read_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 CUT: Final = "…"
 """What a text that was cut ends in."""
@@ -131,7 +134,7 @@ def link_of(*values: Any) -> str | None:
 def tags_of(value: Any) -> dict[str, str]:
     """Read tags, an object or a list of pairs, as labels that are not yet bounded; tags that are null are absent."""
     if isinstance(value, dict):
-        pairs = list(value.items())
+        pairs: Iterable[tuple[Any, Any]] = value.items()
     elif isinstance(value, list):
         pairs = [(pair[0], pair[1]) for pair in value if isinstance(pair, list) and len(pair) == _PAIR]
     else:
@@ -165,14 +168,14 @@ def present(**given: Any) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value}
 
 
-def picked(given: Any, bounds: dict[str, int], place: str, trimmed: set[str]) -> dict[str, str]:
+def picked(given: Any, bounds: dict[str, int], place: str, trimmed: set[str]) -> dict[str, Any]:
     """Take the named texts out of an object, each cut to its bound; empty when it is none or has none of them.
 
     `place` is the path of the object in `data`, with a dot at its end where there is one.
     """
     if not isinstance(given, dict):
         return {}
-    kept = {}
+    kept: dict[str, Any] = {}
     get = given.get
     for name, most in bounds.items():
         value = get(name)

@@ -274,7 +274,8 @@ class IssuesUnderWay:
 
     def _told(self, issue: Issue, transition: Transition, event: Event) -> Made | None:
         """Make `issue.new` and its like, where a channel asks for transitions."""
-        if not self._is_heard(event.workspace, f"issue.{transition.change.word}", event.project, event.environment):
+        place = issue.place(event.environment)
+        if not self._is_heard(event.workspace, f"issue.{transition.change.word}", event.project, place):
             return None
         return Made(told_of_issue(event, issue, transition, self._document(issue, transition, event)))
 

@@ -234,6 +234,10 @@ class Issue:
         """All grouping keys whose events it takes."""
         return (self.key,) if self.shares is None else self.shares
 
+    def place(self, environment: str) -> str:
+        """Return the environment of what is said of it; of what names none, the one where it was seen, if that is one."""
+        return environment or (self.environments[0] if len(self.environments) == 1 else "")
+
     def state_at(self, now_ms: int) -> State:
         """What it is at a time: a mute may have run out, and nothing stays new for ever."""
         state = self.state

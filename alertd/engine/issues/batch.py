@@ -161,7 +161,7 @@ class IssueBatch:
         self, issue: Issue, transition: Transition, event: Event, number: int, *, is_overflow: bool
     ) -> Weighed:
         self.transitions.append((number, transition))
-        incident = self._incident(issue, transition, event, number)
+        incident = self.incident_for(issue, transition, event, number)
         return Weighed(issue, transition, incident, is_kept=True, is_overflow=is_overflow)
 
     def ledger(self, workspace_id: int, project: str) -> Ledger:
@@ -262,8 +262,11 @@ class IssueBatch:
         log = self.log(workspace_id, change.project)
         self.logs[workspace_id, change.project] = added(log, change, now_ms)
 
-    def _incident(self, issue: Issue, transition: Transition, event: Event, number: int) -> Incident | None:
-        """Open an incident, or note the transition in the one that is open; return it only when it was opened."""
+    def incident_for(self, issue: Issue, transition: Transition, event: Event, number: int) -> Incident | None:
+        """Open an incident, or note the transition in the one that is open; return it only when it was opened.
+
+        What names no environment, as a webhook about an issue does, is where the issue was seen, when that is one place.
+        """
         trigger = transition.change.trigger
         if trigger is None:
             return None
@@ -271,10 +274,10 @@ class IssueBatch:
         if known is not None and not known.is_over:
             self.incidents[known.id] = follow(known, issue, transition)
             return None
-        log = self.log(issue.workspace_id, issue.project)
-        if not self._opens(trigger, issue.workspace_id, event.environment, log, transition.at_ms):
+        log, environment = self.log(issue.workspace_id, issue.project), issue.place(event.environment)
+        if not self._opens(trigger, issue.workspace_id, environment, log, transition.at_ms):
             return None
-        opened = open_for_issue(number, issue, transition, event.environment, event.body["data"], log)
+        opened = open_for_issue(number, issue, transition, environment, event.body["data"], log)
         taken = self.open(replace(opened, severity=event.severity.word))
         if taken is not None:
             issue.incident_id = number

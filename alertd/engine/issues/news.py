@@ -4,7 +4,7 @@
 |---|---|
 | tells of a change | an entry of the project's change log; of a deployment or a push an incident that informs, and is over at once |
 | reports an incident | an incident; one more entry of it while it is open |
-| says what became of an issue in Sentry | the same of our issue |
+| says what became of an issue in Sentry | the same of our issue; with a trigger an incident, as of an error |
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def take(batch: IssueBatch, event: Event, workspace_id: int, number: int, now_ms
         _take_report(batch, report, change, number, now_ms, news)
     upstream = upstream_of(event)
     if upstream is not None:
-        _take_upstream(batch, upstream, (workspace_id, event.project, event.key), number, now_ms, news)
+        _take_upstream(batch, upstream, event, workspace_id, number, now_ms, news)
     return news
 
 
@@ -106,19 +106,22 @@ def _take_report(
 
 
 def _take_upstream(
-    batch: IssueBatch, upstream: Upstream, where: tuple[int, str, str], number: int, now_ms: int, news: News
+    batch: IssueBatch, upstream: Upstream, event: Event, workspace_id: int, number: int, now_ms: int, news: News
 ) -> None:
-    issue = batch.known(where)
+    issue = batch.known((workspace_id, event.project, event.key))
     if issue is None:
         return
-    found, transition = obey(issue, upstream, batch.ledger(where[0], where[1]), now_ms)
+    found, transition = obey(issue, upstream, batch.ledger(workspace_id, event.project), now_ms)
     if transition is None:
         return
     batch.put(found)
     batch.transitions.append((number, transition))
     news.issue, news.transition = found, transition
     incident = None if found.incident_id is None else batch.incident(found.incident_id)
-    if incident is not None and not incident.is_over:
-        heeded = batch.incidents[incident.id] = heed(incident, found, transition)
-        if heeded.is_over:
-            found.incident_id, news.ended = None, heeded
+    if incident is None or incident.is_over:
+        opened = batch.incident_for(found, transition, event, number)
+        news.opened += () if opened is None else (opened,)
+        return
+    heeded = batch.incidents[incident.id] = heed(incident, found, transition)
+    if heeded.is_over:
+        found.incident_id, news.ended = None, heeded

@@ -41,7 +41,7 @@ def told_of_issue(cause: Event, issue: Issue, transition: Transition, document: 
         id=made_id(kind, cause.id),
         workspace=cause.workspace,
         project=cause.project,
-        environment=cause.environment,
+        environment=issue.place(cause.environment),
         severity=cause.severity,
         time=cause.time,
         key=cause.key,

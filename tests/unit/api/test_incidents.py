@@ -213,6 +213,22 @@ async def test_sentry_resolves_an_incident_with_its_issue() -> None:
         assert [each["state"] for each in await incidents(call)] == ["resolved", "open"]
 
 
+async def test_what_sentry_finds_is_told_where_the_issue_was_seen() -> None:
+    """Its webhooks about issues name no environment: who listens in production alone hears of a regression there."""
+    async with running() as call:
+        await listening(call, "issue.regression", "incident.opened", environments=["prod"])
+        await call.sent(error(1, key="77"))
+        for action, status in (("resolved", "resolved"), ("unresolved", "regressed")):
+            word = replace(webhook(action, substatus=status), project="shop")
+            await call.bench.pipeline.submit([word], len(word.payload), "sentry")
+        types = [message.event_type for message in await told(call, 3)]
+        assert sorted(types) == ["incident.opened", "incident.opened", "issue.regression"]
+        assert [(each["trigger"], each["environment"]) for each in await incidents(call)] == [
+            ("new", "prod"),
+            ("regression", "prod"),
+        ]
+
+
 async def test_a_simulated_incident_is_a_test_everywhere() -> None:
     """Its events, its incident and its messages are marked; its end is told as one too; nothing of it is counted."""
     async with running() as call:

@@ -206,6 +206,22 @@ def test_sentry_resolves_what_its_errors_made_known() -> None:
     assert again.issue.state is State.REGRESSED
 
 
+@pytest.mark.parametrize(("substatus", "trigger"), [("regressed", "regression"), ("escalating", "spike")])
+def test_what_sentry_finds_opens_an_incident(substatus: str, trigger: str) -> None:
+    """Where the issue was seen, and once: its errors are noted in that one."""
+    made = batch()
+    made.weigh(event(key="77", environment="prod"), 1, 5, NOW)
+    take(made, replace(webhook("resolved"), project="shop"), 1, 6, NOW)
+    said = replace(webhook("unresolved", substatus=substatus), project="shop")
+    (opened,) = take(made, said, 1, 7, NOW).opened
+    assert (opened.cause, opened.environment, opened.issue_id) == (trigger, "prod", 5)
+    assert made.issues[5].incident_id == 7
+    weighed = made.weigh(event(2, key="77", environment="prod"), 1, 8, NOW + MINUTE)
+    assert weighed is not None
+    assert (weighed.transition, weighed.incident) == (None, None)
+    assert take(made, said, 1, 9, NOW + MINUTE).opened == []
+
+
 def test_what_concerns_issues() -> None:
     """Errors, changes, reports and Sentry's word do; what a service says of itself does not."""
     for told in (event(), github("push", **PUSH), report(), webhook("resolved")):

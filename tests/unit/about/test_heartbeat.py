@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from structlog.testing import capture_logs
@@ -60,12 +61,13 @@ async def beating(far: Far, beat: Beat | None, what: str, count: int) -> list[st
     return [line["event"] for line in logs]
 
 
-async def test_it_beats() -> None:
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_it_beats(method: str) -> None:
     """Requests of the configured kind go out one after the other."""
     far = Far(200)
-    assert await beating(far, BEAT, "asked", 3) == []
+    assert await beating(far, replace(BEAT, method=method), "asked", 3) == []
     request, seconds = far.asked[0]
-    assert (request.url, request.method, request.body, seconds) == (BEAT.url, "POST", b"", 2.0)
+    assert (request.url, request.method, request.body, seconds) == (BEAT.url, method, b"", 2.0)
 
 
 async def test_it_stays_out_when_nothing_is_stored() -> None:

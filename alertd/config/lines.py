@@ -119,6 +119,7 @@ class _Reader:
     document: Document
     seen: set[int] = field(default_factory=set)
     repeated: int = 0
+    texts: dict[str, str] = field(default_factory=dict)
 
     def value(self, node: yaml.Node, place: Place, key_line: int) -> Any:
         self._count(node)
@@ -146,6 +147,7 @@ class _Reader:
                 expected = f"each key once (it is on line {first})"
                 self._problem((*place, key), line, f"the key {key!r} again", expected, spoils=False)
             else:
+                key = self._once(key)
                 values[key] = self.value(value_node, (*place, key), line)
         return values
 
@@ -155,6 +157,8 @@ class _Reader:
                 self.document.nulls.add(place)
             convert = _CONVERT.get(node.tag)
             try:
+                if convert is str:
+                    return self._once(node.value)
                 if convert is not None:
                     return convert(node.value)
             except (ValueError, KeyError):
@@ -167,6 +171,15 @@ class _Reader:
                 return None
         self._problem(place, line, "a YAML tag (!…)", "a value without a tag (in quotes, if it begins with !)")
         return None
+
+    def _once(self, text: str) -> str:
+        """Give each text once, as a copy: what stays of a document must not lie among its nodes, which are many times as
+        large and whose memory goes back only where nothing else is.
+        """  # noqa: D205 - one thought, two lines
+        known = self.texts.get(text)
+        if known is None:
+            known = self.texts[text] = text.encode(errors="surrogatepass").decode(errors="surrogatepass")
+        return known
 
     def _count(self, node: yaml.Node) -> None:
         self.repeated += id(node) in self.seen

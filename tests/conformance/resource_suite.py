@@ -10,7 +10,7 @@ import pytest
 from alertd.errors import NotFoundError, StoreUnavailableError
 from alertd.model.ids import first_of, milliseconds
 from alertd.model.token import Role, Token
-from alertd.store.resource import AuditEntry, AuditFilter, StoredResource
+from alertd.store.resource import AuditEntry, AuditFilter, RulesetDocument, StoredResource
 from tests.conformance.store_maker import START_MS
 
 if TYPE_CHECKING:
@@ -54,6 +54,16 @@ class ResourceSuite:
         again = replace(RUNS, version=7)
         await store.change_resources([again], [RUNS.key, OTHER.key], [])
         assert await store.resources() == [again]
+
+    async def test_what_decides_is_stored_with_the_change(self, store: Store) -> None:
+        """The ruleset that a change makes comes back, and is the newest; also where one is like the other but for a line."""
+        lines = tuple(b"line %d" % number for number in range(1000))
+        await store.change_resources([RUNS], [], [], RulesetDocument(7, lines))
+        await store.change_resources([OTHER], [], [], RulesetDocument(8, (*lines[:500], b"new", *lines[501:])))
+        assert await store.resources() == [RUNS, OTHER]
+        assert await store.revision(7) == b"\n".join(lines)
+        assert await store.revision(8) == b"\n".join((*lines[:500], b"new", *lines[501:]))
+        assert await store.get_meta("revision") == "8"
 
     async def test_log_is_newest_first_and_filtered(self, store: Store) -> None:
         """The log answers by each of its fields and by time, newest first, and page by page."""

@@ -251,7 +251,9 @@ class IssuesUnderWay:
         workspace = self._ruleset.names[incident.workspace_id][2]
         if not self._is_heard(workspace, f"incident.{what}", incident.project, incident.environment):
             return None
-        return Made(told_of_incident(what, incident, workspace, self._now_ms, data))
+        issue = None if incident.issue_id is None else self.issues.look(incident.issue_id)
+        document = None if issue is None else issue_document(issue, self._now_ms, self._url(issue.id), incident)
+        return Made(told_of_incident(what, incident, workspace, self._now_ms, data, document))
 
     def commanded(self, issue: Issue, transition: Transition, environment: str) -> list[Made]:
         """Take note of what a person made of an issue of the batch; return the events that tell of what came of it.

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from alertd.destinations.about_issue import issue_of
 from alertd.destinations.clean import LINE_MAX, block, line
 from alertd.destinations.content import Content, Line, Link, State, Suspect
 from alertd.destinations.crash import crash_text, crash_title
@@ -53,10 +54,10 @@ def content_of(message: Message) -> Content:
 
 
 def _alert(message: Message) -> Content:
-    event, issue = object_in(message.event), object_in(message.issue)
+    event, issue, known = object_in(message.event), object_in(message.issue), issue_of(message)
     type_ = line(message.event_type or event.get("type"))
     title, rest = _title(event, issue, type_)
-    state = _state(type_, issue)
+    state, short_id = _state(type_, issue), line(known.get("short_id"), 64)
     dedup_key, thread_key = _keys(message, event, issue, type_)
     return Content(
         headline=_headline(message.trigger, state, title, type_),
@@ -65,18 +66,18 @@ def _alert(message: Message) -> Content:
         state=state,
         summary=rest,
         event_type=type_,
-        short_id=line(issue.get("short_id"), 64),
-        project=line(event.get("project") or issue.get("project"), 100),
+        short_id="" if title.startswith(f"{short_id} ") else short_id,
+        project=line(event.get("project") or known.get("project"), 100),
         environment=line(event.get("environment"), 100),
         at=line(message.time or event.get("time"), 64),
-        first_seen=line(issue.get("first_seen"), 64),
-        last_seen=line(issue.get("last_seen"), 64),
-        event_count=_count(issue.get("event_count")),
-        user_count=_count(issue.get("user_count")),
+        first_seen=line(known.get("first_seen"), 64),
+        last_seen=line(known.get("last_seen"), 64),
+        event_count=_count(known.get("event_count")),
+        user_count=_count(known.get("user_count")),
         source=line(event.get("source"), 200),
         fields=_fields(event),
-        links=tuple(_links(message, event, issue, state)),
-        suspects=_suspects(issue) or _suspects(_incident(event)),
+        links=tuple(_links(message, event, known, state)),
+        suspects=_suspects(known) or _suspects(_incident(event)),
         trigger=line(message.trigger, 32),
         subscription=line(message.subscription, 100),
         workspace=line(message.workspace, 100),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from orjson import Fragment, dumps
 
+from alertd.destinations.about_issue import issue_of
 from alertd.destinations.loose import object_in, text_in
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def data_of(message: Message) -> dict[str, Any]:
         "channel": message.channel,
         "trigger": message.trigger,
         "event": Fragment(message.event),
-        "issue": object_in(message.issue) if message.issue else None,
+        "issue": issue_of(message) or None,
         "url": message.url,
         "test": message.test,
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from alertd.destinations.about_issue import issue_of
 from alertd.destinations.base import Previewing
 from alertd.destinations.loose import object_in
 from alertd.destinations.templates import render
@@ -82,7 +83,7 @@ def values_of(message: Message) -> dict[str, Any]:
     )
     return {
         "event": event,
-        "issue": None if message.issue is None else object_in(message.issue),
+        "issue": issue_of(message) or None,
         "digest": None if digest is None else {"count": digest.count, "reason": digest.reason, "entries": entries},
         "alert": {
             "id": message.alert_id,

@@ -70,9 +70,17 @@ def told_of_command(
 
 
 def told_of_incident(
-    what: Literal["opened", "resolved"], incident: Incident, workspace: str, now_ms: int, data: Mapping[str, Any]
+    what: Literal["opened", "resolved"],
+    incident: Incident,
+    workspace: str,
+    now_ms: int,
+    data: Mapping[str, Any],
+    issue: dict[str, Any] | None = None,
 ) -> Event:
-    """Tell that an incident was opened, with the `data` of the event that did it, or that it is over."""
+    """Tell that an incident was opened, with the `data` of the event that did it, or that it is over.
+
+    `issue` is the document of its issue.
+    """
     return make_event(
         type=f"incident.{what}",
         id=made_id(f"incident.{what}", workspace, incident.id),
@@ -83,7 +91,7 @@ def told_of_incident(
         time=rfc3339(now_ms),
         key=format_id(INCIDENT, incident.id),
         message=_opened(incident) if what == "opened" else f"{incident.title}: {incident.timeline[-1].text}",
-        data={"incident": incident_document(incident), **_crash(data)},
+        data={"incident": incident_document(incident), **({"issue": issue} if issue else {}), **_crash(data)},
         source=SIMULATION if incident.test else SOURCE,
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from alertd.clock import rfc3339
+from alertd.destinations.about_issue import issue_of
 from alertd.resources.kinds import CHANNEL, DESTINATION, SUBSCRIPTION, WORKSPACE
 from tests.unit.api.bench import HOME, running
 from tests.unit.api.test_issues import error
@@ -178,6 +179,8 @@ async def test_with_its_issue_an_incident_is_resolved() -> None:
         await told(call, 4)
         first, other, second = await incidents(call)
         assert [each["state"] for each in (first, other, second)] == ["resolved", "open", "open"]
+        _, page = await call("GET", f"{HOME}/events?type=incident.resolved")
+        assert page["items"][0]["data"]["issue"]["state"] == "resolved"
         last = first["timeline"][-1]
         assert (last["what"], last["text"], last["by"]) == ("resolved", "SHOP-1 was resolved", "operator")
         assert (second["trigger"], second["issue_id"]) == ("regression", first["issue_id"])
@@ -221,8 +224,10 @@ async def test_what_sentry_finds_is_told_where_the_issue_was_seen() -> None:
         for action, status in (("resolved", "resolved"), ("unresolved", "regressed")):
             word = replace(webhook(action, substatus=status), project="shop")
             await call.bench.pipeline.submit([word], len(word.payload), "sentry")
-        types = [message.event_type for message in await told(call, 3)]
+        messages = await told(call, 3)
+        types = [message.event_type for message in messages]
         assert sorted(types) == ["incident.opened", "incident.opened", "issue.regression"]
+        assert {issue_of(message)["short_id"] for message in messages} == {"SHOP-1"}
         assert [(each["trigger"], each["environment"]) for each in await incidents(call)] == [
             ("new", "prod"),
             ("regression", "prod"),

@@ -5,6 +5,7 @@ VENV ?= .venv
 CONFIG ?= config/alertd.yml
 N ?= 20
 CASES ?= 100
+SECONDS ?= 60
 # One worker more than cores, for many a test waits; four at most.
 JOBS ?= $(shell n=$$(( $$(nproc 2>/dev/null || echo 2) + 1 )); [ "$$n" -gt 4 ] && echo 4 || echo "$$n")
 PYTEST_ARGS ?=
@@ -44,8 +45,10 @@ unit: $(DEV_READY)
 torture: $(DEV_READY) ## Kill the daemon N times under load and count what arrives (N=20)
 	$(BIN)/python -m tests.torture $(N)
 
-fuzz: $(DEV_READY) ## Make up many more requests than the tests do, other ones each time (CASES=100)
+fuzz: $(DEV_READY) ## Make up many more requests and bodies than the tests do, other ones each time (CASES=100 SECONDS=60)
 	FUZZ_CASES=$(CASES) $(BIN)/python -m pytest -n $(JOBS) tests/integration/test_openapi_fuzz.py
+	@test -d $(VENV)/fuzzing || $(PIP) install --target $(VENV)/fuzzing 'atheris>=3'
+	PYTHONPATH=$(VENV)/fuzzing $(BIN)/python -m tests.fuzzing $(SECONDS)
 
 bench: $(DEV_READY) ## Measure, print a table, write JSON (see benchmarks/README.md)
 	$(BIN)/python -m benchmarks $(BENCH_ARGS)

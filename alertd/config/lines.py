@@ -72,7 +72,7 @@ def read_document(text: str, file: str) -> Document:
         loader.dispose()
     document = Document(file)
     if node is not None:
-        document.root = _Reader(document).value(node, (), node.start_mark.line + 1)
+        document.root = _Reader(document, anchored="&" in text).value(node, (), node.start_mark.line + 1)
     return document
 
 
@@ -114,9 +114,10 @@ _Loader.add_implicit_resolver(
 
 @dataclass(slots=True)
 class _Reader:
-    """Turns nodes into values and notes where each of them is."""
+    """Turns nodes into values and notes where each of them is; only where there is an anchor may a node be met twice."""
 
     document: Document
+    anchored: bool = True
     seen: set[int] = field(default_factory=set)
     repeated: int = 0
     texts: dict[str, str] = field(default_factory=dict)
@@ -124,6 +125,7 @@ class _Reader:
     def value(self, node: yaml.Node, place: Place, key_line: int) -> Any:
         self._count(node)
         line = node.start_mark.line + 1
+        line = key_line if line == key_line else line  # most often, and then one object is enough
         self.document.marks[place] = Mark(self.document.file, key_line, line)
         if len(place) > MAX_DEPTH:
             self._problem(place, line, _TOO_DEEP, f"at most {MAX_DEPTH} levels")
@@ -182,6 +184,8 @@ class _Reader:
         return known
 
     def _count(self, node: yaml.Node) -> None:
+        if not self.anchored:
+            return
         self.repeated += id(node) in self.seen
         self.seen.add(id(node))
         if self.repeated > MAX_REPEATED:

@@ -28,7 +28,7 @@ from alertd.errors import InvalidError, Problem, StoreUnavailableError
 from alertd.model.event import from_payload
 from alertd.model.fields import Resource
 from alertd.model.ids import format_id
-from alertd.model.issue import KEYS_MAX, Change
+from alertd.model.issue import KEYS_MAX, Change, State
 from alertd.model.ledger import Ledger
 from alertd.model.token import Role
 from alertd.resources.change import Noted
@@ -144,14 +144,19 @@ class Reshaping:
         return ended
 
     def _adopt(self, found: Issue, others: Sequence[Issue]) -> list[Incident]:
-        """Let the open incidents of all be those of the merged issue, which follows the first; return those that change."""
+        """Let the open incidents of all be those of the merged issue; return those that change.
+
+        It follows the first, and none at all when it is resolved.
+        """
         known, changed = self._context.pipeline.issues.incidents, []
-        if found.incident_id not in known:
+        is_resolved = found.state is State.RESOLVED
+        if is_resolved or found.incident_id not in known:
             found.incident_id = None
         for other in others:
             incident = None if other.incident_id is None else known.get(other.incident_id)
             if incident is not None:
-                found.incident_id = found.incident_id or incident.id
+                if not is_resolved:
+                    found.incident_id = found.incident_id or incident.id
                 changed.append(replace(incident, issue_id=found.id))
         return changed
 

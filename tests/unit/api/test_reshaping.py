@@ -141,6 +141,17 @@ async def open_incidents(call: Caller) -> list[str]:
     return [(await call("GET", f"/api/v1/issues/{each['issue_id']}"))[1]["short_id"] for each in page["items"]]
 
 
+async def test_merged_into_what_is_resolved_incidents_end() -> None:
+    """What is one with a problem that is over is over; when it comes back an incident is opened."""
+    async with running() as call:
+        await three(call)
+        await call("POST", f"{ISSUES}/SHOP-1/resolve")
+        _, merged = await call("POST", f"{ISSUES}/SHOP-1/merge", json={"issues": ["SHOP-2"]})
+        assert (merged["state"], merged["incident"], await open_incidents(call)) == ("resolved", None, ["SHOP-3"])
+        await call.sent(error(100, key="b"))
+        assert await open_incidents(call) == ["SHOP-1", "SHOP-3"]
+
+
 async def test_a_full_queue_refuses_a_merge_before_anything_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where an incident would have to end: 429, every issue and incident as it was, nothing noted; later it is done."""
     async with running() as call:

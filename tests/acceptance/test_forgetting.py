@@ -36,7 +36,7 @@ async def issues(daemon: Daemon) -> list[tuple[str, int]]:
 
 async def test_a_kill_and_a_reload(tmp_path: Path) -> None:
     """Nothing goes before its time; with a shorter one the next walk takes all but what was decided, and counts it."""
-    async with Daemon(tmp_path) as daemon:
+    async with Daemon(tmp_path, {}) as daemon:
         await daemon.send(error("a"), error("b"), error("c"))
         await daemon.post(f"{BELOW}/issues/SHOP-2/mute")
         for incident in (await daemon.get(f"{BELOW}/incidents?state=open"))["items"]:

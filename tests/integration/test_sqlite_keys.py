@@ -27,10 +27,10 @@ BATCH = 10
 
 
 @asynccontextmanager
-async def opened(path: Path) -> AsyncIterator[tuple[SqliteStore, Maker]]:
-    """Open a store whose runs are short, and what makes plans for it."""
+async def opened(path: Path, recent: int = RUN) -> AsyncIterator[tuple[SqliteStore, Maker]]:
+    """Open a store in whose memory few keys wait, and what makes plans for it."""
     clock = StillClock()
-    store = await open_sqlite(path, clock, SqliteOptions(recent_keys=RUN))
+    store = await open_sqlite(path, clock, SqliteOptions(recent_keys=recent))
     try:
         await store.intern(NAMES)
         yield store, Maker(clock, store.salt, await store.newest_number())
@@ -185,11 +185,48 @@ async def test_bits_are_made_anew(tmp_path: Path, few_buckets: None, monkeypatch
     path = tmp_path / "alertd.db"
     async with opened(path) as (store, make):
         await commit(store, make, ids(4 * RUN))
-        before = sum(byte.bit_count() for byte in store.core.recent._bits)
+        before = sum(byte.bit_count() for byte in store.core.recent._bits[:])
         await forget_all(store, make)
         numbers = await commit(store, make, [f"more{n}" for n in range(4 * RUN)])
-        assert sum(byte.bit_count() for byte in store.core.recent._bits) < before + RUN
+        assert sum(byte.bit_count() for byte in store.core.recent._bits[:]) < before + RUN
         assert await known(store, make, list(numbers)) == numbers
+
+
+async def test_a_crowded_bucket_is_merged_out_of_its_turn(
+    tmp_path: Path, few_buckets: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No more keys wait in one than are quickly searched; all are known before, after, after a crash, and after their turn."""
+    monkeypatch.setattr(recent_keys, "CROWD", 5)
+    path, names = tmp_path / "a.db", ids(200)
+    async with opened(path, recent=10_000) as (store, make):
+        numbers = await commit(store, make, names)
+        waiting = [len(each) // recent_keys._ENTRY_BYTES for each in store.core.recent._waiting[: recent_keys.BUCKETS]]
+        assert max(waiting) <= 5 + BATCH
+        assert indexed(path) >= len(names) - sum(waiting) > 0
+        assert await known(store, make, names) == numbers
+        for name in ("a.db", "a.db-wal"):
+            shutil.copy(tmp_path / name, tmp_path / f"crashed-{name}")
+    async with opened(tmp_path / "crashed-a.db") as (store, make):
+        assert await known(store, make, names) == numbers
+        later = await commit(store, make, [f"later{n}" for n in range(4 * RUN)])
+        assert await known(store, make, names) == numbers
+    async with opened(tmp_path / "crashed-a.db") as (store, make):
+        assert await known(store, make, [*names, *later]) == numbers | later
+
+
+async def test_a_crowded_bucket_stays_as_it_was_when_its_merge_fails(
+    tmp_path: Path, few_buckets: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was rolled back is merged again, and nothing is forgotten."""
+    monkeypatch.setattr(recent_keys, "CROWD", 5)
+    async with opened(tmp_path / "a.db", recent=10_000) as (store, make):
+        numbers = await commit(store, make, ids(60))
+        plan = make.plan("twice", to=())
+        with pytest.raises(StoreError):
+            await store.commit(Batch(1, [make.plan("x", to=()), plan, plan]))
+        assert await known(store, make, ids(60)) == numbers
+        numbers |= await commit(store, make, ["x", "y"])
+        assert await known(store, make, [*ids(60), "x", "y"]) == numbers
 
 
 def test_bytes_that_look_like_a_key_are_none() -> None:

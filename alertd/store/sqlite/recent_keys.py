@@ -6,7 +6,8 @@ that it points at is merged when more than `limit` keys wait. By then many keys 
 keys to a log, from which `load` knows them again; a row of the log goes when the hand has been everywhere since.
 
 A bit for each key that was ever merged or waits says which keys are new without a look into the index. Bits are kept for
-each bucket, written when it is merged. Retention deletes events, never keys: a key counts only while its event is
+each bucket, written when it is merged. A bucket in which too many keys wait, as somebody chose them so, is merged out of its
+turn: searching it is linear. Retention deletes events, never keys: a key counts only while its event is
 there, and keys of what is gone are deleted when their bucket is merged.
 
 What a transaction does here counts once it is committed. All but `find` belongs to the thread that writes.
@@ -14,6 +15,7 @@ What a transaction does here counts once it is committed. All but `find` belongs
 
 from __future__ import annotations
 
+from mmap import mmap
 from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
@@ -35,6 +37,8 @@ Keys = dict[int, "dict[Uid, int]"]
 BUCKETS: Final = 4096
 FILTER_BYTES: Final = 2048
 """Bytes of one bucket's bits; all together are 8 MiB, and 5 million keys set one of 14."""
+CROWD: Final = 2048
+"""More keys than that wait in no bucket for its turn; where they are spread evenly, a sixtieth of that do."""
 GONE_MAX: Final = 1024
 """A bucket's bits are made anew when so many of its keys went."""
 
@@ -90,9 +94,10 @@ class RecentKeys:
         self._reset()
 
     def _reset(self) -> None:
-        self._bits = bytearray(BUCKETS * FILTER_BYTES)
+        self._bits = mmap(-1, BUCKETS * FILTER_BYTES)  # a page of it is there from its first bit on
         self._unknown: set[int] = set()
         self._waiting = [bytearray() for _ in range(BUCKETS)]
+        self._crowded: set[int] = set()
         self._count = 0
         self._hand = 0
         self._forget_transaction()
@@ -101,7 +106,8 @@ class RecentKeys:
         self._added: list[tuple[int, dict[Uid, int]]] = []
         self._entries: list[bytes] = []
         self._merged: list[int] = []
-        self._remade: dict[int, bytearray] = {}
+        self._relieved: list[int] = []
+        self._remade: dict[int, bytes | bytearray] = {}
 
     def load(self, conn: sqlite3.Connection) -> None:
         """Begin anew with what the file says: when it was opened, or opened again."""
@@ -152,13 +158,15 @@ class RecentKeys:
 
     def settle(self, committed: bool) -> None:
         """Take what the transaction did as done, or as never done."""
-        if committed and (self._merged or self._entries):
+        if committed and (self._merged or self._relieved or self._entries):
             for bucket, bits in self._remade.items():
                 self._bits[bucket * FILTER_BYTES : (bucket + 1) * FILTER_BYTES] = bits
-            for bucket in self._merged:
+            emptied = (*self._merged, *self._relieved)
+            for bucket in emptied:
                 self._count -= len(self._waiting[bucket]) // _ENTRY_BYTES
                 self._waiting[bucket] = bytearray()
-            self._unknown.difference_update(self._merged)
+            self._unknown.difference_update(emptied)
+            self._crowded.difference_update(emptied)
             self._hand += len(self._merged)
             self._take(self._entries, self._hand)
         self._forget_transaction()
@@ -166,13 +174,15 @@ class RecentKeys:
     def _take(self, entries: Iterable[bytes], logged: int) -> None:
         """Let entries wait that were logged when the hand was there, but those that were merged since."""
         bits, waiting, passed = self._bits, self._waiting, self._hand - logged
-        count = 0
+        count, crowd = 0, CROWD * _ENTRY_BYTES
         for entry in entries:
             place = crc32(entry[:_KEY_BYTES])
             bucket = place >> _BUCKET_SHIFT
             if passed and (bucket - logged) % BUCKETS < passed:
                 continue
             waiting[bucket] += entry
+            if len(waiting[bucket]) > crowd:
+                self._crowded.add(bucket)
             at = place >> _BIT_SHIFT
             bits[at >> 3] |= 1 << (at & 7)
             count += 1
@@ -193,23 +203,32 @@ class RecentKeys:
             yield from conn.execute(text, chunk)
 
     def _merge(self, conn: sqlite3.Connection) -> None:
-        """Merge buckets from the hand on until no more than `limit` keys wait, and trim the log."""
-        count, rows, merged = self._count, [], self._merged
+        """Merge buckets from the hand on until no more than `limit` keys wait, and those that are crowded; trim the log."""
+        count, merged = self._count, self._merged
         while count > self._limit and len(merged) < BUCKETS:
             bucket = (self._hand + len(merged)) % BUCKETS
             merged.append(bucket)
-            entries = list(_entries(bytes(self._waiting[bucket])))
-            count -= len(entries)
-            for entry in sorted(entries, key=_key):  # stable: the last one of a key stays the last
-                rows += [bucket, *_parts(entry)]
-        if not merged:
-            return
-        _INDEX.run(conn, rows)
-        oldest = conn.execute(_OLDEST).fetchone()[0]
-        for bucket in merged:
-            if self._waiting[bucket] or bucket in self._unknown:
-                self._tidy(conn, bucket, oldest)
-        hand = self._hand + len(merged)
+            count -= len(self._waiting[bucket]) // _ENTRY_BYTES
+        self._relieved += self._crowded.difference(merged)
+        emptied = (*merged, *self._relieved)
+        if emptied:
+            _INDEX.run(conn, [part for bucket in emptied for part in self._rows(bucket)])
+            oldest = conn.execute(_OLDEST).fetchone()[0]
+            for bucket in emptied:
+                if self._waiting[bucket] or bucket in self._unknown:
+                    self._tidy(conn, bucket, oldest)
+        if merged:
+            self._move(conn, self._hand + len(merged))
+
+    def _rows(self, bucket: int) -> Iterator[Any]:
+        """Give what waits in a bucket as parameters."""
+        entries = _entries(bytes(self._waiting[bucket]))
+        for entry in sorted(entries, key=_key):  # stable: the last one of a key stays the last
+            yield from (bucket, *_parts(entry))
+
+    @staticmethod
+    def _move(conn: sqlite3.Connection, hand: int) -> None:
+        """Write where the hand is now, and delete of the log what it has gone round since."""
         set_meta(conn, _HAND, str(hand))
         over = [number for number, logged in conn.execute(_FIRST_LOGGED) if logged + BUCKETS <= hand]
         if over:
@@ -220,7 +239,7 @@ class RecentKeys:
         swept, gone = conn.execute(_FILTER, (bucket,)).fetchone() or (0, 0)
         if swept < oldest:
             gone += conn.execute(_SWEEP, (bucket, oldest)).rowcount
-        bits = self._bits[bucket * FILTER_BYTES : (bucket + 1) * FILTER_BYTES]
+        bits: bytes | bytearray = self._bits[bucket * FILTER_BYTES : (bucket + 1) * FILTER_BYTES]
         if gone > GONE_MAX or bucket in self._unknown:
             gone = 0
             bits = self._remade[bucket] = _bits_of(conn.execute(_ROWS, (bucket,)))

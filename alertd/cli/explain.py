@@ -49,9 +49,10 @@ def explain(
 ) -> None:
     """Say who is told of an event and who not, and why.
 
-    With options, or with what is no id of a stored event: what would be decided now about such an event; nothing is sent. With the id of a stored event: what was decided, and what became of it.
+    With the id of a stored event: what was decided, and what became of it. With options, or with what is no such id: what would be decided now about an event of that type; nothing is sent.
+    With --json, `stored` says which of the two it is, and of one made up `type_known` whether anybody knows its type.
     """
-    from alertd.cli.client import Client, Refusal, Server, below, with_client
+    from alertd.cli.client import Client, Server, below, with_client
 
     given: dict[str, Any] = {
         "severity": severity,
@@ -64,31 +65,51 @@ def explain(
     said = {name: value for name, value in given.items() if value is not None}
 
     def ask(client: Client) -> dict[str, Any]:
-        if not said:
-            try:
-                return client.call("GET", below(workspace, "events", what), needs=("verdicts",))
-            except Refusal as refusal:
-                if refusal.status != 404:  # noqa: PLR2004 - no such event: then it is a type
-                    raise
-        return client.call("POST", below(workspace, "explain"), {"type": what, **said}, ("verdicts", "deliveries"))
+        if not said and (event := _found(client, below(workspace, "events", what), "verdicts")) is not None:
+            return {**event, "stored": True}
+        known = _found(client, below(workspace, "event-types", what), "name") is not None
+        plan = client.call("POST", below(workspace, "explain"), {"type": what, **said}, ("verdicts", "deliveries"))
+        return {**plan, "stored": False, "type_known": known}
 
     found = with_client(Server(url, config, token_file), ask)
     if json:
         print_json(found)
         return
-    for line in tree(found):
+    if not found["stored"] and not found["type_known"]:
+        missed = f"no event of type {what} is known" if said else "no such event"
+        say(f"{missed}; an event of type {what} would be:")
+    for line in tree(found, stored=found["stored"]):
         say(line)
 
 
-def tree(found: dict[str, Any]) -> list[str]:
-    """Draw what was decided: the event, each subscription with its verdict, its deliveries, and what else came of it."""
+def _found(client: Any, path: str, needed: str) -> dict[str, Any] | None:
+    """Read what stands at a path, which has at least the field `needed`; None when nothing is there."""
+    from alertd.cli.client import Refusal
+
+    try:
+        answer: dict[str, Any] = client.call("GET", path, needs=(needed,))
+    except Refusal as refusal:
+        if refusal.status != 404:  # noqa: PLR2004 - there is no such thing
+            raise
+        return None
+    return answer
+
+
+def tree(found: dict[str, Any], *, stored: bool = True) -> list[str]:
+    """Draw what was decided: the event, each subscription with its verdict, its deliveries, and what else came of it.
+
+    Of one that is not `stored` it says what would be decided, and leaves out the id, which nobody can look up.
+    """
     event = found.get("event", found)
     where = "/".join(str(event[name]) for name in ("project", "environment") if event.get(name))
-    lines = [" ".join(part for part in (event["type"], event["severity"], where, event["id"]) if part)]
+    name = event["id"] if stored else "(made up here: nothing is sent)"
+    lines = [" ".join(part for part in (event["type"], event["severity"], where, name) if part)]
     lines += [f"! {v['pointer'] or 'data'}: {v['detail']}" for v in found.get("violations", [])]
-    branches = [_verdict(verdict, found) for verdict in found["verdicts"]]
+    branches = [_verdict(verdict, found, stored=stored) for verdict in found["verdicts"]]
     branches += [_progress(each) for each in found.get("progress", [])]
-    branches += [["makes " + inner[0], *inner[1:]] for inner in map(tree, found.get("makes", []))]
+    branches += [
+        ["makes " + inner[0], *inner[1:]] for inner in (tree(each, stored=stored) for each in found.get("makes", []))
+    ]
     if not branches:
         branches = [["no subscription listens to this type"]]
     for position, branch in enumerate(branches):
@@ -98,10 +119,11 @@ def tree(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _verdict(verdict: dict[str, Any], found: dict[str, Any]) -> list[str]:
+def _verdict(verdict: dict[str, Any], found: dict[str, Any], *, stored: bool) -> list[str]:
     mark = "✓" if verdict["verdict"] == "sent" else "✗"
+    detail = verdict["detail"] if stored or mark == "✗" else f"would be {verdict['detail']}"
     channel = f" (channel {verdict['channel']})" if verdict["channel"] else ""
-    lines = [f"{mark} {verdict['subscription']}{channel}: {verdict['detail']}"]
+    lines = [f"{mark} {verdict['subscription']}{channel}: {detail}"]
     if verdict["verdict"] == "sent":
         own = [d for d in found.get("deliveries", []) if d["subscription"] == verdict["subscription"]]
         lines += [f"→ {_delivery(delivery)}" for delivery in own]

@@ -77,7 +77,7 @@ def send(
 ) -> None:
     """Send one event, or many from standard input.
 
-    Waits until they are stored. One event: prints its id. Many: NDJSON, one JSON object a line; those before a line that is refused stay sent, and the line is named.
+    Waits until they are stored. One event: prints its id. Many: NDJSON, one JSON object a line, sent in batches. Of a batch with a line that is refused nothing is stored, and the line is named; the batches before it are stored and stay so.
     A daemon that is busy is waited for, up to a minute.
     """
     from alertd.cli.client import Server, with_client

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from alertd.cli.explain import tree
@@ -22,7 +23,7 @@ def test_a_type_is_explained_as_a_tree(stage: Stage) -> None:
     lines = shown(stage, "run:failed", "--severity", "info", "--project", "shop")
     assert lines[0].startswith("run:failed info shop ")
     assert lines[1:] == [
-        "├─ ✓ everything (channel all): sent",
+        "├─ ✓ everything (channel all): would be sent",
         "│     → hook",
         "├─ ✗ serious (channel all): the event's severity is below min_severity",
         "└─ ✗ elsewhere (channel all): the event's environment is not among those of the subscription or its channel",
@@ -34,7 +35,28 @@ def test_a_stored_event_is_explained_with_what_became_of_it(stage: Stage) -> Non
     assert stage.typed("send", "run:failed", "--id", "run-1").exit_code == 0
     lines = shown(stage, "run-1")
     assert lines[0] == "run:failed info run-1"
+    assert any(line.endswith(": sent") for line in lines)
+    assert not any("would be" in line for line in lines)
     assert any(line.strip("│ ").startswith("→ hook ") for line in lines)
+
+
+def test_a_wrong_id_is_no_event(stage: Stage) -> None:
+    """What is neither a stored event nor a known type is said to be neither, and nothing about it reads as if it had happened."""
+    for wrong in ("keep1", "019e0022-7c00-7000-8000-3f6a1c2b9d10"):
+        lines = shown(stage, wrong)
+        assert lines[0] == f"no such event; an event of type {wrong} would be:"
+        assert lines[1] == f"{wrong} info (made up here: nothing is sent)"
+        assert any(line.endswith("everything (channel all): would be sent") for line in lines)
+        assert not any(line.endswith(": sent") for line in lines)
+    assert (
+        shown(stage, "keep1", "--project", "shop")[0]
+        == "no event of type keep1 is known; an event of type keep1 would be:"
+    )
+
+
+def test_a_known_type_is_no_wrong_id(stage: Stage) -> None:
+    """A type of a catalogue is explained without a word about events; no invented id is shown that nobody could look up."""
+    assert shown(stage, "app_deployed")[0] == "app_deployed info (made up here: nothing is sent)"
 
 
 def test_a_subscription_whose_destination_is_told_already_says_so() -> None:
@@ -63,8 +85,12 @@ def test_what_comes_of_it_is_a_branch(stage: Stage) -> None:
 
 
 def test_for_programs(stage: Stage) -> None:
-    """With --json it is the API's answer; bad options are usage errors."""
+    """With --json it is the API's answer, and whether the event is stored and its type known; bad options are usage errors."""
     result = stage.typed("explain", "run:failed", "--json")
-    assert result.stdout.startswith("{")
+    assert (json.loads(result.stdout)["stored"], json.loads(result.stdout)["type_known"]) == (False, True)
+    found = json.loads(stage.typed("explain", "keep1", "--json").stdout)
+    assert (found["stored"], found["type_known"], found["event"]["type"]) == (False, False, "keep1")
+    assert stage.typed("send", "run:failed", "--id", "run-2").exit_code == 0
+    assert json.loads(stage.typed("explain", "run-2", "--json").stdout)["stored"] is True
     assert stage.typed("explain", "run:failed", "--data", "[]").exit_code == 2
     assert stage.typed("explain", "run failed", "--project", "x").exit_code == 1

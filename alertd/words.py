@@ -76,13 +76,20 @@ def with_unit(expected: str, name: str | int) -> str:
 def unknown_key(key: str, known: Iterable[str]) -> tuple[str, str]:
     """Say of an unknown key what was found and what was expected, with a suggestion."""
     names = list(known)
-    return f"unknown key {key!r}", f"{one_of(names)}{suggestion(key, names)}"
+    return f"unknown key {key!r}", f"{one_of(names)}{suggestion(key, names) or _meant(key, names)}"
 
 
 def suggestion(text: str, known: Iterable[str]) -> str:
     """Give `; did you mean 'x'?` when something known is close, else nothing."""
     close = get_close_matches(text, list(known), n=1, cutoff=_SUGGESTIONS_MIN)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _meant(key: str, known: Iterable[str]) -> str:
+    """Suggest the longest key all of whose words are in this one, such as `url` for `webhook_url`; else nothing."""
+    words = set(key.lower().replace("-", "_").split("_"))
+    within = [name for name in known if words >= set(name.split("_"))]
+    return f"; did you mean {max(within, key=len)!r}?" if within else ""
 
 
 def one_of(names: Iterable[str]) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from alertd.api.operation import Schema
+    from alertd.resources.judge import DestinationTypes
 
 PATH: Final = "/api/openapi.json"
 PAGE: Final = "/api/docs"
@@ -44,7 +45,9 @@ table{border-collapse:collapse;margin:.4em 0}td,th{text-align:left;vertical-alig
 class Docs:
     """`/api/openapi.json` and `/api/docs`, open to everybody."""
 
-    def __init__(self, app: web.Application, status: Mapping[str, Mapping[str, Schema]]) -> None:
+    def __init__(
+        self, app: web.Application, status: Mapping[str, Mapping[str, Schema]], types: DestinationTypes
+    ) -> None:
         route(app, "GET", PATH, self.show, Operation("This document", "documentation", None))
         page = Operation(
             "This document as a page", "documentation", None, answers={200: TEXT}, answer_types=("text/html",)
@@ -52,11 +55,13 @@ class Docs:
         route(app, "GET", PAGE, self.page, page)
         self._app = app
         self._status = status
+        self._types = types
 
     @cached_property
     def _written(self) -> tuple[bytes, str]:
         """The document and the page."""
-        doc = document(self._app, version("alertd"), self._status)
+        settings = {name: self._types.settings_model(name) for name in sorted(self._types.names())}
+        doc = document(self._app, version("alertd"), self._status, settings)
         return orjson.dumps(doc, option=orjson.OPT_INDENT_2), "".join(_page(doc))
 
     async def show(self, request: web.Request) -> web.Response:
@@ -109,6 +114,8 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> Iterator[st
         yield f"<p>Body: <code>{escape(kind)}</code> {_shape(content['schema'])}</p>\n"
         if "example" in content:
             yield f"<pre>{escape(_written(content['example']))}</pre>\n"
+        for name, example in content.get("examples", {}).items():
+            yield f"<details><summary>{escape(name)}</summary><pre>{escape(_written(example['value']))}</pre></details>\n"
     yield "<table>\n"
     for status, answer in operation["responses"].items():
         shapes = " ".join(_shape(each["schema"]) for each in answer.get("content", {}).values())

@@ -46,8 +46,16 @@ _DESCRIPTIONS: Final = {
 }
 
 
-def document(app: web.Application, version: str, status: Mapping[str, Mapping[str, Schema]]) -> dict[str, Any]:
-    """Write the document of an application; `status` gives what models show besides their fields, by their names."""
+def document(
+    app: web.Application,
+    version: str,
+    status: Mapping[str, Mapping[str, Schema]],
+    settings: Mapping[str, type[BaseModel]],
+) -> dict[str, Any]:
+    """Write the document of an application.
+
+    `status` gives what models show besides their fields, by their names; `settings` those of destinations, by type.
+    """
     paths: dict[str, dict[str, Any]] = {}
     known = answer_examples()
     for (method, path), operation in app[OPERATIONS].items():
@@ -63,7 +71,7 @@ def document(app: web.Application, version: str, status: Mapping[str, Mapping[st
         },
         "paths": paths,
         "components": {
-            "schemas": _schemas(status),
+            "schemas": _schemas(status, settings),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}, **_KEYS},
         },
     }
@@ -86,9 +94,9 @@ _ABOUT: Final = (
 )
 
 
-def _schemas(status: Mapping[str, Mapping[str, Schema]]) -> dict[str, Schema]:
+def _schemas(status: Mapping[str, Mapping[str, Schema]], settings: Mapping[str, type[BaseModel]]) -> dict[str, Schema]:
     models: list[type[BaseModel]] = [kind.model for kind in (*KINDS, WORKSPACE)]
-    described: list[type[BaseModel]] = [*models, TokenSettings]
+    described: list[type[BaseModel]] = [*models, TokenSettings, *settings.values()]
     inputs: list[tuple[type[BaseModel], Literal["validation"]]] = [(model, "validation") for model in described]
     _, found = models_json_schema(inputs, ref_template=_COMPONENTS)
     schemas: dict[str, Schema] = {**found["$defs"], **SHAPES, **HISTORY_SHAPES}
@@ -96,6 +104,10 @@ def _schemas(status: Mapping[str, Mapping[str, Schema]]) -> dict[str, Schema]:
         if kind.built_in:
             name = schemas[kind.model.__name__]["properties"]["name"]
             name["pattern"] = f"{name['pattern']}|^({'|'.join(kind.built_in)})$"
+    by_type = ", ".join(f"{name}: {model.__name__}" for name, model in settings.items())
+    schemas["Destination"]["properties"]["settings"]["description"] = (
+        f"what the type needs, as its schema says: {by_type}"
+    )
     for model in models:
         own = {**RESOURCE_STATUS, **status.get(model.__name__, {})}
         schemas[model.__name__] = with_status(schemas[model.__name__], own)
@@ -124,7 +136,9 @@ def _operation(method: str, path: str, operation: Operation, known: Mapping[str,
         written["x-alertd-role"] = f"{role}, of all workspaces" if operation.everywhere else role
     if operation.body is not None:
         content: dict[str, Any] = {"schema": operation.body}
-        if operation.example is not None:
+        if operation.examples:
+            content["examples"] = {name: {"value": value} for name, value in operation.examples.items()}
+        elif operation.example is not None:
             content["example"] = operation.example
         others = {
             kind: {"schema": schema, "example": example} for kind, (schema, example) in operation.other_bodies.items()

@@ -51,6 +51,8 @@ class Operation:
     conditional: bool = False
     example: Any = None
     """An example of the body."""
+    examples: Mapping[str, Any] = field(default_factory=dict)
+    """Several of them by what each shows, in place of the one."""
     other_bodies: Mapping[str, tuple[Schema, Any]] = field(default_factory=dict)
     """The shape of the body, and an example, in those content types in which they are others."""
     headers: tuple[Parameter, ...] = ()

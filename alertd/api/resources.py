@@ -8,6 +8,7 @@ from aiohttp import web
 
 from alertd.api.auth import caller, require
 from alertd.api.context import body_of, json
+from alertd.api.destination_examples import DESTINATIONS
 from alertd.api.examples import MADE, PATCHED
 from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
 from alertd.api.query import Query, write_name_cursor
@@ -33,6 +34,12 @@ _FOLLOW: Final = frozenset({"queue", "retry", "breaker"})
 """Fields that follow the defaults of `delivery` where they say nothing, and so are shown as they were given."""
 _NO_FILTER: Final = (
     frozenset({"title", "description", "limit", "settings", "data_schema", "owner", "collaborators"}) | _FOLLOW
+)
+
+
+_CASCADE: Final = (
+    "true: take it out of those who use it; one who needs it and has no other, such as a subscription whose only channel"
+    " or destination it is, is deleted altogether"
 )
 
 
@@ -178,7 +185,7 @@ def operations(kind: Kind, filters: tuple[str, ...]) -> dict[str, Operation]:
     """Document a kind's routes."""
     noun, tag, shape = kind.noun, kind.path, ref(kind.model.__name__)
     choices = tuple(Parameter(name, f"only those whose {name} is this, or holds it") for name in filters)
-    cascade = Parameter("cascade", "true: take it out of those who use it", {"type": "boolean", "default": False})
+    cascade = Parameter("cascade", _CASCADE, {"type": "boolean", "default": False})
     a = "an" if noun[0] in "aeiou" else "a"
     return {
         "list": Operation(f"List {noun}s", tag, query=(*choices, *PAGE), answers={200: page_of(shape)}),
@@ -190,6 +197,7 @@ def operations(kind: Kind, filters: tuple[str, ...]) -> dict[str, Operation]:
             answers={201: shape},
             errors=(409,),
             example=MADE[kind.word],
+            examples=DESTINATIONS if kind.word == "destination" else {},
         ),
         "show": Operation(f"Show {a} {noun}", tag, answers={200: shape, 304: None}),
         "replace": Operation(

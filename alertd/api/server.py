@@ -151,7 +151,7 @@ def build(
     for kind in (DERIVED_TYPE, METRIC_ALERT):
         Collection(context, kind).register(app)
     open_doors(app, doors)
-    Docs(app, SHOWN)
+    Docs(app, SHOWN, context.registry.types)
     return app
 
 

@@ -205,7 +205,18 @@ def _in_use(entry: Entry, users: Sequence[Entry]) -> ConflictError:
     ]
     named = ", ".join(f"{_noun(user.kind)} {user.name}" for user in seen[:10])
     more = f" and {len(seen) - 10} more" if len(seen) > 10 else ""  # noqa: PLR2004 - as many as are named
-    return ConflictError(f"the {_noun(entry.kind)} {entry.name!r} is in use by {named}{more}", problems)
+    return ConflictError(
+        f"the {_noun(entry.kind)} {entry.name!r} is in use by {named}{more}{_way_out(entry, seen)}", problems
+    )
+
+
+def _way_out(entry: Entry, users: Sequence[Entry]) -> str:
+    """Say what `cascade` does, where it would be allowed to."""
+    if any(user.origin for user in users):
+        return ""
+    if entry.kind == WORKSPACE.word:
+        return "; ?cascade=true deletes them all"
+    return "; ?cascade=true takes it out of them, and deletes altogether what has no other"
 
 
 def _noun(word: str) -> str:

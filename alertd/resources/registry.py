@@ -80,6 +80,7 @@ class Registry:
         self._ids = ids
         self._secrecy = secrecy
         self._live = live
+        self.types = types
         self._changes = Changes(types, secrecy)
         self._lock = asyncio.Lock()
         self._waiting: deque[_Asked] = deque()

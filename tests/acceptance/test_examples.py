@@ -39,6 +39,13 @@ HEADERS: Final = {
 """What outside services say beside the body."""
 
 
+def examples_of(content: dict[str, Any]) -> list[Any]:
+    """Give the one example of a content, or all of several."""
+    if "examples" in content:
+        return [each["value"] for each in content["examples"].values()]
+    return [content["example"]]
+
+
 class Walk:
     """Sends every example where it belongs, and keeps what was answered."""
 
@@ -66,13 +73,14 @@ class Walk:
         where = await self._filled(path)
         more = next((own for begin, own in HEADERS.items() if path.startswith(begin)), {})
         for kind, content in operation["requestBody"]["content"].items():
-            example = content["example"]
-            body = example.encode() if isinstance(example, str) else example
-            headers = {"Content-Type": kind, "If-Match": "*", **more}
-            reply = await self.daemon.call(method, where, body, headers=headers)
-            assert reply.status < 300, (key, kind, reply.status, reply.body)
-            assert str(reply.status) in operation["responses"], (key, kind, reply.status)
-            self.answers.append((key, operation["responses"][str(reply.status)], reply))
+            for example in examples_of(content):
+                body = example.encode() if isinstance(example, str) else example
+                headers = {"Content-Type": kind, "If-Match": "*", **more}
+                reply = await self.daemon.call(method, where, body, headers=headers)
+                assert reply.status < 300, (key, kind, example, reply.status, reply.body)
+                assert str(reply.status) in operation["responses"], (key, kind, reply.status)
+                if example == examples_of(content)[0]:  # the one whose answer is shown
+                    self.answers.append((key, operation["responses"][str(reply.status)], reply))
 
     async def _filled(self, path: str) -> str:
         """Put names where a path has parameters."""
@@ -93,7 +101,7 @@ class Walk:
         """Name what was made from the example of a collection."""
         collection = path.split("/{name}", maxsplit=1)[0]
         made = self.document["paths"].get(collection, {}).get("post", {}).get("requestBody", {}).get("content")
-        return made["application/json"]["example"]["name"] if made and "{name}" in path else ""
+        return str(examples_of(made["application/json"])[0]["name"]) if made and "{name}" in path else ""
 
     async def _delivered(self) -> str:
         """Return the id of a delivery that is over."""

@@ -11,6 +11,8 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from alertd.api.operation import OPERATIONS, STREAM, Operation
+from alertd.api.resources import BELOW
+from alertd.destinations.registry import REGISTRY
 from alertd.model.token import Role
 from tests.unit.api.bench import Bench, running
 
@@ -62,6 +64,12 @@ def _shown(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], int 
                     yield f"{at} {status} {kind}", content, int(status)
 
 
+def examples_of(content: dict[str, Any]) -> list[Any]:
+    """Give the one example of a content, or all of several."""
+    several = [each["value"] for each in content.get("examples", {}).values()]
+    return several or [content["example"]] if several or "example" in content else []
+
+
 async def test_every_body_has_an_example() -> None:
     """No body that the API reads is without one, nor an error, nor an answer of a named shape or a page of such."""
     async with running() as call:
@@ -70,7 +78,7 @@ async def test_every_body_has_an_example() -> None:
         for at, content, status in _shown(document):
             schema = content["schema"]
             item = schema.get("properties", {}).get("items", {}).get("items", schema)
-            if "example" not in content and (status is None or "$ref" in item):
+            if "example" not in content and "examples" not in content and (status is None or "$ref" in item):
                 without.append(at)
         assert without == []
 
@@ -81,11 +89,26 @@ async def test_every_example_has_its_shape() -> None:
         document = (await call("GET", "/api/openapi.json", None))[1]
         wrong = []
         for at, content, _ in _shown(document):
-            if "example" in content:
+            for example in examples_of(content):
                 schema = {**content["schema"], "components": document["components"]}
                 found = OAS31Validator(schema, format_checker=OAS31Validator.FORMAT_CHECKER)
-                wrong += [(at, error.json_path, error.message) for error in found.iter_errors(content["example"])]
+                wrong += [(at, error.json_path, error.message) for error in found.iter_errors(example)]
         assert wrong == []
+
+
+async def test_each_destination_type_has_an_example_and_a_schema() -> None:
+    """For each type the document shows a whole destination, whose settings fit the schema that it names for the type."""
+    async with running() as call:
+        document = (await call("GET", "/api/openapi.json", None))[1]
+        making = document["paths"][f"{BELOW}/destinations"]["post"]["requestBody"]["content"]["application/json"]
+        shown = {example["type"]: example["settings"] for example in examples_of(making)}
+        assert shown.keys() == making["examples"].keys() == REGISTRY.keys()
+        components = document["components"]
+        told = components["schemas"]["Destination"]["properties"]["settings"]["description"]
+        for kind, settings in shown.items():
+            name = REGISTRY[kind].settings_model.__name__
+            assert f"{kind}: {name}" in told
+            OAS31Validator({"$ref": f"#/components/schemas/{name}", "components": components}).validate(settings)
 
 
 async def test_every_operation_says_who_may() -> None:

@@ -174,6 +174,9 @@ async def test_used_is_409_with_its_users() -> None:
         status, problem = await call("DELETE", f"{HOME}/channels/runs")
         assert status == 409
         assert [e["pointer"] for e in problem["errors"]] == ["/subscriptions/tell"]
+        assert problem["detail"].endswith(
+            "?cascade=true takes it out of them, and deletes altogether what has no other"
+        )
         assert (await call("DELETE", f"{HOME}/channels/runs?cascade=perhaps"))[0] == 422
         assert (await call("DELETE", f"{HOME}/channels/runs?cascade=true"))[0] == 204
         assert (await call("GET", f"{HOME}/subscriptions/tell"))[0] == 404

@@ -79,7 +79,13 @@ class Reporter:
     def tell(self, report: Report) -> None:
         """Take a report; it is stored as soon as that can be, when anybody listens."""
         if not self._heard(report.workspace, report.type):
-            _log.info("report.unheard", type=report.type, workspace=report.workspace, message=report.message)
+            _log.info(
+                "about.only_logged",
+                type=report.type,
+                workspace=report.workspace,
+                message=report.message,
+                note="no channel of the workspace listens to this type, so it is in the log alone and no event was made",
+            )
             return
         if len(self._waiting) >= WAITING_MAX:
             _log.warning("report.dropped", type=self._waiting.popleft()["type"])

@@ -84,7 +84,7 @@ async def test_without_a_listener_the_history_holds_only_what_was_sent(tmp_path:
     async with Daemon(tmp_path, {}) as daemon:
         await daemon.kill()
         await daemon.start()
-        await daemon.wait_log("report.unheard", 2)
+        await daemon.wait_log("about.only_logged", 2)
         assert (await daemon.get("events"))["items"] == []
 
 

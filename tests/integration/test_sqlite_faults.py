@@ -382,6 +382,26 @@ async def test_older_version_is_brought_up_to_date(path: Path, sample: Path) -> 
     assert quick_check(path) == "ok"
 
 
+async def test_the_log_tells_a_new_file_from_an_old_one(path: Path) -> None:
+    """A new file is one line with its version, a file that is up to date none, an old one a line for each step."""
+    later = [each.version for each in migrations()[1:]]
+
+    async def told() -> list[tuple[str, int]]:
+        with capture_logs() as logs:
+            async with opened(path):
+                pass
+        return [
+            (each["event"], each["version"]) for each in logs if each["event"] in {"store.created", "store.migrated"}
+        ]
+
+    assert await told() == [("store.created", later[-1])]
+    assert await told() == []
+    path.unlink()
+    with closing(sqlite3.connect(path)) as conn:
+        conn.executescript((VERSIONS / "v1.sql").read_text(encoding="utf-8"))
+    assert await told() == [("store.migrated", each) for each in later]
+
+
 async def test_migration_is_one_transaction(path: Path) -> None:
     """Steps that are missing are all made, or none of them when one fails."""
     await _make(path)

@@ -109,5 +109,5 @@ def warn_if_old() -> None:
             "store.sqlite_old",
             version=sqlite3.sqlite_version,
             fixed_in=".".join(map(str, FIXED_VERSION)),
-            note="alertd writes and checkpoints in one connection, which avoids the WAL-reset bug; keep others off the file",
+            note="this SQLite can damage a file that two programs write to; alertd is safe: let no other program write to its store",
         )

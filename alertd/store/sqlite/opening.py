@@ -92,8 +92,7 @@ def _prepare(path: Path, options: SqliteOptions, lock: FileLock, conn: sqlite3.C
         _log.warning("store.unclean", path=str(path), check="background" if unchecked else "now")
         if not unchecked:
             check(conn)
-    for step in migrate(conn):
-        _log.info("store.migrated", path=str(path), version=step.version, name=step.name)
+    _bring_up_to_date(path, conn)
     conn.execute("BEGIN IMMEDIATE")
     salt = get_meta(conn, "salt")
     if salt is None:
@@ -109,6 +108,17 @@ def _prepare(path: Path, options: SqliteOptions, lock: FileLock, conn: sqlite3.C
     stat = path.stat()
     inode = (stat.st_dev, stat.st_ino)
     return Opened(conn, inode, lock, recent, int(salt), names, shapes, outlined, unchecked, damage)
+
+
+def _bring_up_to_date(path: Path, conn: sqlite3.Connection) -> None:
+    """Migrate, and say so: of a new file in one line, of an old one each step."""
+    is_new = version_of(conn) == 0
+    steps = migrate(conn)
+    if is_new:
+        _log.info("store.created", path=str(path), version=version_of(conn))
+        return
+    for step in steps:
+        _log.info("store.migrated", path=str(path), version=step.version, name=step.name)
 
 
 def _load(recent: RecentKeys, shapes: Shapes, conn: sqlite3.Connection, *, unchecked: bool) -> StoreCorruptError | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
+import shlex
 import shutil
 import socket
 from pathlib import Path
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.daemon import Daemon
+from tests.daemon import PROGRAM, Daemon
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,12 +24,15 @@ ROOT = Path(__file__).parents[2]
 BASE = "http://127.0.0.1:8080"
 
 
+COMMANDS = ("curl ", ".venv/bin/alertd send ", ".venv/bin/alertd explain ")
+
+
 def examples() -> Iterator[str]:
-    """Every curl command of the README, in order, but those about a destination that only the reader has."""
+    """Every command of the README that talks to the daemon and ends, in order, but those about what only the reader has."""
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     for block in blocks:
         for line in block.splitlines():
-            if line.startswith("curl ") and "ops-hook" not in line:
+            if line.startswith(COMMANDS) and "ops-hook" not in line:
                 yield line
 
 
@@ -36,11 +41,21 @@ def test_examples_are_for_the_address_of_the_configuration() -> None:
     listen = re.findall(r"^  listen: (\S+)$", (ROOT / "config" / "alertd.yml").read_text(), re.MULTILINE)
     assert listen == [BASE.removeprefix("http://")]
     for line in examples():
-        assert line.count(BASE) == 1, line
-        assert line.count(BASE.rsplit(":", 1)[1]) == 1, line
+        asks = int(line.startswith("curl "))  # the other commands find the address in the configuration
+        assert line.count(BASE) == asks, line
+        assert line.count(BASE.rsplit(":", 1)[1]) == asks, line
 
 
-async def test_curl_examples_work_as_printed(tmp_path: Path) -> None:
+def test_the_first_hour_is_short() -> None:
+    """It fits on a screen: start, send, explain, a webhook and a DSN in at most 25 lines."""
+    text = (ROOT / "README.md").read_text()
+    part = text.split("\n## The first hour\n")[1].split("\n## ")[0]
+    assert len(part.strip().splitlines()) <= 25
+    for word in ("make run", "alertd send", "alertd explain", '"webhook"', "/keys"):
+        assert word in part
+
+
+async def test_examples_work_as_printed(tmp_path: Path) -> None:
     """Each answers with what it asked for: no problem document, no error of curl. Only the port is another than printed."""
     elsewhere = {"ALERTD_SERVER__LISTEN": "127.0.0.1:0"}
     daemon = Daemon(tmp_path, (ROOT / "config" / "alertd.yml").read_text(), **elsewhere)
@@ -50,9 +65,11 @@ async def test_curl_examples_work_as_printed(tmp_path: Path) -> None:
             for line in examples():
                 typed = line.replace(BASE, daemon.base_url)
                 assert typed.replace(daemon.base_url, BASE) == line
+                typed = typed.replace("curl ", "curl --max-time 20 --fail-with-body ", 1)
                 process = await asyncio.create_subprocess_shell(
-                    typed.replace("curl ", "curl --max-time 20 --fail-with-body ", 1),
+                    typed.replace(".venv/bin/alertd", shlex.quote(str(PROGRAM)), 1),
                     cwd=tmp_path,
+                    env={**os.environ, "ALERTD_URL": daemon.base_url, "ALERTD_TOKEN": daemon.token},
                     stdout=asyncio.subprocess.PIPE,
                     stderr=asyncio.subprocess.STDOUT,
                 )

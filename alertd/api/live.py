@@ -14,6 +14,7 @@ from typing_extensions import override
 from alertd.clock import rfc3339
 from alertd.model import ids
 from alertd.model.event import id_in
+from alertd.model.selection import in_json
 from alertd.model.verdict import VerdictCode, decode
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from alertd.store.following import Happened, Position
 
 _CURSOR: Final = re.compile(r"([0-7][0-9a-f]{15})-([0-9a-f]{1,8})-([0-7][0-9a-f]{15})", re.ASCII)
+VERDICT: Final = "verdict"
 _EVENT_FIELDS: Final = {"project": "", "environment": "", "severity": "info"}
 
 
@@ -76,6 +78,10 @@ class Entry:
             self._written = head + orjson.dumps(self.item) + b"\n\n"
         return self._written
 
+    def before(self, end: Position) -> bool:
+        """Whether it had happened when everything up to a position had."""
+        return self.alert <= end.event if self.kind == VERDICT else self.after.outcome <= end.outcome
+
     def fits(self, which: Selection) -> bool:
         """Whether it was asked for; a verdict has neither a destination, nor a state, nor a digest."""
         return (
@@ -105,8 +111,8 @@ class Entry:
     def _says(self, text: str | None) -> bool:
         if text is None:
             return True
-        error = str(self.item.get("detail", "")).encode().lower()
-        return orjson.dumps(text)[1:-1].lower() in self.payload.lower() or text.encode().lower() in error
+        error, payload = str(self.item.get("detail", "")).encode().lower(), self.payload.lower()
+        return any(form.encode().lower() in payload for form in in_json(text)) or text.encode().lower() in error
 
 
 @dataclass(frozen=True)
@@ -150,7 +156,7 @@ class Told:
             }
             after = Cursor(number, 0 if turn == len(verdicts) else turn, cursor.outcome)
             own = (workspace, number, row["type"], names.name(verdict.channel_id), subscription, row["payload"])
-            made.append(Entry("verdict", item, after, *own))
+            made.append(Entry(VERDICT, item, after, *own))
         return Cursor(number, 0, cursor.outcome)
 
     def _attempted(self, row: dict[str, Any], after: Cursor) -> Entry:

@@ -34,7 +34,8 @@ SELECTING: Final = (
     Parameter("until", "before this RFC 3339 time", _MOMENT),
     Parameter(
         "text",
-        "looked for in the event's JSON, and in a delivery's error; without since, in the 24 hours before until or now",
+        "looked for in the event's JSON, in what it says and as it is written, and in a delivery's error;"
+        " without since, in the 24 hours before until or now",
         {"type": "string", "minLength": 1},
     ),
 )

@@ -140,6 +140,7 @@ class _Telling:
         self._request = request
         self._workspace = request.match_info["workspace"]
         self._which = which
+        self._end: Position | None = None
         self._said_at = 0.0
 
     async def run(self, cursor: Cursor, missed: dict[str, Any] | None) -> web.StreamResponse:
@@ -172,13 +173,14 @@ class _Telling:
             reason = self._over()
             if reason:
                 return reason
+            end = await self._ending()
             told = await self._follower.behind(position)
             position = told.happened.position
             await self._send_entries(told.entries)
+            if end is not None and (position == told.after or position.covers(end)):
+                return "until"
             if told.happened.more:
                 continue
-            if self._until_passed():
-                return "until"
             if self._silence() >= self._bounds.keepalive_seconds:
                 await self._send(b": quiet\nid: %s\n\n" % str(cursor_at(position)).encode())
             if told.happened.position == told.after:
@@ -193,7 +195,9 @@ class _Telling:
         await self._send_entries(entries[cursor.verdict :])
 
     async def _send_entries(self, entries: Sequence[Entry]) -> None:
-        data = [e.written() for e in entries if e.workspace == self._workspace and e.fits(self._which)]
+        end = await self._ending()
+        told = entries if end is None else [e for e in entries if e.before(end)]
+        data = [e.written() for e in told if e.workspace == self._workspace and e.fits(self._which)]
         if data:
             await self._send(b"".join(data))
 
@@ -213,8 +217,12 @@ class _Telling:
             return "workspace"
         return ""
 
-    def _until_passed(self) -> bool:
-        return self._which.until_ms is not None and self._context.clock.now_ms() >= self._which.until_ms
+    async def _ending(self) -> Position | None:
+        """Where all has happened that is to be told; None: that time has not come. Raises StoreUnavailableError."""
+        until_ms = self._which.until_ms
+        if self._end is None and until_ms is not None and self._context.clock.now_ms() >= until_ms:
+            self._end = await self._context.store.position_at(until_ms)
+        return self._end
 
     def _silence(self) -> float:
         return asyncio.get_running_loop().time() - self._said_at

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
+
 from alertd.model.delivery import DeliveryState
 
 if TYPE_CHECKING:
@@ -23,8 +25,8 @@ class Selection:
     """What must hold; None: anything will do.
 
     Names are compared as they are, and so is the type; `severity` and `state` are words. `since_ms` (in) and `until_ms`
-    (out) bound the time, in milliseconds since 1970. `text` is looked for in an event's JSON, for deliveries in their
-    error too; letters of ASCII in any case. Of events, `subscription` and `channel` choose those that such a
+    (out) bound the time, in milliseconds since 1970. `text` is looked for in an event's JSON (`in_json`), for deliveries
+    in their error too; letters of ASCII in any case. Of events, `subscription` and `channel` choose those that such a
     subscription was sent, `destination` and `state` those with such a delivery; `acknowledged` is theirs alone. Of
     deliveries, `digest` chooses those that came together in a digest, by its number.
     """
@@ -55,3 +57,11 @@ class Selection:
             return self
         until_ms = now_ms if self.until_ms is None else min(now_ms, self.until_ms)
         return replace(self, since_ms=max(0, until_ms - TEXT_SPAN_MS))
+
+
+def in_json(text: str) -> tuple[str, ...]:
+    """Say how a text may stand in JSON: as part of a value, quotes and backslashes escaped, or else as it is.
+
+    One form where both are the same.
+    """
+    return tuple(dict.fromkeys((orjson.dumps(text)[1:-1].decode(), text)))

@@ -16,6 +16,10 @@ class Position:
     event: int = 0
     outcome: int = 0
 
+    def covers(self, other: Position) -> bool:
+        """Whether who has followed up to here has followed up to there."""
+        return self.event >= other.event and self.outcome >= other.outcome
+
 
 @dataclass(frozen=True, slots=True)
 class Happened:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from alertd.errors import NotFoundError
-from alertd.model.ids import made_event_number
+from alertd.model.ids import ALERT, format_id, made_event_number
+from alertd.model.selection import in_json
 from alertd.model.verdict import VerdictCode
 from alertd.store.base import Reached
 from alertd.store.memory_engine import MemoryEngine
@@ -116,7 +117,7 @@ class MemoryHistory(MemoryEngine):
         """Keep the first acknowledgement of an alert."""
         self._write()
         if number not in self._events:
-            raise NotFoundError(f"there is no event {number}")
+            raise NotFoundError(f"there is no alert {format_id(ALERT, number)}")
         if number in self._acknowledged:
             return False
         self._acknowledged[number] = acknowledgement
@@ -214,6 +215,7 @@ def _says(which: Filter, payload: bytes, detail: str = "") -> bool:
     """Whether an event's JSON, or the error, holds the text; only letters of ASCII have two cases."""
     if which.text is None:
         return True
-    return orjson.dumps(which.text)[1:-1].lower() in payload.lower() or which.text.encode().lower() in (
+    kept = payload.lower()
+    return any(form.encode().lower() in kept for form in in_json(which.text)) or which.text.encode().lower() in (
         detail.encode().lower()
     )

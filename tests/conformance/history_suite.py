@@ -136,10 +136,17 @@ class HistorySuite:
             ("ZÜRICH", False),
             ("shop.*", False),
             ("503", False),
+            ('"message":"payment', True),
+            ('\\"QUOTED\\"', True),
+            ('"quoted" ', False),
+            ('":"error', False),
         ],
     )
     async def test_text_is_looked_for_as_it_is(self, store: Store, make: Maker, text: str, found: bool) -> None:
-        """A text is found anywhere in an event's JSON, letters of ASCII in any case, every other sign as itself."""
+        """A text is found anywhere in an event's JSON, letters of ASCII in any case, every other sign as itself.
+
+        Quotes and backslashes are found in what the event says as well as in how that is written.
+        """
         said = 'payment of 50 % \\o/ in Zürich "quoted"'
         await store.commit(Batch(1, [make.plan("a", message=said), make.plan("b", event_type="t")]))
         assert [row["type"] for row in (await store.events(Filter(text=text))).items] == ["run:failed"] * found

@@ -8,6 +8,7 @@ import orjson
 
 from alertd.model.delivery import DeliveryState
 from alertd.model.ids import first_of
+from alertd.model.selection import in_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,8 +33,8 @@ _FIELD: Final = "coalesce(json_extract(CAST(e.payload AS TEXT), '$.{name}'), '{d
 _FIELDS: Final = {"project": "", "environment": "", "severity": "info"}
 _SENT: Final = """EXISTS (SELECT 1 FROM json_each(CAST(e.verdicts AS TEXT)) v
 WHERE json_extract(v.value, '$[2]') = 0{subscriptions}{channels})"""
-_SAYS: Final = "CAST(e.payload AS TEXT) LIKE :text ESCAPE '\\'"
-_SAYS_TOO: Final = "(CAST(e.payload AS TEXT) LIKE :text ESCAPE '\\' OR d.detail LIKE :words ESCAPE '\\')"
+_HOLDS: Final = "CAST(e.payload AS TEXT) LIKE :{form} ESCAPE '\\'"
+_FAILED_WITH: Final = "d.detail LIKE :words ESCAPE '\\'"
 _IN_DIGEST: Final = "d.id IN (SELECT n.delivery_id FROM digested n WHERE n.digest_id = :digest)"
 _SERVES: Final = """EXISTS (SELECT 1 FROM shared s CROSS JOIN json_each(s.subscriptions) v
 WHERE s.delivery_id = d.id AND {further})"""
@@ -66,7 +67,7 @@ class Conditions:
             "in_flight": orjson.dumps(list(which.in_flight)).decode(),
         }
         if which.text is not None:
-            self.params |= {"text": _like(orjson.dumps(which.text)[1:-1].decode()), "words": _like(which.text)}
+            self.params |= {"words": _like(which.text), **{name: _like(form) for name, form in self._forms.items()}}
 
     @property
     def selective(self) -> bool:
@@ -100,7 +101,7 @@ class Conditions:
             )
         if which.acknowledged is not None:
             found.append(_ACKNOWLEDGED if which.acknowledged else f"NOT {_ACKNOWLEDGED}")
-        return [*found, _SAYS] if which.text is not None else found
+        return [*found, self._says()] if which.text is not None else found
 
     def of_delivery(self) -> list[str]:
         """Conditions on a delivery's row `d`, and its event's `e`, in a list of deliveries."""
@@ -112,7 +113,7 @@ class Conditions:
             found.append(within("d.channel_id", self.channels))
         if self.which.digest is not None:
             found.append(_IN_DIGEST)
-        return [*found, _SAYS_TOO] if self.which.text is not None else found
+        return [*found, self._says(_FAILED_WITH)] if self.which.text is not None else found
 
     def of_shape(self, *, matched: bool | None = None) -> list[str]:
         """Conditions on a shape; none: any shape will do."""
@@ -129,6 +130,15 @@ class Conditions:
                 listed = " OR ".join(f"instr({column}, ',{number},')" for number in numbers) or "0"
                 found.append(f"({column} IS NULL OR {listed})")
         return found
+
+    @property
+    def _forms(self) -> dict[str, str]:
+        """How the text may stand in JSON, by the names of parameters."""
+        return {f"text{turn}": form for turn, form in enumerate(in_json(self.which.text or ""))}
+
+    def _says(self, *others: str) -> str:
+        holds = (_HOLDS.format(form=name) for name in self._forms)
+        return f"({' OR '.join((*holds, *others))})"
 
     def _of_both(self) -> list[str]:
         found = []

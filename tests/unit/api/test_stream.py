@@ -17,6 +17,7 @@ from alertd.api.live import Cursor, read_cursor
 from alertd.api.operation import OPERATIONS
 from alertd.api.refusals import Refusals
 from alertd.api.stream import Stream, StreamBounds
+from alertd.clock import rfc3339
 from alertd.model.delivery import Outcome, OutcomeKind
 from alertd.model.ids import first_of
 from tests.unit.api.bench import HOME, Bench, Caller, running
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from aiohttp import ClientResponse
 
 PATH = f"{HOME}/deliveries/stream"
-PAST = "since=2020-01-01T00:00:00Z&until=2020-01-02T00:00:00Z"
-"""All that has happened, and no waiting for more."""
 PATIENCE = 120
 """Seconds for what takes long on a busy machine."""
 
@@ -40,6 +39,21 @@ class Heard:
     kind: str
     id: str
     item: dict[str, Any]
+
+
+def past(call: Caller) -> str:
+    """Choose all that has happened, and no waiting for more."""
+    return f"since=2020-01-01T00:00:00Z&until={rfc3339(call.bench.clock.now_ms() + 1)}"
+
+
+async def moment_after(call: Caller) -> int:
+    """Wait until a moment is past that is after all that has happened; return it, in milliseconds since 1970."""
+    clock = call.bench.clock
+    moment = clock.now_ms() + 1
+    while True:
+        await asyncio.sleep(0)
+        if clock.now_ms() >= moment:
+            return moment
 
 
 @asynccontextmanager
@@ -225,7 +239,7 @@ async def test_it_takes_the_filters_of_the_lists(query: str, expected: set[tuple
         await call.settled(f"{HOME}/deliveries?type=c&destination=page", "dead")
         await call.settled(f"{HOME}/deliveries?type=c&destination=hook")
         found = set()
-        async with listening(call, f"{query}&{PAST}") as answer:
+        async with listening(call, f"{query}&{past(call)}") as answer:
             while (each := await entry(answer)).kind != "end":
                 found.add((each.item["type"], each.kind))
         assert found == expected
@@ -253,10 +267,54 @@ async def test_it_may_begin_in_the_past_and_end_by_itself() -> None:
     async with running() as call:
         await call.sent({"type": "t", "id": "early"})
         await call.settled(f"{HOME}/deliveries")
-        async with listening(call, f"?{PAST}") as answer:
+        async with listening(call, f"?{past(call)}") as answer:
             found = await heard(answer, 4)
         assert plain(found[:3])[::2] == [("verdict", "early", "sent"), ("delivery", "early", "delivered")]
         assert (found[3].kind, found[3].item) == ("end", {"reason": "until"})
+
+
+async def test_what_happened_after_until_is_not_told() -> None:
+    """A stream whose `until` is past tells what had happened by then, and ends at once; two that meet tell each once."""
+    async with running() as call:
+        await call.sent(*({"type": "t", "id": f"early-{n}", "severity": "error"} for n in range(3)))
+        await call.settled(f"{HOME}/deliveries")
+        between = await moment_after(call)
+        await call.sent(*({"type": "t", "id": f"late-{n}", "severity": "error"} for n in range(3)))
+        await call.settled(f"{HOME}/deliveries")
+        told = []
+        for query in (
+            f"since=2020-01-01T00:00:00Z&until={rfc3339(between)}",
+            f"since={rfc3339(between)}&{past(call).partition('&')[2]}",
+            "since=2020-01-01T00:00:00Z&until=2020-01-02T00:00:00Z",
+            f"until={rfc3339(between)}",
+        ):
+            async with listening(call, f"?{query}") as answer:
+                told.append([])
+                while (each := await entry(answer)).kind != "end":
+                    told[-1].append((each.kind, each.item["event_id"]))
+                assert each.item == {"reason": "until"}
+        expected = [
+            sorted(2 * [(kind, f"{name}-{n}") for kind in ("delivery", "verdict") for n in range(3)])
+            for name in ("early", "late")
+        ]
+        assert [sorted(each) for each in told] == [*expected, [], []]
+
+
+async def test_one_who_comes_back_hears_nothing_after_until() -> None:
+    """Behind an entry that was read, the rest up to `until` is told, and the stream ends."""
+    async with running() as call:
+        await call.sent({"type": "t", "id": "early", "severity": "error"})
+        await call.settled(f"{HOME}/deliveries")
+        query = f"?since=2020-01-01T00:00:00Z&until={rfc3339(await moment_after(call))}"
+        await call.sent({"type": "t", "id": "late", "severity": "error"})
+        await call.settled(f"{HOME}/deliveries")
+        async with listening(call, query) as answer:
+            whole = await heard(answer, 5)
+        assert (whole[-1].kind, whole[-1].item) == ("end", {"reason": "until"})
+        for place, each in enumerate(whole[:-1]):
+            async with listening(call, query, last=each.id) as answer:
+                rest = await heard(answer, 4 - place)
+            assert [(after.kind, after.item) for after in rest] == [(a.kind, a.item) for a in whole[place + 1 :]]
 
 
 async def test_other_workspaces_are_not_told() -> None:

@@ -197,7 +197,10 @@ HISTORY_SHAPES: Final[dict[str, Any]] = {
         reason={**TEXT_OR_NULL, "description": "why it ended before it was done"},
         matched={**COUNT, "description": "how many deliveries it is of"},
         replayed={**COUNT, "description": "how many were sent again so far"},
-        left_out={**COUNT, "description": "how many were not: gone, or their replay is delivered or on its way"},
+        left_out={
+            **COUNT,
+            "description": "how many were not: gone, or brought there by a replay or another delivery of the event",
+        },
         requested_by=TEXT,
         created_at=TIME,
         ended_at=TIME_OR_NULL,

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from alertd.api.context import Context
     from alertd.model.selection import Selection
 
-PREFIX: Final = "rpl"
 RATE: Final = 50.0
 """Deliveries a second when nothing is asked for."""
 RATE_MAX: Final = 1000.0
@@ -63,7 +62,7 @@ _BODY: Final = {
         "again": {
             "type": "boolean",
             "default": False,
-            "description": "whether those go again too whose replay was delivered or is on its way",
+            "description": "whether those go too whose event a replay, or another delivery, has brought there or is about to",
         },
         "dry_run": {"type": "boolean", "default": False, "description": "whether they are only counted"},
     },
@@ -219,7 +218,7 @@ class Replays:
         return json(_view(ended))
 
     async def _one(self, request: web.Request, workspace: str) -> Replay:
-        number = ids.parse_id(PREFIX, request.match_info["id"])
+        number = ids.parse_id(ids.REPLAY, request.match_info["id"])
         replay = await self._context.store.replay_by_id(number) if number is not None else None
         if replay is None or replay.workspace != workspace:
             raise NotFoundError(f"there is no replay {request.match_info['id']!r} in the workspace {workspace!r}")
@@ -250,7 +249,7 @@ def _filter_problems(body: dict[str, Any], *, in_query: bool) -> Iterator[Proble
 
 
 def _id(number: int) -> str:
-    return ids.format_id(PREFIX, number)
+    return ids.format_id(ids.REPLAY, number)
 
 
 def _view(replay: Replay) -> dict[str, Any]:

@@ -168,7 +168,7 @@ def delivery_view(row: Row, names: Names, *, in_flight: bool, attempts: Iterable
         "attempts": [attempt_view(attempt) for attempt in attempts],
         "replay_of": ids.format_id(ids.DELIVERY, row["replay_of"]) if row["replay_of"] else None,
         "replayed_by": row["replayed_by"],
-        "replay_id": ids.format_id("rpl", row["replay_id"]) if row["replay_id"] else None,
+        "replay_id": ids.format_id(ids.REPLAY, row["replay_id"]) if row["replay_id"] else None,
         "digest_id": ids.format_id(ids.DELIVERY, row["digest_id"]) if row["digest_id"] else None,
         "digest_count": row["digest_count"],
     }

@@ -47,7 +47,10 @@ def replay(
         float | None, typer.Option("--rate", min=0.001, max=1000, metavar="N", help="Deliveries a second. Default: 50.")
     ] = None,
     again: Annotated[
-        bool, typer.Option("--again", help="Also those whose replay was delivered or is on its way.")
+        bool,
+        typer.Option(
+            "--again", help="Also what the destination has already, or is about to, by a replay or another delivery."
+        ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Send, and do not ask.")] = False,
     workspace: WorkspaceOption = "default",
@@ -104,8 +107,8 @@ def _many(client: "Client", workspace: str, asked: dict[str, Any], *, yes: bool,
     if as_json:
         print_json(done)
     else:
-        left_out = f"; left out: {done['left_out']}" if done["left_out"] else ""
-        say(f"{done['id']}: {_deliveries(done['replayed'])} sent again{left_out}")
+        say(f"{done['id']}: {_deliveries(done['replayed'])} sent again")
+        _say_found(str(done["matched"] or "none"), done["left_out"])
     if done["state"] != "done":
         fail(f"the replay is {done['state']}: {done.get('reason') or 'no reason was given'}")
 
@@ -118,11 +121,7 @@ def _agreed(preview: dict[str, Any], *, as_json: bool) -> bool:
         states = ", ".join(f"{count} {word}" for word, count in preview["states"].items() if count) or "none"
         where = f"to {preview['destination']}" if preview["destination"] else "each to its own destination"
         say(f"{_deliveries(preview['count'])} would be sent again, {where}, {preview['rate_per_second']:g} a second")
-        left_out = preview["matched"] - preview["count"]
-        say(
-            f"found: {states}"
-            + (f"; left out: {left_out}, not final or sent again already (--again)" if left_out else "")
-        )
+        _say_found(states, preview["matched"] - preview["count"])
     if not preview["complete"]:
         fail("there are more than one replay may be of: narrow it, by --since and --until perhaps")
     if not preview["count"]:
@@ -131,6 +130,12 @@ def _agreed(preview: dict[str, Any], *, as_json: bool) -> bool:
         return typer.confirm("Send them?", err=True)
     note("nothing was sent; add --yes to send")
     return False
+
+
+def _say_found(found: str, left_out: int) -> None:
+    """Say what the filters found, and how much of it does not go."""
+    why = f"; left out: {left_out}, gone or there already (--again)" if left_out else ""
+    say(f"found: {found}{why}")
 
 
 def _watched(client: "Client", path: str, now: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import structlog
 
 from alertd.delivery.bucket import TokenBucket
 from alertd.errors import NotFoundError, StoreUnavailableError, TooManyError
+from alertd.model.ids import REPLAY, format_id
 from alertd.store.replaying import ReplayState
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Replayer:
         """Go on with what was under way, then with what is asked for, until stopped."""
         for replay in await self._load():
             self._take(replay)
-            _log.info("replay.resumed", replay_id=replay.id, looked=replay.looked, total=replay.total)
+            _log.info("replay.resumed", replay_id=_shown(replay), looked=replay.looked, total=replay.total)
         while not self._stopping:
             self._wake.clear()
             wait = await self._round()
@@ -150,7 +151,7 @@ class Replayer:
         self._offer(made)
         if now.state is not ReplayState.RUNNING:
             self._drop(now.id)
-            _log.info("replay.ended", replay_id=now.id, state=now.state.word, made=now.made, total=now.total)
+            _log.info("replay.ended", replay_id=_shown(now), state=now.state.word, made=now.made, total=now.total)
         return len(made)
 
     async def _end(self, replay_id: int, state: ReplayState, reason: str) -> Replay:
@@ -161,3 +162,7 @@ class Replayer:
     def _drop(self, replay_id: int) -> None:
         self._running.pop(replay_id, None)
         self._metrics.replays_running.set(len(self._running))
+
+
+def _shown(replay: Replay) -> str:
+    return format_id(REPLAY, replay.id)

@@ -22,6 +22,7 @@ _SALT_BITS: Final = 54
 ALERT: Final = "alt"
 DELIVERY: Final = "dlv"
 REJECTED: Final = "rej"
+REPLAY: Final = "rpl"
 TOKEN: Final = "tok"  # noqa: S105 - a prefix
 
 

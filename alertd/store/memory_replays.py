@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from alertd.errors import ConflictError, NotFoundError
 from alertd.model.delivery import DeliveryState
-from alertd.model.ids import milliseconds
+from alertd.model.ids import DELIVERY, REPLAY, format_id, milliseconds
 from alertd.store.memory_digests import MemoryDigests
 from alertd.store.memory_rows import MemoryDelivery
 from alertd.store.replaying import PART, Replay, ReplayRule, ReplayState
@@ -33,16 +33,17 @@ class MemoryReplays(MemoryDigests):
         self._write()
         kept = self._kept(delivery_id)
         if not kept.state.final:
-            raise ConflictError(f"delivery {delivery_id} is {kept.state.word}: only a final one can be replayed")
+            shown = format_id(DELIVERY, delivery_id)
+            raise ConflictError(f"delivery {shown} is {kept.state.word}: only a final one can be replayed")
         return self._repeat(kept.delivery, new_id, now_ms, ReplayRule(destination_id, actor=actor))
 
     async def replay_many(self, origins: Sequence[tuple[int, int]], now_ms: int, rule: ReplayRule) -> list[Delivery]:
-        """Repeat those of some deliveries that are final and have no replay yet."""
+        """Repeat those of some deliveries that are final and bring something."""
         self._write()
         made = []
         for delivery_id, new_id in origins:
             kept = self._deliveries.get(delivery_id)
-            if kept is not None and kept.state.final and not self._is_repeated(kept.delivery, rule):
+            if kept is not None and kept.state.final and not self._has_it(kept.delivery, rule):
                 made.append(self._repeat(kept.delivery, new_id, now_ms, rule))
         return made
 
@@ -51,7 +52,7 @@ class MemoryReplays(MemoryDigests):
         keys: set[Any] = set()
         for kept in (self._deliveries[number] for number in origins if number in self._deliveries):
             d = kept.delivery
-            if kept.state.final and not self._is_repeated(d, rule):
+            if kept.state.final and not self._has_it(d, rule):
                 own = (d.event_number, d.destination_id, d.subscription_id)
                 keys.add(d.id if d.digest else own if rule.destination_id is None else own[:1])
         return len(keys)
@@ -112,7 +113,7 @@ class MemoryReplays(MemoryDigests):
     def _replay(self, replay_id: int) -> Replay:
         found = self._replays.get(replay_id)
         if found is None:
-            raise NotFoundError(f"there is no replay {replay_id}")
+            raise NotFoundError(f"there is no replay {format_id(REPLAY, replay_id)}")
         return found
 
     def _repeat(self, origin: Delivery, new_id: int, now_ms: int, rule: ReplayRule) -> Delivery:
@@ -130,20 +131,27 @@ class MemoryReplays(MemoryDigests):
         self._newest = max(self._newest, new_id)
         return dataclasses.replace(again)
 
-    def _is_repeated(self, origin: Delivery, rule: ReplayRule) -> bool:
+    def _has_it(self, origin: Delivery, rule: ReplayRule) -> bool:
+        """Whether the destination has, or is about to have, what an origin would bring it."""
         to = origin.destination_id if rule.destination_id is None else rule.destination_id
         return any(
-            again.delivery.replay_of not in (None, again.delivery.id)
-            and (again.delivery.replay_of == origin.id if origin.digest else again.delivery.digest is None)
-            and again.delivery.id >= rule.since
-            and again.delivery.destination_id == to
-            and again.state not in (DeliveryState.DEAD, DeliveryState.CANCELLED)
-            and (rule.destination_id is not None or again.delivery.subscription_id == origin.subscription_id)
-            for again in self._of(origin.event_number)
+            _brings_the_same(other.delivery, origin)
+            and other.delivery.id >= rule.since
+            and other.delivery.destination_id == to
+            and other.state not in (DeliveryState.DEAD, DeliveryState.CANCELLED)
+            and (rule.destination_id is not None or other.delivery.subscription_id == origin.subscription_id)
+            for other in self._of(origin.event_number)
         )
 
     def _kept(self, delivery_id: int) -> MemoryDelivery:
         kept = self._deliveries.get(delivery_id)
         if kept is None:
-            raise NotFoundError(f"there is no delivery {delivery_id}")
+            raise NotFoundError(f"there is no delivery {format_id(DELIVERY, delivery_id)}")
         return kept
+
+
+def _brings_the_same(other: Delivery, origin: Delivery) -> bool:
+    """Whether one is a replay of the same event, or another delivery of it; of a digest only its own replays count."""
+    if origin.digest:
+        return other.id != other.replay_of and origin.id in (other.replay_of, other.id)
+    return not other.digest and (other.replay_of is not None or other.id != origin.id)

@@ -33,8 +33,9 @@ class ReplayState(IntEnum):
 class ReplayRule:
     """How many deliveries are replayed at once: to one destination (None: each to its own), and what counts as done.
 
-    An origin is left out when its event already has a replay, with a number from `since` on, that is neither dead nor
-    cancelled: to the given destination, or, where each goes to its own, to the origin's for the same subscription.
+    An origin is left out when the destination that it would go to has its event already, or is about to: by a replay or
+    another delivery of that event, with a number from `since` on, that is neither dead nor cancelled. Where each goes to its
+    own, one for another subscription does not count. Only its own replays say this of a digest.
     `actor` is who asked, `replay_id` the replay that it is part of.
     """
 
@@ -88,7 +89,7 @@ class ReplayStore(Protocol):
     async def replay_many(self, origins: Sequence[tuple[int, int]], now_ms: int, rule: ReplayRule) -> list[Delivery]:
         """Store replays of (origin, new id) pairs, in one transaction; return those that were made.
 
-        Left out are origins that are gone or not final, and those of which the rule finds a replay.
+        Left out are origins that are gone or not final, and those that the rule leaves out.
         """
 
     async def replayable(self, origins: Sequence[int], rule: ReplayRule) -> int:

@@ -115,6 +115,37 @@ class ReplaySuite:
         assert [(each.replay_of, each.destination_id) for each in made] == [(origins[0], 5), (origins[2], 5)]
         assert await store.replayable(origins, ReplayRule(5)) == 0
 
+    async def test_what_a_destination_has_is_left_out(self, store: Store, make: Maker) -> None:
+        """Whatever delivery of the event brought it there, or is about to; what is dead there brought nothing."""
+        plans = [await make.stored(store, to=(3, 4)) for _ in range(4)]
+        lost = [plan.deliveries[0].id for plan in plans]
+        there = [plan.deliveries[1].id for plan in plans]
+        await store.record([make.attempt(number, 1, DEAD) for number in lost])
+        states = (DELIVERED, DEAD, DeliveryState.RETRYING)
+        await store.record([make.attempt(n, 1, state) for n, state in zip(there, states, strict=False)])
+        assert await store.replayable(lost, ReplayRule(4)) == 1
+        assert await store.replayable(lost, ReplayRule(5)) == len(lost)
+        assert await store.replayable(lost, ReplayRule()) == len(lost)
+        pairs = [(number, make.ids.take()) for number in lost]
+        made = await store.replay_many(pairs, make.clock.now_ms(), ReplayRule(4))
+        assert [each.replay_of for each in made] == [lost[1]]
+        again = ReplayRule(4, make.ids.take())
+        assert await store.replayable(lost, again) == len(lost)
+
+    async def test_a_replay_that_went_elsewhere_leaves_its_own_destination_without(
+        self, store: Store, make: Maker
+    ) -> None:
+        """What one destination was sent again does not keep it from another, and keeps it from going there twice."""
+        plan = await make.stored(store, to=(3, 4))
+        lost, other = (d.id for d in plan.deliveries)
+        await store.record([make.attempt(lost, 1, DEAD), make.attempt(other, 1, DELIVERED)])
+        assert await store.replayable([other], ReplayRule()) == 1
+        elsewhere = await store.replay(lost, make.ids.take(), make.clock.now_ms(), 4)
+        await store.record([make.attempt(elsewhere.id, 1, DELIVERED)])
+        assert await store.replayable([lost], ReplayRule()) == 1
+        assert await store.replayable([lost, other, elsewhere.id], ReplayRule(4)) == 0
+        assert await store.replayable([other, elsewhere.id], ReplayRule()) == 0
+
     async def test_what_is_not_final_is_left_out(self, store: Store, make: Maker) -> None:
         """What is pending, or gone, is no origin."""
         waiting = (await make.stored(store)).deliveries[0].id

@@ -14,7 +14,7 @@ import orjson
 from alertd.errors import NotFoundError
 from alertd.model.delivery import DeliveryState
 from alertd.model.event import ID_HEAD_BYTES, id_in
-from alertd.model.ids import made_event_id, made_event_number
+from alertd.model.ids import ALERT, format_id, made_event_id, made_event_number
 from alertd.store.base import Acknowledgement, Page, Reached
 from alertd.store.sqlite import walks
 from alertd.store.sqlite.conditions import AGAIN, END, OWN, SPAN, Conditions
@@ -188,7 +188,7 @@ class History(Part):
         def keep(conn: sqlite3.Connection) -> bool:
             kept = conn.execute(_ACKNOWLEDGE, (acknowledgement.actor, acknowledgement.at_ms, number)).rowcount
             if conn.execute("SELECT 1 FROM event WHERE id = ?", (number,)).fetchone() is None:
-                raise NotFoundError(f"there is no event {number}")
+                raise NotFoundError(f"there is no alert {format_id(ALERT, number)}")
             return kept == 1
 
         return await self.core.writer.run(keep)

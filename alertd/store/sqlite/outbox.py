@@ -10,7 +10,7 @@ import orjson
 from alertd.errors import NotFoundError
 from alertd.model.delivery import Delivery, DeliveryState
 from alertd.model.digest import DIGEST_TYPE, KeptDigest
-from alertd.model.ids import first_of, milliseconds
+from alertd.model.ids import DELIVERY, first_of, format_id, milliseconds
 from alertd.store.base import DestinationState, Due
 from alertd.store.sqlite.part import Part
 from alertd.store.sqlite.recording import end, record
@@ -116,7 +116,7 @@ class Outbox(Part):
             end(conn, [delivery_id], DeliveryState.CANCELLED, reason, now_ms)
             row = conn.execute("SELECT state FROM delivery WHERE id = ?", (delivery_id,)).fetchone()
             if row is None:
-                raise NotFoundError(f"there is no delivery {delivery_id}")
+                raise NotFoundError(f"there is no delivery {format_id(DELIVERY, delivery_id)}")
             return DeliveryState(row[0])
 
         return await self.core.writer.run(cancel)

@@ -10,8 +10,9 @@ import orjson
 from alertd.errors import ConflictError, NotFoundError
 from alertd.model.delivery import Delivery, DeliveryState
 from alertd.model.digest import DIGEST_TYPE
-from alertd.model.ids import milliseconds
+from alertd.model.ids import DELIVERY, REPLAY, format_id, milliseconds
 from alertd.store.replaying import PART, Replay, ReplayRule, ReplayState
+from alertd.store.sqlite.conditions import OWN
 from alertd.store.sqlite.digests import copy_digest
 from alertd.store.sqlite.part import Part
 from alertd.store.sqlite.shared import SHARED, copy_shared, further
@@ -33,26 +34,34 @@ _REPLAY: Final = """
 INSERT INTO delivery(id, event_id, destination_id, subscription_id, channel_id, trigger, next_at, state, attempts, replay_of)
 VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?)
 """
-_REPEATED: Final = """
-SELECT 1 FROM delivery d INDEXED BY delivery_replay
-WHERE d.event_id = :event AND d.replay_of IS NOT NULL AND d.id >= :since AND d.destination_id = :destination
-AND d.state NOT IN (3, 4) AND d.id <> d.replay_of
-AND CASE WHEN EXISTS (SELECT 1 FROM digest g WHERE g.id = :origin) THEN d.replay_of = :origin
-    ELSE (:any OR d.subscription_id = :subscription) AND NOT EXISTS (SELECT 1 FROM digest g WHERE g.id = d.id) END
-"""
-
-
-_KEYS: Final = """
-SELECT DISTINCT CASE WHEN g.id IS NOT NULL THEN 'digest ' || d.id WHEN :any THEN d.event_id
-    ELSE d.event_id || ' ' || d.destination_id || ' ' || d.subscription_id END
-FROM json_each(:ids) n CROSS JOIN delivery d ON d.id = n.value LEFT JOIN digest g ON g.id = d.id
-WHERE d.state > 1 AND NOT EXISTS (
-    SELECT 1 FROM delivery r INDEXED BY delivery_replay
-    WHERE r.event_id = d.event_id AND r.replay_of IS NOT NULL AND r.id >= :since
-    AND r.destination_id = coalesce(:destination, d.destination_id) AND r.state NOT IN (3, 4) AND r.id <> r.replay_of
-    AND CASE WHEN g.id IS NOT NULL THEN r.replay_of = d.id
-        ELSE (:any OR r.subscription_id = d.subscription_id) AND NOT EXISTS (SELECT 1 FROM digest q WHERE q.id = r.id) END)
-"""
+_IS_DIGEST: Final = "EXISTS (SELECT 1 FROM digest g WHERE g.id = {origin})"
+_HAS_IT: Final = f"""(EXISTS (
+    SELECT 1 FROM delivery d INDEXED BY delivery_replay
+    WHERE d.event_id = {{event}} AND d.replay_of IS NOT NULL AND d.id >= :since AND d.destination_id = {{destination}}
+    AND d.state NOT IN (3, 4) AND d.id <> d.replay_of
+    AND CASE WHEN {_IS_DIGEST} THEN {{origin}} IN (d.replay_of, d.id)
+        ELSE (:any OR d.subscription_id = {{subscription}}) AND NOT EXISTS (SELECT 1 FROM digest q WHERE q.id = d.id) END
+) OR EXISTS (
+    SELECT 1 FROM delivery d WHERE {OWN} AND d.id <> {{origin}} AND d.id >= :since AND d.destination_id = {{destination}}
+    AND d.state NOT IN (3, 4) AND (:any OR d.subscription_id = {{subscription}}) AND NOT {_IS_DIGEST}
+))"""  # noqa: S608 - constants
+"""Whether the destination has, or is about to have, what an origin would bring it (`ReplayRule`)."""
+_HAS: Final = "SELECT " + _HAS_IT.format(
+    event=":event", origin=":origin", destination=":destination", subscription=":subscription"
+)
+_KEYS: Final = f"""
+SELECT DISTINCT CASE WHEN {_IS_DIGEST.format(origin="o.id")} THEN 'digest ' || o.id WHEN :any THEN o.event_id
+    ELSE o.event_id || ' ' || o.destination_id || ' ' || o.subscription_id END
+FROM json_each(:ids) n CROSS JOIN delivery o ON o.id = n.value
+WHERE o.state > 1 AND NOT {
+    _HAS_IT.format(
+        event="o.event_id",
+        origin="o.id",
+        destination="coalesce(:destination, o.destination_id)",
+        subscription="o.subscription_id",
+    )
+}
+"""  # noqa: S608 - constants
 _COLUMNS: Final = (
     "id, workspace, actor, request, destination_id, since, rate, total, state, looked, made, reason, ended_at"
 )
@@ -83,16 +92,17 @@ class Replays(Part):
         def job(conn: sqlite3.Connection) -> Delivery:
             row = conn.execute(_ORIGIN, (delivery_id,)).fetchone()
             if row is None:
-                raise NotFoundError(f"there is no delivery {delivery_id}")
+                raise NotFoundError(f"there is no delivery {format_id(DELIVERY, delivery_id)}")
             state = DeliveryState(row[0])
             if not state.final:
-                raise ConflictError(f"delivery {delivery_id} is {state.word}: only a final one can be replayed")
+                shown = format_id(DELIVERY, delivery_id)
+                raise ConflictError(f"delivery {shown} is {state.word}: only a final one can be replayed")
             return _repeat(conn, (delivery_id, new_id), row, now_ms, ReplayRule(destination_id, actor=actor))
 
         return await self.core.writer.run(job)
 
     async def replay_many(self, origins: Sequence[tuple[int, int]], now_ms: int, rule: ReplayRule) -> list[Delivery]:
-        """Store replays of those that are final and have none yet, in one transaction."""
+        """Store replays of those that are final and bring something, in one transaction."""
         return await self.core.writer.run(lambda conn: _replay_many(conn, origins, now_ms, rule))
 
     async def replayable(self, origins: Sequence[int], rule: ReplayRule) -> int:
@@ -182,7 +192,7 @@ def forget_repeats(conn: sqlite3.Connection, deliveries: str) -> None:
 def _one(conn: sqlite3.Connection, replay_id: int) -> Replay:
     row = conn.execute(_ONE, (replay_id,)).fetchone()
     if row is None:
-        raise NotFoundError(f"there is no replay {replay_id}")
+        raise NotFoundError(f"there is no replay {format_id(REPLAY, replay_id)}")
     return _replay(row)
 
 
@@ -207,7 +217,7 @@ def _replay_many(
     made = []
     for pair in origins:
         row = conn.execute(_ORIGIN, (pair[0],)).fetchone()
-        if row is not None and DeliveryState(row[0]).final and not _is_repeated(conn, pair[0], row, rule):
+        if row is not None and DeliveryState(row[0]).final and not _has_it(conn, pair[0], row, rule):
             made.append(_repeat(conn, pair, row, now_ms, rule))
     return made
 
@@ -228,7 +238,7 @@ def _repeat(conn: sqlite3.Connection, pair: tuple[int, int], row: Row, now_ms: i
     )  # fmt: skip
 
 
-def _is_repeated(conn: sqlite3.Connection, origin: int, row: Row, rule: ReplayRule) -> bool:
+def _has_it(conn: sqlite3.Connection, origin: int, row: Row, rule: ReplayRule) -> bool:
     params = {
         "origin": origin,
         "event": row[1],
@@ -237,4 +247,4 @@ def _is_repeated(conn: sqlite3.Connection, origin: int, row: Row, rule: ReplayRu
         "any": rule.destination_id is not None,
         "subscription": row[3],
     }
-    return conn.execute(_REPEATED, params).fetchone() is not None
+    return bool(conn.execute(_HAS, params).fetchone()[0])

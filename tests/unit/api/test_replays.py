@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from alertd.delivery import replayer
 from alertd.errors import TooManyError
@@ -273,8 +274,11 @@ async def test_it_goes_on_after_a_restart() -> None:
             bench.store, bench.clock, bench.ids, bench.dispatcher.offer, bench.dispatcher.has, bench.metrics
         )
         running_again = asyncio.create_task(again.run())
-        done = await ended(call, {"id": format_id("rpl", replay.id)})
+        with capture_logs() as logs:
+            done = await ended(call, {"id": format_id("rpl", replay.id)})
         assert (done["state"], done["replayed"]) == ("done", 4)
+        said = [(line["event"], line["replay_id"]) for line in logs if line["event"].startswith("replay.")]
+        assert said == [("replay.resumed", done["id"]), ("replay.ended", done["id"])]
         await call.settled(f"{HOME}/deliveries?state=delivered")
         assert events(call.bench.doors["default", "hook"].messages) == sorted(sent)
         again.stop()

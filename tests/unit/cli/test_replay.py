@@ -66,10 +66,13 @@ def test_with_yes_all_of_it_goes(stage: Stage) -> None:
     """It waits until all is under way, and says how many; those that went already are left out the next time."""
     result = stage.typed("replay", "--state", "dead", "--yes", "--rate", "1000")
     assert result.exit_code == 0
-    assert result.stdout.endswith(": 2 deliveries sent again\n")
-    assert stage.typed("replay", "--state", "dead", "-y").stdout.endswith("0 deliveries sent again; left out: 2\n")
+    assert result.stdout.endswith(": 2 deliveries sent again\nfound: 2\n")
+    twice = stage.typed("replay", "--state", "dead", "-y").stdout
+    assert twice.endswith(": 0 deliveries sent again\nfound: 2; left out: 2, gone or there already (--again)\n")
+    nothing = stage.typed("replay", "--type", "other", "-y").stdout
+    assert nothing.endswith(": 0 deliveries sent again\nfound: none\n")
     counted = stage.typed("replay", "--state", "dead").stdout
-    assert counted.endswith("found: 2 dead; left out: 2, not final or sent again already (--again)\n")
+    assert counted.endswith("found: 2 dead; left out: 2, gone or there already (--again)\n")
     done = json.loads(stage.typed("replay", "--state", "dead", "--yes", "--again", "--to", "page", "--json").stdout)
     assert (done["state"], done["replayed"], done["destination"]) == ("done", 2, "page")
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from alertd.destinations.signing import KEY_BYTES_MIN, parse_key
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from alertd.config.settings import Config
-    from alertd.model.destination import RetryOptions
+    from alertd.model.destination import Destination, RetryOptions
 
 
 def advice(config: Config) -> list[str]:
@@ -16,10 +18,20 @@ def advice(config: Config) -> list[str]:
     found = list(_of_retry("delivery.retry", config.delivery.retry))
     for number, workspace in enumerate(config.workspaces):
         for index, destination in enumerate(workspace.destinations):
+            path = f"workspaces[{number}].destinations[{index}]"
             if destination.retry.model_fields_set:
-                path = f"workspaces[{number}].destinations[{index}].retry"
-                found += _of_retry(path, config.delivery.for_destination(destination).retry)
+                found += _of_retry(f"{path}.retry", config.delivery.for_destination(destination).retry)
+            found += _of_secret(path, destination)
     return found
+
+
+def _of_secret(path: str, destination: Destination) -> Iterator[str]:
+    secret = destination.settings.get("secret")
+    if destination.type == "webhook" and isinstance(secret, str) and len(parse_key(secret)) < KEY_BYTES_MIN:
+        yield (
+            f"{path}.settings.secret: the key has less than {KEY_BYTES_MIN} bytes, so that its signatures may be forged "
+            "by guessing it; take 24 to 64 random bytes"
+        )
 
 
 def _of_retry(path: str, retry: RetryOptions) -> Iterator[str]:

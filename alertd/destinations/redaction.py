@@ -27,6 +27,9 @@ REDACTED: Final = "[redacted]"
 BODY_MAX: Final = 65_536
 """Characters of a body that a preview shows."""
 
+SECRET_MIN: Final = 4
+"""Characters of the shortest secret that is looked for: what is shorter stands within ordinary words, and guards nothing."""
+
 _ALWAYS: Final = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token"})
 """Headers whose values are secrets whatever they say."""
 _CUT: Final = "…"
@@ -38,12 +41,12 @@ _PART_MIN: Final = 8
 
 
 class Redactor:
-    """Takes a set of secrets out of texts."""
+    """Takes a set of secrets out of texts; those of less than `SECRET_MIN` characters are left alone."""
 
     __slots__ = ("_pairs", "_shortest")
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        found = {form: shown for secret in secrets if secret for form, shown in _forms(secret)}
+        found = {form: shown for secret in secrets if len(secret) >= SECRET_MIN for form, shown in _forms(secret)}
         self._pairs = sorted(found.items(), key=lambda pair: -len(pair[0]))
         self._shortest = min(map(len, found), default=1)
 

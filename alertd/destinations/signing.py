@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 KEY_PREFIX: Final = "whsec_"
+KEY_BYTES_MIN: Final = 24
+"""What Standard Webhooks asks of a key; a shorter one is taken, as receivers may have chosen it."""
 PRIVATE_PREFIX: Final = "whsk_"
 _BLOCK_BYTES: Final = 64
 _SEED_BYTES: Final = 32

@@ -28,3 +28,23 @@ def test_a_greatest_wait_below_the_first_is_odd() -> None:
     assert only.startswith(
         "workspaces[0].destinations[1].retry: max_seconds (3600) is less than initial_seconds (3601)"
     )
+
+
+@pytest.mark.parametrize("secret", ["k", "whsec_zzz", "whsec_YWJj", "x" * 23, "whsec_" + "A" * 30, "\u00e4" * 11])
+def test_a_key_that_can_be_guessed_is_told_of(secret: str) -> None:
+    """A webhook's secret whose key is shorter than Standard Webhooks asks for is named, and not shown."""
+    [only] = advice(signed(secret))
+    assert only.startswith("workspaces[0].destinations[0].settings.secret: the key has less than 24 bytes")
+    assert f"{secret} " not in only
+
+
+@pytest.mark.parametrize("secret", ["x" * 24, "whsec_" + "A" * 32, "\u00e4" * 12, None])
+def test_a_long_key_is_not_talked_about(secret: str | None) -> None:
+    """24 bytes are enough, and none is a decision."""
+    assert advice(signed(secret)) == []
+
+
+def signed(secret: str | None) -> Config:
+    """Make a configuration with a webhook that signs so."""
+    hook = {"name": "a", "type": "webhook", "settings": {"url": "https://example.com/", "secret": secret}}
+    return Config.model_validate({"workspaces": [{"name": "default", "destinations": [hook]}]})

@@ -150,3 +150,24 @@ def test_secrets_are_found_at_any_depth() -> None:
         {"name": "n", "one": "1", "many": ["2", "3"], "named": {"a": "4"}, "inner": {"key": "5"}}
     )
     assert sorted(secrets_of(made)) == ["1", "2", "3", "4", "5"]
+
+
+@pytest.mark.parametrize("secret", ["k", "1", "abc", "€"])
+def test_what_is_too_short_to_guard_anything_is_left_alone(secret: str) -> None:
+    """A secret of less than four characters would be found in ordinary words, so it is not looked for in any spelling."""
+    texts = [
+        secret,
+        "webhook: returned 401, attempt 1 of abc",
+        base64.b64encode(secret.encode()).decode(),
+        quote(secret),
+    ]
+    redactor = Redactor([secret, "abcd"])
+    assert [redactor.text(text) for text in texts] == texts
+    assert redactor.data(b"webhook 1 abc") == b"webhook 1 abc"
+    assert redactor.text("the abcd of it") == f"the {REDACTED} of it"
+
+
+def test_a_header_that_carries_a_login_is_hidden_however_short() -> None:
+    """Its name says what it is."""
+    shown = Redactor(["k"]).preview(HttpRequest("https://example.com/k", b"k", {"Authorization": "k", "X-K": "k"}))
+    assert shown.headers == {"Authorization": REDACTED, "X-K": "k"}

@@ -24,12 +24,12 @@ from alertd.destinations.guarded_connection import GuardedConnector
 from alertd.destinations.http1.sender import FastSender
 from alertd.destinations.mail_server import MailServer
 from alertd.destinations.people import NOBODY, People
+from alertd.destinations.permitting import forbidden_in
 from alertd.destinations.ports import Ports
 from alertd.destinations.proxy import proxy_of
 from alertd.destinations.registry import REGISTRY, TYPE_NAMES, parse_settings
 from alertd.destinations.templated import templated
 from alertd.destinations.unusable import UnusableDestination
-from alertd.destinations.whereto import forbidden
 from alertd.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -64,10 +64,16 @@ def _sender_of(egress: Egress) -> Callable[..., Sender]:
 
 
 class KnownTypes:
-    """The destination types, as those who judge resources see them; `policy` says where may be sent to now."""
+    """The destination types, as those who judge resources see them.
 
-    def __init__(self, policy: Callable[[], EgressPolicy] = EgressPolicy) -> None:
+    `policy` says where may be sent to now, `mail` through which server letters leave.
+    """
+
+    def __init__(
+        self, policy: Callable[[], EgressPolicy] = EgressPolicy, mail: Callable[[], MailServer] = MailServer
+    ) -> None:
         self._policy = policy
+        self._mail = mail
 
     def names(self) -> Iterable[str]:
         """Every type."""
@@ -82,7 +88,7 @@ class KnownTypes:
 
     def forbidden(self, settings: BaseModel) -> Iterable[tuple[tuple[str | int, ...], str]]:
         """Say which settings name a place where nothing may be sent, each with the reason."""
-        return forbidden(settings, self._policy())
+        return forbidden_in(settings, self._policy(), self._mail())
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +235,7 @@ class Rules:
                 "destination.unusable", workspace=workspace, destination=destination.name, reason=unusable.reason
             )
             return _Opened(key, unusable, None, linked=False)
-        warn_of_destination(workspace, destination.name, settings, self.policy)
+        warn_of_destination(workspace, destination.name, settings, self.policy, self._mail)
         world = World(
             self._clock,
             self._senders[-1],

@@ -14,9 +14,11 @@ from alertd.config.names import items
 from alertd.config.settings import Egress
 from alertd.config.shape import value_at
 from alertd.destinations.guard import EgressPolicy
+from alertd.destinations.mail_server import MailServer
+from alertd.destinations.permitting import forbidden_in
 from alertd.destinations.ports import Ports
 from alertd.destinations.registry import REGISTRY, parse_settings
-from alertd.destinations.whereto import Whereto, forbidden, reason_of
+from alertd.destinations.whereto import Whereto, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,9 +41,12 @@ def check_egress(root: Any, problems: Problems) -> None:
         text = value_at(root, place)
         if isinstance(text, str) and not problems.has(place) and (reason := reason_of(mark, text, policy)):
             _refuse(place, reason, problems)
+    mail = _mail(value_at(root, ("mail",)))
+    if mail.bare:
+        _refuse(("mail", "tls"), mail.bare, problems)
     for workspace, _ in items(root, ("workspaces",)):
         for at, destination in items(root, (*workspace, "destinations")):
-            for place, reason in _of_destination(destination, policy):
+            for place, reason in _of_destination(destination, policy, mail):
                 _refuse((*at, "settings", *place), reason, problems)
 
 
@@ -53,7 +58,14 @@ def _policy(egress: Any) -> EgressPolicy | None:
         return None
 
 
-def _of_destination(destination: dict[str, Any], policy: EgressPolicy) -> Iterator[tuple[Place, str]]:
+def _mail(mail: Any) -> MailServer:
+    try:
+        return MailServer.model_validate({} if mail is None else mail)
+    except ValidationError:
+        return MailServer()
+
+
+def _of_destination(destination: dict[str, Any], policy: EgressPolicy, mail: MailServer) -> Iterator[tuple[Place, str]]:
     name, settings = destination.get("type"), destination.get("settings", {})
     if not isinstance(settings, dict) or not isinstance(name, str) or name not in REGISTRY:
         return
@@ -61,7 +73,7 @@ def _of_destination(destination: dict[str, Any], policy: EgressPolicy) -> Iterat
         read = parse_settings(name, settings)
     except ValidationError:
         return
-    yield from forbidden(read, policy)
+    yield from forbidden_in(read, policy, mail)
 
 
 def _refuse(place: Place, reason: str, problems: Problems) -> None:

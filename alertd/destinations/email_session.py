@@ -18,6 +18,7 @@ from alertd.destinations.answers import one_line
 from alertd.destinations.base import SendError
 from alertd.destinations.email_replies import RefusedError, Reply, Step
 from alertd.destinations.faults import unconnected
+from alertd.destinations.mail_server import bare_reason
 from alertd.destinations.system_trust import system_trust
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ QUIT_SECONDS: Final = 1.0
 
 _GO_ON: Final = 354
 _DOT: Final = re.compile(rb"(?m)^\.")
-_LOOPBACK: Final = ("127.", "::1")
 
 
 class Session:
@@ -143,8 +143,8 @@ class Session:
 
     def _refuse_bare(self, sock: socket.socket) -> None:
         peer = str(sock.getpeername()[0])
-        if self._server.tls == "none" and not peer.startswith(_LOOPBACK):
-            raise SendError(f"egress refused: tls: none is for this machine alone, and {peer} is not it", refused=True)
+        if self._server.tls == "none" and (reason := bare_reason(peer)):
+            raise SendError(f"egress refused: {reason}", refused=True)
 
     async def _become_private(self) -> None:
         client = self._open_client()

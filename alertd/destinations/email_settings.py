@@ -84,6 +84,12 @@ class EmailSettings(_Sender):
             raise PydanticCustomError("too_many_recipients", expected, {"most": self.recipients_max})
         return self
 
+    def bare(self, mail: MailServer) -> tuple[str, str] | None:
+        """Say which own setting makes letters go to another machine without TLS, and why that must not be."""
+        reason = self.server(mail).bare
+        name = "tls" if self.tls is not None else "host" if self.host is not None else None
+        return (name, reason) if name is not None and reason is not None else None
+
     def server(self, mail: MailServer) -> MailServer:
         """Lay what is set here over the platform's mail server."""
         return laid_over(

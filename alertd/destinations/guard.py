@@ -180,6 +180,16 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
+def is_loopback(host: str) -> bool:
+    """Say whether a host, an address or a name, is this machine whatever names resolve to."""
+    address = literal(host.partition("%")[0])
+    if address is not None:
+        mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+        return (mapped or address).is_loopback
+    name = _plain(host)
+    return name.endswith(".localhost") or _NAMED.get(name) == _LOOPBACK
+
+
 def _check_host(host: str) -> None:
     if ":" in host:
         if "%" in host:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, create_model
 
-from alertd.destinations.guard import parse_url
+from alertd.destinations.guard import is_loopback, parse_url
 from alertd.destinations.mail_address import Mailbox, parse_mailbox
 from alertd.destinations.whereto import Whereto
 from alertd.model.fields import Resource
@@ -97,9 +97,19 @@ class MailServer(_Sender):
         return Mailbox(f"alertd@{host.rstrip('.').lower() if named else 'localhost'}", "alertd")
 
     @property
+    def bare(self) -> str | None:
+        """Why nothing can be sent, when it would go to another machine without TLS; None: it would not."""
+        return bare_reason(self.host) if self.tls == "none" and self.host is not None else None
+
+    @property
     def effective_port(self) -> int:
         """The port to connect to."""
         return self.port or PORTS[self.tls]
+
+
+def bare_reason(host: str) -> str | None:
+    """Say why a host, a name or an address, must not be spoken to without TLS; None: it is this machine."""
+    return None if is_loopback(host) else f"tls: none is for this machine alone, and {host} is not it"
 
 
 def laid_over(

@@ -33,6 +33,7 @@ FORBIDDEN: dict[str, tuple[str, dict[str, Any], str]] = {
     "discord": ("discord", {"url": "https://10.0.0.1/api/webhooks/1/s3cr3t"}, "/settings/url"),
     "alertmanager": ("alertmanager", {"url": "http://10.0.0.1:9093"}, "/settings/url"),
     "email": ("email", {"to": ["a@example.com"], "host": "10.0.0.1"}, "/settings/host"),
+    "email-bare": ("email", {"to": ["a@example.com"], "host": "mail.example.com", "tls": "none"}, "/settings/tls"),
     "kafka": (
         "kafka",
         {"topic": "x", "bootstrap_servers": ["k.example.com:9092", "10.0.0.1:9092"]},

@@ -86,3 +86,28 @@ def test_the_daemon_takes_it(tmp_path: Path) -> None:
     path = tmp_path / "alertd.yml"
     path.write_text(FORBIDDEN.replace("http://2130706433/", "http://127.0.0.1/"))
     assert len(load_config(path, {"HOOK": "http://10.9.9.9/"}).workspaces[0].destinations) == 7
+
+
+def test_mail_without_tls_stays_on_this_machine(tmp_path: Path) -> None:
+    """`tls: none` to another machine is named where it is set, for the platform's server and for a destination's own."""
+    text = """\
+egress: {allow: [127.0.0.0/8, "::1"]}
+mail: {host: MAIL, tls: none}
+workspaces:
+  - name: default
+    destinations:
+      - {name: inherits, type: email, settings: {to: [a@example.com]}}
+      - {name: own-host, type: email, settings: {to: [a@example.com], host: smtp.example.com}}
+      - {name: own-tls, type: email, settings: {to: [a@example.com], host: mail.example.com, tls: none}}
+      - {name: private, type: email, settings: {to: [a@example.com], host: mail.example.com, tls: starttls}}
+      - {name: here, type: email, settings: {to: [a@example.com], host: "::1", tls: none}}
+"""
+    at = "workspaces[0].destinations"
+    own = [(7, f"{at}[1].settings.host"), (8, f"{at}[2].settings.tls")]
+    for host in ("127.0.0.1", "localhost"):
+        found = problems(tmp_path, text.replace("MAIL", host), {})
+        assert [(line, path) for line, path, _ in found] == own
+    found = problems(tmp_path, text.replace("MAIL", "mail.example.com"), {})
+    assert [(line, path) for line, path, _ in found] == [(2, "mail.tls"), *own]
+    assert "tls: none is for this machine alone, and mail.example.com is not it" in found[0][2]
+    assert len(load_config(tmp_path / "alertd.yml", {}).workspaces[0].destinations) == 5

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from alertd.destinations.guard import EgressPolicy, parse_url
+from alertd.destinations.guard import EgressPolicy, is_loopback, parse_url
 from alertd.destinations.ports import HTTP_PORTS, Ports
 from tests.egress_corpus import Entry, addresses, urls
 
@@ -290,3 +290,30 @@ def test_numbers_with_dots_pass_only_as_plain_addresses(parts: list[str]) -> Non
     host = ".".join(parts)
     if NOTHING_ALLOWED.check_url(f"http://{host}/") is None and not host[-1].isalpha() and "-" not in host:
         assert ip_address(host).is_global
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "localhost", "LOCALHOST.", "a.localhost", "ip6-loopback"],
+)
+def test_this_machine(host: str) -> None:
+    """Loopback addresses, and names that stand for them wherever they resolve."""
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "128.0.0.1",
+        "::2",
+        "::1:1",
+        "64:ff9b::7f00:1",
+        "::ffff:10.0.0.1",
+        "localhost.example.com",
+        "mail",
+        "metadata.goog",
+    ],
+)
+def test_other_machines(host: str) -> None:
+    """All else, also names that may lead here today."""
+    assert not is_loopback(host)

@@ -187,3 +187,21 @@ def test_recipients_of_several_projects() -> None:
     found = recipients_of(["@owner", "@bob b", "Bob@example.com", "@carl"], people, 10)
     assert [each.address for each in found.mailboxes] == ["ann@example.com", "bob@example.com"]
     assert not found.left_out
+
+
+@pytest.mark.parametrize(
+    ("mail", "own", "named"),
+    [
+        ({"host": "smtp.example.com", "tls": "none"}, {}, None),  # told of the platform's own setting
+        ({"host": "smtp.example.com"}, {"tls": "none"}, "tls"),
+        ({"host": "localhost", "tls": "none"}, {"host": "smtp.example.com"}, "host"),
+        ({"host": "localhost", "tls": "none"}, {"host": "smtp.example.com", "tls": "tls"}, None),
+        ({"host": "smtp.example.com"}, {"host": "127.0.0.1", "tls": "none"}, None),
+        ({}, {"tls": "none"}, None),
+    ],
+)
+def test_no_letter_leaves_the_machine_bare(mail: dict[str, str], own: dict[str, str], named: str | None) -> None:
+    """The destination's own setting that makes it so is named, with the reason."""
+    found = EmailSettings(to=("a@example.com",), **own).bare(MailServer.model_validate(mail))
+    assert (found and found[0]) == named
+    assert found is None or "smtp.example.com is not it" in found[1]

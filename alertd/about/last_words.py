@@ -30,21 +30,25 @@ _LENGTH_BYTES: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """What a run that did not end in peace left: its last log lines, and the exception when there was one."""
+    """What a run that did not end in peace left: its last log lines, the exception when there was one, and its own id."""
 
     lines: tuple[str, ...]
     exception: str
+    run: str = ""
 
 
 class LastWords:
-    """Keeps the last lines of this run. Open it, `add` each line, and say in the end how it ended."""
+    """Keeps the last lines of this run. Open it, `add` each line, say when it is ready, and in the end how it ended.
+
+    Until it is ready nothing is written: a start that fails is told where it fails, and must not hide the crash before it.
+    """
 
     def __init__(self, view: mmap.mmap) -> None:
         self._view = view
         self._lines: deque[str] = deque(maxlen=LINES)
         self._exception = ""
-        self._running = True
-        self._write()
+        self._run: str | None = None
+        self._running = False
 
     @classmethod
     def open(cls, file: Path) -> tuple[LastWords, Crash | None]:
@@ -60,9 +64,14 @@ class LastWords:
         before = _crash_in(view)
         return cls(view), before
 
+    def begin(self, run: str) -> None:
+        """Say that this run, which has an id of its own, is ready: from now on its end is a crash unless it says otherwise."""
+        self._run, self._running = run, True
+        self._write()
+
     def add(self, line: str) -> None:
         """Keep a line."""
-        if self._running:
+        if self._running or self._run is None:
             self._lines.append(_text(line[:LINE_MAX]))
             self._write()
 
@@ -83,9 +92,9 @@ class LastWords:
         self._view.close()
 
     def _write(self) -> None:
-        if self._view.closed:
+        if self._run is None or self._view.closed:
             return
-        raw, view = orjson.dumps([self._running, self._exception, *self._lines]), self._view
+        raw, view = orjson.dumps([self._running, self._run, self._exception, list(self._lines)]), self._view
         view[:_LENGTH_BYTES] = bytes(_LENGTH_BYTES)  # a crash between the two writes leaves nothing rather than a half
         view[_LENGTH_BYTES : _LENGTH_BYTES + len(raw)] = raw
         view[:_LENGTH_BYTES] = len(raw).to_bytes(_LENGTH_BYTES, "little")
@@ -99,7 +108,7 @@ def _text(line: str) -> str:
 def _crash_in(view: mmap.mmap) -> Crash | None:
     length = int.from_bytes(view[:_LENGTH_BYTES], "little")
     try:
-        running, exception, *lines = orjson.loads(view[_LENGTH_BYTES : _LENGTH_BYTES + min(length, FILE_BYTES)])
+        running, run, exception, lines = orjson.loads(view[_LENGTH_BYTES : _LENGTH_BYTES + min(length, FILE_BYTES)])
     except (orjson.JSONDecodeError, ValueError, TypeError):  # never written, or cut in the middle of it
         return None
-    return Crash(tuple(map(str, lines)), str(exception)) if running else None
+    return Crash(tuple(map(str, lines)), str(exception), str(run)) if running else None

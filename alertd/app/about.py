@@ -8,6 +8,7 @@ from alertd.about.heartbeat import Beat, Heartbeat
 from alertd.about.last_words import LastWords
 from alertd.about.reporter import Report, Reporter
 from alertd.about.watcher import Sights, Watcher
+from alertd.store.base import RUN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from alertd.pipeline import Pipeline
     from alertd.resources.registry import Registry
     from alertd.runtime import Service
-    from alertd.store.base import Store
+    from alertd.store.base import NameStore, Store
 
 FILE_NAME: Final = "last.words"
 """The file beside the database that tells the next start of a crash."""
@@ -94,9 +95,20 @@ class About:
         return not self._pipeline.failing and not self.watcher.stalled and await self._store.healthy()
 
 
-def open_last_words(database: Path) -> tuple[LastWords, Crash | None]:
-    """Open the file of last words beside a database. Raises OSError."""
-    return LastWords.open(database.with_name(FILE_NAME))
+async def open_last_words(database: Path, store: NameStore) -> tuple[LastWords, Crash | None]:
+    """Open the file of last words beside a database; those of a run that this store does not know are not its own.
+
+    Raises OSError.
+    """
+    words, crash = LastWords.open(database.with_name(FILE_NAME))
+    known = await store.get_meta(RUN)
+    return words, crash if crash is not None and crash.run == known else None
+
+
+async def begin_run(words: LastWords, store: NameStore, run: str) -> None:
+    """Say in both, the store and the last words, that this run is ready. Raises StoreError."""
+    await store.set_meta(RUN, run)
+    words.begin(run)
 
 
 def beat_of(config: Config) -> Beat | None:

@@ -11,24 +11,18 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from alertd.api.auth import Authenticator, may_send
-from alertd.api.bootstrap import FILE_NAME, admin_token
 from alertd.api.context import Context
 from alertd.api.server import HttpServer, build
-from alertd.app.about import About, beat_of, open_last_words
+from alertd.app.about import About, beat_of, begin_run, open_last_words
 from alertd.app.doors import Outside
 from alertd.app.inode import inode_of
 from alertd.app.live import LiveRules
 from alertd.app.reloader import Reloader
 from alertd.app.resubmission import resubmission
 from alertd.app.rules import KnownTypes, Rules
-from alertd.app.translate import (
-    instance_id,
-    kafka_options,
-    provisioned_tokens,
-    rate_limit,
-    refuse_dangling,
-    secrets_key,
-)
+from alertd.app.sealing import recognise_key
+from alertd.app.tokens import Tokens
+from alertd.app.translate import instance_id, kafka_options, rate_limit, refuse_dangling, secrets_key
 from alertd.app.untangling import load
 from alertd.clock import SystemClock
 from alertd.config.load import load_config
@@ -62,6 +56,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from alertd.about.last_words import Crash, LastWords
+    from alertd.api.bootstrap import Access
     from alertd.config.settings import Config
     from alertd.engine.plan import Plan
     from alertd.runtime import Service
@@ -77,11 +72,11 @@ _log = structlog.get_logger("alertd.app")
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How the daemon is started. `on_ready` hears the base URL and the first token, if one was just made."""
+    """How the daemon is started. `on_ready` hears the base URL and what one can get in with."""
 
     config_path: Path | None
     environ: Mapping[str, str]
-    on_ready: Callable[[str, str | None], None] = lambda url, token: None
+    on_ready: Callable[[str, Access], None] = lambda url, access: None
     write_line: Callable[[str], None] = lambda line: None
 
 
@@ -132,13 +127,13 @@ class Daemon:
         self.stop = stop
         self.notifier = Notifier.from_environment(launch.environ, clock)
         self.authenticator = Authenticator(clock)
-        vault = Vault(secrets_key(config))
+        self.tokens = Tokens(self.authenticator, store, clock, ids, lambda: self.config)
+        self.vault = vault = Vault(secrets_key(config))
         self.rules = Rules(store, clock, launch.write_line, AcknowledgeLinks(vault.derive("acknowledge"), clock))
         self.live = LiveRules(self.rules, lambda: self.config)
-        types = KnownTypes(lambda: self.rules.policy)
+        types = KnownTypes(lambda: self.rules.policy, lambda: self.config.mail)
         self.registry = Registry(store, clock, ids, types, Secrecy(types, vault), self.live)
         self.learner = Learner(self.registry.learn)
-        self._first_token: str | None = None
         self._file, self._inode = config.store.path, inode_of(config.store.path)
         self._reloading = asyncio.Lock()
 
@@ -150,12 +145,12 @@ class Daemon:
         store = await open_sqlite(config.store.path, clock)
         stack.push_async_callback(store.close)
         self = cls(launch, config, stop, store, clock, IdSource(clock, await store.newest_number()))
-        self.words, self.crash = open_last_words(config.store.path)
+        self.words, self.crash = await open_last_words(config.store.path, store)
         stack.callback(self.words.close)
         stack.enter_context(tapped(self.words.add))
         stack.push_async_callback(self.rules.close)
         stack.push_async_callback(self.registry.close)
-        await self._load_tokens(bootstrap=True)
+        await self.tokens.load()
         await self._wire()
         return self
 
@@ -163,6 +158,7 @@ class Daemon:
         config, store, clock = self.config, self.store, self.clock
         entries = provisioned_entries(config.workspaces, config.origin)
         compiled = await load(self.registry, entries, self.live.prepare_alone, self.metrics.switched_off)
+        await recognise_key(self.vault, store)
         ruleset = compiled.ruleset
         self.facts = Facts(store, clock, self.metrics.types_unlearnt)
         await self.facts.load(await store.newest_number())
@@ -217,7 +213,7 @@ class Daemon:
             self.pipeline.memory,
             self._place,
             config.store.retention_days,
-            [self._keep_used, self._settle, self.forgetting],
+            [self.tokens.keep_used, self._settle, self.forgetting],
         )
         beat = beat_of(config)
         self.about = About(self.pipeline, self.dispatcher, self.registry, store, clock, lambda: self.rules.sender, beat)
@@ -243,8 +239,10 @@ class Daemon:
         ]
         await self.server.start()
         self._set_links()
+        access = await self.tokens.begin()
+        await begin_run(self.words, self.store, str(self.ids.take()))
         calm_collector()
-        self._tell_ready()
+        self._tell_ready(access)
         await run_services(stages, self.stop, limits=StopLimits(drain_seconds=drain), on_stopping=self._tell_stopping)
 
     def _side(self) -> list[Service]:
@@ -272,11 +270,11 @@ class Daemon:
         """Whether there is life: the store answers. A restart makes no room on a full disk, but finds a replaced file."""
         return await self.store.healthy() or inode_of(self._file) == self._inode
 
-    def _tell_ready(self) -> None:
+    def _tell_ready(self, access: Access) -> None:
         url = self.base_url
         _log.info("daemon.ready", url=url, store=str(self.config.store.path), revision=self.pipeline.ruleset.revision)
         self.about.started(version("alertd"), url, self.crash)
-        self.launch.on_ready(url, self._first_token)
+        self.launch.on_ready(url, access)
         self.notifier.ready(f"listening on {url}")
 
     def _tell_stopping(self, reason: str) -> None:
@@ -334,7 +332,7 @@ class Daemon:
             self._set_links()
             await self.live.apply(compiled)
         ruleset = compiled.ruleset
-        await self._load_tokens()
+        await self.tokens.load()
         self.intake.reconfigure(config.intake.bounds, rate_limit(config, self.clock))
         self.outside.reconfigure(config.intake.bounds)
         self.about.heartbeat.beat = beat_of(config)
@@ -346,22 +344,7 @@ class Daemon:
         _log.info("config.reloaded", revision=ruleset.revision, channels=ruleset.channel_count)
         return restart
 
-    # -- tokens and what others see -------------------------------------------------------------------------------
-
-    async def _load_tokens(self, *, bootstrap: bool = False) -> None:
-        kept = await self.store.tokens()
-        provisioned = provisioned_tokens(self.config)
-        if bootstrap and not kept and not provisioned:
-            file = self.config.store.path.with_name(FILE_NAME)
-            self._first_token = await admin_token(self.store, file, self.ids, self.clock)
-            kept = await self.store.tokens()
-        self.authenticator.replace([*kept, *provisioned])
-
-    async def _keep_used(self) -> None:
-        """Keep when tokens were last used; what cannot be written now is told next time."""
-        used = self.authenticator.take_used()
-        if used:
-            await self.store.touch_tokens(used)
+    # -- what others see ------------------------------------------------------------------------------------------
 
     async def _settle(self) -> None:
         await self.pipeline.settle(self.clock.now_ms())
@@ -391,7 +374,7 @@ class Daemon:
             reload=self.reload,
             ready=lambda: {"store": not self.pipeline.failing, "intake": self.pipeline.has_room()},
             destinations=lambda: self.rules.destinations,
-            reload_tokens=self._load_tokens,
+            reload_tokens=self.tokens.load,
             registry=self.registry,
             facts=self.facts,
             base_url=lambda: self.rules.base_url,

@@ -56,7 +56,8 @@ def backup(
     """Write a consistent copy of the store.
 
     The daemon may go on running. To restore the copy, stop the daemon, remove the store's -wal and -shm files if they
-    are there, and put the copy in the store's place.
+    are there, and put the copy in the store's place, with the secrets.key that stands beside the store beside it. It is
+    not in the copy, and without it the secrets there cannot be read. The tokens are in it, as hashes: admin.token goes along.
     """
     from alertd.cli.whereabouts import find_here
     from alertd.errors import AlertdError

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from alertd.cli.options import ConfigOption, fail, find_config
 
 if TYPE_CHECKING:
+    from alertd.api.bootstrap import Access
     from alertd.config.settings import Config
 
 RESOLVER_THREADS = 64
@@ -38,9 +39,9 @@ def run(config: ConfigOption = None) -> None:
 
     configure_logging(loaded.log.format, loaded.log.level)
 
-    def greet(url: str, token: str | None) -> None:
+    def greet(url: str, access: "Access") -> None:
         try:
-            write_line(welcome(loaded.store.path, path, url, token))
+            write_line(welcome(loaded.store.path, path, url, access))
         except (OSError, ValueError):
             return  # nobody reads stdout: no reason to end a daemon
 

@@ -9,29 +9,41 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from alertd.cli.options import CONFIG_PATHS
 from alertd.cli.whereabouts import DEFAULT_LISTEN, reachable, whereabouts
 from alertd.errors import ConfigError
 
+if TYPE_CHECKING:
+    from alertd.api.bootstrap import Access
 
-def welcome(store: Path, config: Path | None, url: str, first_token: str | None) -> str:
-    """Write the screen for a daemon that is at `url` and has its database at `store`."""
+
+def welcome(store: Path, config: Path | None, url: str, access: "Access") -> str:
+    """Write the screen for a daemon that is at `url`, has its database at `store`, and lets in as `access` says."""
     url = _reachable(url)
     token_file = store.with_name("admin.token")
     lines = ["", f"alertd listens on {url}"]
-    if first_token is not None:
-        lines += ["", f"Admin token, shown this once (also kept in {token_file}):", first_token]
+    if access.first is not None:
+        lines += ["", f"Admin token, shown this once (also kept in {token_file}):", access.first]
     lines += ["", "Send an event from another terminal, and see it delivered here:", ""]
-    known = token_file.exists()
-    options = _options(config, url, token_file if known else None)
+    options = _options(config, url, token_file if access.filed else None)
     lines += [" ".join([program(), 'send run:failed --severity error --message "Run 17 failed"', *options])]
-    if known:
+    if access.filed:
         lines += ["", "or with curl:", "", _curl(url, token_file)]
     else:
-        lines += ["", "Set ALERTD_TOKEN there to one of the tokens that the configuration holds."]
+        lines += ["", _whence(token_file, access)]
     return "\n".join([*lines, ""])
+
+
+def _whence(token_file: Path, access: "Access") -> str:
+    """Say where a token is to be had when the file holds none that is good."""
+    made = f"made before (the store keeps only their hashes; of a restored backup, that in its own {token_file.name})"
+    sources = [
+        text for is_so, text in ((access.configured, "that the configuration holds"), (access.stored, made)) if is_so
+    ]
+    return f"Set ALERTD_TOKEN there to one of the tokens {', or '.join(sources)}."
 
 
 def _reachable(url: str) -> str:

@@ -8,7 +8,7 @@ No protocol assumes that only this process writes.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from alertd.model.selection import Selection
 from alertd.store.digests import DigestStore
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 NameKey = tuple[str, str, str]
 """(kind, workspace, name); kind: workspace, channel, destination, subscription, derived_type, metric_alert."""
+
+RUN: Final = "run"
+"""The small fact that names the run which was ready last; a backup does not hold it, because no run ended on a copy."""
 
 Partition = tuple[str, int]
 """(topic, partition)"""

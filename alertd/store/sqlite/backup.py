@@ -1,6 +1,7 @@
 """A backup: a consistent, compact copy of the file while it is written to.
 
-`VACUUM INTO` runs in a connection of its own, into a file beside the target that gets its name only when it is whole.
+`VACUUM INTO` runs in a connection of its own, into a file beside the target that gets its name only when it is whole. The copy
+does not know which run it was made of: no run ended on it, so the first one on it must not hear of a crash.
 It works with a daemon running and without one.
 """
 
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alertd.errors import ConflictError, NotFoundError, StoreUnavailableError
+from alertd.store.base import RUN
 from alertd.store.sqlite.failure import translate
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ class _Backup:
             self._refuse_existing()
             os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
             self._copy(partial)
+            _forget_run(partial)
             _sync(partial)
             os.link(partial, self._target)
         except FileExistsError as error:
@@ -85,6 +88,11 @@ class _Backup:
             self._interrupt = None
         if self._interrupted:
             raise StoreUnavailableError("the backup was interrupted")
+
+
+def _forget_run(copy: Path) -> None:
+    with closing(sqlite3.connect(copy, isolation_level=None)) as conn:
+        conn.execute("DELETE FROM meta WHERE key = ?", (RUN,))
 
 
 def _sync(path: Path) -> None:

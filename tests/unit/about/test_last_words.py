@@ -18,6 +18,7 @@ import os, signal, sys
 from pathlib import Path
 from alertd.about.last_words import LastWords
 words, _ = LastWords.open(Path(sys.argv[1]))
+words.begin("7")
 for n in range(30):
     words.add(f"line {n}")
 os.kill(os.getpid(), signal.SIGKILL)
@@ -30,9 +31,17 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "last.words"
 
 
+def begun(file: Path) -> LastWords:
+    """Begin a run."""
+    words, _ = LastWords.open(file)
+    words.begin("7")
+    return words
+
+
 def left(file: Path) -> Crash | None:
     """Open the file as the next run does."""
     words, crash = LastWords.open(file)
+    words.begin("next")
     words.ended()
     words.close()
     return crash
@@ -46,7 +55,7 @@ def test_a_first_run_finds_nothing(file: Path) -> None:
 
 def test_a_run_that_ended_in_peace_leaves_nothing(file: Path) -> None:
     """A clean stop is no crash, whatever was logged."""
-    words, _ = LastWords.open(file)
+    words = begun(file)
     words.add("all is well")
     words.ended()
     words.close()
@@ -59,13 +68,30 @@ def test_a_killed_process_leaves_its_last_lines(file: Path) -> None:
         [sys.executable, "-c", CHILD, str(file)], cwd=ROOT, env={**os.environ}, check=False, timeout=30
     )
     assert done.returncode == -signal.SIGKILL
-    assert left(file) == Crash(tuple(f"line {n}" for n in range(10, 30)), "")
+    assert left(file) == Crash(tuple(f"line {n}" for n in range(10, 30)), "", "7")
     assert left(file) is None
+
+
+def test_a_start_that_is_never_ready_leaves_nothing(file: Path) -> None:
+    """It was told where it failed; and it does not hide the crash of the run before it."""
+    words, _ = LastWords.open(file)
+    words.add("listening")
+    words.failed(OSError("no"))
+    words.close()
+    words, crash = LastWords.open(file)
+    assert crash is None
+    words.add("collected before it was ready")
+    words.begin("8")
+    words.close()
+    words, _ = LastWords.open(file)
+    words.failed(OSError("no"))
+    words.close()
+    assert LastWords.open(file)[1] == Crash(("collected before it was ready",), "", "8")
 
 
 def test_an_exception_is_kept_with_its_end(file: Path) -> None:
     """The traceback is kept; of a long one the end, which names the error."""
-    words, _ = LastWords.open(file)
+    words = begun(file)
     words.failed(RuntimeError("x" * EXCEPTION_MAX + " the very end"))
     words.close()
     crash = left(file)
@@ -76,7 +102,7 @@ def test_an_exception_is_kept_with_its_end(file: Path) -> None:
 
 def test_lines_are_bounded(file: Path) -> None:
     """Long lines are cut at the bound, and the worst of all lines still fit the file."""
-    words, _ = LastWords.open(file)
+    words = begun(file)
     for _ in range(LINES + 1):
         words.add("\u20ac" * (LINE_MAX + 1))
     words.failed(RuntimeError("\u20ac" * EXCEPTION_MAX))
@@ -93,7 +119,8 @@ def test_a_damaged_file_is_no_crash_and_is_used_again(file: Path, content: bytes
     file.write_bytes(content)
     words, crash = LastWords.open(file)
     assert crash is None
+    words.begin("7")
     words.add("after \ud800 all")
     words.close()
     words.add("too late")
-    assert left(file) == Crash(("after ? all",), "")
+    assert left(file) == Crash(("after ? all",), "", "7")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from alertd.api.bootstrap import FILE_NAME
+from alertd.api.bootstrap import FILE_NAME, Access
 from alertd.cli import welcome as screen
 from alertd.cli.whereabouts import DEFAULT_LISTEN, DEFAULT_STORE, TOKEN_FILE, find_server, whereabouts
 from alertd.config.settings import Server, Store
@@ -92,7 +92,7 @@ def test_the_printed_line_finds_the_daemon(
     token_file.parent.mkdir(exist_ok=True)
     token_file.write_text("secret\n")
     monkeypatch.setattr(sys, "argv", [str(folder / "bin/alertd")])
-    text = screen.welcome(own.store, (folder / config).relative_to(folder), f"http://{listen}", None)
+    text = screen.welcome(own.store, (folder / config).relative_to(folder), f"http://{listen}", Access(filed=True))
     [line] = [line for line in text.splitlines() if " send " in line]
     words = shlex.split(line)
     assert words[:3] == ["bin/alertd", "send", "run:failed"]
@@ -116,18 +116,29 @@ def test_a_free_port_is_printed_and_asked_for(folder: Path, capsys: pytest.Captu
     (folder / "config/alertd.yml").write_text("server: {listen: '127.0.0.1:0'}\n")
     (folder / "state").mkdir()
     (folder / "state/admin.token").write_text("secret\n")
-    text = screen.welcome(whereabouts(None, {}).store, None, "http://127.0.0.1:4321", None)
+    text = screen.welcome(whereabouts(None, {}).store, None, "http://127.0.0.1:4321", Access(filed=True))
     assert '--message "Run 17 failed" --url http://127.0.0.1:4321\n' in text
     with pytest.raises(Exception, match=r"^1?$"):
         find_server(None, None, None)
     assert "any free port" in capsys.readouterr().err
 
 
-def test_without_a_first_token_the_screen_says_what_is_missing(folder: Path) -> None:
-    """Where all tokens are provisioned there is no token file: no curl line that cannot work, but a word."""
-    text = screen.welcome(folder / "a.db", None, "http://127.0.0.1:8080", None)
+@pytest.mark.parametrize(
+    ("access", "said"),
+    [
+        (Access(configured=True), ["that the configuration holds"]),
+        (Access(stored=True), ["made before"]),
+        (Access(configured=True, stored=True), ["that the configuration holds", "made before"]),
+    ],
+)
+def test_without_a_first_token_the_screen_says_what_is_missing(access: Access, said: list[str], folder: Path) -> None:
+    """Where the file holds no good token: no line that cannot work, but where one is to be had, and where not."""
+    (folder / "admin.token").write_text("of another store\n")
+    text = screen.welcome(folder / "a.db", None, "http://127.0.0.1:8080", access)
     assert "curl" not in text
-    assert "ALERTD_TOKEN" in text
+    assert "--token-file" not in text
+    [line] = [line for line in text.splitlines() if "ALERTD_TOKEN" in line]
+    assert [each for each in ("that the configuration holds", "made before") if each in line] == said
 
 
 def test_the_program_is_named_so_that_a_shell_finds_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

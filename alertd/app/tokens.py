@@ -1,0 +1,73 @@
+"""Who may come in: the tokens of the store and of the configuration, and the first one where there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alertd.api.bootstrap import FILE_NAME, Access, admin_token, filed_secret
+from alertd.app.translate import provisioned_tokens
+from alertd.model.token import digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from alertd.api.auth import Authenticator
+    from alertd.clock import Clock
+    from alertd.config.settings import Config
+    from alertd.model.ids import IdSource
+    from alertd.model.token import Token
+    from alertd.store.base import TokenStore
+
+
+class Tokens:
+    """Gives the authenticator its tokens. `config` answers with the configuration as it is now."""
+
+    def __init__(
+        self, authenticator: Authenticator, store: TokenStore, clock: Clock, ids: IdSource, config: Callable[[], Config]
+    ) -> None:
+        self._authenticator = authenticator
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._config = config
+
+    async def load(self) -> None:
+        """Know what the store and the configuration hold now. Raises StoreError."""
+        self._authenticator.replace([*await self._store.tokens(), *provisioned_tokens(self._config())])
+
+    async def begin(self) -> Access:
+        """Make the first token if there is none anywhere, and say what one can get in with.
+
+        For the moment at which the daemon is ready: what a start makes that fails, nobody gets to see. The token is good
+        before anything is waited for, so whoever finds the daemon ready finds the file. Raises OSError, StoreError.
+        """
+        known = self._authenticator.tokens()
+        file = self._config().store.path.with_name(FILE_NAME)
+        if known:
+            return Access(None, self._is_filed(file, known), *_kinds(known))
+        token, secret = admin_token(file, self._ids, self._clock)
+        self._authenticator.replace([token])
+        await self._store.add_token(token)
+        return Access(secret, filed=True, stored=True)
+
+    async def keep_used(self) -> None:
+        """Keep when tokens were last used; what cannot be written now is told next time."""
+        used = self._authenticator.take_used()
+        if used:
+            await self._store.touch_tokens(used)
+
+    def _is_filed(self, file: Path, known: Sequence[Token]) -> bool:
+        """Say whether the command line gets in with what the file holds; of one that cannot be read it does not."""
+        try:
+            secret = filed_secret(file)
+        except OSError:
+            return False
+        if secret is None:
+            return False
+        digest, now_ms = digest_of(secret), self._clock.now_ms()
+        return any(digest in (token.digest, token.old_digest) and token.lives(digest, now_ms) for token in known)
+
+
+def _kinds(known: Sequence[Token]) -> tuple[bool, bool]:
+    return any(token.provisioned for token in known), any(not token.provisioned for token in known)

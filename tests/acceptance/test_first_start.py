@@ -69,7 +69,7 @@ async def test_a_start_that_failed_hides_no_crash(tmp_path: Path) -> None:
         await daemon.kill()
         await fail(daemon)
         await daemon.start()
-        await daemon.wait_line(lambda line: "alertd.crashed" in line, "the crash")
+        await daemon.wait_line(lambda line: "alertd.crashed" in line and "was killed" in line, "the crash")
         assert await daemon.stop() == 0
         await daemon.start()
         assert told(daemon) == []

@@ -50,19 +50,15 @@ class Alerts:
         noted = Operation("Acknowledge an alert; the first one stays", "history", Role.OPERATOR, answers=one)
         route(app, "POST", f"{path}/acknowledge", self.acknowledge, noted)
 
-    def _enter(self, request: web.Request, least: Role) -> str:
-        require(request, least, request.match_info["workspace"])
-        return self._context.workspace(request)
-
     async def index(self, request: web.Request) -> web.Response:
         """List alerts."""
-        workspace, query = self._enter(request, Role.VIEWER), Query(request, names_of(_QUERY))
+        workspace, query = self._context.enter(request), Query(request, names_of(_QUERY))
         page = await self._store.events(filter_of(query, workspace, self._context), matched=True)
         return json(page_view(await self._views(page.items), page, write_cursor))
 
     async def show(self, request: web.Request) -> web.Response:
         """Show one alert."""
-        workspace = self._enter(request, Role.VIEWER)
+        workspace = self._context.enter(request)
         Query(request, ()).check()
         return await self._answer(await self._find(request, workspace))
 
@@ -75,7 +71,7 @@ class Alerts:
 
     async def acknowledge(self, request: web.Request) -> web.Response:
         """Take note of an alert; who was first is kept, and stands in the audit log."""
-        workspace = self._enter(request, Role.OPERATOR)
+        workspace = self._context.enter(request, Role.OPERATOR)
         Query(request, ()).check()
         row = await self._find(request, workspace)
         context, by = self._context, caller(request).name

@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from alertd.api.auth import require
 from alertd.api.context import json
 from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
 from alertd.api.query import Query, write_cursor
 from alertd.api.resources import BELOW
 from alertd.clock import rfc3339
 from alertd.model import ids
-from alertd.model.token import Role
 from alertd.store.resource import AuditEntry, AuditFilter
 
 if TYPE_CHECKING:
@@ -40,8 +38,7 @@ class Audit:
 
     async def list(self, request: web.Request) -> web.Response:
         """List changes, newest first."""
-        require(request, Role.VIEWER, request.match_info["workspace"])
-        workspace = self._context.workspace(request)
+        workspace = self._context.enter(request)
         query = Query(request, (*_TEXTS, "since", "until", "limit", "cursor"))
         limit = query.limit()
         which = AuditFilter(

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import orjson
 from aiohttp import web
 
+from alertd.api.auth import require
 from alertd.api.views import Names
 from alertd.errors import InvalidError, NotFoundError, NotJsonError, Problem
+from alertd.model.token import Role
 from alertd.resources.judge import Findings, read_model
 
 if TYPE_CHECKING:
@@ -80,12 +82,21 @@ class Context:
             raise NotFoundError(f"there is no workspace {name!r}")
         return name
 
+    def enter(self, request: web.Request, least: Role = Role.VIEWER) -> str:
+        """Return the workspace of a path to a caller who has a role there. Raises ForbiddenError, NotFoundError."""
+        require(request, least, request.match_info["workspace"])
+        return self.workspace(request)
+
     def number(self, kind: str, workspace: str, name: str) -> int:
         """Return the number of a named resource of the ruleset. Raises NotFoundError."""
         number = self.pipeline.ruleset.ids.get((kind, workspace, name))
         if number is None:
             raise NotFoundError(f"there is no {kind} {name!r} in the workspace {workspace!r}")
         return number
+
+    def workspace_number(self, name: str) -> int:
+        """Return the number of a workspace. Raises NotFoundError."""
+        return self.number("workspace", name, name)
 
 
 def json(body: Any, status: int = 200) -> web.Response:

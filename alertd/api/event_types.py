@@ -50,7 +50,7 @@ class EventTypes(Collection):
                 yield _view(EventType(name=name), facts, built_in=False)
 
     def _seen(self, workspace: str) -> dict[str, dict[str, Any]]:
-        facts = self.context.facts.types(self.context.number("workspace", workspace, workspace))
+        facts = self.context.facts.types(self.context.workspace_number(workspace))
         return {name: _facts(each) for name, each in facts.items()}
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from alertd.api.auth import require
 from alertd.api.context import json
 from alertd.api.examples import EVENT
 from alertd.api.operation import Operation, ref, route
@@ -18,7 +17,6 @@ from alertd.engine.explain import explain
 from alertd.errors import InvalidError, NotJsonError, Problem
 from alertd.model.event import Bounds, with_id
 from alertd.model.ids import made_event_id
-from alertd.model.token import Role
 from alertd.sources.base import Context as Decoding
 from alertd.sources.native import decode_json
 
@@ -50,8 +48,7 @@ class Explain:
 
     async def explain(self, request: web.Request) -> web.Response:
         """Explain one event."""
-        require(request, Role.VIEWER, request.match_info["workspace"])
-        workspace = self._context.workspace(request)
+        workspace = self._context.enter(request)
         Query(request, ()).check()
         event = self._event(await request.read(), workspace)
         context = self._context

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from alertd.api.auth import caller, require
+from alertd.api.auth import caller
 from alertd.api.context import body_of, json
 from alertd.api.delivery_views import DeliveryViews
 from alertd.api.examples import REPLAY_ONE
@@ -82,22 +82,18 @@ class History:
         )
         route(app, "POST", f"{BELOW}/deliveries/{{id}}/cancel", self.cancel, cancelled)
 
-    def _enter(self, request: web.Request, least: Role = Role.VIEWER) -> str:
-        require(request, least, request.match_info["workspace"])
-        return self._context.workspace(request)
-
     # -- events ---------------------------------------------------------------------------------------------------
 
     async def events(self, request: web.Request) -> web.Response:
         """List accepted events; `matched` true or false says which."""
-        workspace, query = self._enter(request), Query(request, names_of(_EVENTS))
+        workspace, query = self._context.enter(request), Query(request, names_of(_EVENTS))
         matched = query.flag("matched")
         page = await self._store.events(filter_of(query, workspace, self._context), matched=matched)
         return json(page_view([event_view(row) for row in page.items], page, write_cursor))
 
     async def event(self, request: web.Request) -> web.Response:
         """Show one event by its own id: fields, every verdict, deliveries."""
-        workspace = self._enter(request)
+        workspace = self._context.enter(request)
         Query(request, ()).check()
         row = await self._store.event(workspace, request.match_info["id"])
         if row is None:
@@ -130,13 +126,13 @@ class History:
 
     async def deliveries(self, request: web.Request) -> web.Response:
         """List deliveries with their attempts."""
-        workspace, query = self._enter(request), Query(request, names_of(_DELIVERIES))
+        workspace, query = self._context.enter(request), Query(request, names_of(_DELIVERIES))
         page = await self._store.deliveries(filter_of(query, workspace, self._context))
         return json(page_view(await self._deliveries.views(page.items), page, write_cursor))
 
     async def delivery(self, request: web.Request) -> web.Response:
         """Show one delivery with its attempts and the whole event."""
-        workspace = self._enter(request)
+        workspace = self._context.enter(request)
         Query(request, ()).check()
         row = await self._row(request, workspace)
         return json({**await self._deliveries.view(row), "event": orjson.loads(row["payload"])})
@@ -150,7 +146,7 @@ class History:
 
     async def replay(self, request: web.Request) -> web.Response:
         """Send a final delivery again, to its own destination or to another one, as a new one that names its origin."""
-        workspace = self._enter(request, Role.OPERATOR)
+        workspace = self._context.enter(request, Role.OPERATOR)
         Query(request, ()).check()
         row, context, actor = await self._row(request, workspace), self._context, caller(request).name
         to = await self._other_destination(request, workspace)
@@ -177,6 +173,6 @@ class History:
 
     async def cancel(self, request: web.Request) -> web.Response:
         """Cancel a delivery that waits."""
-        row = await self._row(request, self._enter(request, Role.OPERATOR))
+        row = await self._row(request, self._context.enter(request, Role.OPERATOR))
         await self._context.dispatcher.cancel(row["id"], row["destination_id"])
         return json(await self._deliveries.view(await self._store.delivery(row["id"]) or row))

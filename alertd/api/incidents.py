@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from alertd.api import examples
-from alertd.api.auth import caller, require
+from alertd.api.auth import caller
 from alertd.api.context import json, read_body
 from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
 from alertd.api.query import Query, write_cursor
@@ -67,28 +67,23 @@ class Incidents:
             documented = Operation(summary, "incidents", Role.OPERATOR, answers={200: shape})
             route(app, "POST", f"{one}/{name}", handler, documented)
 
-    def _enter(self, request: web.Request, least: Role) -> str:
-        require(request, least, request.match_info["workspace"])
-        return self._context.workspace(request)
-
-    def _number(self, workspace: str) -> int:
-        return self._context.number("workspace", workspace, workspace)
-
     async def list(self, request: web.Request) -> web.Response:
         """List incidents, newest first."""
-        workspace, query = self._enter(request, Role.VIEWER), Query(request, ("state", "limit", "cursor"))
+        workspace, query = self._context.enter(request), Query(request, ("state", "limit", "cursor"))
         word, limit, below = query.word("state", _STATES), query.limit(), query.cursor()
         query.check()
         is_open = None if word is None else word == "open"
         store = self._context.store
-        found = await store.incidents(self._number(workspace), is_open=is_open, below=below, limit=limit + 1)
+        found = await store.incidents(
+            self._context.workspace_number(workspace), is_open=is_open, below=below, limit=limit + 1
+        )
         more = len(found) > limit
         items = [incident_document(each) for each in found[:limit]]
         return json({"items": items, "next_cursor": write_cursor(found[limit - 1].id) if more else None})
 
     async def show(self, request: web.Request) -> web.Response:
         """Show one."""
-        workspace = self._enter(request, Role.VIEWER)
+        workspace = self._context.enter(request)
         Query(request, ()).check()
         return json(incident_document(await self._find(request, workspace)))
 
@@ -102,7 +97,7 @@ class Incidents:
 
     async def simulate(self, request: web.Request) -> web.Response:
         """Simulate one."""
-        workspace = self._enter(request, Role.OPERATOR)
+        workspace = self._context.enter(request, Role.OPERATOR)
         Query(request, ()).check()
         given = await read_body(request, Simulate)
         incident = await simulate(self._context, workspace, given)
@@ -113,7 +108,7 @@ class Incidents:
     async def _act(
         self, request: web.Request, action: str, act: Callable[[Incident, int, str], Incident | None]
     ) -> web.Response:
-        workspace = self._enter(request, Role.OPERATOR)
+        workspace = self._context.enter(request, Role.OPERATOR)
         Query(request, ()).check()
         context, by = self._context, caller(request).name
         incident = await self._find(request, workspace)
@@ -128,6 +123,6 @@ class Incidents:
         name = request.match_info["id"]
         number = ids.parse_id(INCIDENT, name)
         incident = await self._context.store.incident(number) if number is not None else None
-        if incident is None or incident.workspace_id != self._number(workspace):
+        if incident is None or incident.workspace_id != self._context.workspace_number(workspace):
             raise NotFoundError(f"there is no incident {name!r} in the workspace {workspace!r}")
         return incident

@@ -129,22 +129,15 @@ class Issues:
             )
             route(app, "POST", f"{one}/{name}", handler, documented)
 
-    def _enter(self, request: web.Request, least: Role) -> str:
-        require(request, least, request.match_info["workspace"])
-        return self._context.workspace(request)
-
-    def _number(self, workspace: str) -> int:
-        return self._context.number("workspace", workspace, workspace)
-
     async def index(self, request: web.Request) -> web.Response:
         """List issues, newest first."""
         workspace, query = (
-            self._enter(request, Role.VIEWER),
+            self._context.enter(request),
             Query(request, ("state", "project", "level", "assignee", "limit", "cursor")),
         )
         word, limit = query.word("state", tuple(_WORDS)), query.limit()
         which = IssueFilter(
-            self._number(workspace),
+            self._context.workspace_number(workspace),
             query.cursor(),
             limit + 1,
             query.text("project"),
@@ -176,7 +169,7 @@ class Issues:
 
     async def show(self, request: web.Request) -> web.Response:
         """Show one with its transitions and the newest of its events that are kept."""
-        workspace = self._enter(request, Role.VIEWER)
+        workspace = self._context.enter(request)
         Query(request, ()).check()
         return json(await self.whole(await self.find(request.match_info["id"], workspace)))
 
@@ -193,7 +186,7 @@ class Issues:
 
     async def resolve(self, request: web.Request) -> web.Response:
         """Resolve an issue."""
-        self._enter(request, Role.OPERATOR)
+        self._context.enter(request, Role.OPERATOR)
         given = await read_body(request, Resolve)
         how = How.IN_RELEASE if given.release else How.IN_NEXT_RELEASE if given.in_next_release else How.NOW
 
@@ -204,7 +197,7 @@ class Issues:
 
     async def mute(self, request: web.Request) -> web.Response:
         """Mute an issue."""
-        self._enter(request, Role.OPERATOR)
+        self._context.enter(request, Role.OPERATOR)
         given = await read_body(request, Mute)
 
         def act(issue: Issue, ledger: Ledger, now_ms: int, by: str) -> Outcome:
@@ -221,7 +214,7 @@ class Issues:
 
     async def assign(self, request: web.Request) -> web.Response:
         """Give an issue to somebody."""
-        self._enter(request, Role.OPERATOR)
+        self._context.enter(request, Role.OPERATOR)
         given = await read_body(request, Assign)
 
         def act(issue: Issue, ledger: Ledger, now_ms: int, by: str) -> Outcome:
@@ -233,7 +226,7 @@ class Issues:
         self, request: web.Request, action: str, act: Callable[[Issue, Ledger, int, str], Outcome]
     ) -> web.Response:
         """Do what is asked in the order of the events, with what tells of it; note it in the audit log."""
-        workspace = self._enter(request, Role.OPERATOR)
+        workspace = self._context.enter(request, Role.OPERATOR)
         context, by = self._context, caller(request).name
         found, transition = await self._done(
             request.match_info["id"], workspace, lambda issue, ledger, now_ms: act(issue, ledger, now_ms, by)
@@ -268,9 +261,11 @@ class Issues:
         short = _SHORT.fullmatch(name)
         if number is None and short is not None:
             project = "" if short[1].upper() == "ISSUE" else short[1]
-            number = await self._context.store.issue_number(self._number(workspace), project, int(short[2]))
+            number = await self._context.store.issue_number(
+                self._context.workspace_number(workspace), project, int(short[2])
+            )
         issue = await self._at(number) if number is not None else None
-        if issue is None or issue.workspace_id != self._number(workspace):
+        if issue is None or issue.workspace_id != self._context.workspace_number(workspace):
             raise NotFoundError(f"there is no issue {name!r} in the workspace {workspace!r}")
         return issue
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from alertd.api.auth import caller, require
+from alertd.api.auth import caller
 from alertd.api.context import body_of, json
 from alertd.api.examples import REPLAY_MANY
 from alertd.api.operation import PAGE, Operation, page_of, ref, route
@@ -119,13 +119,9 @@ class Replays:
         ended = Operation("End a replay", "history", Role.OPERATOR, answers={200: ref("Replay")})
         route(app, "POST", f"{BELOW}/deliveries/replays/{{id}}/cancel", self.cancel, ended)
 
-    def _enter(self, request: web.Request, least: Role = Role.VIEWER) -> str:
-        require(request, least, request.match_info["workspace"])
-        return self._context.workspace(request)
-
     async def begin(self, request: web.Request) -> web.Response:
         """Count what a filter finds, or send it again."""
-        workspace = self._enter(request, Role.OPERATOR)
+        workspace = self._context.enter(request, Role.OPERATOR)
         asked, filter_ = await self._asked(request)
         context, actor = self._context, caller(request).name
         to = None if asked.destination is None else context.number(DESTINATION.word, workspace, asked.destination)
@@ -192,7 +188,7 @@ class Replays:
 
     async def list(self, request: web.Request) -> web.Response:
         """List replays, newest first."""
-        workspace = self._enter(request)
+        workspace = self._context.enter(request)
         query = Query(request, ("limit", "cursor"))
         limit, below = query.limit(), query.cursor()
         query.check()
@@ -203,13 +199,13 @@ class Replays:
 
     async def show(self, request: web.Request) -> web.Response:
         """Show one replay."""
-        workspace = self._enter(request)
+        workspace = self._context.enter(request)
         Query(request, ()).check()
         return json(_view(await self._one(request, workspace)))
 
     async def cancel(self, request: web.Request) -> web.Response:
         """End a replay; what it has sent stays sent, and one that has ended stays as it is."""
-        workspace = self._enter(request, Role.OPERATOR)
+        workspace = self._context.enter(request, Role.OPERATOR)
         Query(request, ()).check()
         replay, actor = await self._one(request, workspace), caller(request).name
         ended = await self._context.replayer.cancel(replay.id, f"cancelled by {actor}")

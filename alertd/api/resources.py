@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from alertd.api.auth import caller, require
+from alertd.api.auth import caller
 from alertd.api.context import body_of, json
 from alertd.api.destination_examples import DESTINATIONS
 from alertd.api.examples import MADE, PATCHED
@@ -148,8 +148,7 @@ class Collection:
 
     def enter(self, request: web.Request, least: Role) -> str:
         """Return the workspace of the path. Raises ForbiddenError, NotFoundError."""
-        require(request, least, request.match_info["workspace"])
-        return self.context.workspace(request)
+        return self.context.enter(request, least)
 
     def entries(self, request: web.Request, workspace: str) -> Sequence[Entry]:
         """List what is there."""

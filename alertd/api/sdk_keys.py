@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from alertd.api.auth import caller, require
+from alertd.api.auth import caller
 from alertd.api.context import body_of, json
 from alertd.api.examples import NEW_KEY
 from alertd.api.operation import Operation, page_of, ref, route
@@ -54,8 +54,7 @@ class SdkKeys:
         route(app, "DELETE", f"{path}/{{key}}", self.revoke, revoked)
 
     def _enter(self, request: web.Request, least: Role) -> tuple[str, str]:
-        require(request, least, request.match_info["workspace"])
-        workspace, name = self._context.workspace(request), request.match_info["name"]
+        workspace, name = self._context.enter(request, least), request.match_info["name"]
         Query(request, ()).check()
         find(self._context.registry.snapshot, (PROJECT.word, workspace, name))
         return workspace, name

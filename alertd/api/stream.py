@@ -84,8 +84,7 @@ class Stream:
 
     async def listen(self, request: web.Request) -> web.StreamResponse:
         """Tell what happens in a workspace, from now on, from a time on, or from where the client was."""
-        require(request, Role.VIEWER, request.match_info["workspace"])
-        self._context.workspace(request)
+        self._context.enter(request)
         query = Query(request, names_of(_CHOOSING))
         selection = select(query)
         query.check()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 from aiohttp import web
 from pydantic import Field
 
-from alertd.api.auth import caller, require
+from alertd.api.auth import caller
 from alertd.api.context import body_of, json
 from alertd.api.examples import ROTATION, TOKEN, TOKEN_PATCH
 from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
@@ -84,8 +84,7 @@ class Tokens:
         route(app, "DELETE", one, self.revoke, revoke)
 
     def _enter(self, request: web.Request) -> str:
-        require(request, Role.ADMIN, request.match_info["workspace"])
-        return self._context.workspace(request)
+        return self._context.enter(request, Role.ADMIN)
 
     def _of(self, workspace: str) -> list[Token]:
         return [t for t in self._context.authenticator.tokens() if t.workspace == workspace]

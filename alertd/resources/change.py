@@ -16,8 +16,9 @@ from alertd.resources.kinds import BY_WORD, OWNED_KINDS, SUBSCRIPTION, WORKSPACE
 from alertd.resources.snapshot import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
+    from alertd.model.fields import Resource
     from alertd.resources.documents import Document
     from alertd.resources.judge import DestinationTypes
     from alertd.resources.kinds import Kind
@@ -118,30 +119,14 @@ class Changes:
             raise ConflictError(f"the subscription {key[2]!r} is built in: switch it off instead (enabled: false)")
         if key[0] == WORKSPACE.word:
             return self._remove_workspace(snapshot, before, cascade=cascade)
-        users = [entry for entry, _ in snapshot.users(key)]
-        fixed = [entry for entry in users if entry.origin is not None]
-        if users and (fixed or not cascade):
-            raise _in_use(before, fixed if cascade else users)
-        change = Change(removed=[key], noted=[Noted("deleted", key, self._shown(before), None)])
-        for user in dict.fromkeys(entry.key for entry in users):
-            self._release(snapshot, user, key, change)
-        return change
-
-    def _release(self, snapshot: Snapshot, user: ResourceKey, key: ResourceKey, change: Change) -> None:
-        """Take a name out of one that uses it; what needs it and has no other goes too, with all that uses that."""
-        entry, kind = find(snapshot, user), BY_WORD[user[0]]
-        fields = [name for name, noun in kind.references if noun == key[0]]
-        gone = {key[2]}
-        model = without(entry.model, [(name, set(referred(entry.model, name)) - gone) for name in fields])
-        if any(kind.model.model_fields[name].is_required() and not referred(model, name) for name in fields):
-            deeper = self.remove(snapshot, user, Precondition(), cascade=True)
-            change.removed += deeper.removed
-            change.noted += deeper.noted
-            change.kept += deeper.kept
-            return
-        after = replace(entry, model=model, version=entry.version + 1)
-        change.kept.append(after)
-        change.noted.append(Noted("updated", user, self._shown(entry), self._shown(after)))
+        going, staying = _cascaded(snapshot, before, cascade=cascade)
+        kept = [replace(entry, model=_released(entry, going), version=entry.version + 1) for entry in staying]
+        deleted = [Noted("deleted", entry.key, self._shown(entry), None) for entry in going.values()]
+        updated = [
+            Noted("updated", was.key, self._shown(was), self._shown(now))
+            for was, now in zip(staying, kept, strict=True)
+        ]
+        return Change(kept, [*going], [*deleted, *updated])
 
     def _remove_workspace(self, snapshot: Snapshot, before: Entry, *, cascade: bool) -> Change:
         if before.name == DEFAULT:
@@ -156,6 +141,43 @@ class Changes:
 
     def _shown(self, entry: Entry) -> Document:
         return self._secrecy.redacted(BY_WORD[entry.kind], document_of(entry.model))
+
+
+def _cascaded(snapshot: Snapshot, first: Entry, *, cascade: bool) -> tuple[dict[ResourceKey, Entry], list[Entry]]:
+    """Say what goes with an entry, since it needs what goes and has no other; and who uses what goes, and stays.
+
+    Raises ConflictError that lists those who use one that goes, unless `cascade` may change all of them.
+    """
+    going, looked_at = {first.key: first}, [first]
+    using: dict[ResourceKey, Entry] = {}
+    for entry in looked_at:
+        users = {user.key: user for user, _ in snapshot.users(entry.key)}
+        fixed = [user for user in users.values() if user.origin is not None]
+        if users and (fixed or not cascade):
+            raise _in_use(entry, fixed if cascade else [*users.values()])
+        using |= users
+        for key, user in users.items():
+            if key not in going and _is_lost(user, going):
+                going[key] = user
+                looked_at.append(user)
+    return going, [entry for key, entry in using.items() if key not in going]
+
+
+def _released(entry: Entry, going: Collection[ResourceKey]) -> Resource:
+    """Return a resource without the names of what goes."""
+    references = BY_WORD[entry.kind].references
+    names = {
+        field: [name for name in referred(entry.model, field) if (noun, entry.workspace, name) not in going]
+        for field, noun in references
+    }
+    return without(entry.model, names.items())
+
+
+def _is_lost(entry: Entry, going: Collection[ResourceKey]) -> bool:
+    """Whether a resource needs a name in a field in which none is left."""
+    kind, left = BY_WORD[entry.kind], _released(entry, going)
+    fields = kind.model.model_fields
+    return any(fields[name].is_required() and not referred(left, name) for name, _ in kind.references)
 
 
 def find(snapshot: Snapshot, key: ResourceKey) -> Entry:

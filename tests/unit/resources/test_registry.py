@@ -24,7 +24,8 @@ from alertd.errors import (
 from alertd.model.ids import IdSource
 from alertd.model.workspace import Workspace
 from alertd.resources.change import Precondition
-from alertd.resources.kinds import CHANNEL, DESTINATION, SUBSCRIPTION, WORKSPACE
+from alertd.resources.documents import document_of
+from alertd.resources.kinds import CHANNEL, DESTINATION, METRIC_ALERT, SUBSCRIPTION, WORKSPACE
 from alertd.resources.registry import Registry
 from alertd.resources.secrecy import Secrecy
 from alertd.resources.snapshot import provisioned_entries
@@ -301,6 +302,30 @@ async def test_used_is_not_removed(registry: Registry, store: MemoryStore) -> No
     ]
     again = registry_on(store, Live())
     assert (await again.load({})).dangling() == []
+
+
+async def test_a_cascade_leaves_no_name_of_what_it_took(registry: Registry, store: MemoryStore) -> None:
+    """Who uses what is removed and what goes with it loses both names, in one change; a reference leads nowhere never."""
+    await filled(registry)
+    alert = {
+        "name": "slow",
+        "channel": "runs",
+        "field": "data.s",
+        "when": "above",
+        "limit": 1,
+        "subscriptions": ["tell"],
+    }
+    await registry.create(METRIC_ALERT, "default", alert, "ann")
+    await registry.remove(("channel", "default", "runs"), FREE, "bob", cascade=True)
+    (left,) = registry.snapshot.entries("metric_alert", "default")
+    shown = document_of(left.model)
+    assert (shown.get("channel"), shown.get("subscriptions", []), shown["enabled"]) == (None, [], False)
+    assert registry.snapshot.dangling() == []
+    assert [line for line in await log_of(store) if line[0] == "bob"] == [
+        ("bob", "deleted", "channel", "runs"),
+        ("bob", "deleted", "subscription", "tell"),
+        ("bob", "updated", "metric_alert", "slow"),
+    ]
 
 
 async def test_provisioned_is_read_only(registry: Registry) -> None:

@@ -4,33 +4,24 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from alertd.api.operation import Schema, ref
+from alertd.api.operation import Schema, page_of, ref
 from alertd.api.shapes import COUNT, FLAG, NUMBER, PLACES, TEXT, TEXT_OR_NULL, TIME, TIME_OR_NULL
 from alertd.model.delivery import OutcomeKind
 from alertd.model.selection import STATES
 from alertd.store.replaying import ReplayState
 
 STATE: Final[Schema] = {"type": "string", "enum": list(STATES)}
+_SEARCHED_TO: Final[Schema] = {
+    **TIME,
+    "description": "there when the search stopped before the page was full, since little fits among much:"
+    " everything back to this time was looked at, and next_cursor goes on from there",
+}
 
 
 def history_page(item: Schema) -> Schema:
     """Describe a page of the history."""
-    return {
-        "type": "object",
-        "required": ["items", "next_cursor"],
-        "properties": {
-            "items": {"type": "array", "items": item},
-            "next_cursor": {
-                "type": ["string", "null"],
-                "description": "where the next page begins; null: there is none",
-            },
-            "searched_to": {
-                **TIME,
-                "description": "there when the search stopped before the page was full, since little fits among much:"
-                " everything back to this time was looked at, and next_cursor goes on from there",
-            },
-        },
-    }
+    page = page_of(item)
+    return {**page, "properties": {**page["properties"], "searched_to": _SEARCHED_TO}}
 
 
 def _object(optional: tuple[str, ...] = (), **properties: Schema) -> Schema:

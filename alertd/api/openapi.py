@@ -158,20 +158,9 @@ def _identity(method: str, path: str) -> str:
 def _parameters(method: str, path: str, operation: Operation) -> Iterator[dict[str, Any]]:
     for name in _IN_PATH.findall(path):
         yield {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
-    for parameter in operation.query:
-        yield {
-            "name": parameter.name,
-            "in": "query",
-            "description": parameter.description,
-            "schema": parameter.schema,
-        }
-    for parameter in operation.headers:
-        yield {
-            "name": parameter.name,
-            "in": "header",
-            "description": parameter.description,
-            "schema": parameter.schema,
-        }
+    for where, parameters in (("query", operation.query), ("header", operation.headers)):
+        for each in parameters:
+            yield {"name": each.name, "in": where, "description": each.description, "schema": each.schema}
     if operation.conditional or (method == "DELETE" and 412 in operation.errors):  # noqa: PLR2004 - a status
         yield {
             "name": "If-Match",

@@ -63,6 +63,11 @@ def rfc3339(ms: int) -> str:
     return f"{_second(seconds)}.{rest:03d}Z"
 
 
+def rfc3339_or_none(ms: int | None) -> str | None:
+    """Write a time that there may not be."""
+    return None if ms is None else rfc3339(ms)
+
+
 @lru_cache(256)
 def _second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, tz=UTC).isoformat()[:19]

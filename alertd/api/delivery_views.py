@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from alertd.api.endings import why_ended
 from alertd.api.views import delivery_view
-from alertd.clock import rfc3339
+from alertd.clock import rfc3339_or_none
 from alertd.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -42,9 +42,8 @@ class DeliveryViews:
             now = self._context.dispatcher.snapshot(destination_id)
         except NotFoundError:  # it was removed
             return None
-        paused = None if now.paused_until_ms is None else rfc3339(now.paused_until_ms)
         state = {"state": now.state, "queue_depth": now.depth}
-        return {**state, "breaker_state": now.breaker, "paused_until": paused}
+        return {**state, "breaker_state": now.breaker, "paused_until": rfc3339_or_none(now.paused_until_ms)}
 
     def plain(self, row: dict[str, Any], attempts: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
         """Show one with these attempts."""

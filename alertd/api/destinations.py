@@ -14,7 +14,7 @@ from alertd.api.query import Query
 from alertd.api.resources import BELOW, Collection
 from alertd.api.shapes import DESTINATION_STATUS
 from alertd.api.trial import check_event, preview_destination, try_destination
-from alertd.clock import rfc3339
+from alertd.clock import rfc3339_or_none
 from alertd.model.token import Role
 from alertd.resources.change import Noted, find
 from alertd.resources.kinds import DESTINATION
@@ -70,14 +70,14 @@ class Destinations(Collection):
             "built_in": entry.built_in,
             "state": now.state,
             "disabled_reason": now.disabled_reason or None,
-            "disabled_at": _time(now.disabled_at_ms),
+            "disabled_at": rfc3339_or_none(now.disabled_at_ms),
             "queue_depth": now.depth,
             "queue_capacity": now.capacity,
             "in_flight": len(now.in_flight),
             "breaker_state": now.breaker,
-            "paused_until": _time(now.paused_until_ms),
-            "last_success_at": _time(now.last_success_at_ms),
-            "last_failure_at": _time(now.last_failure_at_ms),
+            "paused_until": rfc3339_or_none(now.paused_until_ms),
+            "last_success_at": rfc3339_or_none(now.last_success_at_ms),
+            "last_failure_at": rfc3339_or_none(now.last_failure_at_ms),
             "last_error": now.last_error or None,
         }
 
@@ -114,7 +114,3 @@ class Destinations(Collection):
         await self.context.dispatcher.disable(self._number(destination), "disabled by an operator")
         await self.context.registry.note(caller(request).name, Noted("disabled", destination.key, None, None))
         return self.answer(destination, request)
-
-
-def _time(ms: int | None) -> str | None:
-    return rfc3339(ms) if ms else None

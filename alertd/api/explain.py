@@ -12,7 +12,7 @@ from alertd.api.operation import Operation, ref, route
 from alertd.api.query import Query
 from alertd.api.resources import BELOW
 from alertd.api.views import Names, verdict_view, verdict_views
-from alertd.clock import rfc3339
+from alertd.clock import rfc3339_or_none
 from alertd.engine.explain import explain
 from alertd.errors import InvalidError, NotJsonError, Problem
 from alertd.model.event import Bounds, with_id
@@ -90,7 +90,7 @@ class Explain:
             "channel": names.name(delivery.channel_id),
             "queue_depth": lane.depth,
             "breaker_state": lane.breaker,
-            "paused_until": None if lane.paused_until_ms is None else rfc3339(lane.paused_until_ms),
+            "paused_until": rfc3339_or_none(lane.paused_until_ms),
         }
 
 
@@ -101,5 +101,5 @@ def _progress(progress: Progress) -> dict[str, Any]:
         "count": progress.count,
         "next": progress.next,
         "value": progress.value,
-        "due_at": None if progress.due_at_ms is None else rfc3339(progress.due_at_ms),
+        "due_at": rfc3339_or_none(progress.due_at_ms),
     }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from typing_extensions import override
 
-from alertd.clock import rfc3339
+from alertd.clock import rfc3339, rfc3339_or_none
 from alertd.model import ids
 from alertd.model.event import id_in
 from alertd.model.selection import in_json
@@ -179,7 +179,7 @@ class Told:
             "status": row["status"],
             "duration_ms": round(row["duration_us"] / 1000, 3) if attempted else None,
             "detail": row["detail"],
-            "next_at": None if row["next_at_ms"] is None else rfc3339(row["next_at_ms"]),
+            "next_at": rfc3339_or_none(row["next_at_ms"]),
             "alert": ids.format_id(ids.ALERT, row["event_number"]),
             "event_id": row["event_id"],
             "type": row["event_type"],

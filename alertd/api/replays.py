@@ -15,7 +15,7 @@ from alertd.api.operation import PAGE, Operation, page_of, ref, route
 from alertd.api.query import Query, write_cursor
 from alertd.api.resources import BELOW
 from alertd.api.selecting import DIGEST, SELECTING, names_of, query_of, select
-from alertd.clock import rfc3339
+from alertd.clock import rfc3339, rfc3339_or_none
 from alertd.errors import InvalidError, NotFoundError, Problem
 from alertd.model import ids
 from alertd.model.delivery import DeliveryState
@@ -259,5 +259,5 @@ def _view(replay: Replay) -> dict[str, Any]:
         "left_out": replay.looked - replay.made,
         "requested_by": replay.actor,
         "created_at": rfc3339(ids.milliseconds(replay.id)),
-        "ended_at": None if replay.ended_at_ms is None else rfc3339(replay.ended_at_ms),
+        "ended_at": rfc3339_or_none(replay.ended_at_ms),
     }

@@ -12,7 +12,7 @@ from alertd.api.destination_examples import DESTINATIONS
 from alertd.api.examples import MADE, PATCHED
 from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
 from alertd.api.query import Query, write_name_cursor
-from alertd.clock import rfc3339
+from alertd.clock import rfc3339_or_none
 from alertd.errors import ConflictError
 from alertd.model.token import Role
 from alertd.resources.change import Precondition, find
@@ -236,12 +236,11 @@ def fields_of(model: Resource) -> dict[str, Any]:
 
 
 def _origin(entry: Entry) -> dict[str, Any]:
-    made, changed = entry.created_at_ms, entry.updated_at_ms
     return {
         "provisioned": entry.origin is not None,
         "origin": entry.origin,
-        "created_at": None if made is None else rfc3339(made),
-        "updated_at": None if changed is None else rfc3339(changed),
+        "created_at": rfc3339_or_none(entry.created_at_ms),
+        "updated_at": rfc3339_or_none(entry.updated_at_ms),
     }
 
 

@@ -14,7 +14,7 @@ from alertd.api.examples import NEW_KEY
 from alertd.api.operation import Operation, page_of, ref, route
 from alertd.api.query import Query
 from alertd.api.resources import BELOW
-from alertd.clock import rfc3339
+from alertd.clock import rfc3339_or_none
 from alertd.errors import InvalidError, NotFoundError, Problem
 from alertd.model.token import Role
 from alertd.resources.change import Precondition, find
@@ -95,7 +95,7 @@ class SdkKeys:
             "title": key.title,
             "project": key.project,
             "dsn": f"{base.scheme}://{key.name}@{base.netloc}{base.path}/sentry/{number}",
-            "created_at": None if entry.created_at_ms is None else rfc3339(entry.created_at_ms),
+            "created_at": rfc3339_or_none(entry.created_at_ms),
         }
 
 

@@ -15,7 +15,7 @@ from alertd.api.query import Query
 from alertd.api.resources import BELOW, Collection
 from alertd.api.shapes import SUBSCRIPTION_STATUS
 from alertd.api.trial import TEST_TYPE, try_destination
-from alertd.clock import rfc3339
+from alertd.clock import rfc3339_or_none
 from alertd.errors import InvalidError, Problem
 from alertd.model.token import Role
 from alertd.resources.change import find
@@ -63,10 +63,10 @@ class Subscriptions(Collection):
         facts = self.context.facts.subscription(self.context.number(SUBSCRIPTION.word, entry.workspace, entry.name))
         return {
             "built_in": entry.built_in,
-            "last_fired_at": _time(facts.last_fired_at_ms),
-            "last_success_at": _time(facts.last_success_at_ms),
+            "last_fired_at": rfc3339_or_none(facts.last_fired_at_ms),
+            "last_success_at": rfc3339_or_none(facts.last_success_at_ms),
             "last_error": facts.last_error or None,
-            "last_error_at": _time(facts.last_error_at_ms),
+            "last_error_at": rfc3339_or_none(facts.last_error_at_ms),
             "fired_total": facts.fired,
             "sent_total": facts.sent,
             "delivered_total": facts.delivered,
@@ -99,7 +99,3 @@ def _type_in(given: dict[str, Any]) -> str:
     if problems:
         raise InvalidError(problems)
     return str(kind)
-
-
-def _time(ms: int | None) -> str | None:
-    return rfc3339(ms) if ms else None

@@ -17,7 +17,7 @@ from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
 from alertd.api.query import Query
 from alertd.api.query import page_of as cut
 from alertd.api.resources import BELOW, PATCH_TYPES
-from alertd.clock import rfc3339
+from alertd.clock import rfc3339, rfc3339_or_none
 from alertd.errors import ConflictError, InvalidError, NotFoundError, Problem, StaleError, UnconditionalError
 from alertd.model import ids
 from alertd.model.fields import Resource
@@ -189,8 +189,8 @@ class Tokens:
             "role": token.role.word,
             "workspace": token.workspace,
             "created_at": None if token.provisioned else rfc3339(token.created_at_ms),
-            "expires_at": None if token.expires_at_ms is None else rfc3339(token.expires_at_ms),
-            "last_used_at": None if used is None else rfc3339(used),
+            "expires_at": rfc3339_or_none(token.expires_at_ms),
+            "last_used_at": rfc3339_or_none(used),
             "provisioned": token.provisioned,
         }
 

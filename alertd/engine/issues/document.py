@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from alertd.clock import rfc3339
+from alertd.clock import rfc3339, rfc3339_or_none
 from alertd.engine.issues import distinct
 from alertd.model.ids import format_id
 
@@ -55,9 +55,9 @@ def incident_document(incident: Incident) -> dict[str, Any]:
         "score_parts": [{"name": p.name, "points": p.points, "why": p.why} for p in incident.parts],
         "issue_id": None if incident.issue_id is None else format_id(ISSUE, incident.issue_id),
         "last_event_at": rfc3339(incident.last_event_ms),
-        "acknowledged_at": _time(incident.acknowledged_ms),
+        "acknowledged_at": rfc3339_or_none(incident.acknowledged_ms),
         "acknowledged_by": incident.acknowledged_by or None,
-        "resolved_at": _time(incident.resolved_ms),
+        "resolved_at": rfc3339_or_none(incident.resolved_ms),
         "resolved_by": incident.resolved_by or None,
         "suspect_commits": [suspect_document(each) for each in incident.suspects],
         "deploys": [_deploy(each) for each in incident.deploys],
@@ -90,10 +90,6 @@ def _deploy(deploy: Deploy) -> dict[str, Any]:
         "commits": [each._asdict() for each in deploy.commits],
         "commit_count": deploy.commit_count,
     }
-
-
-def _time(ms: int | None) -> str | None:
-    return None if ms is None else rfc3339(ms)
 
 
 def suspect_document(suspect: Suspect) -> dict[str, Any]:

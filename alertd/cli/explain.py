@@ -4,43 +4,28 @@ from typing import Annotated, Any
 
 import typer
 
-from alertd.cli.options import (
-    ConfigOption,
-    JsonOption,
-    TokenOption,
-    UrlOption,
-    WorkspaceOption,
-    one_of,
-    print_json,
-    say,
+from alertd.cli.event import (
+    DataOption,
+    EnvironmentOption,
+    LabelOption,
+    ProjectOption,
+    SeverityOption,
+    data_of,
+    labels_of,
 )
-from alertd.cli.send import SEVERITIES, data_of, labels_of
+from alertd.cli.options import ConfigOption, JsonOption, TokenOption, UrlOption, WorkspaceOption, print_json, say
 
 
 def explain(
     what: Annotated[
         str, typer.Argument(metavar="TYPE|EVENT_ID", help="The id of a stored event, or the type of one made up here.")
     ],
-    data: Annotated[str | None, typer.Option("--data", "-d", metavar="JSON", help="A JSON object.")] = None,
-    severity: Annotated[
-        str | None,
-        typer.Option(
-            "--severity",
-            "-s",
-            metavar="WORD",
-            callback=one_of(*SEVERITIES),
-            autocompletion=lambda: list(SEVERITIES),
-            help="debug, info, warning, error or critical (or fatal).",
-        ),
-    ] = None,
-    project: Annotated[str | None, typer.Option("--project", "-p", metavar="NAME", help="Its project.")] = None,
-    environment: Annotated[
-        str | None, typer.Option("--environment", "-e", metavar="NAME", help="Its environment, e.g. prod.")
-    ] = None,
+    data: DataOption = None,
+    severity: SeverityOption = None,
+    project: ProjectOption = None,
+    environment: EnvironmentOption = None,
     key: Annotated[str | None, typer.Option("--key", metavar="KEY", help="What it is about.")] = None,
-    label: Annotated[
-        list[str] | None, typer.Option("--label", "-l", metavar="NAME=VALUE", help="A label; may be repeated.")
-    ] = None,
+    label: LabelOption = None,
     workspace: WorkspaceOption = "default",
     json: JsonOption = False,
     url: UrlOption = None,

@@ -5,13 +5,21 @@ from typing import Annotated, Any
 
 import typer
 
+from alertd.cli.event import (
+    DataOption,
+    EnvironmentOption,
+    LabelOption,
+    ProjectOption,
+    SeverityOption,
+    data_of,
+    labels_of,
+)
 from alertd.cli.options import ConfigOption, JsonOption, TokenOption, UrlOption, one_of, print_json, say
 
 SIMULATED = ("project", "environment", "severity", "message")
 """What may be said of an incident that is simulated."""
 OPTIONS = {"labels": "label", "url": "link"}
 """The options of fields that are called otherwise."""
-SEVERITIES = ("debug", "info", "warning", "error", "critical", "fatal")
 
 
 def send(
@@ -19,25 +27,13 @@ def send(
         str | None,
         typer.Argument(metavar="TYPE", help="The event's type, e.g. run:failed. Without it: events on standard input."),
     ] = None,
-    data: Annotated[str | None, typer.Option("--data", "-d", metavar="JSON", help="A JSON object.")] = None,
-    severity: Annotated[
-        str | None,
-        typer.Option(
-            "--severity",
-            "-s",
-            metavar="WORD",
-            callback=one_of(*SEVERITIES),
-            autocompletion=lambda: list(SEVERITIES),
-            help="debug, info, warning, error or critical (or fatal).",
-        ),
-    ] = None,
+    data: DataOption = None,
+    severity: SeverityOption = None,
     message: Annotated[
         str | None, typer.Option("--message", "-m", metavar="TEXT", help="What happened, for people.")
     ] = None,
-    project: Annotated[str | None, typer.Option("--project", "-p", metavar="NAME", help="Its project.")] = None,
-    environment: Annotated[
-        str | None, typer.Option("--environment", "-e", metavar="NAME", help="Its environment, e.g. prod.")
-    ] = None,
+    project: ProjectOption = None,
+    environment: EnvironmentOption = None,
     workspace: Annotated[
         str | None, typer.Option("--workspace", "-w", metavar="NAME", help="Its workspace. Default: the token's own.")
     ] = None,
@@ -56,9 +52,7 @@ def send(
         str | None, typer.Option("--time", metavar="TIME", help="When it happened (RFC 3339). Default: now.")
     ] = None,
     link: Annotated[str | None, typer.Option("--link", metavar="URL", help="Where people can read more.")] = None,
-    label: Annotated[
-        list[str] | None, typer.Option("--label", "-l", metavar="NAME=VALUE", help="A label; may be repeated.")
-    ] = None,
+    label: LabelOption = None,
     simulate: Annotated[
         str | None,
         typer.Option(
@@ -127,30 +121,6 @@ def _simulate(server: Any, event_type: str | None, event: dict[str, Any], *, as_
         print_json(incident)
     else:
         say(f"simulated {incident['id']} {incident['title']}")
-
-
-def labels_of(given: list[str]) -> dict[str, str]:
-    """Read `NAME=VALUE` texts. Raises BadParameter."""
-    pairs = [text.partition("=") for text in given]
-    for name, equals, _ in pairs:
-        if not (name and equals):
-            raise typer.BadParameter(f"{name!r} is not NAME=VALUE", param_hint="--label")
-    return {name: value for name, _, value in pairs}
-
-
-def data_of(text: str | None) -> Any:
-    """Read a JSON object; None when nothing was given. Raises BadParameter."""
-    import orjson
-
-    if text is None:
-        return None
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise typer.BadParameter(f"not JSON: {error}", param_hint="--data") from error
-    if not isinstance(value, dict):
-        raise typer.BadParameter("must be a JSON object, such as '{\"run\": 17}'", param_hint="--data")
-    return value
 
 
 def _send_input(server: Any, event: dict[str, Any], *, as_json: bool) -> None:

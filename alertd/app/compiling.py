@@ -11,7 +11,6 @@ from alertd.app.numbers import Numbers
 from alertd.app.reach import reach_of
 from alertd.engine.document import Documents
 from alertd.engine.ruleset import compile_ruleset
-from alertd.model.workspace import Workspace
 from alertd.store.resource import RulesetDocument
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from alertd.destinations.mail_server import MailServer
     from alertd.engine.ruleset import NameKey, Reach, Ruleset
+    from alertd.model.workspace import Workspace
     from alertd.store.base import NameStore, RevisionStore
 
     class CompilingStore(NameStore, RevisionStore, Protocol):
@@ -45,14 +45,13 @@ class Compiling:
         self._before: Ruleset | None = None
         self._reached: tuple[MailServer, Sequence[object], Reach] | None = None
 
-    async def compile(self, workspaces: Sequence[Workspace], mail: MailServer, gone: Sequence[str] = ()) -> Compiled:
-        """Compile off the event loop; workspaces that are `gone` stay known, empty, for events under way."""
+    async def compile(self, workspaces: Sequence[Workspace], mail: MailServer) -> Compiled:
+        """Compile off the event loop. Raises as `compile_ruleset`, and StoreUnavailableError."""
         if self._revision is None:
             self._revision = int(await self._store.get_meta("revision") or 0)
-        own = [*workspaces, *(Workspace(name=name) for name in gone)]
-        ids, names = await self._numbers.of(own), await self._store.names()
+        ids, names = await self._numbers.of(workspaces), await self._store.names()
         self._revision += 1
-        return await asyncio.to_thread(self._compile, own, ids, names, mail, self._revision)
+        return await asyncio.to_thread(self._compile, workspaces, ids, names, mail, self._revision)
 
     async def keep(self, compiled: Compiled) -> None:
         """Keep what explains decisions, before there are any. Raises StoreUnavailableError."""

@@ -36,11 +36,8 @@ class LiveRules:
     async def prepare(self, snapshot: Snapshot, config: Config | None = None) -> Compiled:
         """Compile, for a configuration to be (None: the present one). Raises InvalidError when they do not fit together."""
         workspaces = snapshot.workspaces() if snapshot.assembled else await asyncio.to_thread(snapshot.workspaces)
-        there = {workspace.name for workspace in workspaces}
-        known = self._parts[1].ruleset.workspaces if self._parts else ()
-        gone = [name for name in known if name not in there]
         try:
-            return await self._rules.compiling.compile(workspaces, (config or self._config()).mail, gone)
+            return await self._rules.compiling.compile(workspaces, (config or self._config()).mail)
         except RulesetTooLargeError as error:
             raise InvalidError([Problem("/pattern", str(error))]) from error
         except DerivationError as error:

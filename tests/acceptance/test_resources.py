@@ -87,3 +87,18 @@ async def test_a_reload_may_not_take_what_is_used(tmp_path: Path, receiver: Rece
         assert b"tell" in reply.body
         await daemon.send({"type": "run:failed", "severity": "error", "id": "still"})
         await daemon.wait_state("still", "delivered")
+
+
+async def test_a_workspace_that_is_removed_takes_nothing_more(daemon: Daemon) -> None:
+    """Its tokens may send no longer, nobody else may name it, and no restart is needed for either; all others go on."""
+    async with daemon:
+        assert (await daemon.post("/api/v1/workspaces", {"name": "lab"})).status == 201
+        made = await daemon.post("/api/v1/workspaces/lab/tokens", {"name": "probe", "role": "intake"})
+        secret = made.json["value"]
+        await daemon.send({"type": "t"}, token=secret)
+        await daemon.send({"type": "t", "workspace": "lab"})
+        assert (await daemon.call("DELETE", "/api/v1/workspaces/lab?cascade=true")).status == 204
+        assert (await daemon.offer({"type": "t"}, token=secret)).status in (401, 403)
+        reply = await daemon.offer({"type": "t", "workspace": "lab"})
+        assert (reply.status, reply.pointers) == (422, ["/workspace"])
+        await daemon.send({"type": "t"})

@@ -6,10 +6,11 @@ Made of what others report: pushes, deployments and releases of GitHub, change w
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any, Final
 
 import orjson
+
+from alertd.model.worded import Worded
 
 COMMITS_MAX: Final = 2048
 """Greatest number of commits of one change: the most that GitHub sends."""
@@ -17,18 +18,13 @@ FILES_MAX: Final = 500
 """Greatest number of files that are kept of one commit; `Commit.file_count` says how many there were."""
 
 
-class ChangeKind(IntEnum):
+class ChangeKind(Worded):
     """What was reported; the numbers are what the store keeps."""
 
     PUSH = 0
     DEPLOY = 1
     RELEASE = 2
     WINDOW = 3
-
-    @property
-    def word(self) -> str:
-        """The word used in the API."""
-        return self.name.lower()
 
     @property
     def is_live(self) -> bool:

@@ -11,8 +11,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import TYPE_CHECKING, Final
+
+from alertd.model.worded import Worded
 
 if TYPE_CHECKING:
     from alertd.model.digest import KeptDigest
@@ -21,7 +22,7 @@ ANSWER_MAX: Final = 1024
 """How much of a receiver's answer is kept, in bytes."""
 
 
-class DeliveryState(IntEnum):
+class DeliveryState(Worded):
     """Where a delivery stands; the numbers are what the store keeps."""
 
     PENDING = 0
@@ -31,17 +32,12 @@ class DeliveryState(IntEnum):
     CANCELLED = 4
 
     @property
-    def word(self) -> str:
-        """The word used in API, logs and metrics."""
-        return self.name.lower()
-
-    @property
     def final(self) -> bool:
         """Whether nothing more will happen by itself."""
         return self >= DeliveryState.DELIVERED
 
 
-class OutcomeKind(IntEnum):
+class OutcomeKind(Worded):
     """What one attempt came to; the numbers are what the store keeps."""
 
     DELIVERED = 0
@@ -49,11 +45,6 @@ class OutcomeKind(IntEnum):
     REJECTED = 2
     GONE = 3
     AMBIGUOUS = 4
-
-    @property
-    def word(self) -> str:
-        """The word used in API, logs and metrics."""
-        return self.name.lower()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ It is `open`, `acknowledged` or `resolved`. What opens and resolves one is decid
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final, NamedTuple
+
+from alertd.model.worded import Worded
 
 TIMELINE_MAX: Final = 100
 """Greatest number of entries of a timeline: the first are kept, the oldest of the others are dropped and counted."""
@@ -15,7 +16,7 @@ TIMELINE_HEAD: Final = 20
 """So many of the first entries are kept."""
 
 
-class IncidentKind(IntEnum):
+class IncidentKind(Worded):
     """What it is about; the numbers are what the store keeps."""
 
     ISSUE = 0
@@ -23,23 +24,13 @@ class IncidentKind(IntEnum):
     REPORTED = 2
     SIMULATED = 3
 
-    @property
-    def word(self) -> str:
-        """The word used in the API."""
-        return self.name.lower()
 
-
-class IncidentState(IntEnum):
+class IncidentState(Worded):
     """How far it is; the numbers are what the store keeps."""
 
     OPEN = 0
     ACKNOWLEDGED = 1
     RESOLVED = 2
-
-    @property
-    def word(self) -> str:
-        """The word used in the API."""
-        return self.name.lower()
 
 
 @dataclass(frozen=True, slots=True)

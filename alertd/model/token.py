@@ -5,28 +5,23 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Final, Literal
 
 from pydantic import AwareDatetime, Field
 
 from alertd.model.fields import Resource, Slug
+from alertd.model.worded import Worded
 
 PREFIX: Final = "alertd_"
 
 
-class Role(IntEnum):
+class Role(Worded):
     """What a token may do. `intake` may only send events; the others include what stands before them."""
 
     INTAKE = 0
     VIEWER = 1
     OPERATOR = 2
     ADMIN = 3
-
-    @property
-    def word(self) -> str:
-        """The word used in YAML and JSON."""
-        return self.name.lower()
 
 
 ROLES: Final = {role.word: role for role in Role}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import TYPE_CHECKING, Final, Protocol
+
+from alertd.model.worded import Worded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,18 +16,13 @@ PART: Final = 1000
 """How many origins are kept in one row; a step takes no more than what one row holds."""
 
 
-class ReplayState(IntEnum):
+class ReplayState(Worded):
     """Where a replay stands; the numbers are what the store keeps."""
 
     RUNNING = 0
     DONE = 1
     CANCELLED = 2
     FAILED = 3
-
-    @property
-    def word(self) -> str:
-        """The word used in API and logs."""
-        return self.name.lower()
 
 
 @dataclass(frozen=True, slots=True)

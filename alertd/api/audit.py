@@ -32,7 +32,11 @@ class Audit:
         """Add the route."""
         query = (*(Parameter(name, f"only entries with this {name}") for name in _TEXTS), *TIMES, *PAGE)
         documented = Operation(
-            "List changes, newest first", "audit", query=query, answers={200: page_of(ref("AuditEntry"))}
+            "List changes, newest first",
+            "audit",
+            query=query,
+            answers={200: page_of(ref("AuditEntry"))},
+            errors=(503,),
         )
         route(app, "GET", f"{BELOW}/audit", self.list, documented)
 

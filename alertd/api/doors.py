@@ -40,7 +40,7 @@ def _operation(path: str) -> Operation:
             body={},
             example=WEBHOOKS_TOLD[source],
             answers={202: ref("Accepted")},
-            errors=(401, 404, 408, 413, 415, 422, 429, 503),
+            errors=(401, 415, 422, 429),
             self_guarded=True,
         )
     is_store = path.rstrip("/").endswith("/store")
@@ -52,7 +52,7 @@ def _operation(path: str) -> Operation:
         body_types=("application/json",) if is_store else ("application/x-sentry-envelope", "application/json"),
         example=STORE if is_store else ENVELOPE,
         answers={200: {"type": "object"}},
-        errors=(403, 408, 413, 415, 429, 503),
+        errors=(403, 415, 429),
         guards=("sdk_key", "sdk_header"),
         self_guarded=True,
     )

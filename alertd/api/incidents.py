@@ -45,10 +45,15 @@ class Incidents:
             "state", "open (acknowledged ones too) or resolved", {"type": "string", "enum": list(_STATES)}
         )
         listed = Operation(
-            "List incidents, newest first", "incidents", query=(state, *PAGE), answers={200: page_of(shape)}
+            "List incidents, newest first",
+            "incidents",
+            query=(state, *PAGE),
+            answers={200: page_of(shape)},
+            errors=(503,),
         )
         route(app, "GET", path, self.list, listed)
-        route(app, "GET", one, self.show, Operation("Show an incident", "incidents", answers={200: shape}))
+        shown = Operation("Show an incident", "incidents", answers={200: shape}, errors=(503,))
+        route(app, "GET", one, self.show, shown)
         made_up = Operation(
             "Simulate an incident: it goes the way of a real one, marked as a test",
             "incidents",

@@ -99,18 +99,13 @@ class Issues:
             *(Parameter(name, f"only issues with this {name}") for name in ("project", "level", "assignee")),
             *PAGE,
         )
-        route(
-            app, "GET", path, self.index, Operation("List issues", "issues", query=query, answers={200: page_of(shape)})
-        )
-        route(
-            app,
-            "GET",
-            one,
-            self.show,
-            Operation("Show an issue, by its id or short id", "issues", answers={200: shape}),
-        )
-        linked = Operation("Show an issue of any workspace: links lead here", "issues", answers={200: shape})
-        route(app, "GET", "/api/v1/issues/{id}", self.follow, linked)
+        listed = Operation("List issues", "issues", query=query, answers={200: page_of(shape)}, errors=(503,))
+        route(app, "GET", path, self.index, listed)
+        for at, handler, summary in (
+            (one, self.show, "Show an issue, by its id or short id"),
+            ("/api/v1/issues/{id}", self.follow, "Show an issue of any workspace: links lead here"),
+        ):
+            route(app, "GET", at, handler, Operation(summary, "issues", answers={200: shape}, errors=(503,)))
         for name, handler, summary, body, example in (
             ("resolve", self.resolve, "Resolve an issue", Resolve.model_json_schema(), RESOLVE),
             ("mute", self.mute, "Mute an issue", Mute.model_json_schema(), MUTE),

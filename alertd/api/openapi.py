@@ -213,5 +213,5 @@ def _errors(method: str, path: str, operation: Operation) -> set[int]:
     if method != "GET":
         found.add(503)
     if operation.body is not None:
-        found |= {400, 413}
+        found |= {400, 408, 413}
     return found - set(operation.answers)

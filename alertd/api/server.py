@@ -87,7 +87,7 @@ SEND: Final = Operation(
         "application/cloudevents-batch+json": ({"type": "array", "items": _CLOUD_EVENT}, [_A_CLOUD_EVENT]),
     },
     answers={202: ref("Accepted")},
-    errors=(408, 415, 429),
+    errors=(415,),
     example=EVENT,
 )
 """The intake, as its documentation says it."""

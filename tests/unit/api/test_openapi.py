@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from alertd.api.operation import OPERATIONS, STREAM, Operation
 from alertd.api.resources import BELOW
 from alertd.destinations.registry import REGISTRY
+from alertd.errors import StoreUnavailableError
 from alertd.model.token import Role
 from tests.unit.api.bench import Bench, running
 
@@ -121,6 +123,49 @@ async def test_every_operation_says_who_may() -> None:
                 guards = [name for each in operation["security"] for name in each]
                 assert set(guards) <= set(schemes)
                 assert bool(guards) == ("x-alertd-role" in operation), (method, path)
+
+
+IDS = {"alerts": "alt", "deliveries": "dlv", "issues": "iss", "incidents": "inc", "replays": "rpl", "rejected": "rej"}
+
+
+def filled(path: str) -> str:
+    """Fill a path in with what is there, or might be."""
+    for collection, prefix in IDS.items():
+        path = path.replace(f"/{collection}/{{id}}", f"/{collection}/{prefix}_{1 << 40:016x}")
+    path = path.replace("/destinations/{name}", "/destinations/hook").replace(
+        "/subscriptions/{name}", "/subscriptions/serious"
+    )
+    return (
+        path.replace("{workspace}", "default").replace("{name}", "default").replace("{id}", "x").replace("{key}", "k")
+    )
+
+
+async def test_what_a_store_that_fails_makes_of_a_read_is_documented() -> None:
+    """While nothing can be read of the store each read that needs it is 503, and says so in the document."""
+    async with running() as call:
+
+        async def fail(*args: Any, **options: Any) -> Any:
+            raise StoreUnavailableError("the disk is broken")
+
+        for name, _ in inspect.getmembers(call.bench.store, inspect.iscoroutinefunction):
+            setattr(call.bench.store, name, fail)
+        unavailable = set()
+        document = (await call("GET", "/api/openapi.json", None))[1]
+        for path, methods in document["paths"].items():
+            if "get" in methods and not path.endswith(UNDOCUMENTED):
+                status, body = await call("GET", filled(path))
+                assert str(status) in methods["get"]["responses"], (path, status, body)
+                unavailable |= {path} if status == 503 else set()
+        assert {f"{BELOW}/events", f"{BELOW}/issues", f"{BELOW}/incidents/{{id}}", f"{BELOW}/audit"} <= unavailable
+
+
+async def test_every_body_may_be_late() -> None:
+    """Whatever is asked for a body says what it answers when that does not arrive."""
+    async with running() as call:
+        document = (await call("GET", "/api/openapi.json", None))[1]
+        for path, methods in document["paths"].items():
+            for method, operation in methods.items():
+                assert "requestBody" not in operation or "408" in operation["responses"], (method, path)
 
 
 async def test_every_route_is_documented() -> None:

@@ -104,13 +104,19 @@ def json(body: Any, status: int = 200) -> web.Response:
     return web.Response(status=status, body=orjson.dumps(body), content_type="application/json")
 
 
-async def body_of(request: web.Request) -> dict[str, Any]:
-    """Return a request's JSON object. Raises InvalidError, and HTTPRequestTimeout for one that does not arrive."""
+async def read_bytes(request: web.Request) -> bytes:
+    """Return a request's body. Raises HTTPRequestTimeout when it does not arrive."""
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            body = orjson.loads(await request.read())
+            return await request.read()
     except TimeoutError:
         raise web.HTTPRequestTimeout(text=f"the body did not arrive within {BODY_SECONDS} s") from None
+
+
+async def body_of(request: web.Request) -> dict[str, Any]:
+    """Return a request's JSON object. Raises NotJsonError, InvalidError, and as `read_bytes`."""
+    try:
+        body = orjson.loads(await read_bytes(request))
     except orjson.JSONDecodeError as error:
         raise NotJsonError(f"the body is not JSON: {error}") from error
     if not isinstance(body, dict):

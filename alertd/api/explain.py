@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from alertd.api.context import json
+from alertd.api.context import json, read_bytes
 from alertd.api.examples import EVENT
 from alertd.api.operation import Operation, ref, route
 from alertd.api.query import Query
@@ -50,8 +50,9 @@ class Explain:
         """Explain one event."""
         workspace = self._context.enter(request)
         Query(request, ()).check()
-        event = self._event(await request.read(), workspace)
-        context = self._context
+        body, context = await read_bytes(request), self._context
+        context.workspace_number(workspace)  # it may have been removed while the body came
+        event = self._event(body, workspace)
         number, now_ms = context.ids.take(), context.clock.now_ms()
         if not event.id:
             with_id(event, made_event_id(number, context.store.salt))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from alertd.resources.kinds import SUBSCRIPTION
 from tests.unit.api.bench import HOME, running
 from tests.unit.api.test_issues import error
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 EXPLAIN = f"{HOME}/explain"
 
@@ -26,6 +31,20 @@ async def test_it_says_what_would_be_decided_and_does_nothing() -> None:
         (sent,) = await call.sent(event)
         _, stored = await call("GET", f"{HOME}/events/{sent}")
         assert stored["verdicts"] == plan["verdicts"]
+
+
+async def test_a_workspace_that_goes_while_the_event_comes() -> None:
+    """It is 404, as it would have been a moment later."""
+    async with running() as call:
+        await call("POST", "/api/v1/workspaces", json={"name": "lab"})
+
+        async def event() -> AsyncIterator[bytes]:
+            yield b'{"type": '
+            assert (await call("DELETE", "/api/v1/workspaces/lab"))[0] == 204
+            yield b'"t"}'
+
+        status, problem = await call("POST", "/api/v1/workspaces/lab/explain", data=event())
+        assert (status, "'lab'" in problem["detail"]) == (404, True)
 
 
 async def test_an_error_is_explained_with_what_its_issue_makes_of_it() -> None:

@@ -78,30 +78,25 @@ def _tell(found: asyncio.Future[list[str]], answer: list[str] | OSError) -> None
         found.set_result(answer)
 
 
-class Resolver:
-    """Resolves through `lookup` (None: the system's resolver; raises OSError).
+class Lookups:
+    """Look-ups under way through `lookup`, which resolves a host name and port to addresses, or raises OSError.
 
     A name is asked for once at a time, whoever waits for it and whoever stops waiting: a look-up cannot be called back
     from the system, so a dead name must not take up a thread for each attempt. At most `LOOKUPS_MAX` names are asked for.
     """
 
-    def __init__(self, policy: EgressPolicy, lookup: Lookup | None = None) -> None:
-        self._policy = policy
-        self._lookup = lookup or system_lookup
-        self._known: dict[tuple[str, int], tuple[float, list[str]]] = {}
-        self._asking: dict[tuple[str, int], asyncio.Task[list[str]]] = {}
+    def __init__(self, lookup: Lookup) -> None:
+        self._lookup = lookup
+        self._asking: dict[tuple[str, int], asyncio.Future[list[str]]] = {}
 
-    async def addresses(self, host: str, port: int) -> list[str]:
-        """Return the permitted addresses, at least one. Raises EgressRefusedError or OSError."""
-        key, loop = (host, port), asyncio.get_running_loop()
-        until, known = self._known.get(key, (0.0, []))
-        if loop.time() < until:
-            return known
+    async def ask(self, host: str, port: int) -> list[str]:
+        """Return the addresses. Raises as the look-up does, and OSError beyond the bound."""
+        key = (host, port)
         task = self._asking.get(key)
         if task is None:
             if len(self._asking) >= LOOKUPS_MAX:
                 raise OSError(f"{LOOKUPS_MAX} other names are being looked up")
-            task = self._asking[key] = loop.create_task(self._ask(host, port))
+            task = self._asking[key] = asyncio.ensure_future(self._lookup(host, port))
             task.add_done_callback(partial(self._asked, key))
         return await asyncio.shield(task)
 
@@ -110,13 +105,36 @@ class Resolver:
         for task in self._asking.values():
             task.cancel()
 
-    async def _ask(self, host: str, port: int) -> list[str]:
-        return permitted(self._policy, host, await self._lookup(host, port), port)
-
-    def _asked(self, key: tuple[str, int], task: asyncio.Task[list[str]]) -> None:
+    def _asked(self, key: tuple[str, int], task: asyncio.Future[list[str]]) -> None:
         del self._asking[key]
-        if task.cancelled() or task.exception() is not None:  # whoever waits is told by the task itself
-            return
+        if not task.cancelled():
+            task.exception()  # seen: whoever waits is told by the task itself
+
+
+class Resolver:
+    """Resolves through `lookup` (None: the system's resolver; raises OSError), and remembers what was permitted."""
+
+    def __init__(self, policy: EgressPolicy, lookup: Lookup | None = None) -> None:
+        self._policy = policy
+        self._lookup = lookup or system_lookup
+        self._lookups = Lookups(self._look_up)
+        self._known: dict[tuple[str, int], tuple[float, list[str]]] = {}
+
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """Return the permitted addresses, at least one. Raises EgressRefusedError or OSError."""
+        until, known = self._known.get((host, port), (0.0, []))
+        if asyncio.get_running_loop().time() < until:
+            return known
+        return await self._lookups.ask(host, port)
+
+    def close(self) -> None:
+        """Stop asking. Twice is fine."""
+        self._lookups.close()
+
+    async def _look_up(self, host: str, port: int) -> list[str]:
+        """Look up, judge and remember: also what comes when nobody waits any more, for the next attempt."""
+        found = permitted(self._policy, host, await self._lookup(host, port), port)
         if len(self._known) >= NAMES_MAX:
             self._known.clear()
-        self._known[key] = (task.get_loop().time() + DNS_CACHE_SECONDS, task.result())
+        self._known[host, port] = (asyncio.get_running_loop().time() + DNS_CACHE_SECONDS, found)
+        return found

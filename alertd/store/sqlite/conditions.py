@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
 from alertd.model.delivery import DeliveryState
 from alertd.model.ids import first_of
 from alertd.model.selection import in_json
+from alertd.store.sqlite.statement import json_list
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,7 +63,7 @@ class Conditions:
             "type": which.type,
             "digest": which.digest,
             **{name: getattr(which, name) for name in _FIELDS},
-            "in_flight": orjson.dumps(list(which.in_flight)).decode(),
+            "in_flight": json_list(which.in_flight),
         }
         if which.text is not None:
             self.params |= {"words": _like(which.text), **{name: _like(form) for name, form in self._forms.items()}}
@@ -81,7 +80,7 @@ class Conditions:
         if found is None:
             inside = self.which.workspace
             found = [n for n, (kind, w, _) in self._names.items() if kind == "destination" and inside in (None, w)]
-        return orjson.dumps(found).decode()
+        return json_list(found)
 
     def of_event(self, *, matched: bool | None = None) -> list[str]:
         """Conditions on an event's row `e` in a list of events."""

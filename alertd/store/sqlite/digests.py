@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
 from alertd.model.delivery import DeliveryState
 from alertd.model.digest import DIGESTED, EMPTY, KeptDigest, Listed
 from alertd.model.severity import BY_WORD, Severity
 from alertd.store.digests import PASS_MAX, Spilled
 from alertd.store.sqlite.part import Part
 from alertd.store.sqlite.recording import end
-from alertd.store.sqlite.statement import ManyRows
+from alertd.store.sqlite.statement import ManyRows, json_list
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
     from alertd.store.digests import Spill
 
@@ -74,7 +72,7 @@ class Digests(Part):
 
     async def waiting(self, destination_id: int, busy: Collection[int]) -> int:
         """How many deliveries wait; digests do not count."""
-        row = await self.core.reads.row(_WAITING, {"destination": destination_id, "busy": _numbers(busy)})
+        row = await self.core.reads.row(_WAITING, {"destination": destination_id, "busy": json_list(busy)})
         return int(row[0]) if row else 0
 
     async def digest(self, spill: Spill) -> Spilled:
@@ -82,7 +80,7 @@ class Digests(Part):
         over = await self.waiting(spill.destination_id, spill.busy) - spill.keep
         if over <= 0:
             return Spilled()
-        params = {"destination": spill.destination_id, "held": _numbers(spill.held), "since": spill.since}
+        params = {"destination": spill.destination_id, "held": json_list(spill.held), "since": spill.since}
         first = await self.core.reads.row(_FIRST, {**params, "skipped": over - 1})
         params |= {"at": first[0] if first else -1, "id": first[1] if first else -1}
         done = Spilled()
@@ -125,8 +123,8 @@ def _put_together(conn: sqlite3.Connection, spill: Spill, params: dict[str, Any]
     if known is None:
         conn.execute(_MAKE, {"new_id": digest_id, "now": spill.now_ms, "id": chosen[0][1]})
     numbers = [row[1] for row in chosen]
-    listed = [Listed(*row) for row in conn.execute(_LISTED, (_numbers(numbers[: digest.missing]),))]
-    worst = max(BY_WORD.get(word, Severity.INFO) for (word,) in conn.execute(_SEVERITIES, (_numbers(numbers),)))
+    listed = [Listed(*row) for row in conn.execute(_LISTED, (json_list(numbers[: digest.missing]),))]
+    worst = max(BY_WORD.get(word, Severity.INFO) for (word,) in conn.execute(_SEVERITIES, (json_list(numbers),)))
     digest = digest.with_more(len(numbers), listed, worst)
     conn.execute(_KEEP, (digest_id, spill.destination_id, digest.count, digest.body))
     end(conn, numbers, DeliveryState.CANCELLED, DIGESTED, spill.now_ms)
@@ -142,7 +140,3 @@ def _open_digest(conn: sqlite3.Connection, spill: Spill, params: dict[str, Any])
     if conn.execute(_BETWEEN, {**params, "open_at": row[1], "open_id": row[2]}).fetchone() is not None:
         return None
     return row[2], KeptDigest(row[3], row[4])
-
-
-def _numbers(numbers: Iterable[int]) -> str:
-    return orjson.dumps(list(numbers)).decode()

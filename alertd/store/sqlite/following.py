@@ -16,7 +16,7 @@ from alertd.model.ids import first_of, milliseconds
 from alertd.store.following import Happened, Position
 from alertd.store.sqlite.part import Part
 from alertd.store.sqlite.rows import ATTEMPTS, DELIVERY, attempt_row, event_row, whole_delivery_row
-from alertd.store.sqlite.statement import blob
+from alertd.store.sqlite.statement import blob, json_list
 
 if TYPE_CHECKING:
     import sqlite3
@@ -123,7 +123,7 @@ class Following(Part):
         """How many entries, from the first on, a page may tell: what came of events behind `reached` waits for them."""
         if not entries:
             return 0
-        params = {"ids": orjson.dumps(_numbers(entries)).decode()}
+        params = {"ids": json_list(_numbers(entries))}
         known = {row[0]: row[1:] for row in await self.core.history.rows(_WEIGHED, params)}
         sizes: list[int] = []
         for _, (delivery_id, _, _) in entries:
@@ -136,7 +136,7 @@ class Following(Part):
     async def _followed(self, ids: list[int]) -> list[dict[str, Any]]:
         if not ids:
             return []
-        params = {"ids": orjson.dumps(ids).decode()}
+        params = {"ids": json_list(ids)}
         return [whole_delivery_row(row) for row in await self.core.history.rows(_DELIVERIES, params)]
 
     async def _told(
@@ -146,7 +146,7 @@ class Following(Part):
         earlier = {d for _, (d, number, _) in entries if d in found and number and not _is_last(found[d], number)}
         attempts: dict[tuple[int, int], dict[str, Any]] = {}
         if earlier:
-            rows = await self.core.history.rows(ATTEMPTS, {"ids": orjson.dumps(list(earlier)).decode()})
+            rows = await self.core.history.rows(ATTEMPTS, {"ids": json_list(earlier)})
             attempts = {(row[0], row[1]): attempt_row(row) for row in rows}
         told = []
         for place, (delivery_id, number, state) in entries:

@@ -9,13 +9,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-import orjson
-
 from alertd.engine.issues.forgetting import Age, Forgotten, is_over, is_past
 from alertd.engine.issues.stored import decode_issue, decode_ledger, encode_ledger
 from alertd.engine.issues.stored_incident import decode_incident
 from alertd.model.ids import first_of, milliseconds
 from alertd.store.sqlite.part import Part
+from alertd.store.sqlite.statement import json_list
 
 if TYPE_CHECKING:
     import sqlite3
@@ -83,7 +82,7 @@ def _forget_issues(conn: sqlite3.Connection, age: Age, behind: int, limit: int) 
     below = first_of(age.before_ms)
     bounds = {"before": age.before_ms, "behind": behind, "below": below, "limit": limit}
     rows = conn.execute(OLD, bounds).fetchall()
-    known = _numbers([row[0] for row in rows])
+    known = json_list([row[0] for row in rows])
     old = {"issues": known, "below": below, "most": TRANSITIONS_MAX}
     if rows and conn.execute(DROP_OLD_TRANSITIONS, old).rowcount == TRANSITIONS_MAX:
         return Forgotten((), behind)
@@ -105,11 +104,11 @@ def _is_over(conn: sqlite3.Connection, issue: Issue, age: Age) -> bool:
 
 def _drop(conn: sqlite3.Connection, going: Sequence[Issue]) -> None:
     numbers = [issue.id for issue in going]
-    formers = [row[0] for row in conn.execute(FORMERS, (_numbers(numbers),))]
+    formers = [row[0] for row in conn.execute(FORMERS, (json_list(numbers),))]
     conn.executemany(DROP_KEY, [(i.workspace_id, i.project, key, i.id) for i in going for key in i.keys])
-    conn.execute(DROP_TRANSITIONS, (_numbers([*numbers, *formers]),))
-    conn.execute(DROP_FORMERS, (_numbers(formers),))
-    conn.execute(DROP_ISSUES, (_numbers(numbers),))
+    conn.execute(DROP_TRANSITIONS, (json_list([*numbers, *formers]),))
+    conn.execute(DROP_FORMERS, (json_list(formers),))
+    conn.execute(DROP_ISSUES, (json_list(numbers),))
 
 
 def _emptied(conn: sqlite3.Connection, gone: Sequence[Issue]) -> list[ProjectKey]:
@@ -131,9 +130,5 @@ def _forget_incidents(conn: sqlite3.Connection, age: Age, behind: int, limit: in
     rows = conn.execute(OLD_INCIDENTS, {"behind": behind, "below": first_of(age.before_ms), "limit": limit}).fetchall()
     going = [number for number, body in rows if body and is_past(decode_incident(body), age)]
     if going:
-        conn.execute(DROP_INCIDENTS, (_numbers(going),))
+        conn.execute(DROP_INCIDENTS, (json_list(going),))
     return Forgotten(going, rows[-1][0] if len(rows) == limit else None)
-
-
-def _numbers(numbers: Sequence[int]) -> str:
-    return orjson.dumps(numbers).decode()

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
 from alertd.engine.issues.stored import decode_issue, decode_ledger, encode_issue, encode_ledger
 from alertd.engine.issues.stored_incident import decode_incident, encode_incident
 from alertd.model.change import decode_change, encode_change
 from alertd.model.incident import IncidentState
 from alertd.model.issue import Change, State, Transition
 from alertd.store.sqlite.part import Part
-from alertd.store.sqlite.statement import ManyRows, blob
+from alertd.store.sqlite.statement import ManyRows, blob, json_list
 
 if TYPE_CHECKING:
     import sqlite3
@@ -100,7 +98,7 @@ def _reshape(conn: sqlite3.Connection, reshaped: Reshaped) -> None:
     followed = [(into, number) for number, into in reshaped.followed]
     conn.executemany("UPDATE former_issue SET issue_id = ? WHERE id = ?", followed)
     for before, after, keys in reshaped.moved:
-        conn.execute(_MOVE_KEYS, (after, before, orjson.dumps(sorted(keys)).decode()))
+        conn.execute(_MOVE_KEYS, (after, before, json_list(sorted(keys))))
 
 
 def _transition_row(number: int, each: Transition) -> tuple[Any, ...]:
@@ -113,12 +111,12 @@ class Issues(Part):
 
     async def read_issues(self, wanted: Wanted, into: Loaded) -> None:
         """Read what is wanted."""
-        keys = orjson.dumps(sorted(wanted.keys)).decode()
+        keys = json_list(sorted(wanted.keys))
         for (body,) in await self.core.reads.rows(_BY_KEY, (keys,)) if wanted.keys else ():
             issue = decode_issue(body)
             into.issues[issue.id] = issue
             into.keys.update({(issue.workspace_id, issue.project, own): issue.id for own in issue.keys})
-        projects = orjson.dumps(sorted(wanted.projects)).decode()
+        projects = json_list(sorted(wanted.projects))
         for (body,) in await self.core.reads.rows(LEDGERS, (projects,)) if wanted.projects else ():
             ledger = decode_ledger(body)
             into.ledgers[ledger.workspace_id, ledger.project] = ledger
@@ -179,7 +177,7 @@ class Issues(Part):
         """The newest changes of each project, oldest first."""
         given = [*projects]
         logs: dict[ProjectKey, list[Changed]] = {}
-        params = {"projects": orjson.dumps(given).decode(), "since": since_ms, "limit": limit}
+        params = {"projects": json_list(given), "since": since_ms, "limit": limit}
         for place, body in await self.core.reads.rows(CHANGE_LOGS, params):
             logs.setdefault(given[place], []).append(decode_change(body))
         return logs

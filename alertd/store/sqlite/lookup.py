@@ -5,10 +5,9 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
 from alertd.store.sqlite.blocks import numbers_of
 from alertd.store.sqlite.shapes import outlined
+from alertd.store.sqlite.statement import json_list
 from alertd.store.sqlite.walks import Chunk
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ class Lookup:
     async def _begin(self) -> int:
         """Find the shapes, and what the outlines hold of them."""
         shapes = {row[0] for row in await self._reader.rows(self._sql, self._params)}
-        self._shapes = orjson.dumps(list(shapes)).decode()
+        self._shapes = json_list(shapes)
         tail = self._core.shapes.tail()
         *outlines, (newest, folded), (oldest, _) = await self._reader.rows(_NEWEST, {"below": self._below})
         if folded is not None:  # some of them may have come into a block since, where they are found again

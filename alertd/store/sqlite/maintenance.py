@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
 from alertd.errors import StoreError
 from alertd.model.ids import first_of
 from alertd.store.sqlite.backup import backup
@@ -16,10 +14,10 @@ from alertd.store.sqlite.following import forget_outcomes
 from alertd.store.sqlite.names import set_meta
 from alertd.store.sqlite.replays import forget_repeats, forget_replays
 from alertd.store.sqlite.shared import forget_shared
+from alertd.store.sqlite.statement import json_list
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
 
     from alertd.store.sqlite.part import Core
 
@@ -141,8 +139,8 @@ def _delete(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> int:
     if not going:
         return 0
     newest = _newest(conn)
-    events = _numbers(row[0] for row in going)
-    deliveries = _numbers(row[0] for row in conn.execute(_DELIVERIES, {**bounds, "events": events}))
+    events = json_list(row[0] for row in going)
+    deliveries = json_list(row[0] for row in conn.execute(_DELIVERIES, {**bounds, "events": events}))
     conn.execute(_DELETE_ATTEMPTS, (deliveries,))
     conn.execute(_DELETE_DELIVERIES, (deliveries,))
     forget_digests(conn, deliveries)
@@ -175,7 +173,3 @@ def _keep_newest(conn: sqlite3.Connection, newest: int) -> None:
     """Remember the greatest number when its row went, so that no number is given twice."""
     if _newest(conn) < newest:
         set_meta(conn, "newest", str(newest))
-
-
-def _numbers(numbers: Iterable[int]) -> str:
-    return orjson.dumps(list(numbers)).decode()

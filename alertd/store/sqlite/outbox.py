@@ -15,6 +15,7 @@ from alertd.store.base import DestinationState, Due
 from alertd.store.sqlite.part import Part
 from alertd.store.sqlite.recording import end, record
 from alertd.store.sqlite.shared import further
+from alertd.store.sqlite.statement import json_list
 
 if TYPE_CHECKING:
     import sqlite3
@@ -86,7 +87,7 @@ class Outbox(Part):
         """Up to `limit` deliveries of a destination that are due and not among `held`."""
         limit = min(limit, self._page_most)
         params = {
-            "destination": destination_id, "now": now_ms, "limit": limit + 1, "held": orjson.dumps(list(held)).decode(),
+            "destination": destination_id, "now": now_ms, "limit": limit + 1, "held": json_list(held),
         }  # fmt: skip
         rows = await self.core.reads.rows(_DUE, params)
         found = list(_deliveries(destination_id, rows))

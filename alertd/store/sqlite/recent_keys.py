@@ -19,11 +19,9 @@ from mmap import mmap
 from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
-import orjson
-
 from alertd.store.sqlite.key import UID_BYTES
 from alertd.store.sqlite.names import get_meta, set_meta
-from alertd.store.sqlite.statement import ManyRows, blob
+from alertd.store.sqlite.statement import ManyRows, blob, json_list
 
 if TYPE_CHECKING:
     import sqlite3
@@ -139,7 +137,7 @@ class RecentKeys:
             for uid, number in self._look_up(conn, workspace_id, maybe) if maybe else ():
                 found[workspace_id, uid] = number
         if found:
-            live = {row[0] for row in conn.execute(_LIVE, (orjson.dumps(list(found.values())).decode(),))}
+            live = {row[0] for row in conn.execute(_LIVE, (json_list(found.values()),))}
             found = {key: number for key, number in found.items() if number in live}
         for workspace_id, added in self._added:
             found.update({(workspace_id, uid): added[uid] for uid in added.keys() & keys.get(workspace_id, {}).keys()})

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
 from alertd.model.delivery import DeliveryState, OutcomeKind
 from alertd.store.sqlite.following import log
-from alertd.store.sqlite.statement import ManyRows, blob
+from alertd.store.sqlite.statement import ManyRows, blob, json_list
 
 if TYPE_CHECKING:
     import sqlite3
@@ -77,7 +75,7 @@ def end(
     conn: sqlite3.Connection, delivery_ids: Sequence[int], state: DeliveryState, reason: str, at_ms: int | None = None
 ) -> int:
     """Make deliveries that are not final cancelled or dead without an attempt; return how many. `at_ms` is for the log."""
-    going = [row[0] for row in conn.execute(_OPEN, (orjson.dumps(list(delivery_ids)).decode(),))]
+    going = [row[0] for row in conn.execute(_OPEN, (json_list(delivery_ids),))]
     _KEEP_ENDED.run(conn, going)
     log(conn, [(number, 0, int(state)) for number in going], at_ms)
     return _END.run(conn, [part for number in going for part in (number, int(state), reason)])
@@ -85,7 +83,7 @@ def end(
 
 def _untold(conn: sqlite3.Connection, once: Sequence[Attempt]) -> Sequence[Attempt]:
     """Leave out the attempts of deliveries that are final, gone, or have seen them."""
-    ids = orjson.dumps([attempt.delivery_id for attempt in once]).decode()
+    ids = json_list(attempt.delivery_id for attempt in once)
     seen = dict(conn.execute(_ATTEMPTS, (ids,)).fetchall())
     return [attempt for attempt in once if seen.get(attempt.delivery_id, attempt.number) < attempt.number]
 

@@ -16,7 +16,7 @@ from alertd.store.sqlite.conditions import OWN
 from alertd.store.sqlite.digests import copy_digest
 from alertd.store.sqlite.part import Part
 from alertd.store.sqlite.shared import SHARED, copy_shared, further
-from alertd.store.sqlite.statement import blob
+from alertd.store.sqlite.statement import blob, json_list
 
 if TYPE_CHECKING:
     import sqlite3
@@ -110,7 +110,7 @@ class Replays(Part):
         keys: set[Any] = set()
         given = {"since": rule.since, "destination": rule.destination_id, "any": rule.destination_id is not None}
         for start in range(0, len(origins), PART):
-            ids = orjson.dumps(list(origins[start : start + PART])).decode()
+            ids = json_list(origins[start : start + PART])
             keys.update(row[0] for row in await self.core.history.rows(_KEYS, {**given, "ids": ids}))
         return len(keys)
 

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
-import orjson
-
+from alertd.store.sqlite.statement import json_list
 from alertd.store.sqlite.walks import Chunk
 
 if TYPE_CHECKING:
@@ -149,7 +148,7 @@ class Search:
         if part.ids is None:
             return f"{column} >= :low AND {column} < :below", {"low": part.reached, "below": part.below}
         inside = f"{column} IN (SELECT value FROM json_each(:ids))"  # noqa: S608 - constants
-        return inside, {"ids": orjson.dumps(part.ids).decode()}
+        return inside, {"ids": json_list(part.ids)}
 
 
 def cut(found: list[Row], below: int | None, *, complete: bool = True) -> Chosen:

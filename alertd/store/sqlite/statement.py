@@ -3,6 +3,8 @@
 A multi-row statement gives the interpreter's lock up once a chunk; `executemany` does so at every row, and each time
 another thread may keep it for milliseconds. So a small batch is one chunk, and a larger one few.
 
+The many values of a condition are one parameter, JSON that `json_each` takes apart: one text for any number of them.
+
 Parameters that are neither int, float, str nor bytearray are dear: Python looks for an adapter, at 0.3 microseconds each.
 So `blob` wraps bytes, and NULL is better written by the statement (`nullif(?, '')`).
 """
@@ -11,15 +13,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import orjson
+
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 SIZES: Final = (500, 256, 128, 64, 32)
 """Rows of one chunk, largest first; what is less than the last is one chunk too."""
 
 blob = bytearray
 """Makes a parameter of bytes."""
+
+
+def json_list(values: Iterable[Any]) -> str:
+    """Make the parameter of a `json_each`."""
+    return orjson.dumps(list(values)).decode()
 
 
 class ManyRows:

@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import orjson
-
 from alertd.store.sqlite.conditions import OWN
+from alertd.store.sqlite.statement import json_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -207,7 +206,7 @@ class EventsOf:
     async def take(self, count: int) -> Chunk:
         """Give their events, each once."""
         chunk = await self._deliveries.take(count)
-        rows = await self._reader.rows(_EVENTS_OF, {"ids": orjson.dumps(chunk.ids).decode()})
+        rows = await self._reader.rows(_EVENTS_OF, {"ids": json_list(chunk.ids)})
         numbers = sorted({row[0] for row in rows} - {self._last}, reverse=True)
         if numbers:
             self._last = numbers[-1]
@@ -226,7 +225,7 @@ class DeliveriesOf:
     async def take(self, count: int) -> Chunk:
         """Give their deliveries."""
         chunk = await self._events.take(count)
-        rows = await self._reader.rows(_OWN, {**self._bounds, "ids": orjson.dumps(chunk.ids).decode()})
+        rows = await self._reader.rows(_OWN, {**self._bounds, "ids": json_list(chunk.ids)})
         ids = sorted((row[0] for row in rows), reverse=True)
         return Chunk(ids, chunk.reached, chunk.end, max(chunk.looked, len(ids)))
 

@@ -112,7 +112,7 @@ class Registry:
 
     def shown(self, entry: Entry) -> Document:
         """Return a resource's document without its secrets."""
-        return self._secrecy.redacted(BY_WORD[entry.kind], document_of(entry.model))
+        return self._secrecy.shown(entry)
 
     async def export(self, workspace: str) -> str:
         """Write a workspace as YAML that the configuration takes back.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from alertd.errors import InvalidError, NotFoundError, Problem
-from alertd.resources.documents import REDACTED, map_secrets
+from alertd.resources.documents import REDACTED, document_of, map_secrets
 from alertd.resources.judge import pointer
-from alertd.resources.kinds import DESTINATION
+from alertd.resources.kinds import BY_WORD, DESTINATION
 from alertd.resources.vault import PREFIX
 
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ class Secrecy:
     def __init__(self, types: DestinationTypes, vault: Vault) -> None:
         self._types = types
         self._vault = vault
+
+    def shown(self, entry: Entry) -> Document:
+        """Return a resource's document to show."""
+        return self.redacted(BY_WORD[entry.kind], document_of(entry.model))
 
     def redacted(self, kind: Kind, document: Document) -> Document:
         """Return a document to show: `***` for every secret."""

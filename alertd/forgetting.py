@@ -19,7 +19,10 @@ from alertd.engine.issues.forgetting import Age
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from prometheus_client import Counter
+
     from alertd.clock import Clock
+    from alertd.engine.issues.forgetting import Forgotten
     from alertd.metrics import Metrics
     from alertd.store.issues import IssueStore
     from alertd.weighing import Issues
@@ -67,11 +70,6 @@ class Forgetting:
                 return
             await asyncio.sleep(PAUSE_SECONDS)
 
-    def _age(self) -> Age | None:
-        if self.retention_days is None:
-            return None
-        return Age(self._clock.now_ms(), int(self.retention_days * _DAY_MS))
-
     async def _changes(self) -> bool:
         """Forget changes that explain nothing any more; True: there are none left."""
         gone = await self._store.forget_changes(self._clock.now_ms() - LOOK_BACK_MS, SLICE)
@@ -83,24 +81,19 @@ class Forgetting:
         return await self._store.forget_samples(SLICE) < SLICE
 
     async def _old_issues(self) -> bool:
-        """Forget issues; True: the walk is at its end."""
-        age = self._age()
-        if age is None:
-            return True
-        forgotten = await self._issues.forget(age, self._behind, SLICE)
-        self._gone["issues"] += len(forgotten.ids)
-        self._metrics.issues_forgotten.inc(len(forgotten.ids))
-        self._behind = forgotten.beyond or 0
-        return forgotten.beyond is None
+        return await self._walk("issues", self._issues.forget, self._metrics.issues_forgotten)
 
     async def _incidents(self) -> bool:
-        """Forget incidents; True: the walk is at its end."""
-        age = self._age()
-        if age is None:
+        return await self._walk("incidents", self._store.forget_incidents, self._metrics.incidents_forgotten)
+
+    async def _walk(self, what: str, forget: Callable[[Age, int, int], Awaitable[Forgotten]], counted: Counter) -> bool:
+        """Forget the next ones that are old; True: there are none left, or they are kept for ever."""
+        if self.retention_days is None:
             return True
-        forgotten = await self._store.forget_incidents(age, self._behind, SLICE)
-        self._gone["incidents"] += len(forgotten.ids)
-        self._metrics.incidents_forgotten.inc(len(forgotten.ids))
+        age = Age(self._clock.now_ms(), int(self.retention_days * _DAY_MS))
+        forgotten = await forget(age, self._behind, SLICE)
+        self._gone[what] += len(forgotten.ids)
+        counted.inc(len(forgotten.ids))
         self._behind = forgotten.beyond or 0
         return forgotten.beyond is None
 

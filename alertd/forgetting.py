@@ -89,6 +89,7 @@ class Forgetting:
     async def _walk(self, what: str, forget: Callable[[Age, int, int], Awaitable[Forgotten]], counted: Counter) -> bool:
         """Forget the next ones that are old; True: there are none left, or they are kept for ever."""
         if self.retention_days is None:
+            self._behind = 0
             return True
         age = Age(self._clock.now_ms(), int(self.retention_days * _DAY_MS))
         forgotten = await forget(age, self._behind, SLICE)

@@ -167,6 +167,26 @@ async def test_a_round_is_bounded_and_the_next_one_goes_on(monkeypatch: pytest.M
         assert bench.count("alertd_issues_forgotten_total") == 22
 
 
+async def test_a_walk_that_was_broken_off_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When issues are kept for ever in the middle of it: what it had passed over is looked at once they are not any more."""
+    monkeypatch.setattr(alertd.forgetting, "SLICE", 2)
+    monkeypatch.setattr(alertd.forgetting, "ROUND_SLICES", 3)
+    async with aging() as bench:
+        await bench.seen(*"abcd")
+        bench.age(DAYS + 1)
+        await bench.seen("a", "b")
+        chore = bench.chore()
+        await chore()
+        assert len(await bench.issues()) == 4
+        chore.retention_days = None
+        await chore()
+        chore.retention_days = DAYS
+        bench.age(DAYS + 1)
+        for _ in range(3):
+            await chore()
+        assert await bench.issues() == []
+
+
 async def test_others_have_their_turn_between_two_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     """Errors are committed in each pause, those of the issues that are about to go among them."""
     monkeypatch.setattr(alertd.forgetting, "SLICE", 2)

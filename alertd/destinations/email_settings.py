@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Final
 
-from pydantic import AfterValidator, Field, create_model, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from alertd.destinations.clean import line
 from alertd.destinations.mail_address import parse_mailbox
-from alertd.destinations.mail_server import From, Host, MailServer, Password, Port, Tls, Username, laid_over
+from alertd.destinations.mail_server import Host, MailServer, Password, Port, Tls, Username, laid_over, with_from
 from alertd.destinations.settings_fields import RepeatingSettings
 
 if TYPE_CHECKING:
@@ -43,11 +43,8 @@ Recipient = Annotated[str, AfterValidator(_check_recipient)]
 
 if TYPE_CHECKING:
     _Sender = RepeatingSettings
-else:  # `from` is a word of Python's own, so this field cannot be written in a class
-    _about_from = "who writes: alerts@example.com, or Alerts <alerts@example.com>; null: mail.from"
-    _Sender = create_model(
-        "_Sender", __base__=RepeatingSettings, **{"from": (From | None, Field(None, description=_about_from))}
-    )
+else:
+    _Sender = with_from(RepeatingSettings, "mail.from")
 
 
 class EmailSettings(_Sender):

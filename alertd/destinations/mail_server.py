@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv6Address
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, create_model
 
@@ -64,13 +64,18 @@ From = Annotated[str, AfterValidator(_check_from)]
 Username = Annotated[str, AfterValidator(_check_username)]
 Password = Annotated[SecretStr, AfterValidator(_check_password)]
 
+
+def with_from(base: type[Resource], otherwise: str) -> type[Resource]:
+    """Give settings a field `from`: being a word of Python's own, no class can say it. `otherwise`: what null means."""
+    about = f"who writes: alerts@example.com, or Alerts <alerts@example.com>; null: {otherwise}"
+    own: dict[str, Any] = {"from": (From | None, Field(None, description=about))}
+    return create_model("_Sender", __base__=base, **own)
+
+
 if TYPE_CHECKING:
     _Sender = Resource
-else:  # `from` is a word of Python's own, so this field cannot be written in a class
-    _about_from = "who writes: alerts@example.com, or Alerts <alerts@example.com>; null: alertd@ and the host"
-    _Sender = create_model(
-        "_Sender", __base__=Resource, **{"from": (From | None, Field(None, description=_about_from))}
-    )
+else:
+    _Sender = with_from(Resource, "alertd@ and the host")
 
 
 class MailServer(_Sender):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -13,7 +12,7 @@ from alertd.errors import AlertdError
 from alertd.model.token import Role, Token, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from alertd.clock import Clock
 
@@ -39,6 +38,7 @@ class Authenticator:
         self._tokens: tuple[Token, ...] = ()
         self._by_digest: dict[bytes, Token] = {}
         self._last_used: dict[int, int] = {}
+        self._kept: dict[int, int] = {}
         self._wrong = WrongTokens(clock)
         self.replace(tokens)
 
@@ -48,6 +48,10 @@ class Authenticator:
         own = {token.digest: token for token in self._tokens}
         old = {token.old_digest: token for token in self._tokens if token.old_digest is not None}
         self._by_digest = old | own
+        ids = {token.id for token in self._tokens}
+        self._last_used, self._kept = (
+            {i: ms for i, ms in of.items() if i in ids} for of in (self._last_used, self._kept)
+        )
 
     def tokens(self) -> Sequence[Token]:
         """All known tokens, oldest first, those included that have expired."""
@@ -57,11 +61,13 @@ class Authenticator:
         """When a token was last used, as far as is known."""
         return None if token.provisioned else self._last_used.get(token.id, token.last_used_ms)
 
-    def take_used(self) -> dict[int, int]:
-        """Hand over which tokens were used since the last call, and when, to be kept."""
-        used, self._last_used = self._last_used, {}
-        self.replace([replace(t, last_used_ms=used.get(t.id, t.last_used_ms)) for t in self._tokens])
-        return used
+    def unkept(self) -> dict[int, int]:
+        """Say which tokens were used lately, and when, that is not `kept` yet."""
+        return {number: ms for number, ms in self._last_used.items() if self._kept.get(number) != ms}
+
+    def kept(self, used: Mapping[int, int]) -> None:
+        """Take note of what has been kept of that."""
+        self._kept |= used
 
     def identify(self, header: str | None, address: str = "") -> Token:
         """Return the token of an `Authorization` header that came from an address.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from alertd.api.bootstrap import FILE_NAME, Access, admin_token, filed_secret
@@ -31,10 +32,15 @@ class Tokens:
         self._clock = clock
         self._ids = ids
         self._config = config
+        self._loading = asyncio.Lock()
 
     async def load(self) -> None:
-        """Know what the store and the configuration hold now. Raises StoreError."""
-        self._authenticator.replace([*await self._store.tokens(), *provisioned_tokens(self._config())])
+        """Know what the store and the configuration hold now. Raises StoreError.
+
+        One after the other: a read that began before a token was revoked must not end after the one that came later.
+        """
+        async with self._loading:
+            self._authenticator.replace([*await self._store.tokens(), *provisioned_tokens(self._config())])
 
     async def begin(self) -> Access:
         """Make the first token if there is none anywhere, and say what one can get in with.
@@ -52,10 +58,11 @@ class Tokens:
         return Access(secret, filed=True, stored=True)
 
     async def keep_used(self) -> None:
-        """Keep when tokens were last used; what cannot be written now is told next time."""
-        used = self._authenticator.take_used()
+        """Keep when tokens were last used; what cannot be written now is written next time. Raises StoreError."""
+        used = self._authenticator.unkept()
         if used:
             await self._store.touch_tokens(used)
+            self._authenticator.kept(used)
 
     def _is_filed(self, file: Path, known: Sequence[Token]) -> bool:
         """Say whether the command line gets in with what the file holds; of one that cannot be read it does not."""

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Literal, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TextIO, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
 import orjson
@@ -23,6 +23,7 @@ from typing_extensions import override
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import TracebackType
 
     from structlog.typing import EventDict, Processor, WrappedLogger
 
@@ -72,6 +73,25 @@ def tapped(tap: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         _taps.remove(tap)
+
+
+class Listener(logging.Handler):
+    """Hears what a library logs while the block is open: `emit` is given each record of its logger from a level on."""
+
+    def __init__(self, logger: str, level: int) -> None:
+        super().__init__(level)
+        self._logger = logging.getLogger(logger)
+
+    def __enter__(self) -> Self:
+        """Begin to listen."""
+        self._logger.addHandler(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Listen no more."""
+        self._logger.removeHandler(self)
 
 
 def redact_url(url: str) -> str:

@@ -18,10 +18,9 @@ from typing_extensions import override
 from alertd.destinations.base import unpermitted
 from alertd.destinations.faults import EgressRefusedError
 from alertd.destinations.thread_guard import ThreadGuard
+from alertd.log import Listener
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from alertd.destinations.base import Permit
 
 MISSING: Final = (
@@ -117,7 +116,7 @@ def send(url: str, letter: Letter, timeout_seconds: float, permit: Permit) -> Re
     service.redirects = False
     overflow = None if "overflow=" in url.lower() else "truncate"
     done = False
-    with _Listener() as listener, ThreadGuard(permit) as guard, contextlib.suppress(EgressRefusedError):
+    with _Lines() as listener, ThreadGuard(permit) as guard, contextlib.suppress(EgressRefusedError):
         done = service.notify(
             body=letter.body, title=letter.title, notify_type=letter.kind, body_format="text", overflow=overflow
         )
@@ -144,26 +143,19 @@ def _has_template(service: Any) -> bool:
     return isinstance(template, apprise.AppriseAttachment) and len(template) > 0
 
 
-class _Listener(logging.Handler):
+class _Lines(Listener):
     """Keeps what apprise logs in this thread, debugging lines as well: only these tell why a connection failed."""
 
     def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
+        super().__init__(_LOGGER, logging.DEBUG)
         self.lines: list[str] = []
         self._thread = threading.get_ident()
 
+    @override
     def __enter__(self) -> Self:
         """Begin to listen."""
-        logger = logging.getLogger(_LOGGER)
-        logger.setLevel(logging.DEBUG)
-        logger.addHandler(self)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Listen no more."""
-        logging.getLogger(_LOGGER).removeHandler(self)
+        logging.getLogger(_LOGGER).setLevel(logging.DEBUG)
+        return super().__enter__()
 
     @override
     def emit(self, record: logging.LogRecord) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from aiokafka.errors import KafkaConnectionError, UnknownTopicOrPartitionError
 from typing_extensions import override
 
+from alertd.log import Listener
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
 
 HOSTS_MAX: Final = 5
 """The reasons of so many hosts are kept."""
@@ -23,23 +24,12 @@ _SAID: Final = re.compile(
 _CLOSED: Final = "the broker closed the connection: check security.protocol, and whether it wants a client certificate"
 
 
-class Reasons(logging.Handler):
+class Reasons(Listener):
     """Remembers the last reason that aiokafka logged about each host while the block is open."""
 
     def __init__(self) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__(_LOGGER, logging.WARNING)
         self._by_host: dict[str, str] = {}
-
-    def __enter__(self) -> Self:
-        """Begin to listen."""
-        logging.getLogger(_LOGGER).addHandler(self)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Listen no more."""
-        logging.getLogger(_LOGGER).removeHandler(self)
 
     @override
     def emit(self, record: logging.LogRecord) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from alertd.errors import NotFoundError
-from alertd.model.delivery import DeliveryState
+from alertd.model.delivery import DeliveryState, Outcome, OutcomeKind
 from alertd.store.base import Filter
 from alertd.store.replaying import PART, Replay, ReplayRule, ReplayState
 
@@ -48,6 +49,15 @@ class ReplaySuite:
         row = await store.delivery(origin)
         assert row is not None
         assert (row["replayed_by"], row["replay_id"]) == (None, None)
+
+    async def test_a_replay_knows_nothing_of_its_origins_attempts(self, store: Store, make: Maker) -> None:
+        """None was made of it, so none of them may have arrived."""
+        [origin] = (await make.stored(store)).deliveries
+        lost = replace(make.attempt(origin.id, 1, DEAD), outcome=Outcome(OutcomeKind.AMBIGUOUS, detail="no answer"))
+        await store.record([lost])
+        made = await store.replay(origin.id, make.ids.take(), make.clock.now_ms())
+        [due] = (await store.due(made.destination_id, make.clock.now_ms(), 9, ())).deliveries
+        assert [(each.id, each.attempts, each.ambiguous) for each in (made, due)] == [(made.id, 0, False)] * 2
 
     async def test_steps_send_each_once_and_in_order(self, store: Store, make: Maker) -> None:
         """Step by step, oldest first, each origin once; the last step ends the replay, and further ones do nothing."""

@@ -78,7 +78,7 @@ class MemoryReplays(MemoryDigests):
         after = dataclasses.replace(replay, looked=replay.looked + len(origins), made=replay.made + len(made))
         if after.looked >= after.total:
             after = dataclasses.replace(after, state=ReplayState.DONE, ended_at_ms=now_ms)
-        self._replays[replay_id] = after
+        self._save(after)
         return after, made
 
     async def end_replay(self, replay_id: int, state: ReplayState, reason: str, now_ms: int) -> Replay:
@@ -87,7 +87,7 @@ class MemoryReplays(MemoryDigests):
         replay = self._replay(replay_id)
         if replay.state is ReplayState.RUNNING:
             replay = dataclasses.replace(replay, state=state, reason=reason, ended_at_ms=now_ms)
-            self._replays[replay_id] = replay
+            self._save(replay)
         return replay
 
     async def replay_by_id(self, replay_id: int) -> Replay | None:
@@ -109,6 +109,12 @@ class MemoryReplays(MemoryDigests):
         over = [r.id for r in self._replays.values() if r.ended_at_ms is not None and r.ended_at_ms < before_ms]
         for number in over:
             del self._replays[number]
+
+    def _save(self, replay: Replay) -> None:
+        """Note how far a replay is; one that ended needs its origins no more."""
+        self._replays[replay.id] = replay
+        if replay.state is not ReplayState.RUNNING:
+            del self._origins[replay.id]
 
     def _replay(self, replay_id: int) -> Replay:
         found = self._replays.get(replay_id)

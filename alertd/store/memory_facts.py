@@ -1,4 +1,4 @@
-"""Facts and the rulesets that decided, in memory."""
+"""Facts, in memory."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from alertd.store.memory_following import MemoryFollowing
 
 if TYPE_CHECKING:
     from alertd.store.memory_rows import MemoryDelivery
-    from alertd.store.resource import RulesetDocument
 
 
 class MemoryFacts(MemoryFollowing):
-    """What is folded from the history, and what explains it."""
+    """What is folded from the history."""
 
     def __init__(self, salt: int) -> None:
         super().__init__(salt)
@@ -54,25 +53,6 @@ class MemoryFacts(MemoryFollowing):
         ends = {DeliveryState.DELIVERED, DeliveryState.DEAD}
         found = sorted(each for each, kept in self._deliveries.items() if each > number and kept.state in ends)
         return [_past(self._deliveries[each]) for each in found[:limit]]
-
-    async def keep_revision(self, document: RulesetDocument) -> None:
-        """Keep a ruleset's document, as the newest."""
-        self._write()
-        self._keep_ruleset(document)
-
-    async def revision(self, revision: int) -> bytes | None:
-        """The document of a revision."""
-        return self._revisions.get(revision)
-
-    async def forget_revisions(self) -> int:
-        """Delete those that decided about nothing that is still there."""
-        self._write()
-        newest = max(self._revisions, default=0)
-        oldest = self._events[min(self._events)].revision if self._events else newest
-        gone = [revision for revision in self._revisions if revision < oldest]
-        for revision in gone:
-            del self._revisions[revision]
-        return len(gone)
 
 
 def _past(kept: MemoryDelivery) -> PastDelivery:

@@ -1,4 +1,4 @@
-"""What nobody has heard of for long, deleted from the store in memory."""
+"""What nobody has heard of for long, and rulesets that explain nothing any more, deleted from the store in memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class MemoryForgetting(MemoryReplays):
-    """What the retention of issues asks."""
+    """What the retention of issues and of rulesets asks."""
 
     async def forget_issues(self, age: Age, behind: int, limit: int) -> Forgotten:
         """Delete those of the next issues that are over."""
@@ -75,6 +75,16 @@ class MemoryForgetting(MemoryReplays):
         for number in lost:
             del self._issue_events[number]
         return len(lost)
+
+    async def forget_revisions(self) -> int:
+        """Delete rulesets that decided about nothing that is still there."""
+        self._write()
+        newest = max(self._revisions, default=0)
+        oldest = self._events[min(self._events)].revision if self._events else newest
+        gone = [revision for revision in self._revisions if revision < oldest]
+        for revision in gone:
+            del self._revisions[revision]
+        return len(gone)
 
 
 def _project(stored: bytes) -> ProjectKey:

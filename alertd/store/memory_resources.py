@@ -1,4 +1,4 @@
-"""Resources and their log, in memory."""
+"""Resources, their log and the rulesets that they made, in memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class MemoryResources(MemoryNames):
-    """What the registry asks."""
+    """What the registry asks, and what explains old decisions."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,6 +41,15 @@ class MemoryResources(MemoryNames):
         self._audit += audit
         if ruleset is not None:
             self._keep_ruleset(ruleset)
+
+    async def keep_revision(self, document: RulesetDocument) -> None:
+        """Keep a ruleset's document, as the newest."""
+        self._write()
+        self._keep_ruleset(document)
+
+    async def revision(self, revision: int) -> bytes | None:
+        """The document of a revision."""
+        return self._revisions.get(revision)
 
     def _keep_ruleset(self, document: RulesetDocument) -> None:
         self._revisions[document.revision] = b"\n".join(document.lines)

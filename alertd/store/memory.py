@@ -11,10 +11,7 @@ import secrets
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from alertd.errors import (
-    DuplicateEventsError,
-    StoreError,
-)
+from alertd.errors import DuplicateEventsError, StoreError
 from alertd.model.delivery import DeliveryState, OutcomeKind
 from alertd.model.ids import first_of, made_event_number, milliseconds
 from alertd.model.verdict import encode
@@ -222,7 +219,8 @@ class MemoryStore(MemoryForgetting):
     ) -> int:
         self._write()
         waiting = self._waiting.get(destination_id, {})
-        going = [kept for number, kept in waiting.items() if number < below and number not in frozenset(held)]
+        kept_back = frozenset(held)
+        going = [kept for number, kept in waiting.items() if number < below and number not in kept_back]
         for kept in going:
             self._end(kept, state, reason)
         return len(going)

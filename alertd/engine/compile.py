@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from alertd.engine.derivation import check_derivations
 from alertd.engine.issues.incidents import IncidentRule
 from alertd.engine.ladder import Ladder, ladder_of
-from alertd.engine.layout import NOBODY, Layout, Listeners, set_of
+from alertd.engine.layout import NOBODY, Laid, Layout, Listeners, set_of
 from alertd.engine.matcher import parse_matcher
 from alertd.engine.patterns import literals, patterns_of
 from alertd.engine.recompile import only_channels_changed, with_channels
@@ -29,11 +29,9 @@ from alertd.model.severity import BY_WORD, Severity
 from alertd.model.span import span_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from alertd.engine.layout import NameKey
-    from alertd.engine.rules import CompiledChannel
-    from alertd.matching.pattern import Pattern
     from alertd.matching.rope import Rope
     from alertd.model.derived_type import DerivedType
     from alertd.model.event_type import EventType
@@ -49,9 +47,8 @@ def compile_workspace(
 
     Raises RulesetTooLargeError, DerivationError, and SchemaError.
     """
-    layout = before.layout if before is not None else None
-    if before is not None and layout is not None and only_channels_changed(layout.workspace, workspace):
-        return with_channels(before, layout, workspace, ids)
+    if before is not None and only_channels_changed(before.layout.workspace, workspace):
+        return with_channels(before, workspace, ids)
     rules = _Compiler(workspace, ids, before).rules()
     check_derivations(rules)
     return rules
@@ -68,8 +65,7 @@ class _Compiler:
         self._groups = groups(self._known)
         self._listeners: defaultdict[str, Listeners] = defaultdict(Listeners)
         self._named: list[tuple[tuple[str, ...], Listeners]] = []
-        self._patterns: list[Pattern] = []
-        self._channels: list[CompiledChannel] = []
+        self._laid = Laid()
         self._places: list[int] = []
 
     def rules(self) -> WorkspaceRules:
@@ -89,7 +85,7 @@ class _Compiler:
         return WorkspaceRules(
             id=self._number("workspace", workspace.name),
             index=self._index(),
-            channels=tuple(self._channels),
+            channels=tuple(self._laid.channels),
             per_subscription=frozenset(
                 self._number("destination", d.name) for d in workspace.destinations if d.per_subscription
             ),
@@ -100,7 +96,7 @@ class _Compiler:
             refuses=workspace.schema_policy == "refuse" and any(each.data_schema for each in self._known.values()),
             learnt_types_max=workspace.learnt_types_max,
             incidents=_incident_rule(workspace.incidents),
-            channel_count=len({channel.id for channel in self._channels if channel.id}),
+            channel_count=len({channel.id for channel in self._laid.channels if channel.id}),
             layout=Layout(workspace, subscriptions, self._groups, dict(self._listeners), self._places),
         )
 
@@ -108,7 +104,7 @@ class _Compiler:
         return self._ids[kind, self._workspace.name, name]
 
     def _index(self) -> Rope:
-        patterns = tuple(self._patterns)
+        patterns = tuple(self._laid.patterns)
         return compile_rope(patterns) if self._before is None else self._before.index.changed(patterns)
 
     # -- the channels ---------------------------------------------------------------------------------------------
@@ -123,38 +119,35 @@ class _Compiler:
 
     def _lay_out(self) -> None:
         """Put every channel at the positions of its patterns."""
+        laid = self._laid
         for name in SYSTEM_CHANNELS:
             listeners = self._listeners.get(name, NOBODY)
-            self._put(listeners.channel(self._number("channel", name)), literals([name]))
+            laid.put(listeners.channel(self._number("channel", name)), literals([name]))
         for channel in self._workspace.channels:
             number = self._number("channel", channel.name)
             compiled = self._listeners.get(channel.name, NOBODY).channel(number, channel.environments)
-            self._places.append(len(self._patterns))
-            self._put(compiled, patterns_of(channel, self._groups))
-        self._places.append(len(self._patterns))
+            self._places.append(laid.end)
+            laid.put(compiled, patterns_of(channel, self._groups))
+        self._places.append(laid.end)
         for types, listeners in self._named:
-            self._put(listeners.channel(0), literals(types))
-
-    def _put(self, channel: CompiledChannel, patterns: Iterable[Pattern]) -> None:
-        for pattern in patterns:
-            self._patterns.append(pattern)
-            self._channels.append(channel)
+            laid.put(listeners.channel(0), literals(types))
 
     # -- what listens ---------------------------------------------------------------------------------------------
 
     def _subscriptions(self) -> list[CompiledSubscription]:
         """Compile them in their order; those that stand where they stood are known."""
         own = self._workspace.subscriptions
-        layout = self._before.layout if self._before is not None else None
-        if layout is None:
-            return [self._subscription(order, each) for order, each in enumerate(own)]
-        start, old_stop, new_stop = span_of(layout.workspace.subscriptions, own)
+        known: Sequence[CompiledSubscription] = ()
+        were: Sequence[Subscription] = ()
+        if self._before is not None:
+            known, were = self._before.layout.subscriptions, self._before.layout.workspace.subscriptions
+        start, old_stop, new_stop = span_of(were, own)
         moved = [
             replace(each, order=order) if each.order != order else each
-            for order, each in enumerate(layout.subscriptions[old_stop:], new_stop)
+            for order, each in enumerate(known[old_stop:], new_stop)
         ]
         fresh = [self._subscription(order, each) for order, each in enumerate(own[start:new_stop], start)]
-        return [*layout.subscriptions[:start], *fresh, *moved]
+        return [*known[:start], *fresh, *moved]
 
     def _subscription(self, order: int, subscription: Subscription) -> CompiledSubscription:
         return CompiledSubscription(

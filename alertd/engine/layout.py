@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from alertd.engine.rules import CompiledDerived, CompiledMetric, CompiledSubscription
+    from alertd.matching.pattern import Pattern
     from alertd.model.workspace import Workspace
 
 
@@ -62,3 +63,22 @@ class Layout:
     def heard_by(self, name: str) -> Listeners:
         """Say who listens to a channel."""
         return self.listeners.get(name, NOBODY)
+
+
+class Laid:
+    """Channels side by side, each at the positions of its patterns, from the position `first` on."""
+
+    def __init__(self, first: int = 0) -> None:
+        self._first = first
+        self.patterns: list[Pattern] = []
+        self.channels: list[CompiledChannel] = []
+
+    @property
+    def end(self) -> int:
+        """The position behind the last pattern: where the next channel will stand."""
+        return self._first + len(self.patterns)
+
+    def put(self, channel: CompiledChannel, patterns: Sequence[Pattern]) -> None:
+        """Put a channel at the positions of its patterns."""
+        self.patterns += patterns
+        self.channels += [channel] * len(patterns)

@@ -9,7 +9,7 @@ from alertd.matching.pattern import PatternKind, compile_pattern
 from alertd.model.channel import ChannelKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from alertd.matching.pattern import Pattern
     from alertd.model.channel import Channel
@@ -21,10 +21,10 @@ PATTERNS_KEPT: Final = 32_768
 def patterns_of(channel: Channel, known_groups: Mapping[str, tuple[str, ...]]) -> list[Pattern]:
     """Compile what a channel chooses: one pattern, or a literal for each type of its list or group."""
     if channel.kind is ChannelKind.LIST:
-        return list(literals(channel.types))
+        return literals(channel.types)
     pattern = channel.pattern or ""
     if channel.kind is ChannelKind.GROUP:
-        return list(literals(known_groups.get(pattern, ())))
+        return literals(known_groups.get(pattern, ()))
     return [_pattern(PatternKind(channel.kind), pattern)]
 
 
@@ -33,6 +33,6 @@ def _pattern(kind: PatternKind, text: str) -> Pattern:
     return compile_pattern(kind, text)
 
 
-def literals(types: Iterable[str]) -> Iterator[Pattern]:
+def literals(types: Iterable[str]) -> list[Pattern]:
     """Compile types as patterns, each once."""
-    return (_pattern(PatternKind.LITERAL, name) for name in dict.fromkeys(types))
+    return [_pattern(PatternKind.LITERAL, name) for name in dict.fromkeys(types)]

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from alertd.engine.issues.incidents import STANDARD
 from alertd.matching.pattern import SYSTEM_PREFIX
 from alertd.model.verdict import Verdict, VerdictCode
 
@@ -146,17 +145,17 @@ class WorkspaceRules:
     index: Rope
     channels: tuple[CompiledChannel, ...]
     per_subscription: frozenset[int]
-    destinations: Mapping[str, int] = field(default_factory=dict)
-    metrics: Mapping[int, CompiledMetric] = field(default_factory=dict)
-    known: Mapping[str, EventType] = field(default_factory=dict)
-    schemas: Mapping[str, Schema] = field(default_factory=dict)
-    refuses: bool = False
-    learnt_types_max: int = 0
+    destinations: Mapping[str, int]
+    metrics: Mapping[int, CompiledMetric]
+    known: Mapping[str, EventType]
+    schemas: Mapping[str, Schema]
+    refuses: bool
+    learnt_types_max: int
+    incidents: IncidentRule
+    channel_count: int
+    layout: Layout = field(repr=False, compare=False)
     reach: Mapping[int, frozenset[str]] = field(default_factory=dict)
     needs_issue: frozenset[int] = frozenset()
-    incidents: IncidentRule = STANDARD
-    channel_count: int = 0
-    layout: Layout | None = field(default=None, repr=False, compare=False)
     _scopes: dict[tuple[str, str, str], Scope] = field(default_factory=dict)
 
     def scope(self, event_type: str, project: str, environment: str) -> Scope:

@@ -123,8 +123,7 @@ class EgressPolicy:
         """Say why a host name cannot be permitted whatever it resolves to (port 0: at no port), or None."""
         if _plain(host) in self._hosts:
             return None
-        known = "localhost" if _plain(host).endswith(".localhost") else _plain(host)
-        reasons = [self.check_address(host, address, port) for address in _NAMED.get(known, ())]
+        reasons = [self.check_address(host, address, port) for address in _named(host)]
         if reasons and all(reasons):
             return reasons[0]
         return None if reasons or self._networks else self._check_port(port)
@@ -186,8 +185,7 @@ def is_loopback(host: str) -> bool:
     if address is not None:
         mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
         return (mapped or address).is_loopback
-    name = _plain(host)
-    return name.endswith(".localhost") or _NAMED.get(name) == _LOOPBACK
+    return _named(host) == _LOOPBACK
 
 
 def _check_host(host: str) -> None:
@@ -239,6 +237,12 @@ def _name(text: str) -> str:
     if ":" in host:
         raise ValueError(f"{text!r} is neither an address range (10.20.0.0/16) nor an address nor a host name")
     return _plain(host)
+
+
+def _named(host: str) -> tuple[str, ...]:
+    """Give the addresses that a name stands for wherever it resolves; none for most names."""
+    name = _plain(host)
+    return _NAMED.get("localhost" if name.endswith(".localhost") else name, ())
 
 
 def _plain(host: str) -> str:

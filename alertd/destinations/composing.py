@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alertd.destinations.about_issue import issue_of
 from alertd.destinations.clean import LINE_MAX, block, line
-from alertd.destinations.content import Content, Line, Link, State, Suspect
+from alertd.destinations.content import Content, Line, Link, State, Suspect, last_word
 from alertd.destinations.crash import crash_text, crash_title
 from alertd.destinations.loose import object_in
 from alertd.model.severity import BY_WORD, Severity
@@ -37,7 +37,6 @@ HEADLINES: Final = {"new": "New issue", "regression": "Regression", "unmuted": "
 _URL: Final = re.compile(r"https?://[!-~]+", re.ASCII)
 _QUOTES: Final = re.compile(r"[\"<>\\^`{|}]")
 _KEY: Final = re.compile(r"[!-~]{1,255}", re.ASCII)
-_LAST_WORD: Final = re.compile(r"[a-z]+\Z")
 
 
 def content_of(message: Message) -> Content:
@@ -54,7 +53,8 @@ def content_of(message: Message) -> Content:
 
 
 def _alert(message: Message) -> Content:
-    event, issue, known = object_in(message.event), object_in(message.issue), issue_of(message)
+    event, known = object_in(message.event), issue_of(message)
+    issue = known if message.issue else {}  # what only an event of ours tells of gives no words, state or key
     type_ = line(message.event_type or event.get("type"))
     title, rest = _title(event, issue, type_)
     state, short_id = _state(type_, issue), line(known.get("short_id"), 64)
@@ -147,8 +147,7 @@ def _headline(trigger: str | None, state: State, title: str, type_: str) -> str:
 
 
 def _state(type_: str, issue: dict[str, Any]) -> State:
-    word = _LAST_WORD.search(type_)
-    ended = (word is not None and word.group() == "resolved") or issue.get("state") == "resolved"
+    ended = last_word(type_) == "resolved" or issue.get("state") == "resolved"
     return State.RESOLVED if ended else State.PROBLEM
 
 

@@ -6,6 +6,7 @@ not escaped: each type escapes for its own markup, and cuts to its own limits, w
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -29,6 +30,7 @@ SIGNS: Final = {
 }
 RESOLVED_SIGN: Final = "🟢"
 """Severity as one character, for providers that have no colours."""
+_LAST_WORD: Final = re.compile(r"[a-z]+\Z")
 
 
 class State(Enum):
@@ -155,3 +157,9 @@ class Content(Weighed):
     def url(self) -> str:
         """Where its title leads: the first link's address; empty when there is none."""
         return self.links[0].url if self.links else ""
+
+
+def last_word(event_type: str) -> str:
+    """Give what a type says last: `muted` of `issue.muted`; nothing when it ends otherwise."""
+    found = _LAST_WORD.search(event_type)
+    return found.group() if found else ""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from alertd.destinations.content import State
+from alertd.destinations.content import State, last_word
 from alertd.destinations.facts import facts_of, line_tail, short_commit, suspect_text
 from alertd.destinations.limits import fit
 from alertd.destinations.loose import object_in
@@ -24,7 +23,6 @@ STAYS_OPEN: Final = (
     "These alerts tell of ends: what they would have resolved here is to be resolved by hand, and so is this."
 )
 """What is said with a digest of nothing but ends."""
-_LAST_WORD: Final = re.compile(r"[a-z]+\Z")
 _TAKEN: Final = frozenset({"acknowledged", "muted"})
 
 
@@ -45,8 +43,7 @@ def turn_of(message: Message, content: Content) -> Turn:
         return Turn.OPEN
     if content.state is State.RESOLVED:
         return Turn.CLOSE
-    word = _LAST_WORD.search(content.event_type)
-    taken = (word is not None and word.group() in _TAKEN) or object_in(message.issue).get("state") == "muted"
+    taken = last_word(content.event_type) in _TAKEN or object_in(message.issue).get("state") == "muted"
     return Turn.ACKNOWLEDGE if taken else Turn.OPEN
 
 

@@ -105,8 +105,9 @@ class Case:
                 each.type = each.body["type"] = "run.failed"
             return made
         errors = [error(number, f"1:{number % self.issues}") for number in range(first, first + BATCH)]
-        for each in errors if not self._native else ():
-            each.facts = facts_of(each, time.time_ns() // 1_000_000)
+        if not self._native:
+            for each in errors:
+                each.facts = facts_of(each, time.time_ns() // 1_000_000)
         return errors
 
     async def fill(self) -> None:

@@ -51,7 +51,9 @@ STORE_RETRY_AFTER: Final = 5
 
 
 class _TooFastError(IntakeFullError):
-    """A key sends more than its rate."""
+    """More comes with a key than its rate allows, though there is room."""
+
+    said = "more events come with this key than its rate allows"
 
 
 _CORS: Final = {

@@ -258,6 +258,7 @@ async def test_the_rate_of_a_key(stage: Stage) -> None:
     response = await post(stage)
     assert (response.status, response.headers["Retry-After"]) == (429, "3")
     assert response.headers["X-Sentry-Rate-Limits"] == "3::key:rate"
+    assert await response.json() == {"detail": "more events come with this key than its rate allows, retry after 3 s"}
     assert stage.count("alertd_intake_refused_total", reason="rate") == 1
     assert (await post(stage, b'{}\n{"type":"session"}\n{}')).status == 200
 

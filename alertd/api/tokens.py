@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import replace
 from datetime import UTC
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from aiohttp import web
 from pydantic import Field
 
 from alertd.api.auth import caller
-from alertd.api.context import body_of, json
+from alertd.api.context import body_of, json, read_body
 from alertd.api.examples import ROTATION, TOKEN, TOKEN_PATCH
 from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
 from alertd.api.query import Query
@@ -27,9 +28,10 @@ from alertd.resources.documents import merge_patch
 from alertd.resources.judge import Findings, read_model
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from alertd.api.context import Context
 
-M = TypeVar("M", bound=Resource)
 _SHOWN: Final = ("id", "workspace", "created_at", "last_used_at", "provisioned", "value")
 """What a token shows besides its settings; given back, it is not looked at."""
 
@@ -43,10 +45,11 @@ class Rotation(Resource):
 
 
 class Tokens:
-    """`/api/v1/workspaces/{workspace}/tokens`, for admins."""
+    """`/api/v1/workspaces/{workspace}/tokens`, for admins. Changes are made one after the other, once their bodies are there."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._changing = asyncio.Lock()
 
     def register(self, app: web.Application) -> None:
         """Add the routes."""
@@ -123,54 +126,63 @@ class Tokens:
         """Make a token; the answer alone holds its secret, as `value`."""
         workspace = self._enter(request)
         settings = _settings(await body_of(request))
-        if any(token.name == settings.name for token in self._of(workspace)):
-            raise ConflictError(f"there is a token {settings.name!r} in the workspace {workspace!r} already")
         secret, context = new_secret(), self._context
         fresh = Token(
             context.ids.take(), settings.name, Role.INTAKE, workspace, digest_of(secret), context.clock.now_ms()
         )
         token = _with(fresh, settings)
-        await context.store.add_token(token)
-        await self._note(request, "created", None, token)
+        async with self._changing:
+            if any(known.name == token.name for known in self._of(workspace)):
+                raise ConflictError(f"there is a token {token.name!r} in the workspace {workspace!r} already")
+            await context.store.add_token(token)
+            await self._note(request, "created", None, token)
         return self._answer(token, 201, secret)
 
     async def replace(self, request: web.Request) -> web.Response:
         """Give a token another role and expiry."""
-        token = self._own(request, conditional=True)
-        return await self._change(request, token, {"name": token.name, **await body_of(request)})
+        self._enter(request)
+        given = await body_of(request)
+        return await self._change(request, lambda token: {"name": token.name, **given})
 
     async def patch(self, request: web.Request) -> web.Response:
         """Change a token's role or expiry."""
-        token = self._own(request, conditional=True)
-        before = {key: value for key, value in self._view(token).items() if key not in _SHOWN}
-        return await self._change(request, token, merge_patch(before, await body_of(request)))
+        self._enter(request)
+        given = await body_of(request)
+        return await self._change(request, lambda token: merge_patch(self._shown(token), given))
 
-    async def _change(self, request: web.Request, token: Token, document: dict[str, Any]) -> web.Response:
-        settings = _settings(document)
-        if settings.name != token.name:
-            raise InvalidError([Problem("/name", f"cannot be changed: this is the token {token.name!r}")])
-        after = _with(token, settings)
-        await self._context.store.change_token(after)
-        await self._note(request, "updated", token, after)
+    def _shown(self, token: Token) -> dict[str, Any]:
+        return {key: value for key, value in self._view(token).items() if key not in _SHOWN}
+
+    async def _change(self, request: web.Request, document: Callable[[Token], dict[str, Any]]) -> web.Response:
+        async with self._changing:
+            token = self._own(request, conditional=True)
+            settings = _settings(document(token))
+            if settings.name != token.name:
+                raise InvalidError([Problem("/name", f"cannot be changed: this is the token {token.name!r}")])
+            after = _with(token, settings)
+            await self._context.store.change_token(after)
+            await self._note(request, "updated", token, after)
         return self._answer(after)
 
     async def rotate(self, request: web.Request) -> web.Response:
         """Make another secret; the one before works until the overlap is over."""
-        token = self._own(request)
-        given = await body_of(request) if request.can_read_body else {}
-        rotation = _read(Rotation, given)
-        until = self._context.clock.now_ms() + round(rotation.overlap_seconds * 1000)
+        self._enter(request)
+        rotation: Rotation = await read_body(request, Rotation)
         secret = new_secret()
-        after = replace(token, digest=digest_of(secret), old_digest=token.digest, old_until_ms=until)
-        await self._context.store.change_token(after)
-        await self._note(request, "rotated", token, after)
+        async with self._changing:
+            token = self._own(request)
+            until = self._context.clock.now_ms() + round(rotation.overlap_seconds * 1000)
+            after = replace(token, digest=digest_of(secret), old_digest=token.digest, old_until_ms=until)
+            await self._context.store.change_token(after)
+            await self._note(request, "rotated", token, after)
         return self._answer(after, 201, secret)
 
     async def revoke(self, request: web.Request) -> web.Response:
         """Revoke a token at once."""
-        token = self._own(request)
-        await self._context.store.remove_token(token.id)
-        await self._note(request, "deleted", token, None)
+        async with self._changing:
+            token = self._own(request)
+            await self._context.store.remove_token(token.id)
+            await self._note(request, "deleted", token, None)
         return web.Response(status=204)
 
     async def _note(self, request: web.Request, action: str, before: Token | None, after: Token | None) -> None:
@@ -207,12 +219,8 @@ def _etag(token: Token) -> str:
 
 
 def _settings(document: dict[str, Any]) -> TokenSettings:
-    return _read(TokenSettings, {key: value for key, value in document.items() if key not in _SHOWN})
-
-
-def _read(model: type[M], document: dict[str, Any]) -> M:
     findings = Findings()
-    found = read_model(model, document, findings)
+    found = read_model(TokenSettings, {key: value for key, value in document.items() if key not in _SHOWN}, findings)
     findings.check()
     if found is None:
         raise AssertionError("an invalid document without a problem")

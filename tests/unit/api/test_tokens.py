@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 
 from alertd.clock import rfc3339
 from tests.unit.api.bench import HOME, running
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 TOKENS = f"{HOME}/tokens"
 
@@ -184,6 +187,26 @@ async def test_rotation_overlaps() -> None:
         assert [await works(each["value"]) for each in (made, second, third)] == [False, False, True]
         for wrong in (-1, 2_592_001, "1", None):
             assert (await call("POST", f"{TOKENS}/ci/rotate", json={"overlap_seconds": wrong}))[0] == 422
+
+
+async def test_a_change_whose_body_is_late_undoes_no_other() -> None:
+    """What a change is based on is looked at when all of it is there: a rotation meanwhile stays, and makes a tag stale."""
+    async with running() as call:
+        _, made, headers = await call.full("POST", TOKENS, "admin", json={"name": "ci", "role": "viewer"})
+        for tag, expected in (("*", 200), (headers["ETag"], 412)):
+            fresh = ""
+
+            async def body() -> AsyncIterator[bytes]:
+                nonlocal fresh
+                yield b'{"role": '
+                _, rotated = await call("POST", f"{TOKENS}/ci/rotate", "admin", json={"overlap_seconds": 0})
+                fresh = rotated["value"]
+                yield b'"operator"}'
+
+            assert (await call("PATCH", f"{TOKENS}/ci", "admin", data=body(), headers={"If-Match": tag}))[0] == expected
+            for secret, status in ((fresh, 200), (made["value"], 401)):
+                own = {"Authorization": f"Bearer {secret}"}
+                assert (await call("GET", f"{HOME}/events", None, headers=own))[0] == status
 
 
 async def test_guessing_is_slowed_down() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from math import ceil
 from typing import TYPE_CHECKING, Final, Protocol
 
 import orjson
@@ -209,7 +210,7 @@ class SentrySdkIntake:
             return
         wait = project.limiter.take(len(events)) if project.limiter else 0
         if wait > 0:
-            raise _TooFastError(max(1, round(wait + 0.5)))
+            raise _TooFastError(max(1, ceil(wait)))
         await self._pipeline.submit(events, sum(len(event.payload) for event in events), SOURCE)
 
     def _find(self, request: web.Request, key: str | None) -> SdkProject:

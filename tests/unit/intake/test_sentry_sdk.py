@@ -238,15 +238,16 @@ async def test_a_store_that_cannot_write(stage: Stage) -> None:
 
 
 class Allowance:
-    """A limiter that lets so many events through."""
+    """A limiter that lets so many events through; then others are to come again after `wait` seconds."""
 
-    def __init__(self, left: int) -> None:
+    def __init__(self, left: int, wait: float = 2.5) -> None:
         self.left = left
+        self.wait = wait
 
     def take(self, count: int) -> float:
-        """Take, or say to come again after two and a half seconds."""
+        """Take, or say when to come again."""
         if count > self.left:
-            return 2.5
+            return self.wait
         self.left -= count
         return 0
 
@@ -261,6 +262,13 @@ async def test_the_rate_of_a_key(stage: Stage) -> None:
     assert await response.json() == {"detail": "more events come with this key than its rate allows, retry after 3 s"}
     assert stage.count("alertd_intake_refused_total", reason="rate") == 1
     assert (await post(stage, b'{}\n{"type":"session"}\n{}')).status == 200
+
+
+@pytest.mark.parametrize(("wait", "told"), [(0.01, "1"), (1.0, "1"), (1.01, "2"), (3.0, "3")])
+async def test_a_key_waits_whole_seconds(stage: Stage, wait: float, told: str) -> None:
+    """As few as are enough."""
+    stage.keys.project = SdkProject("default", SentryDefaults(), limiter=Allowance(0, wait))
+    assert (await post(stage)).headers["Retry-After"] == told
 
 
 async def test_pages_of_any_origin_may_send(stage: Stage) -> None:

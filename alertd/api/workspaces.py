@@ -9,6 +9,7 @@ from typing_extensions import override
 from alertd.api.auth import caller, require
 from alertd.api.operation import route
 from alertd.api.resources import Collection, operations
+from alertd.resources.change import Noted
 from alertd.resources.kinds import WORKSPACE
 
 if TYPE_CHECKING:
@@ -50,6 +51,20 @@ class Workspaces(Collection):
             own = caller(request).workspace  # a list shows what the caller may see
         require(request, least, own)
         return name
+
+    @override
+    async def remove(self, request: web.Request) -> web.Response:
+        """Delete it, and its tokens: the next workspace of that name is another one."""
+        answer = await super().remove(request)
+        context, name = self.context, request.match_info["name"]
+        for token in context.authenticator.tokens():
+            if token.workspace == name and not token.provisioned:
+                await context.store.remove_token(token.id)
+                await context.registry.note(
+                    caller(request).name, Noted("deleted", ("token", name, token.name), None, None)
+                )
+        await context.reload_tokens()
+        return answer
 
     @override
     def entries(self, request: web.Request, workspace: str) -> Sequence[Entry]:

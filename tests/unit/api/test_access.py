@@ -267,3 +267,18 @@ async def test_a_token_of_a_workspace_that_is_no_more_may_not_send() -> None:
             assert status == 403
             assert "'gone'" in problem["detail"]
         await call.sent({"type": "t"})
+
+
+async def test_a_token_does_not_come_back_with_another_workspace_of_the_name() -> None:
+    """A workspace takes its tokens with it: who makes one of that name later has let nobody in."""
+    async with running() as call:
+        await call("POST", "/api/v1/workspaces", json={"name": "lab"})
+        _, made = await call("POST", "/api/v1/workspaces/lab/tokens", json={"name": "late", "role": "admin"})
+        own = {"Authorization": f"Bearer {made['value']}"}
+        assert (await call("GET", "/api/v1/workspaces/lab/channels", None, headers=own))[0] == 200
+        assert (await call("DELETE", "/api/v1/workspaces/lab"))[0] == 204
+        assert (await call("GET", "/api/v1/workspaces/lab/channels", None, headers=own))[0] == 401
+        await call("POST", "/api/v1/workspaces", json={"name": "lab"})
+        assert (await call("GET", "/api/v1/workspaces/lab/channels", None, headers=own))[0] == 401
+        assert (await call("GET", "/api/v1/workspaces/lab/tokens"))[1]["items"] == []
+        assert [token.name for token in await call.bench.store.tokens()] == ["root"]

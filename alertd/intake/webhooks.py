@@ -95,7 +95,9 @@ class Webhooks:
             if known not in self._warned:
                 self._warned.add(known)
                 detail = "it has no secret: whoever knows its URL can send"
-                self._log.warning("webhook.unverified", workspace=known[0], endpoint=known[1], detail=detail)
+                self._log.warning(
+                    "webhook.unverified", source=decoder.source, workspace=known[0], endpoint=known[1], detail=detail
+                )
         elif not decoder.is_signed(request, endpoint.secret.get_secret_value(), now_ms):
             detail = "the signature, or the secret, is wrong or missing"
             raise self._unauthorized("signature", detail, decoder.source, endpoint)

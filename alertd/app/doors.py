@@ -6,9 +6,10 @@ import hashlib
 from typing import TYPE_CHECKING, cast
 
 from alertd.engine.issues.fingerprint import fingerprint_of
+from alertd.intake.endpoints import WebhookEndpoint
 from alertd.intake.sentry_body import Bodies
 from alertd.intake.sentry_sdk import SdkProject, SentrySdkIntake
-from alertd.intake.sentry_webhook import SentryWebhooks, WebhookEndpoint
+from alertd.intake.sentry_webhook import SentryWebhooks
 from alertd.intake.webhooks import Webhooks
 from alertd.model.intake_endpoint import MAX_BODY_BYTES, IntakeEndpoint, SdkKey
 from alertd.resources.kinds import INTAKE_ENDPOINT, PROJECT, SDK_KEY

@@ -6,54 +6,32 @@ anything else is made of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 from aiohttp import web
 
 from alertd.errors import DecodeError, IntakeFullError
+from alertd.intake.endpoints import EndpointGuard
 from alertd.intake.http import answer
 from alertd.intake.sentry_body import Bodies
 from alertd.sources.base import Context
-from alertd.sources.sentry_defaults import STANDARD
 from alertd.sources.sentry_signature import HEADER as SIGNATURE
 from alertd.sources.sentry_signature import is_signed
 from alertd.sources.sentry_webhook import HEADER as RESOURCE
 from alertd.sources.sentry_webhook import RESOURCES, decode_webhook
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
-
     from alertd.clock import Clock
+    from alertd.intake.endpoints import Endpoints, WebhookEndpoint
     from alertd.metrics import Metrics
     from alertd.model.event import Bounds, Event
-    from alertd.sources.sentry_defaults import SentryDefaults
     from alertd.submission import Accepted, Submission
 
 PATH: Final = "/api/v1/webhooks/sentry/{token}"
 SOURCE: Final = "sentry"
 """The source of these events in metrics, and of the endpoints that are asked for."""
-MAX_BODY_BYTES: Final = 5 * 1024 * 1024
-"""The default of an endpoint's `max_body_bytes`."""
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookEndpoint:
-    """An intake endpoint as its webhooks need it; without a secret no signature is asked for."""
-
-    name: str
-    workspace: str
-    secret: SecretStr | None = None
-    defaults: SentryDefaults = STANDARD
-    max_body_bytes: int = MAX_BODY_BYTES
-
-
-class Endpoints(Protocol):
-    """Knows the intake endpoints."""
-
-    def find(self, source: str, token: str) -> WebhookEndpoint | None:
-        """Return the endpoint for this source with this token, None when there is none; in constant time per endpoint."""
 
 
 class Pipeline(Protocol):
@@ -84,11 +62,9 @@ class SentryWebhooks:
         self._pipeline = pipeline
         self._clock = clock
         self._rejected = metrics.events.labels(SOURCE, "rejected")
-        self._refused = metrics.intake_refused
         self._bounds = bounds
-        self._endpoints = endpoints
+        self._guard = EndpointGuard(endpoints, metrics)
         self._bodies = bodies or Bodies()
-        self._warned: set[tuple[str, str]] = set()
         self._log = structlog.get_logger("alertd.intake").bind(source=SOURCE)
 
     def register(self, app: web.Application) -> None:
@@ -101,9 +77,7 @@ class SentryWebhooks:
 
     async def post(self, request: web.Request) -> web.Response:
         """Take one webhook. Errors are raised as what they are; the edge turns them into answers."""
-        endpoint = self._endpoints.find(SOURCE, request.match_info["token"])
-        if endpoint is None:
-            raise self._unauthorized("unauthorized", "there is no such intake endpoint", None)
+        endpoint = self._guard.enter(SOURCE, request.match_info["token"])
         if not self._pipeline.has_room():
             raise IntakeFullError
         events = await self._read(endpoint, request)
@@ -122,27 +96,8 @@ class SentryWebhooks:
                 raise
 
     def _verify(self, endpoint: WebhookEndpoint, raw: bytes, signature: str | None) -> None:
-        if endpoint.secret is None:
-            self._warn(endpoint)
-            return
-        if is_signed(endpoint.secret.get_secret_value(), raw, signature):
-            return
-        detail = f"the signature in {SIGNATURE} is {'wrong' if signature else 'missing'}"
-        raise self._unauthorized("signature", detail, endpoint)
-
-    def _warn(self, endpoint: WebhookEndpoint) -> None:
-        """Say once of each endpoint that nothing is verified there."""
-        known = (endpoint.workspace, endpoint.name)
-        if known not in self._warned:
-            self._warned.add(known)
-            detail = "it has no secret: whoever knows its URL can send"
-            self._log.warning("webhook.unverified", workspace=endpoint.workspace, endpoint=endpoint.name, detail=detail)
-
-    def _unauthorized(self, reason: str, detail: str, endpoint: WebhookEndpoint | None) -> web.HTTPUnauthorized:
-        self._refused.labels(reason).inc()
-        known = {"workspace": endpoint.workspace, "endpoint": endpoint.name} if endpoint else {}
-        self._log.warning("webhook.refused", reason=reason, detail=detail, **known)
-        return web.HTTPUnauthorized(text=detail)
+        wrong = f"the signature in {SIGNATURE} is {'wrong' if signature else 'missing'}"
+        self._guard.verify(SOURCE, endpoint, lambda secret: is_signed(secret, raw, signature), wrong)
 
     async def _decode(self, endpoint: WebhookEndpoint, raw: bytes, request: web.Request) -> list[Event]:
         limit = endpoint.max_body_bytes

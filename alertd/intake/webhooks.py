@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-import structlog
 from aiohttp import web
 
 from alertd.errors import DecodeError, IntakeFullError
+from alertd.intake.endpoints import EndpointGuard
 from alertd.intake.http import answer
 from alertd.sources.base import Context
 from alertd.sources.outside import WebhookRequest
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from alertd.clock import Clock
+    from alertd.intake.endpoints import Endpoints, WebhookEndpoint
     from alertd.intake.sentry_body import Bodies
-    from alertd.intake.sentry_webhook import Endpoints, Pipeline, WebhookEndpoint
+    from alertd.intake.sentry_webhook import Pipeline
     from alertd.metrics import Metrics
     from alertd.model.event import Bounds, Event
     from alertd.sources.outside import WebhookDecoder
@@ -47,11 +48,9 @@ class Webhooks:
         self._clock = clock
         self._metrics = metrics
         self._bounds = bounds
-        self._endpoints = endpoints
+        self._guard = EndpointGuard(endpoints, metrics)
         self._bodies = bodies
         self._decoders = {decoder.source: decoder for decoder in decoders}
-        self._warned: set[tuple[str, str]] = set()
-        self._log = structlog.get_logger("alertd.intake").bind()
 
     def register(self, app: web.Application) -> None:
         """Add the routes."""
@@ -65,9 +64,7 @@ class Webhooks:
     async def post(self, request: web.Request) -> web.Response:
         """Take one webhook. Errors are raised as what they are; the edge turns them into answers."""
         source = request.path.removeprefix(BELOW + "/").partition("/")[0]
-        endpoint = self._endpoints.find(source, request.match_info["token"])
-        if endpoint is None:
-            raise self._unauthorized("unauthorized", "there is no such intake endpoint", source, None)
+        endpoint = self._guard.enter(source, request.match_info["token"])
         if not self._pipeline.has_room():
             raise IntakeFullError
         events = await self._read(self._decoders[source], endpoint, request)
@@ -90,22 +87,5 @@ class Webhooks:
                 raise
 
     def _verify(self, decoder: WebhookDecoder, endpoint: WebhookEndpoint, request: WebhookRequest, now_ms: int) -> None:
-        if endpoint.secret is None:
-            known = (endpoint.workspace, endpoint.name)
-            if known not in self._warned:
-                self._warned.add(known)
-                detail = "it has no secret: whoever knows its URL can send"
-                self._log.warning(
-                    "webhook.unverified", source=decoder.source, workspace=known[0], endpoint=known[1], detail=detail
-                )
-        elif not decoder.is_signed(request, endpoint.secret.get_secret_value(), now_ms):
-            detail = "the signature, or the secret, is wrong or missing"
-            raise self._unauthorized("signature", detail, decoder.source, endpoint)
-
-    def _unauthorized(
-        self, reason: str, detail: str, source: str, endpoint: WebhookEndpoint | None
-    ) -> web.HTTPUnauthorized:
-        self._metrics.intake_refused.labels(reason).inc()
-        known = {"workspace": endpoint.workspace, "endpoint": endpoint.name} if endpoint else {}
-        self._log.warning("webhook.refused", reason=reason, detail=detail, source=source, **known)
-        return web.HTTPUnauthorized(text=detail)
+        wrong = "the signature, or the secret, is wrong or missing"
+        self._guard.verify(decoder.source, endpoint, lambda secret: decoder.is_signed(request, secret, now_ms), wrong)

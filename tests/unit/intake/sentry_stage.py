@@ -12,9 +12,10 @@ from pydantic import SecretStr
 
 from alertd.api.problems import of_error
 from alertd.errors import AlertdError, IntakeFullError
+from alertd.intake.endpoints import WebhookEndpoint
 from alertd.intake.sentry_body import Bodies
 from alertd.intake.sentry_sdk import SdkProject, SentrySdkIntake
-from alertd.intake.sentry_webhook import SentryWebhooks, WebhookEndpoint
+from alertd.intake.sentry_webhook import SentryWebhooks
 from alertd.metrics import Metrics
 from alertd.model.event import Bounds
 from alertd.sources.sentry_defaults import SentryDefaults

@@ -27,8 +27,8 @@ PATH = "/api/v1/rejected"
 LISTED = 50
 """How many are listed when nothing is asked for."""
 _SHOWN = ("id", "topic", "partition", "offset", "reason", "bytes")
-_UNREAD = 422
-"""The status that says that a record still cannot be read."""
+_OF_THE_RECORD = (404, 409, 422)
+"""Refusals that are about one record (it is gone, was not kept whole, cannot be read still): others may fare better."""
 
 
 @app.callback()
@@ -102,8 +102,8 @@ def replay(
 ) -> None:
     """Try records again after a fix.
 
-    One that can be read now becomes an event, and is listed no more. One that still cannot stays, with the reason; the
-    exit code is then 1.
+    One that can be read now becomes an event, and is listed no more. One that still cannot, or was not kept whole,
+    stays, with the reason; the others are tried all the same, and the exit code is then 1.
     """
     from alertd.cli.client import Server, with_client
 
@@ -127,7 +127,7 @@ def _again(client: "Client", record_ids: list[str] | None, *, as_json: bool) -> 
         try:
             done = client.call("POST", f"{_one(number)}/replay", None, ("result", "event_id"))
         except Refusal as refusal:
-            if refusal.status != _UNREAD:
+            if refusal.status not in _OF_THE_RECORD:
                 raise
             left += 1
             note(f"{number}: {refusal}")

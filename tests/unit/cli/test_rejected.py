@@ -89,6 +89,18 @@ def test_they_are_tried_again(stage: Stage) -> None:
     assert [each["id"] for each in left] == [bad]
 
 
+def test_one_that_was_cut_holds_up_no_other(stage: Stage) -> None:
+    """A record of which only a part was kept can never be read: it is named, and those behind it are tried."""
+    assert stage.bench is not None
+    stage.bench.topics["events"] = Topic()
+    cut, good = kept(stage, b"{", size=70_000), kept(stage, GOOD)
+    result = stage.typed("rejected", "replay", "--all")
+    assert (result.exit_code, result.stdout) == (1, f"{good}: accepted as the event mended\n")
+    assert result.stderr.startswith(f"alertd: {cut}: Conflict (409): only the first 1 of the record's 70000 bytes")
+    gone = stage.typed("rejected", "replay", good, cut)
+    assert [line.split()[1] for line in gone.stderr.splitlines()[:2]] == [f"{good}:", f"{cut}:"]
+
+
 def test_which_records_must_be_said(stage: Stage) -> None:
     """Neither ids nor --all, or both, is usage: 2; with nothing to do it says so; a viewer may not."""
     assert stage.typed("rejected", "replay").exit_code == 2

@@ -78,11 +78,11 @@ def _whole(lines: Sequence[bytes]) -> bytes:
 
 
 def unpack(data: bytes, base: bytes | None) -> bytes:
-    """Give a document back, with its base's if it has one."""
+    """Give a document back; `base` is its base as it is written (None: it has none)."""
     plain = zstandard.decompress(data, DOCUMENT_BYTES_MAX)
     if base is None:
         return plain
-    lines = base.split(b"\n")
+    lines = unpack(base, None).split(b"\n")
     parts: list[bytes] = []
     for part in orjson.loads(plain):
         parts += [part.encode()] if isinstance(part, str) else lines[part[0] : part[0] + part[1]]

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 NEWEST: Final = "revision"
 """The small fact that says which is the newest."""
 _KEEP: Final = "INSERT OR REPLACE INTO ruleset(revision, base, document) VALUES (?, ?, ?)"
-_FIND: Final = "SELECT base, document FROM ruleset WHERE revision = ?"
+# Both in one statement, so that retention takes both or none.
+_FIND: Final = """
+SELECT own.document, base.document FROM ruleset own LEFT JOIN ruleset base ON base.revision = own.base
+WHERE own.revision = ?
+"""
 _FORGET: Final = """
 WITH oldest(revision) AS (SELECT coalesce((SELECT revision FROM event ORDER BY id LIMIT 1),
                                           (SELECT max(revision) FROM ruleset)))
@@ -39,11 +43,7 @@ class Revisions(Part):
     async def revision(self, revision: int) -> bytes | None:
         """The document of a revision; None when it is not kept (any more)."""
         row = await self.core.reads.row(_FIND, (revision,))
-        if row is None:
-            return None
-        number, packed = row
-        base = None if number is None else await self.revision(number)
-        return await asyncio.to_thread(unpack, packed, base)
+        return None if row is None else await asyncio.to_thread(unpack, *row)
 
     async def forget_revisions(self) -> int:
         """Delete those that decided about nothing that is still there; return how many."""

@@ -23,12 +23,6 @@ SLICE: Final = 500
 RECENT: Final = 20
 """So many of a destination's newest digests are looked at for one that takes in more."""
 
-KEPT: Final = (
-    "CASE WHEN d.replay_of IS NOT NULL THEN (SELECT g.alerts FROM digest g WHERE g.id = d.id) END,"
-    " CASE WHEN d.replay_of IS NOT NULL THEN (SELECT g.body FROM digest g WHERE g.id = d.id) END"
-)
-"""What a delivery `d` stands for: NULL, NULL when it is no digest (`kept_digest`)."""
-
 # What waits is asked one by one whether it is a digest: those that have ended are kept as long as the history, and are many.
 _NO_DIGEST: Final = "NOT EXISTS (SELECT 1 FROM digest g WHERE g.id = d.id)"
 _WAITING: Final = f"""
@@ -91,11 +85,6 @@ class Digests(Part):
             if part.count < SLICE:
                 break
         return done
-
-
-def kept_digest(alerts: int | None, body: bytes | None) -> KeptDigest | None:
-    """Make a digest of what KEPT selects."""
-    return None if alerts is None or body is None else KeptDigest(alerts, body)
 
 
 def copy_digest(conn: sqlite3.Connection, origin: int, new_id: int, destination_id: int) -> KeptDigest | None:

@@ -15,7 +15,7 @@ from alertd.store.replaying import PART, Replay, ReplayRule, ReplayState
 from alertd.store.sqlite.conditions import OWN
 from alertd.store.sqlite.digests import copy_digest
 from alertd.store.sqlite.part import Part
-from alertd.store.sqlite.shared import SHARED, copy_shared, further
+from alertd.store.sqlite.shared import KEEP, SHARED, further
 from alertd.store.sqlite.statement import blob, json_list
 
 if TYPE_CHECKING:
@@ -231,7 +231,7 @@ def _repeat(conn: sqlite3.Connection, pair: tuple[int, int], row: Row, now_ms: i
         conn.execute(_ASKED, (new_id, rule.actor, rule.replay_id))
     digest = copy_digest(conn, origin, new_id, to)
     if shared is not None:
-        copy_shared(conn, origin, new_id)
+        KEEP.run(conn, [new_id, shared])
     return Delivery(
         new_id, event_id, to, subscription_id, channel_id, 0, now_ms, event_type if digest is None else DIGEST_TYPE, payload,
         trigger, origin, milliseconds(new_id), further(shared), issue, digest=digest,

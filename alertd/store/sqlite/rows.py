@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any, Final
 from alertd.model.delivery import DeliveryState, OutcomeKind
 from alertd.model.digest import DIGEST_TYPE
 from alertd.model.event import id_in
-from alertd.store.sqlite.shared import further
+from alertd.store.sqlite.shared import SHARED, further
 
 if TYPE_CHECKING:
     from alertd.store.sqlite.reader import Row
 
 EVENT: Final = "e.id, e.workspace_id, e.type, e.matched, e.payload, e.verdicts, e.revision"
 DELIVERY: Final = (
-    "d.id, d.event_id, e.type, e.workspace_id, d.destination_id, d.subscription_id, d.channel_id, d.state,"
+    "d.id, d.event_id, e.type, e.workspace_id, d.destination_id, d.subscription_id, d.channel_id, d.state,"  # noqa: S608 - constants
     " d.attempts, d.next_at, d.started_at, d.duration, d.outcome, d.status, d.detail, d.answer, nullif(d.replay_of, d.id),"
     " CASE WHEN d.replay_of IS NOT NULL THEN (SELECT g.alerts FROM digest g WHERE g.id = d.id) END,"
     " CASE WHEN d.state = 4 THEN (SELECT n.digest_id FROM digested n WHERE n.delivery_id = d.id) END,"
     " CASE WHEN d.replay_of IS NOT NULL THEN (SELECT r.actor FROM repeat r WHERE r.delivery_id = d.id) END,"
     " CASE WHEN d.replay_of IS NOT NULL THEN (SELECT r.replay_id FROM repeat r WHERE r.delivery_id = d.id) END,"
-    " (SELECT s.subscriptions FROM shared s WHERE s.delivery_id = d.id)"
+    f" {SHARED.format(delivery='d.id')}"
 )
 ATTEMPTS: Final = """
 SELECT * FROM (

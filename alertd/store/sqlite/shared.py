@@ -14,10 +14,7 @@ if TYPE_CHECKING:
 SHARED: Final = "(SELECT s.subscriptions FROM shared s WHERE s.delivery_id = {delivery})"
 """What stands for the further subscriptions of a delivery; NULL: there are none (`further`)."""
 KEEP: Final = ManyRows("INSERT INTO shared(delivery_id, subscriptions) VALUES {rows}", "(?,?)")
-"""Keeps them: the delivery, and what `written` makes of them."""
-_COPY: Final = (
-    "INSERT INTO shared(delivery_id, subscriptions) SELECT ?, subscriptions FROM shared WHERE delivery_id = ?"
-)
+"""Keeps them: the delivery, and what `written` made of them."""
 _FORGET: Final = "DELETE FROM shared WHERE delivery_id IN (SELECT value FROM json_each(?))"
 
 
@@ -29,11 +26,6 @@ def written(also: tuple[int, ...]) -> str:
 def further(stored: str | None) -> tuple[int, ...]:
     """Read what SHARED gives."""
     return () if stored is None else tuple(orjson.loads(stored))
-
-
-def copy_shared(conn: sqlite3.Connection, origin: int, new_id: int) -> None:
-    """Let a replay serve whom its origin served."""
-    conn.execute(_COPY, (new_id, origin))
 
 
 def forget_shared(conn: sqlite3.Connection, delivery_ids: str) -> None:

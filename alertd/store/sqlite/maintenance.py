@@ -18,6 +18,7 @@ from alertd.store.sqlite.statement import json_list
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
 
     from alertd.store.sqlite.part import Core
 
@@ -51,6 +52,7 @@ _DELETE_ACKNOWLEDGED: Final = "DELETE FROM acknowledgement WHERE event_id IN (SE
 _DELETE_KEPT: Final = "DELETE FROM issue_event WHERE event_id IN (SELECT value FROM json_each(?))"
 _DELETE_EVENTS: Final = "DELETE FROM event WHERE id IN (SELECT value FROM json_each(?))"
 _OVER: Final = "SELECT id FROM rejected WHERE id < ? ORDER BY id LIMIT ?"
+_DELETE_REJECTED: Final = "DELETE FROM rejected WHERE id IN (SELECT value FROM json_each(?))"
 
 
 class Maintenance(Blocks):
@@ -97,7 +99,7 @@ class Maintenance(Blocks):
 
     async def forget_rejected(self, record_id: int) -> None:
         """Forget a rejected record that could be read after all."""
-        await self.core.writer.run(lambda conn: _forget_record(conn, record_id))
+        await self.core.writer.run(partial(_forget_rejected, ids=[record_id]))
 
     async def backup(self, path: str) -> None:
         """Write a consistent copy to a new file while everything goes on."""
@@ -127,7 +129,7 @@ class Maintenance(Blocks):
     async def _forget_rejected(self, before_ms: int) -> None:
         """Delete old rejected records."""
         while rows := await self.core.history.rows(_OVER, (first_of(before_ms), SLICE)):
-            await self.core.writer.run(partial(_forget_rejected, last=rows[-1][0]))
+            await self.core.writer.run(partial(_forget_rejected, ids=[row[0] for row in rows]))
 
 
 def _delete(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> int:
@@ -153,15 +155,9 @@ def _delete(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> int:
     return deleted
 
 
-def _forget_rejected(conn: sqlite3.Connection, last: int) -> None:
+def _forget_rejected(conn: sqlite3.Connection, ids: Sequence[int]) -> None:
     newest = _newest(conn)
-    conn.execute("DELETE FROM rejected WHERE id <= ?", (last,))
-    _keep_newest(conn, newest)
-
-
-def _forget_record(conn: sqlite3.Connection, record_id: int) -> None:
-    newest = _newest(conn)
-    conn.execute("DELETE FROM rejected WHERE id = ?", (record_id,))
+    conn.execute(_DELETE_REJECTED, (json_list(ids),))
     _keep_newest(conn, newest)
 
 

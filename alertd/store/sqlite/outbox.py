@@ -156,12 +156,9 @@ class Outbox(Part):
             chosen = [row[0] for row in rows if row[0] not in kept and (below is None or row[0] < below)]
             for start in range(0, len(chosen), SLICE):
                 part = chosen[start : start + SLICE]
-                ended += await self.core.writer.run(partial(_end, part=part, state=state, reason=reason, now_ms=now_ms))
+                job = partial(end, delivery_ids=part, state=state, reason=reason, at_ms=now_ms)
+                ended += await self.core.writer.run(job)
         return ended
-
-
-def _end(conn: sqlite3.Connection, *, part: Sequence[int], state: DeliveryState, reason: str, now_ms: int) -> int:
-    return end(conn, part, state, reason, now_ms)
 
 
 def _deliveries(destination_id: int, rows: Sequence[Row]) -> Iterator[Delivery]:

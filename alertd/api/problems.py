@@ -26,6 +26,7 @@ from alertd.errors import (
     TooManyError,
     UnconditionalError,
 )
+from alertd.model.text import sayable
 from alertd.sources.base import ForbiddenWorkspaceError, UnsupportedMediaTypeError
 
 if TYPE_CHECKING:
@@ -64,16 +65,11 @@ def problem(
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": _text(detail),
+        "detail": sayable(detail),
     }
     if errors:
-        body["errors"] = [{"pointer": _text(e.pointer), "detail": _text(e.detail)} for e in errors]
+        body["errors"] = [{"pointer": sayable(e.pointer), "detail": sayable(e.detail)} for e in errors]
     return web.Response(status=status, body=orjson.dumps(body), content_type=CONTENT_TYPE, headers=headers)
-
-
-def _text(given: str) -> str:
-    """Replace what is no text: bytes of a request's head that are not UTF-8 reach us as lone surrogates."""
-    return given.encode("utf-8", "replace").decode()
 
 
 def status_of(error: AlertdError) -> HTTPStatus:

@@ -21,12 +21,3 @@ def object_in(data: bytes | None) -> dict[str, Any]:
 def text_in(value: Any, otherwise: str = "") -> str:
     """Take a text as it is, `otherwise` for an empty one and for all else."""
     return value if isinstance(value, str) and value else otherwise
-
-
-def whole(text: str) -> str:
-    """Give a text that UTF-8 can carry: lone surrogates become question marks."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "replace").decode()
-    return text

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from alertd.destinations.loose import object_in, text_in, whole
+from alertd.destinations.loose import object_in, text_in
 from alertd.model.ids import format_id
+from alertd.model.text import sayable
 
 if TYPE_CHECKING:
     from alertd.destinations.base import Message
@@ -26,12 +27,12 @@ def nora_body(message: Message, directory: Directory) -> bytes:
     event = object_in(message.event)
     number = directory.subscription_number(message.workspace, message.subscription)
     body = {
-        "eventType": whole(message.event_type),
-        "message": text_in(event.get("message"), whole(message.event_type)),
-        "metadata": _metadata(event.get("data"), whole(message.workspace)),
-        "firedAt": whole(message.time) or text_in(event.get("time")),
+        "eventType": sayable(message.event_type),
+        "message": text_in(event.get("message"), sayable(message.event_type)),
+        "metadata": _metadata(event.get("data"), sayable(message.workspace)),
+        "firedAt": sayable(message.time) or text_in(event.get("time")),
         "ruleId": format_id(RULE, number),
-        "ruleName": whole(directory.subscription_title(message.workspace, message.subscription)),
+        "ruleName": sayable(directory.subscription_title(message.workspace, message.subscription)),
         "deliveryId": message.delivery_id,
     }
     return orjson.dumps(body)

@@ -19,6 +19,7 @@ from aiohttp import web
 
 from alertd.errors import AlertdError, DecodeError, IntakeFullError, StoreUnavailableError, TooLargeError
 from alertd.intake.sentry_body import Bodies
+from alertd.model.text import sayable
 from alertd.sources.base import Context, UnsupportedMediaTypeError
 from alertd.sources.sentry_auth import HEADER as AUTH
 from alertd.sources.sentry_auth import QUERY, SdkKeyError, header_key, key_of
@@ -246,7 +247,7 @@ class SentrySdkIntake:
         if wait:
             headers["Retry-After"] = str(wait)
             headers[LIMITS] = format_limits([SentryLimit(wait, (), "key" if reason == "rate" else "project", reason)])
-        body = orjson.dumps({"detail": str(error).encode("utf-8", "replace").decode()})
+        body = orjson.dumps({"detail": sayable(str(error))})
         return web.Response(status=status, body=body, content_type="application/json", headers=headers)
 
 

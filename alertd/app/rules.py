@@ -155,7 +155,6 @@ class Rules:
         seen = [config, *(workspace.destinations for workspace in workspaces), *(w.name for w in workspaces)]
         if same(self._seen, seen):
             return None
-        self._seen = seen
         self._take_egress(config.egress)
         self._mail = config.mail
         self._take_own(config)
@@ -166,6 +165,7 @@ class Rules:
             opened[number] = self._lane(number, workspace, destination, config)
         self._opened = opened
         self._linked = frozenset(number for number, known in opened.items() if known.linked)
+        self._seen = seen  # last: what could not be opened is tried again with the next change
         return [known.spec for known in opened.values() if known.spec is not None]
 
     def _lane(self, number: int, workspace: str, destination: Destination, config: Config) -> _Opened:

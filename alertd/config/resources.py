@@ -10,7 +10,7 @@ from alertd.config.names import check_unique, items, names_in, refuse_unknown, s
 from alertd.config.rules import check_rules
 from alertd.config.validation import report_invalid
 from alertd.destinations.registry import REGISTRY, parse_settings
-from alertd.destinations.templates import TemplateProblemError, check
+from alertd.destinations.templates import check
 from alertd.engine.matcher import parse_matcher
 from alertd.errors import PatternError
 from alertd.matching.index import RulesetTooLargeError, compile_index
@@ -20,6 +20,8 @@ from alertd.model.defaults import CRITICAL_TYPES, OWNER_EMAIL
 from alertd.words import one_of, suggestion
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from alertd.config.lines import Place
     from alertd.config.problems import Problems
     from alertd.matching.pattern import Pattern
@@ -97,13 +99,7 @@ def _check_destination(place: Place, destination: dict[str, Any], problems: Prob
 
 def _check_templates(place: Place, templates: Any, problems: Problems) -> None:
     for name, source in templates.items() if isinstance(templates, dict) else ():
-        at = (*place, name)
-        if isinstance(source, str) and not problems.has(at):
-            try:
-                check(source)
-            except TemplateProblemError as error:
-                hidden = at in problems.referenced
-                problems.add(at, problems.show(at, source), _REASON_HIDDEN if hidden else f"a template: {error}")
+        _check_text((*place, name), source, "a template", check, problems)
 
 
 def _check_subscriptions(root: Any, place: Place, problems: Problems) -> None:
@@ -126,14 +122,14 @@ def _check_references(root: Any, place: Place, noun: str, built_in: tuple[str, .
 
 def _check_matchers(place: Place, matchers: Any, problems: Problems) -> None:
     for index, text in enumerate(matchers if isinstance(matchers, list) else ()):
-        at = (*place, index)
-        if isinstance(text, str) and not problems.has(at):
-            try:
-                parse_matcher(text)
-            except ValueError as error:
-                hidden = at in problems.referenced
-                problems.add(
-                    at,
-                    problems.show(at, text),
-                    _REASON_HIDDEN if hidden else f"a matcher: {str(error).removeprefix('expected ')}",
-                )
+        _check_text((*place, index), text, "a matcher", parse_matcher, problems)
+
+
+def _check_text(at: Place, text: Any, what: str, parse: Callable[[str], object], problems: Problems) -> None:
+    """Note a text that cannot be parsed; `parse` raises ValueError that says why, or what was expected."""
+    if isinstance(text, str) and not problems.has(at):
+        try:
+            parse(text)
+        except ValueError as error:
+            expected = f"{what}: {str(error).removeprefix('expected ')}"
+            problems.add(at, problems.show(at, text), _REASON_HIDDEN if at in problems.referenced else expected)

@@ -58,9 +58,13 @@ class EmailDestination:
         if not to.mailboxes:
             return Outcome(OutcomeKind.REJECTED, detail=_nobody(to))
         round_ = _Round(self, message, to, await self._written_to(message))
-        outcome = await round_.run(Session(self._server, self._world.connect, self._context))
-        if outcome.kind is not OutcomeKind.DELIVERED and round_.done:
-            await self._world.memory.set(_key(message), json.dumps(sorted(round_.done)))
+        try:
+            outcome = await round_.run(Session(self._server, self._world.connect, self._context))
+        except asyncio.CancelledError:
+            await self._keep(message, round_.done)  # it is attempted again after a restart
+            raise
+        if outcome.kind is not OutcomeKind.DELIVERED:
+            await self._keep(message, round_.done)
         return replace(outcome, detail=self._redactor.text(outcome.detail), answer=self._redactor.data(outcome.answer))
 
     def preview(self, message: Message) -> Preview:
@@ -113,6 +117,11 @@ class EmailDestination:
         """Recall who got this delivery in an earlier attempt."""
         known = await self._world.memory.get(_key(message))
         return set(json.loads(known)) if known else set()
+
+    async def _keep(self, message: Message, done: set[str]) -> None:
+        """Remember who has this delivery, for the next attempt."""
+        if done:
+            await self._world.memory.set(_key(message), json.dumps(sorted(done)))
 
 
 class _Round:

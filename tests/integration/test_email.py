@@ -12,6 +12,7 @@ from alertd.destinations.people import NOBODY, People
 from alertd.model.delivery import OutcomeKind
 from alertd.model.workspace import Person
 from tests.conformance.messages import HOSTILE, make_event, make_issue, make_message
+from tests.daemon import eventually
 from tests.smtp_peer import CUT, HANG, HOST, Mailroom, mailroom, opened, scripted
 
 if TYPE_CHECKING:
@@ -227,6 +228,20 @@ async def test_an_attempt_goes_on_where_the_last_one_ended() -> None:
     written = [line for line in room.commands if line.startswith("RCPT")]
     assert written == [f"RCPT TO:<{name}@example.com>" for name in "abcb"]
     assert len(room.letters) == 3
+
+
+async def test_an_attempt_that_was_cut_off_goes_on_there() -> None:
+    """Who has a delivery when the daemon stops in the middle of it does not get it again after the restart."""
+    async with scripted(BODY=["250 ok", HANG, "250 ok"]) as room:
+        destination = opened(room, to=["a@example.com", "b@example.com"], timeout_seconds=DEADLINE)
+        under_way = asyncio.create_task(attempt(destination))
+        await eventually(lambda: asyncio.sleep(0, len(room.letters) == 2), "the second letter")
+        under_way.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await under_way
+        assert (await attempt(destination)).kind is OK
+    written = [line for line in room.commands if line.startswith("RCPT")]
+    assert written == [f"RCPT TO:<{name}@example.com>" for name in "abb"]
 
 
 @pytest.mark.parametrize("per_recipient", [True, False])

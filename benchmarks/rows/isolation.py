@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING
 
 from benchmarks.bench import rate_of
 from benchmarks.figures import Line, Result, Run, ratios
+from benchmarks.rounds import rounds
 from benchmarks.rows.latency import SETTLE_SECONDS, WARM_UP_SECONDS
 from benchmarks.workload import Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from benchmarks.bench import Bench
 
 DESTINATIONS = 100
@@ -46,10 +45,10 @@ def run(bench: Bench) -> Result:
             ISOLATED: Rules(destinations=DESTINATIONS, dead=DEAD),
             MIXED: Rules(destinations=DESTINATIONS, broken=_broken(bench, port)),
         }
-        _rounds(bench, result, [partial(_run, bench, subject, rules[subject]) for subject in rules])
+        rounds(bench, result, [partial(_run, bench, subject, rules[subject]) for subject in rules])
         rate = statistics.median(result.rates(HEALTHY)) / 2
         names = dict(zip((HEALTHY_LATENCY, ISOLATED_LATENCY, MIXED_LATENCY), rules.values(), strict=True))
-        _rounds(bench, result, [partial(_latency, bench, name, each, rate) for name, each in names.items()])
+        rounds(bench, result, [partial(_latency, bench, name, each, rate) for name, each in names.items()])
     result.lines = [*_rate_lines(result), *_latency_lines(result)]
     return result
 
@@ -66,14 +65,6 @@ def _broken(bench: Bench, held: socket.socket) -> tuple[str, ...]:
     sink = bench.sink
     refused = f"127.0.0.1:{held.getsockname()[1]}"
     return (*(f"http://{place}" for place in (refused, sink.deaf, sink.slow, sink.failing)), f"https://{sink.secure}")
-
-
-def _rounds(bench: Bench, result: Result, subjects: Sequence[Callable[[], Run]]) -> None:
-    for number in range(bench.size.pairs):
-        for subject in subjects if number % 2 == 0 else reversed(subjects):
-            made = subject()
-            bench.note(made)
-            result.runs.append(made)
 
 
 def _healthy(rules: Rules, count: int) -> int:

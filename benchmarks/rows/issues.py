@@ -7,12 +7,14 @@ import json
 import os
 import shutil
 import urllib.request
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import issue_memory, planning
 from benchmarks.bench import wait_final
 from benchmarks.daemon import SENT
 from benchmarks.figures import Line, Result, Run
+from benchmarks.rounds import rounds
 from benchmarks.workload import ADMIN_TOKEN, DESTINATIONS, Rules
 
 if TYPE_CHECKING:
@@ -29,13 +31,9 @@ BELOW = "/api/v1/workspaces/default"
 def envelopes(bench: Bench) -> Result:
     """Compare envelopes of 1, 1,000 and 100,000 issues, each delivered, with single native events."""
     result = Result()
-    for number in range(bench.size.pairs):
-        subjects = [None, *(min(issues, bench.size.single_events * 4) for issues in ISSUES)]
-        for issues in subjects if number % 2 == 0 else reversed(subjects):
-            made = _run(bench, issues)
-            bench.note(made)
-            result.runs.append(made)
-    for issues in subjects[1:]:
+    counts = [min(issues, bench.size.single_events * 4) for issues in ISSUES]
+    rounds(bench, result, [partial(_run, bench, issues) for issues in (None, *counts)])
+    for issues in counts:
         limit = 0.4 if issues == ISSUES[1] else None
         name = _name(issues)
         result.lines.append(Line(name, "of native singles", result.ratio(name, NATIVE), limit=limit))

@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.figures import Line, Result, Run, ratios
+from benchmarks.rounds import rounds
 from benchmarks.workload import Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from benchmarks.bench import Bench
     from benchmarks.process import Process
 
@@ -31,12 +31,7 @@ def run(bench: Bench) -> Result:
     """Run rounds of three."""
     result = Result()
     rate = bench.half_load()
-    subjects: list[Callable[[Bench, float], Run]] = [_kafka, _naive, _http]
-    for number in range(bench.size.pairs):
-        for subject in subjects if number % 2 == 0 else reversed(subjects):
-            made = subject(bench, rate)
-            bench.note(made)
-            result.runs.append(made)
+    rounds(bench, result, [partial(subject, bench, rate) for subject in (_kafka, _naive, _http)])
     result.lines = [
         Line(KAFKA, "p50", result.more(KAFKA, "p50"), "ms", 2.0, "most"),
         Line(KAFKA, "p99", result.more(KAFKA, "p99"), "ms", 20.0, "most"),

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import matching
-from benchmarks.figures import Line, Result
+from benchmarks.figures import Line, Result, ratios
 
 if TYPE_CHECKING:
     from benchmarks.bench import Bench
@@ -49,10 +49,8 @@ def _values(row: dict[str, Any], key: str) -> list[float]:
 
 
 def _line(what: str, many: dict[str, Any], few: dict[str, Any], key: str, limit: float) -> Line:
-    found = [above / below for above, below in zip(_values(many, key), _values(few, key), strict=True)]
-    return Line(_title(many), what, found, limit=limit, sense="most")
+    return Line(_title(many), what, ratios(_values(many, key), _values(few, key)), limit=limit, sense="most")
 
 
 def _faster(what: str, row: dict[str, Any], key: str, limit: float) -> Line:
-    found = [loop / own for loop, own in zip(_values(row, "loop"), _values(row, key), strict=True)]
-    return Line(_title(row), what, found, limit=limit)
+    return Line(_title(row), what, ratios(_values(row, "loop"), _values(row, key)), limit=limit)

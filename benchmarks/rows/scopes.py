@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from benchmarks import engine
-from benchmarks.figures import Line, Result
+from benchmarks.figures import Line, Result, ratios
 
 if TYPE_CHECKING:
     from benchmarks.bench import Bench
@@ -25,7 +25,7 @@ def scopes(bench: Bench) -> Result:
         engine.REPEATS = repeats
     few, many = cases[0].times, cases[-1].times
     lines = [
-        Line(ROW, f"{name}: cost of 10,000 to 10", _ratios(many[name], few[name]), limit=3.0, sense="most")
+        Line(ROW, f"{name}: cost of 10,000 to 10", ratios(many[name], few[name]), limit=3.0, sense="most")
         for name in ("unseen", "seen")
     ]
     lines += [Line(ROW, f"{name}, {case.size:,}", case.times[name], "us") for name in few for case in cases]
@@ -38,7 +38,3 @@ def cooldowns(bench: Bench) -> Result:
     row = f"{engine.KEYS:,} cooldowns"
     units = {"write_us": "us", "file_mb": "MB", "load_seconds": "s", "memory_mb": "MB", "look_us": "us"}
     return Result([Line(row, name.rpartition("_")[0], [value], units[name]) for name, value in found.items()])
-
-
-def _ratios(above: list[float], below: list[float]) -> list[float]:
-    return [a / b for a, b in zip(above, below, strict=True)]

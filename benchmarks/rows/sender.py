@@ -19,6 +19,7 @@ from benchmarks.bench import rate_of
 from benchmarks.certificate import trusting
 from benchmarks.figures import Line, Result, Run, ratios
 from benchmarks.process import module
+from benchmarks.rounds import rounds
 from benchmarks.rows.latency import SETTLE_SECONDS, paced
 from benchmarks.workload import DESTINATIONS, Rules, egress
 
@@ -42,19 +43,11 @@ ALONE_FACTOR = 2
 def run(bench: Bench) -> Result:
     """Run all rounds, then the latencies, and compare."""
     result = Result()
-    _rounds(bench, result, _subjects(bench))
+    rounds(bench, result, _subjects(bench))
     rate = statistics.median(result.rates(AIOHTTP)) / 2
-    _rounds(bench, result, [partial(_latency, bench, *pair, rate) for pair in ((AIOHTTP, "aiohttp"), (FAST, "fast"))])
+    rounds(bench, result, [partial(_latency, bench, *pair, rate) for pair in ((AIOHTTP, "aiohttp"), (FAST, "fast"))])
     result.lines = [*_lines(result), *_alone_lines(result)]
     return result
-
-
-def _rounds(bench: Bench, result: Result, subjects: Sequence[Callable[[], Run]]) -> None:
-    for number in range(bench.size.pairs):
-        for subject in subjects if number % 2 == 0 else reversed(subjects):
-            made = subject()
-            bench.note(made)
-            result.runs.append(made)
 
 
 def _subjects(bench: Bench) -> Sequence[Callable[[], Run]]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.bench import check_counts, wait_final
 from benchmarks.figures import Line, Result, Run
 from benchmarks.process import module
+from benchmarks.rounds import rounds
 from benchmarks.workload import Rules
 
 if TYPE_CHECKING:
@@ -23,12 +25,7 @@ BARE = "bare handler"
 def run(bench: Bench) -> Result:
     """Run pairs, every second one backwards."""
     result = Result()
-    for number in range(bench.size.pairs):
-        pair = [_ours, _bare]
-        for subject in pair if number % 2 == 0 else reversed(pair):
-            made = subject(bench, bench.size.single_events)
-            bench.note(made)
-            result.runs.append(made)
+    rounds(bench, result, [partial(subject, bench, bench.size.single_events) for subject in (_ours, _bare)])
     result.lines = [
         Line(OURS, "of the bare handler", result.ratio(OURS, BARE), limit=0.6),
         Line(OURS, "of the bare handler, by CPU", result.ratio_by_cpu(OURS, BARE)),

@@ -15,6 +15,7 @@ from alertd.model.ids import SEQUENCE_BITS
 from benchmarks.bench import rate_of
 from benchmarks.daemon import ask
 from benchmarks.figures import Line, Result, Run, ratios
+from benchmarks.rounds import rounds
 from benchmarks.rows.latency import paced
 from benchmarks.seed import DAY_MS, seed
 from benchmarks.workload import Rules
@@ -40,11 +41,7 @@ def backlog(bench: Bench) -> Result:
     result = Result()
     store = _seeded(bench, bench.size.pending, pending=True)
     idle_mb = _idle_mb(bench)
-    for number in range(bench.size.pairs):
-        for great in (False, True) if number % 2 == 0 else (True, False):
-            made = _backlog_run(bench, store) if great else _empty_run(bench)
-            bench.note(made)
-            result.runs.append(made)
+    rounds(bench, result, [lambda: _empty_run(bench), lambda: _backlog_run(bench, store)])
     title = f"{bench.size.pending:,} pending"
     grown = [high - idle_mb for high in result.more(BACKLOG, "rss_mb")]
     beyond = [a - b for a, b in zip(result.more(BACKLOG, "rss_mb"), result.more(EMPTY, "rss_mb"), strict=True)]
@@ -72,12 +69,8 @@ def history(bench: Bench) -> Result:
         lambda: _paced_run(bench, f"{HISTORY}, paced", store, None, rate),
         lambda: _paced_run(bench, f"{RETAINING}, paced", store, RETENTION_DAYS, rate),
     ]
-    for calls in (subjects, paces):
-        for number in range(bench.size.pairs):
-            for call in calls if number % 2 == 0 else reversed(calls):
-                made = call()
-                bench.note(made)
-                result.runs.append(made)
+    rounds(bench, result, subjects)
+    rounds(bench, result, paces)
     title = f"{bench.size.history:,} events of history"
     slow = ratios(result.more(f"{RETAINING}, paced", "p99"), result.more(f"{HISTORY}, paced", "p99"))
     result.lines = [

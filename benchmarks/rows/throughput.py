@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.bench import KAFKA_TO_WEBHOOK, check_counts, rate_of
 from benchmarks.figures import Line, Result, Run
+from benchmarks.rounds import rounds
 from benchmarks.workload import Rules, egress
 
 if TYPE_CHECKING:
@@ -52,11 +53,7 @@ def run(bench: Bench, names: Collection[str] = tuple(PARTS)) -> Result:
     result = Result()
     wanted = {subject for name in names for subject in PARTS[name]}
     subjects = [call for subject, call in _subjects(bench).items() if subject in wanted]
-    for number in range(bench.size.pairs):
-        for subject in subjects if number % 2 == 0 else reversed(subjects):
-            made = subject()
-            bench.note(made)
-            result.runs.append(made)
+    rounds(bench, result, subjects)
     result.lines = [line for part, make in _LINES.items() if part in names for line in make(result)]
     return result
 

@@ -14,7 +14,6 @@ from typing_extensions import override
 from alertd.clock import rfc3339, rfc3339_or_none
 from alertd.model import ids
 from alertd.model.event import id_in
-from alertd.model.selection import in_json
 from alertd.model.verdict import VerdictCode, decode
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 _CURSOR: Final = re.compile(r"([0-7][0-9a-f]{15})-([0-9a-f]{1,8})-([0-7][0-9a-f]{15})", re.ASCII)
 VERDICT: Final = "verdict"
-_EVENT_FIELDS: Final = {"project": "", "environment": "", "severity": "info"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,22 +95,9 @@ class Entry:
                 )
             )
             and which.subscription in (None, self.subscription, *self.others)
-            and self._event_fits(which)
-            and self._says(which.text)
+            and which.fits(self.payload)
+            and which.is_said(self.payload, str(self.item.get("detail", "")))
         )
-
-    def _event_fits(self, which: Selection) -> bool:
-        wanted = {name: getattr(which, name) for name in _EVENT_FIELDS if getattr(which, name) is not None}
-        if not wanted:
-            return True
-        event = orjson.loads(self.payload)
-        return all((event.get(name) or _EVENT_FIELDS[name]) == value for name, value in wanted.items())
-
-    def _says(self, text: str | None) -> bool:
-        if text is None:
-            return True
-        error, payload = str(self.item.get("detail", "")).encode().lower(), self.payload.lower()
-        return any(form.encode().lower() in payload for form in in_json(text)) or text.encode().lower() in error
 
 
 @dataclass(frozen=True)

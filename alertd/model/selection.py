@@ -18,6 +18,8 @@ IN_FLIGHT: Final = "in_flight"
 """The state that no store knows: such a delivery is being attempted."""
 STATES: Final = (DeliveryState.PENDING.word, IN_FLIGHT, *(state.word for state in DeliveryState if state))
 """Every state that a delivery may be chosen by."""
+EVENT_FIELDS: Final = {"project": "", "environment": "", "severity": "info"}
+"""What in an event's JSON it may be chosen by, and what one says that does not say it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,23 @@ class Selection:
             return self
         until_ms = now_ms if self.until_ms is None else min(now_ms, self.until_ms)
         return replace(self, since_ms=max(0, until_ms - TEXT_SPAN_MS))
+
+    def fits(self, payload: bytes) -> bool:
+        """Whether an event's JSON has the project, the environment and the severity."""
+        wanted = {name: value for name in EVENT_FIELDS if (value := getattr(self, name)) is not None}
+        if not wanted:
+            return True
+        event = orjson.loads(payload)
+        return all((event.get(name) or EVENT_FIELDS[name]) == value for name, value in wanted.items())
+
+    def is_said(self, payload: bytes, error: str = "") -> bool:
+        """Whether an event's JSON, or the error, holds the text; only letters of ASCII have two cases."""
+        if self.text is None:
+            return True
+        said = payload.lower()
+        if any(form.encode().lower() in said for form in in_json(self.text)):
+            return True
+        return self.text.encode().lower() in error.encode().lower()
 
 
 def in_json(text: str) -> tuple[str, ...]:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, Final
-
-import orjson
+from typing import TYPE_CHECKING, Any
 
 from alertd.errors import NotFoundError
 from alertd.model.ids import ALERT, format_id, made_event_number
-from alertd.model.selection import in_json
 from alertd.model.verdict import VerdictCode
 from alertd.store.base import Reached
 from alertd.store.memory_engine import MemoryEngine
@@ -20,8 +17,6 @@ if TYPE_CHECKING:
 
     from alertd.store.base import Acknowledgement, Filter, Page, RejectedRecord
     from alertd.store.memory_rows import MemoryDelivery, MemoryEvent
-
-_FIELDS: Final = {"project": "", "environment": "", "severity": "info"}
 
 
 class MemoryHistory(MemoryEngine):
@@ -52,7 +47,7 @@ class MemoryHistory(MemoryEngine):
                     (which.destination, which.state) == (None, None)
                     or any(self._reaches(kept, which) and _is_in(kept, which) for kept in self._of(number))
                 )
-                and _says(which, event.payload)
+                and which.is_said(event.payload)
             )
 
         return page_of(which, [(number, event.view) for number, event in self._events.items() if fits(event)])
@@ -156,9 +151,7 @@ class MemoryHistory(MemoryEngine):
             return False
         if which.type not in (None, event.plan.event.type):
             return False
-        wanted = {name: getattr(which, name) for name in _FIELDS if getattr(which, name) is not None}
-        body = orjson.loads(event.payload) if wanted else {}
-        return all((body.get(name) or _FIELDS[name]) == value for name, value in wanted.items())
+        return which.fits(event.payload)
 
     def _was_sent(self, event: MemoryEvent, which: Filter) -> bool:
         """Whether one verdict, which is `sent`, names the subscription and the channel."""
@@ -185,7 +178,7 @@ class MemoryHistory(MemoryEngine):
             and _is_in(kept, which)
             and self._event_fits(event, which)
             and which.alert_number in (None, d.event_number)
-            and _says(which, event.payload, kept.detail)
+            and which.is_said(event.payload, kept.detail)
         )
 
     def _reaches(self, kept: MemoryDelivery, which: Filter) -> bool:
@@ -209,13 +202,3 @@ def _is_in(kept: MemoryDelivery, which: Filter) -> bool:
     if not kept.state.final and kept.delivery.id in which.in_flight:
         return which.state == "in_flight"
     return kept.state.word == which.state
-
-
-def _says(which: Filter, payload: bytes, detail: str = "") -> bool:
-    """Whether an event's JSON, or the error, holds the text; only letters of ASCII have two cases."""
-    if which.text is None:
-        return True
-    kept = payload.lower()
-    return any(form.encode().lower() in kept for form in in_json(which.text)) or which.text.encode().lower() in (
-        detail.encode().lower()
-    )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alertd.model.delivery import DeliveryState
 from alertd.model.ids import first_of
-from alertd.model.selection import in_json
+from alertd.model.selection import EVENT_FIELDS, in_json
 from alertd.store.sqlite.statement import json_list
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ AGAIN: Final = "d.event_id = {event} AND d.replay_of IS NOT NULL"
 """Which deliveries repeat one of an event's."""
 
 _FIELD: Final = "coalesce(json_extract(CAST(e.payload AS TEXT), '$.{name}'), '{default}') = :{name}"
-_FIELDS: Final = {"project": "", "environment": "", "severity": "info"}
 _SENT: Final = """EXISTS (SELECT 1 FROM json_each(CAST(e.verdicts AS TEXT)) v
 WHERE json_extract(v.value, '$[2]') = 0{subscriptions}{channels})"""
 _HOLDS: Final = "CAST(e.payload AS TEXT) LIKE :{form} ESCAPE '\\'"
@@ -62,7 +61,7 @@ class Conditions:
         self.params: dict[str, Any] = {
             "type": which.type,
             "digest": which.digest,
-            **{name: getattr(which, name) for name in _FIELDS},
+            **{name: getattr(which, name) for name in EVENT_FIELDS},
             "in_flight": json_list(which.in_flight),
         }
         if which.text is not None:
@@ -71,7 +70,7 @@ class Conditions:
     @property
     def selective(self) -> bool:
         """Whether it asks for anything that may be rare; a text is not known to the index, and a workspace is large."""
-        names = ("type", *_FIELDS, "destination", "subscription", "channel")
+        names = ("type", *EVENT_FIELDS, "destination", "subscription", "channel")
         return any(getattr(self.which, name) is not None for name in names)
 
     def places(self) -> str:
@@ -119,7 +118,7 @@ class Conditions:
         found = []
         if self.workspaces is not None:
             found.append(within("workspace_id", self.workspaces))
-        given = [name for name in ("type", *_FIELDS) if getattr(self.which, name) is not None]
+        given = [name for name in ("type", *EVENT_FIELDS) if getattr(self.which, name) is not None]
         found += [f"({name} IS NULL OR {name} = :{name})" for name in given]
         if matched is not None:
             found.append(f"(matched IS NULL OR matched = {int(matched)})")
@@ -147,7 +146,7 @@ class Conditions:
             found.append("e.type = :type")
         return found + [
             _FIELD.format(name=name, default=default)
-            for name, default in _FIELDS.items()
+            for name, default in EVENT_FIELDS.items()
             if getattr(self.which, name) is not None
         ]
 

@@ -37,6 +37,15 @@ class Cores:
         first, *rest = sorted(os.sched_getaffinity(0))
         return cls(frozenset({first}), frozenset(rest or [first]))
 
+    @contextlib.contextmanager
+    def here(self) -> Iterator[None]:
+        """Measure this process itself while the block runs: it has the subject's core."""
+        os.sched_setaffinity(0, self.subject)
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, self.others)
+
 
 class Process:
     """One child process on its cores. `stdout` of the child can be read line by line with `lines`."""

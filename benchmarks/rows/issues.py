@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import shutil
 import urllib.request
 from functools import partial
@@ -15,14 +14,13 @@ from benchmarks.bench import wait_final
 from benchmarks.daemon import SENT
 from benchmarks.figures import Line, Result, Run
 from benchmarks.rounds import rounds
+from benchmarks.rows.singles import loaded
 from benchmarks.workload import ADMIN_TOKEN, DESTINATIONS, Rules
 
 if TYPE_CHECKING:
     from benchmarks.bench import Bench
     from benchmarks.daemon import Daemon
-    from benchmarks.process import Process
 
-CONNECTIONS = 64
 NATIVE = "native singles -> null"
 ISSUES = (1, 1_000, 100_000)
 BELOW = "/api/v1/workspaces/default"
@@ -58,8 +56,8 @@ def _run(bench: Bench, issues: int | None) -> Run:
         if issues is not None:
             options = {"issues": issues, "doors": [_door(daemon, n) for n in range(DESTINATIONS)]}
             known = issues
-            _load(bench, daemon.process, daemon.port, known, options)
-        said, cpu = _load(bench, daemon.process, daemon.port, count, options)
+            loaded(bench, daemon.process, daemon.port, known, **options)
+        said, cpu = loaded(bench, daemon.process, daemon.port, count, **options)
         wait_final(daemon, known + count)
         memory = daemon.process.memory("VmHWM")
         daemon.stop()
@@ -85,26 +83,11 @@ def _door(daemon: Daemon, project: int) -> tuple[str, str]:
     return f"/sentry/api/{made['dsn'].rpartition('/')[2]}/envelope/", made["public_key"]
 
 
-def _load(
-    bench: Bench, subject: Process, port: int, count: int, options: dict[str, Any]
-) -> tuple[dict[str, Any], dict[str, float]]:
-    given = {"connections": CONNECTIONS, "count": count, "seed": bench.seed(), **options}
-    with bench.loader(port, **given) as loader:
-        meter = bench.meter(subject, loader=loader)
-        meter.begin(0)
-        loader.tell("go")
-        said: dict[str, Any] = json.loads(loader.line())
-        return said, meter.end(count)
-
-
 def within(bench: Bench) -> Result:
     """Tell what an error costs between arrival and commit, and what a million issues take."""
-    os.sched_setaffinity(0, bench.cores.subject)
-    try:
+    with bench.cores.here():
         figures = asyncio.run(planning.measure(20 * bench.size.pairs))
         memory = issue_memory.apart(1_000_000 if bench.size.pending > 100_000 else 100_000)
-    finally:
-        os.sched_setaffinity(0, bench.cores.others)
     row = "an error, to a plain event"
     lines = [
         Line(row, name, ratios, limit=2.0 if name == planning.FLOOD else None, sense="most")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import matching
@@ -15,11 +14,10 @@ if TYPE_CHECKING:
 def run(bench: Bench) -> Result:
     """Measure on the subject's core, and compare the greatest ruleset with the least and with the loop."""
     repeats, matching.REPEATS = matching.REPEATS, max(3, bench.size.pairs)
-    os.sched_setaffinity(0, bench.cores.subject)
     try:
-        rows = matching.measure()
+        with bench.cores.here():
+            rows = matching.measure()
     finally:
-        os.sched_setaffinity(0, bench.cores.others)
         matching.REPEATS = repeats
     matching.report(rows)
     few, many = _ends(rows, "mixed")

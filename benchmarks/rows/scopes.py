@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from benchmarks import engine
@@ -17,11 +16,10 @@ ROW = "subscriptions on the channel, not in scope"
 def scopes(bench: Bench) -> Result:
     """Compare 10,000 subscriptions with 10, for an event that was never seen and for one that was."""
     repeats, engine.REPEATS = engine.REPEATS, max(5, bench.size.pairs)
-    os.sched_setaffinity(0, bench.cores.subject)
     try:
-        cases = engine.scopes()
+        with bench.cores.here():
+            cases = engine.scopes()
     finally:
-        os.sched_setaffinity(0, bench.cores.others)
         engine.REPEATS = repeats
     few, many = cases[0].times, cases[-1].times
     lines = [

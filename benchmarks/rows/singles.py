@@ -35,7 +35,7 @@ def run(bench: Bench) -> Result:
 
 def _ours(bench: Bench, count: int) -> Run:
     with bench.daemon(Rules(type="null")) as daemon:
-        said, cpu = _load(bench, daemon.process, daemon.port, count)
+        said, cpu = loaded(bench, daemon.process, daemon.port, count, batch=1)
         wait_final(daemon, count)
         daemon.stop()
     (last_ms,) = daemon.ask("SELECT max(started_at + duration / 1000.0) FROM delivery")
@@ -47,13 +47,16 @@ def _ours(bench: Bench, count: int) -> Run:
 
 def _bare(bench: Bench, count: int) -> Run:
     with module("bare_handler", bench.cores.subject, bench.fresh()) as process:
-        said, cpu = _load(bench, process, int(process.line()), count)
+        said, cpu = loaded(bench, process, int(process.line()), count, batch=1)
     return Run(BARE, count / (said["last_ns"] - said["first_ns"]) * 1e9, cpu)
 
 
-def _load(bench: Bench, subject: Process, port: int, count: int) -> tuple[dict[str, Any], dict[str, float]]:
-    options = {"connections": CONNECTIONS, "batch": 1, "count": count, "seed": bench.seed()}
-    with bench.loader(port, **options) as loader:
+def loaded(
+    bench: Bench, subject: Process, port: int, count: int, **options: Any
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """Send so many over all connections, and meter who takes them; return what the loader says, and the meter."""
+    given = {"connections": CONNECTIONS, "count": count, "seed": bench.seed(), **options}
+    with bench.loader(port, **given) as loader:
         meter = bench.meter(subject, loader=loader)
         meter.begin(0)
         loader.tell("go")

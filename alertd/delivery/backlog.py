@@ -24,7 +24,7 @@ PAGE_MAX: Final = 500
 
 
 class Backlog:
-    """At most `capacity` deliveries queued or in flight.
+    """At most `capacity` deliveries queued or in flight. Whoever ends an attempt takes 1 from `flying`.
 
     `unseen`: the store may have deliveries that are due and not held. `behind`: it has, so fresh ones queue up there
     too, behind them. `next_due_ms`: when the next retry is due, as far as is known.
@@ -111,10 +111,6 @@ class Backlog:
         """Take the oldest queued delivery into flight."""
         self.flying += 1
         return self.queue.popleft()
-
-    def landed(self) -> None:
-        """Note the end of an attempt; its delivery stays held until that is stored."""
-        self.flying -= 1
 
     def abandoned(self, delivery_id: int) -> None:
         """Note an attempt that does not count: the delivery is the store's again."""

@@ -195,7 +195,7 @@ class Dispatcher:
         """The deliveries that are being attempted now."""
         return self._around.flying.keys()
 
-    async def cancel(self, delivery_id: int, destination_id: int | None = None, reason: str = "cancelled") -> None:
+    async def cancel(self, delivery_id: int, destination_id: int | None = None) -> None:
         """Cancel a delivery that waits; cancelling it twice is fine.
 
         Raises NotFoundError, ConflictError when it is in flight or final, StoreUnavailableError. `destination_id`, if
@@ -206,7 +206,7 @@ class Dispatcher:
         barred.add(delivery_id)
         state: DeliveryState | None = None
         try:
-            state = await self._store.cancel(delivery_id, reason)
+            state = await self._store.cancel(delivery_id, "cancelled")
         finally:
             barred.discard(delivery_id)
             for each in self._all_lanes():

@@ -48,13 +48,13 @@ class Style:
         return fit(text, room, escape=self.escape, measure=json_bytes)
 
 
-def body_of(content: Content, style: Style, *, links: bool = True) -> str:
+def body_of(content: Content, style: Style) -> str:
     """Write what stands below the title: summary, suspect commits, a digest's alerts, links."""
     parts = (
         _summary(content.summary, style),
         _suspects(content.suspects, style),
         _digest(content, style) if content.is_digest else "",
-        _links(content, style) if links else "",
+        _links(content, style),
     )
     return "\n\n".join(filter(None, parts))
 

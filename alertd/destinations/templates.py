@@ -64,11 +64,11 @@ def check(source: str) -> None:
     _compiled(source)
 
 
-def render(source: str, values: Mapping[str, Any], seconds: float = SECONDS_MAX) -> Rendered:
+def render(source: str, values: Mapping[str, Any]) -> Rendered:
     """Render a template that was checked, within the bounds of time and size. Never raises."""
     try:
         template = _compiled(source)
-        with limited(Budget(monotonic() + seconds)) as budget:
+        with limited(Budget(monotonic() + SECONDS_MAX)) as budget:
             return Rendered("".join(budget.counted(template.generate(**values))))
     except (TemplateError, TemplateLimitError, TemplateProblemError) as error:
         return Rendered("", _sentence(error))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, AwareDatetime, Field, SecretStr, StringConstraints, ValidationInfo, field_validator
 
@@ -195,8 +195,3 @@ class WebhookSettings(Resource):
 def texts(values: dict[str, SecretStr]) -> dict[str, str]:
     """Give values as they are sent."""
     return {name: value.get_secret_value() for name, value in values.items()}
-
-
-def secret_of(value: SecretStr | None) -> Any:
-    """Give a secret's text, or None."""
-    return None if value is None else value.get_secret_value()

@@ -46,7 +46,7 @@ def test_while_behind_fresh_ones_queue_up_in_the_store() -> None:
     for number in (1, 2, 3):
         backlog.take(delivery(number))
     backlog.pop()
-    backlog.landed()
+    backlog.flying -= 1
     backlog.take(delivery(4))
     assert queued(backlog) == [2]
 
@@ -57,10 +57,10 @@ def test_a_page_is_wanted_below_half() -> None:
     for number in range(1, 6):
         backlog.take(delivery(number))
     backlog.pop()
-    backlog.landed()
+    backlog.flying -= 1
     assert not backlog.wants_page()
     backlog.pop()
-    backlog.landed()
+    backlog.flying -= 1
     assert backlog.wants_page()
     assert backlog.begin_page() == 2
     assert not backlog.wants_page()
@@ -92,7 +92,7 @@ def test_a_page_never_brings_what_is_held_or_left_meanwhile() -> None:
     backlog.begin_page()
     backlog.take(delivery(2))
     backlog.pop()
-    backlog.landed()
+    backlog.flying -= 1
     backlog.stored([finished(1)])
     backlog.end_page(due(1, 2, 3), 10, ())
     assert queued(backlog) == [2, 3]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from alertd.model.delivery import DeliveryState
-from alertd.model.ids import first_of, milliseconds
+from alertd.model.ids import first_of
 from alertd.store.following import Happened, Position
 from alertd.store.sqlite.part import Part
 from alertd.store.sqlite.rows import ATTEMPTS, DELIVERY, attempt_row, event_row, whole_delivery_row
@@ -162,15 +162,15 @@ class Following(Part):
         return told
 
 
-def log(conn: sqlite3.Connection, entries: Sequence[Entry], at_ms: int | None = None) -> None:
-    """Add outcomes to the log, in the order given, at a time (None: that of the newest row will do)."""
+def log(conn: sqlite3.Connection, entries: Sequence[Entry], at_ms: int) -> None:
+    """Add outcomes to the log, in the order given, at a time; it never goes back there."""
     if not entries:
         return
-    place, last_ms = conn.execute(_LAST).fetchone() or (1, milliseconds(entries[0][0]))
+    place, last_ms = conn.execute(_LAST).fetchone() or (1, at_ms)
     ids, numbers, states = zip(*entries, strict=True)
     distances = [ids[0], *(after - before for before, after in pairwise(ids))]
     stored = blob(orjson.dumps((distances, numbers, states)))
-    conn.execute(_ADD, (place, len(entries), last_ms if at_ms is None else max(at_ms, last_ms), stored))
+    conn.execute(_ADD, (place, len(entries), max(at_ms, last_ms), stored))
 
 
 async def forget_outcomes(core: Core, before_ms: int) -> None:

@@ -58,8 +58,8 @@ _ATTEMPTS: Final = "SELECT id, attempts FROM delivery WHERE id IN (SELECT value 
 _OPEN: Final = "SELECT id FROM delivery WHERE id IN (SELECT value FROM json_each(?)) AND state < 2 ORDER BY id"
 
 
-def record(conn: sqlite3.Connection, attempts: Sequence[Attempt], at_ms: int | None = None) -> None:
-    """Store attempts; those of one delivery in the order given."""
+def record(conn: sqlite3.Connection, attempts: Sequence[Attempt], at_ms: int) -> None:
+    """Store attempts; those of one delivery in the order given. `at_ms` is for the log."""
     for once in _rounds(attempts):
         conn.execute("SAVEPOINT outcomes")
         taken = once
@@ -71,9 +71,7 @@ def record(conn: sqlite3.Connection, attempts: Sequence[Attempt], at_ms: int | N
         log(conn, [(a.delivery_id, a.number, int(a.state)) for a in taken], at_ms)
 
 
-def end(
-    conn: sqlite3.Connection, delivery_ids: Sequence[int], state: DeliveryState, reason: str, at_ms: int | None = None
-) -> int:
+def end(conn: sqlite3.Connection, delivery_ids: Sequence[int], state: DeliveryState, reason: str, at_ms: int) -> int:
     """Make deliveries that are not final cancelled or dead without an attempt; return how many. `at_ms` is for the log."""
     going = [row[0] for row in conn.execute(_OPEN, (json_list(delivery_ids),))]
     _KEEP_ENDED.run(conn, going)

@@ -313,7 +313,7 @@ class MaintenanceStore(Protocol):
         """The store's 54-bit constant in the ids that it makes for events."""
 
     async def newest_number(self) -> int:
-        """The greatest number ever given to an event or a delivery; 0 in an empty store."""
+        """The greatest number ever given to an event, a delivery, a rejected record or a replay; 0 in an empty store."""
 
     async def bring_back(self, now_ms: int) -> int:
         """Bring back what a clock that was ahead put off: a delivery made or last attempted after `now_ms` is due as

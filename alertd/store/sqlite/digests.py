@@ -66,8 +66,8 @@ class Digests(Part):
 
     async def waiting(self, destination_id: int, busy: Collection[int]) -> int:
         """How many deliveries wait; digests do not count."""
-        row = await self.core.reads.row(_WAITING, {"destination": destination_id, "busy": json_list(busy)})
-        return int(row[0]) if row else 0
+        params = {"destination": destination_id, "busy": json_list(busy)}
+        return int((await self.core.reads.rows(_WAITING, params))[0][0])
 
     async def digest(self, spill: Spill) -> Spilled:
         """Put the newest pending deliveries beyond the bound together, a slice in each transaction."""

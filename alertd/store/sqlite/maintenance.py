@@ -68,9 +68,8 @@ class Maintenance(Blocks):
         return self.core.salt
 
     async def newest_number(self) -> int:
-        """The greatest number ever given to an event, a delivery or a rejected record."""
-        row = await self.core.reads.row(_NEWEST)
-        return int(row[0]) if row else 0
+        """The greatest number ever given to an event, a delivery, a rejected record or a replay."""
+        return int((await self.core.reads.rows(_NEWEST))[0][0])
 
     async def bring_back(self, now_ms: int) -> int:
         """Make deliveries that were made or attempted after `now_ms` due as long from now as they then were."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from alertd.cli import selecting as choose
-from alertd.cli.options import ConfigOption, JsonOption, TokenOption, UrlOption, WorkspaceOption, harmless, note
+from alertd.cli.options import ConfigOption, JsonOption, TokenOption, UrlOption, WorkspaceOption, fail, harmless, note
 
 GIVE_UP_SECONDS = 300.0
 
@@ -26,7 +26,7 @@ def tail(
     """Show verdicts and attempts live, one line each.
 
     A lost connection is made again, and nothing is missed or shown twice. Ends with Ctrl-C, at --until, or when the
-    daemon stops in order. With --since it begins in the past.
+    daemon stops in order; with 1 when the token or the workspace ends. With --since it begins in the past.
     """
     from alertd.cli.client import Client, Server, below, with_client
     from alertd.cli.following import Follower
@@ -37,7 +37,7 @@ def tail(
         with choose.by_options():
             for kind, item in Follower(client, path, give_up_seconds).entries():
                 if kind == "end":
-                    note(_ENDS.get(item["reason"], f"the daemon ended the stream: {item['reason']}"))
+                    _end(item["reason"])
                 else:
                     _show(kind, item, as_json=json, place=f"{workspace} at {client.base_url}")
 
@@ -48,7 +48,17 @@ def tail(
 
 
 _ENDS = {"stopping": "the daemon ended the stream", "until": "all until then was shown"}
-"""How the daemon's reasons are said."""
+"""Ends that were asked for, or are in order."""
+_REFUSED = {"token": "the token is no longer good", "workspace": "the workspace is no more"}
+"""Ends that are a refusal."""
+
+
+def _end(reason: str) -> None:
+    """Say why there is no more; ends the program with 1 unless that is in order."""
+    if reason in _ENDS:
+        note(_ENDS[reason])
+    else:
+        fail(f"the daemon ended the stream: {_REFUSED.get(reason, reason)}")
 
 
 def _show(kind: str, item: Any, *, as_json: bool, place: str) -> None:
@@ -70,10 +80,10 @@ def line_of(kind: str, item: dict[str, Any]) -> str:
         return f"{at}verdict   {item['type']}  {item['subscription']}: {item['verdict']}  ({item['event_id']})"
     if kind == "delivery":
         outcome = item.get("outcome") or "no attempt"
-        shown = [f"{at}delivery  {item.get('type')}  {item.get('destination')}: {outcome}"]
+        shown = [f"{at}delivery  {item['type']}  {item['destination']}: {outcome}"]
         shown += [str(item[name]) for name in ("status", "detail") if item.get(name)]
         if item.get("state") in ("dead", "cancelled"):
             shown.append(f"{item['state']}, not tried again")
-        shown.append(f"({item.get('delivery_id') or item.get('delivery')})")
+        shown.append(f"({item['delivery']})")
         return "  ".join(shown)
     return f"{kind}  " + " ".join(f"{name}={value}" for name, value in item.items())

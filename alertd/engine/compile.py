@@ -77,20 +77,20 @@ class _Compiler:
         for derived in derived_types(workspace):
             if derived.enabled:
                 self._heard_by(derived).derived.append(self._derived(derived))
-        metrics = [self._metric(each, subscriptions) for each in workspace.metric_alerts]
-        for alert, metric in zip(workspace.metric_alerts, metrics, strict=True):
+        metrics: list[CompiledMetric] = []
+        for alert in workspace.metric_alerts:
             if alert.enabled:
-                self._heard_by(alert).metrics.append(metric)
+                metrics.append(self._metric(alert, subscriptions))
+                self._heard_by(alert).metrics.append(metrics[-1])
         self._lay_out()
+        destinations = {each.name: self._number("destination", each.name) for each in workspace.destinations}
         return WorkspaceRules(
             id=self._number("workspace", workspace.name),
             index=self._index(),
             channels=tuple(self._laid.channels),
-            per_subscription=frozenset(
-                self._number("destination", d.name) for d in workspace.destinations if d.per_subscription
-            ),
-            destinations={d.name: self._number("destination", d.name) for d in workspace.destinations},
-            metrics={each.id: each for each, own in zip(metrics, workspace.metric_alerts, strict=True) if own.enabled},
+            per_subscription=frozenset(destinations[d.name] for d in workspace.destinations if d.per_subscription),
+            destinations=destinations,
+            metrics={each.id: each for each in metrics},
             known=self._known,
             schemas={name: Schema(each.data_schema) for name, each in self._known.items() if each.data_schema},
             refuses=workspace.schema_policy == "refuse" and any(each.data_schema for each in self._known.values()),

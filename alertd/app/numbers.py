@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from alertd.model.catalogue import derived_types
 from alertd.model.channel import SYSTEM_CHANNELS
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from alertd.engine.ruleset import NameKey
     from alertd.model.workspace import Workspace
     from alertd.store.base import NameStore
+
+_name: Final = attrgetter("name")
 
 
 class Numbers:
@@ -33,7 +36,7 @@ class Numbers:
             for place, (kind, items) in enumerate(_lists(own)):
                 known = self._lists.get((own.name, place)) or _List(kind, own.name, (), [])
                 if known.items is not items:
-                    now = _List(kind, own.name, items, [getattr(each, "name", each) for each in items])
+                    now = _List(kind, own.name, items, _names(items))
                     start, old_stop, new_stop = span_of(known.names, now.names)
                     gone += known.keys(start, old_stop)
                     fresh += now.keys(start, new_stop)
@@ -45,7 +48,8 @@ class Numbers:
             ids = dict(self._ids)
             for key in gone:
                 del ids[key]
-            self._ids = ids | await self._store.intern(fresh)
+            ids.update(await self._store.intern(fresh))
+            self._ids = ids
         self._lists = lists
         return self._ids
 
@@ -61,6 +65,11 @@ class _List(NamedTuple):
     def keys(self, start: int = 0, stop: int | None = None) -> list[NameKey]:
         """Give the keys of a part."""
         return [(self.kind, self.workspace, name) for name in self.names[start:stop]]
+
+
+def _names(items: Sequence[Any]) -> list[str]:
+    """Give the names of resources; what is built in is no more than its name."""
+    return list(items) if items and isinstance(items[0], str) else list(map(_name, items))
 
 
 def _lists(workspace: Workspace) -> Iterator[tuple[str, Sequence[Any]]]:

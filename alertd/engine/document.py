@@ -15,7 +15,7 @@ from alertd.model.span import span_of
 from alertd.model.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from alertd.engine.ruleset import NameKey, Ruleset
     from alertd.model.fields import Resource
@@ -47,17 +47,18 @@ class Documents:
         self._known = known
         return (*lines, b"]" if lines else b"[]")
 
-    def _workspace(self, workspace: Workspace, known: dict[tuple[str, str], _Lines], opening: bytes) -> Iterator[bytes]:
-        yield opening + orjson.dumps({"name": workspace.name, "catalogues": workspace.catalogues})[:-1]
+    def _workspace(self, workspace: Workspace, known: dict[tuple[str, str], _Lines], opening: bytes) -> list[bytes]:
+        lines = [opening + orjson.dumps({"name": workspace.name, "catalogues": workspace.catalogues})[:-1]]
         for name, fields in _COLLECTIONS:
             items = getattr(workspace, name)
             own = known[workspace.name, name] = self._known.get((workspace.name, name), _NOTHING).with_(items, fields)
             if own.lines:
-                yield b',"%s":[' % name.encode()
-                yield from own.lines[:-1]
-                yield own.lines[-1][:-1]  # without its comma
-                yield b"]"
-        yield b"}"
+                lines.append(b',"%s":[' % name.encode())
+                lines += own.lines
+                lines[-1] = lines[-1][:-1]  # without its comma
+                lines.append(b"]")
+        lines.append(b"}")
+        return lines
 
 
 class _Lines(NamedTuple):

@@ -57,6 +57,7 @@ class Pattern:
         return self.text.startswith("alertd")
 
 
+@lru_cache(maxsize=_COMPILED_KEPT)
 def compile_pattern(kind: PatternKind, pattern: str) -> Pattern:
     """Check and translate a pattern; raises PatternError with the reason, and the position where there is one."""
     source = translate(kind, pattern)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from alertd.model.defaults import OWNER, critical_channel, default_subscriptions
@@ -39,6 +40,8 @@ _NAMES: Final = {PROJECT.word: SUBSCRIPTION.word}
 """The kind of which something is named after a kind."""
 _USERS: Final = {word: tuple(k.word for k in KINDS if word in {noun for _, noun in k.references}) for word in BY_WORD}
 """The kinds that refer to a kind."""
+
+_model: Final = attrgetter("model")
 
 
 class Assembly:
@@ -147,7 +150,7 @@ class Assembly:
         found = self._own.get(place)
         if found is None:
             entries = self._lists.get(place, {}).values()
-            found = tuple(entry.model for entry in entries)
+            found = tuple(map(_model, entries))
             if kind.references:
                 sound = tuple(self._mended(kind, workspace, model) for model in found)
                 if any(one is not other for one, other in zip(found, sound, strict=True)):

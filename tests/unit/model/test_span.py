@@ -12,11 +12,13 @@ from alertd.model.span import Span, span_of
 ITEMS = st.lists(st.integers(0, 3), max_size=12).map(tuple)
 
 
-@given(ITEMS, ITEMS, st.sampled_from([1, 2, 5, 256]))
-def test_what_is_outside_of_the_span_is_equal(old: tuple[int, ...], new: tuple[int, ...], chunk: int) -> None:
+@given(ITEMS, ITEMS, st.sampled_from([(1,), (2, 1), (5, 1), (256, 64, 16, 4, 1)]))
+def test_what_is_outside_of_the_span_is_equal(
+    old: tuple[int, ...], new: tuple[int, ...], counts: tuple[int, ...]
+) -> None:
     """Putting the new items of the span in the place of the old ones makes the one of the other, and no less would."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(span, "CHUNK", chunk)
+        patch.setattr(span, "COUNTS", counts)
         start, old_stop, new_stop = found = span_of(old, new)
     assert (*old[:start], *new[start:new_stop], *old[old_stop:]) == new
     assert 0 <= start <= min(old_stop, new_stop)

@@ -13,7 +13,8 @@ from alertd.model.severity import Severity
 from alertd.store.base import Batch, Filter
 from alertd.store.digests import Spill, Spilled
 from alertd.store.replaying import ReplayRule
-from tests.conformance.store_maker import NAMES, START_MS, Maker, StillClock
+from tests.conformance.store_case import StoreCase
+from tests.conformance.store_maker import START_MS, Maker, StillClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,19 +27,8 @@ PENDING, RETRYING, DELIVERED = DeliveryState.PENDING, DeliveryState.RETRYING, De
 CANCELLED = DeliveryState.CANCELLED
 
 
-class DigestSuite:
+class DigestSuite(StoreCase):
     """The promises of `alertd.store.digests`."""
-
-    @pytest.fixture
-    def clock(self) -> StillClock:
-        """Stand still at the start."""
-        return StillClock()
-
-    @pytest.fixture
-    async def make(self, store: Store, clock: StillClock) -> Maker:
-        """Give every name its number and make plans with them."""
-        await store.intern(NAMES)
-        return Maker(clock, store.salt)
 
     async def test_what_is_too_much_comes_together(self, store: Store, make: Maker, clock: StillClock) -> None:
         """The oldest stay; each of the others is cancelled, says why, and names the digest, which counts and lists them."""

@@ -6,7 +6,6 @@ The fixtures are those of the store suite; `reopen` gives the same store as a ne
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -21,9 +20,9 @@ from alertd.model.verdict import Verdict, VerdictCode, Violation, decode, decode
 from alertd.store.base import Batch, Filter, Store
 from alertd.store.facts import KeptFacts
 from alertd.store.resource import RulesetDocument
-from tests.conformance.store_maker import NAMES, START_MS, Maker, StillClock
+from tests.conformance.store_case import Reopen, StoreCase
+from tests.conformance.store_maker import START_MS, Maker, StillClock
 
-Reopen = Callable[[], Awaitable[Store]]
 FAR_MS = START_MS + 10**9
 
 
@@ -37,19 +36,8 @@ def ruleset(revision: int, document: bytes) -> RulesetDocument:
     return RulesetDocument(revision, tuple(document.split(b"\n")))
 
 
-class EngineSuite:
+class EngineSuite(StoreCase):
     """The promises."""
-
-    @pytest.fixture
-    def clock(self) -> StillClock:
-        """Stand still at the start."""
-        return StillClock()
-
-    @pytest.fixture
-    async def make(self, store: Store, clock: StillClock) -> Maker:
-        """Give every name its number and make plans with them."""
-        await store.intern(NAMES)
-        return Maker(clock, store.salt)
 
     # -- the engine's memory --------------------------------------------------------------------------------------
 

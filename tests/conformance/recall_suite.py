@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
-import pytest
-
-from alertd.store.base import Store
 from alertd.store.recall import ENTRIES_MAX, TOUCH_MS, UNUSED_MS
-from tests.conformance.store_maker import START_MS, StillClock
+from tests.conformance.store_case import Reopen, StoreCase
+from tests.conformance.store_maker import START_MS
 
-Reopen = Callable[[], Awaitable[Store]]
+if TYPE_CHECKING:
+    from alertd.store.base import Store
 
 
-class RecallSuite:
+class RecallSuite(StoreCase):
     """The promises."""
-
-    @pytest.fixture
-    def clock(self) -> StillClock:
-        """Stand still at the start."""
-        return StillClock()
 
     async def test_what_was_set_is_there_again(self, store: Store, reopen: Reopen) -> None:
         """The last value of each key, for a new process too."""

@@ -9,6 +9,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from typing_extensions import override
 
 from alertd.errors import ConflictError, DuplicateEventsError, NotFoundError, StoreError, StoreUnavailableError
 from alertd.model.delivery import DeliveryState, OutcomeKind
@@ -16,6 +17,7 @@ from alertd.model.ids import made_event_id, milliseconds
 from alertd.model.token import Role, Token
 from alertd.model.verdict import Verdict, VerdictCode, decode
 from alertd.store.base import Batch, DestinationState, Filter, RejectedRecord, Store
+from tests.conformance.store_case import StoreCase
 from tests.conformance.store_maker import NAMES, START_MS, Maker, StillClock
 
 PENDING, RETRYING, DELIVERED = DeliveryState.PENDING, DeliveryState.RETRYING, DeliveryState.DELIVERED
@@ -28,14 +30,10 @@ def rejected(number: int, workspace: str = "default", offset: int = 0) -> Reject
     return RejectedRecord(number, workspace, "events", 0, offset, "not JSON", b"\xff{", 4, "[]")
 
 
-class StoreSuite:
+class StoreSuite(StoreCase):
     """The promises, in the order of the protocols."""
 
-    @pytest.fixture
-    def clock(self) -> StillClock:
-        """Stand still at the start."""
-        return StillClock()
-
+    @override
     @pytest.fixture
     async def make(self, store: Store, clock: StillClock) -> Maker:
         """Give every name its number and make plans with them."""

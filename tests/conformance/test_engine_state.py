@@ -4,55 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
-from alertd.store.memory import MemoryStore
-from alertd.store.sqlite.store import SqliteStore, open_sqlite
 from tests.conformance.engine_suite import EngineSuite, ruleset
+from tests.conformance.store_case import InFile, InMemory
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from pathlib import Path
+    import pytest
 
-    from alertd.store.base import Store
-    from tests.conformance.engine_suite import Reopen
-    from tests.conformance.store_maker import StillClock
+    from alertd.store.sqlite.store import SqliteStore
 
 
-class TestMemory(EngineSuite):
-    """The store in memory, which is there as long as it is."""
-
-    @pytest.fixture
-    async def store(self, clock: StillClock) -> MemoryStore:
-        """Open a fresh store."""
-        return MemoryStore(clock)
-
-    @pytest.fixture
-    def reopen(self, store: MemoryStore) -> Reopen:
-        """Give the same one."""
-
-        async def same() -> Store:
-            return store
-
-        return same
+class TestMemory(InMemory, EngineSuite):
+    """In memory."""
 
 
-class TestSqlite(EngineSuite):
-    """The store on a file, closed and opened again."""
-
-    @pytest.fixture
-    async def opened(self) -> AsyncIterator[list[SqliteStore]]:
-        """Close whatever was opened."""
-        stores: list[SqliteStore] = []
-        yield stores
-        for store in stores:
-            await store.close()
-
-    @pytest.fixture
-    async def store(self, clock: StillClock, tmp_path: Path, opened: list[SqliteStore]) -> SqliteStore:
-        """Open a fresh file."""
-        opened.append(await open_sqlite(tmp_path / "alertd.db", clock))
-        return opened[-1]
+class TestSqlite(InFile, EngineSuite):
+    """In a file."""
 
     async def test_a_ruleset_that_goes_while_it_is_read_is_gone(
         self, store: SqliteStore, monkeypatch: pytest.MonkeyPatch
@@ -71,14 +37,3 @@ class TestSqlite(EngineSuite):
 
         monkeypatch.setattr(store.core.reads, "row", meanwhile)
         assert await store.revision(2) in (None, documents[1])
-
-    @pytest.fixture
-    def reopen(self, clock: StillClock, tmp_path: Path, opened: list[SqliteStore]) -> Reopen:
-        """Close the file and open it again."""
-
-        async def again() -> Store:
-            await opened[-1].close()
-            opened.append(await open_sqlite(tmp_path / "alertd.db", clock))
-            return opened[-1]
-
-        return again

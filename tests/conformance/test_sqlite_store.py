@@ -20,6 +20,7 @@ from tests.conformance.history_suite import HistorySuite
 from tests.conformance.issue_suite import IssueSuite
 from tests.conformance.replay_suite import ReplaySuite
 from tests.conformance.resource_suite import ResourceSuite
+from tests.conformance.store_case import InFile
 from tests.conformance.store_maker import NAMES, Maker, StillClock
 from tests.conformance.store_suite import StoreSuite
 
@@ -99,15 +100,10 @@ class TestSqliteStoreByBlocks(StoreSuite, HistorySuite):
         assert [row["number"] for row in page.items] == [plan.number for plan in reversed(plans)]
 
 
-class TestSqliteStore(StoreSuite, HistorySuite, ResourceSuite, IssueSuite, ForgettingSuite, FollowSuite, ReplaySuite):
+class TestSqliteStore(
+    InFile, StoreSuite, HistorySuite, ResourceSuite, IssueSuite, ForgettingSuite, FollowSuite, ReplaySuite
+):
     """Every test of the suite, and lasting."""
-
-    @pytest.fixture
-    async def store(self, clock: StillClock, tmp_path: Path) -> AsyncIterator[SqliteStore]:
-        """Open a fresh file."""
-        store = await open_sqlite(tmp_path / "alertd.db", clock)
-        yield store
-        await store.close()
 
     async def test_everything_is_there_again(
         self, store: SqliteStore, make: Maker, clock: StillClock, tmp_path: Path

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 async def system_trust(*protocols: str) -> ssl.SSLContext:
     """Read it anew; `protocols` are offered to servers (ALPN).
 
-    The thread is one of its own: those of the loop may all be waiting for names that do not resolve.
+    The thread is one of its own: those of the loop may all be waiting, for a disk that does not answer perhaps.
     """
     executor = ThreadPoolExecutor(1, "system-trust")
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import replace
 from itertools import pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from alertd.engine.derivation import check_derivations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from alertd.engine.rules import WorkspaceRules
     from alertd.model.workspace import Workspace
 
-_COMPILED: Final = (
+_compiled_of: Final = attrgetter(
     "name",
     "catalogues",
     "event_types",
@@ -31,12 +32,12 @@ _COMPILED: Final = (
     "learnt_types_max",
     "incidents",
 )
-"""What of a workspace, besides its channels, is compiled."""
+"""Gives what of a workspace, besides its channels, is compiled."""
 
 
 def only_channels_changed(before: Workspace, now: Workspace) -> bool:
     """Whether rules of `now` differ from those of `before` in nothing but channels."""
-    return all(_same(getattr(before, name), getattr(now, name)) for name in _COMPILED)
+    return bool(_compiled_of(before) == _compiled_of(now))  # what is the same object is not looked into
 
 
 def with_channels(before: WorkspaceRules, now: Workspace, ids: Mapping[NameKey, int]) -> WorkspaceRules:
@@ -74,7 +75,3 @@ def with_channels(before: WorkspaceRules, now: Workspace, ids: Mapping[NameKey, 
 def _filled(places: Sequence[int]) -> int:
     """How many channels have patterns, of those that stand from place to place."""
     return sum(place < following for place, following in pairwise(places))
-
-
-def _same(one: object, other: object) -> bool:
-    return one is other or one == other

@@ -8,7 +8,10 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Protocol
+from typing import Final, Protocol
+
+DAY_MS: Final = 86_400_000
+"""Milliseconds of a day."""
 
 
 class Clock(Protocol):

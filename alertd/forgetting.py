@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from alertd.clock import DAY_MS
 from alertd.engine.issues.changes import LOOK_BACK_MS
 from alertd.engine.issues.forgetting import Age
 
@@ -35,7 +36,6 @@ ROUND_SLICES: Final = 100
 """How many slices one round takes; the walk goes on in the next one."""
 PAUSE_SECONDS: Final = 0.01
 """The pause between two slices, so that nobody waits for them."""
-_DAY_MS: Final = 86_400_000
 _log = structlog.get_logger("alertd.forgetting")
 
 
@@ -91,7 +91,7 @@ class Forgetting:
         if self.retention_days is None:
             self._behind = 0
             return True
-        age = Age(self._clock.now_ms(), int(self.retention_days * _DAY_MS))
+        age = Age(self._clock.now_ms(), int(self.retention_days * DAY_MS))
         forgotten = await forget(age, self._behind, SLICE)
         self._gone[what] += len(forgotten.ids)
         counted.inc(len(forgotten.ids))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
+from alertd.clock import DAY_MS
 from alertd.errors import StoreError
 from alertd.runtime import wait_event
 
@@ -25,7 +26,6 @@ SLICE_EVENTS: Final = 500
 """How many events one slice deletes."""
 SLICE_PAUSE_SECONDS: Final = 0.01
 """The pause between two slices, so that deliveries never wait for retention."""
-_DAY_MS: Final = 86_400_000
 _log = structlog.get_logger("alertd.housekeeping")
 
 
@@ -103,7 +103,7 @@ class Housekeeping:
         """Delete all history older than `retention_days`; return how many events went."""
         if self.retention_days is None:
             return 0
-        before = self._clock.now_ms() - int(self.retention_days * _DAY_MS)
+        before = self._clock.now_ms() - int(self.retention_days * DAY_MS)
         total = 0
         while not self._stopping.is_set():
             gone = await self._store.retain(before, SLICE_EVENTS)

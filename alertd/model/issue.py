@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from alertd.clock import DAY_MS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from alertd.model.subscription import Trigger
     from alertd.model.traffic import Traffic
 
-SETTLED_MS: Final = 7 * 86_400_000
+SETTLED_MS: Final = 7 * DAY_MS
 """After so long an issue that is new, regressed or escalating is ongoing, in milliseconds."""
 ENVIRONMENTS_MAX: Final = 32
 """Greatest number of environments that are kept of one issue."""

@@ -57,11 +57,11 @@ def expected_of(error: ErrorDetails, annotation: Any) -> str:
     if kind == "missing":
         return "a value: it is required"
     if kind in {"literal_error", "enum"}:
-        return one_of(_alternatives(annotation)) if _alternatives(annotation) else str(context["expected"])
+        alternatives = _alternatives(annotation)
+        return one_of(alternatives) if alternatives else str(context["expected"])
     if kind in _COMPARISONS:
         key, words = _COMPARISONS[kind]
-        number = "a whole number" if annotation is int else "a number"
-        return f"{number} {words} {context[key]:g}" if annotation is not int else f"{number} {words} {context[key]}"
+        return f"a whole number {words} {context[key]}" if annotation is int else f"a number {words} {context[key]:g}"
     return _sized(kind, context) or _typed(kind) or error["msg"][:1].lower() + error["msg"][1:]
 
 

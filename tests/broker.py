@@ -130,6 +130,19 @@ class Broker:
             options |= {"sasl_mechanism": mechanism, "sasl_plain_username": user, "sasl_plain_password": password}
         return options
 
+    def security(self, listener: str, mechanism: str = "") -> dict[str, Any]:
+        """Write what an operator writes for this listener."""
+        assert self.tls
+        made: dict[str, Any] = {"protocol": PROTOCOLS[listener]}
+        if mechanism:
+            user, password = USERS[mechanism]
+            made |= {"mechanism": mechanism, "username": user, "password": password}
+        if "PLAINTEXT" not in made["protocol"]:
+            made["ca_file"] = str(self.tls.ca)
+        if listener == "mtls":
+            made |= {"cert_file": str(self.tls.client_certificate), "key_file": str(self.tls.client_key)}
+        return made
+
     def start(self) -> None:
         """Start it and return when every listener answers."""
         self._refuse()

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from alertd.app.translate import kafka_options
 from alertd.config.load import load_config
 from alertd.intake.kafka import service
-from tests.broker import PROTOCOLS, USERS, free_ports, require
+from tests.broker import free_ports, require
 from tests.kafka_lab import FAST, Feeder, Member, fresh_group, until
 
 if TYPE_CHECKING:
@@ -37,20 +37,6 @@ WAYS = [
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try again soon."""
     monkeypatch.setattr(service, "RETRY_SECONDS", (0.1,))
-
-
-def security(broker: Broker, listener: str, mechanism: str) -> dict[str, Any]:
-    """Write what an operator writes for this listener."""
-    assert broker.tls
-    made: dict[str, Any] = {"protocol": PROTOCOLS[listener]}
-    if mechanism:
-        user, password = USERS[mechanism]
-        made |= {"mechanism": mechanism, "username": user, "password": password}
-    if "PLAINTEXT" not in made["protocol"]:
-        made["ca_file"] = str(broker.tls.ca)
-    if listener == "mtls":
-        made |= {"cert_file": str(broker.tls.client_certificate), "key_file": str(broker.tls.client_key)}
-    return made
 
 
 def member(folder: Path, address: str, topic: str, secured: dict[str, Any]) -> Member:
@@ -87,7 +73,7 @@ async def test_every_way_in(kafka_secure: Broker, tmp_path: Path, listener: str,
     topic = fresh_group()
     async with Feeder(kafka_secure) as feeder:
         await feeder.send(topic, range(5))
-    made = member(tmp_path, kafka_secure.listeners[listener], topic, security(kafka_secure, listener, mechanism))
+    made = member(tmp_path, kafka_secure.listeners[listener], topic, kafka_secure.security(listener, mechanism))
     async with made:
         await until(lambda: made.has(range(5)))
 
@@ -96,7 +82,7 @@ async def test_every_way_in(kafka_secure: Broker, tmp_path: Path, listener: str,
 async def test_a_wrong_password_is_named(kafka_secure: Broker, tmp_path: Path, listener: str, mechanism: str) -> None:
     """The log says that the credentials are wrong, never what they are, and it is tried again."""
     require(kafka_secure, "sasl", "tls")
-    wrong = security(kafka_secure, listener, mechanism) | {"password": "wr0ng-s3cret"}
+    wrong = kafka_secure.security(listener, mechanism) | {"password": "wr0ng-s3cret"}
     made = member(tmp_path, kafka_secure.listeners[listener], "t", wrong)
     async with failing(made) as said:
         assert "SaslAuthenticationFailed" in said()
@@ -110,7 +96,7 @@ async def test_a_wrong_authority_is_named(kafka_secure: Broker, tmp_path: Path, 
     """The log says that the certificate could not be verified."""
     require(kafka_secure, "tls")
     assert kafka_secure.tls
-    wrong = security(kafka_secure, listener, "PLAIN" if listener == "sasl_ssl" else "")
+    wrong = kafka_secure.security(listener, "PLAIN" if listener == "sasl_ssl" else "")
     wrong["ca_file"] = str(kafka_secure.tls.other_ca)
     async with failing(member(tmp_path, kafka_secure.listeners[listener], "t", wrong)) as said:
         assert "CERTIFICATE_VERIFY_FAILED" in said()
@@ -150,7 +136,7 @@ async def test_a_missing_file_is_named_and_found_when_it_comes(
 ) -> None:
     """A certificate that is not there yet is named in the log, and used as soon as it is."""
     require(kafka_secure, "tls")
-    good = security(kafka_secure, "mtls", "")
+    good = kafka_secure.security("mtls", "")
     late = tmp_path / "late.pem"
     topic = fresh_group()
     made = member(tmp_path, kafka_secure.listeners["mtls"], topic, good | {setting: str(late)})

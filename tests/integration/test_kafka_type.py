@@ -18,7 +18,7 @@ from alertd.destinations.guarded_connection import GuardedConnector
 from alertd.destinations.kafka import KafkaDestination
 from alertd.destinations.kafka_settings import KafkaSettings
 from alertd.model.delivery import OutcomeKind
-from tests.broker import PROTOCOLS, USERS, free_ports, require
+from tests.broker import free_ports, require
 from tests.conformance.destination_suite import FixedClock, ScriptedSender, make_message
 from tests.conformance.messages import make_event
 from tests.kafka_fixtures import create_topic
@@ -69,20 +69,6 @@ async def consumed(broker: Broker, topic: str, count: int, partitions: int = 1) 
             for records in (await consumer.getmany(timeout_ms=200)).values():
                 found += records
     return found
-
-
-def security(broker: Broker, listener: str, mechanism: str) -> dict[str, Any]:
-    """Write what an operator writes for this listener."""
-    assert broker.tls
-    made: dict[str, Any] = {"protocol": PROTOCOLS[listener]}
-    if mechanism:
-        user, password = USERS[mechanism]
-        made |= {"mechanism": mechanism, "username": user, "password": password}
-    if "PLAINTEXT" not in made["protocol"]:
-        made["ca_file"] = str(broker.tls.ca)
-    if listener == "mtls":
-        made |= {"cert_file": str(broker.tls.client_certificate), "key_file": str(broker.tls.client_key)}
-    return made
 
 
 async def test_a_record_arrives_with_key_value_and_headers(kafka: Broker, topic: str) -> None:
@@ -156,7 +142,7 @@ async def test_every_way_in(kafka_secure: Broker, listener: str, mechanism: str)
     """SASL PLAIN and SCRAM, with and without TLS, TLS alone, and mutual TLS."""
     require(kafka_secure, "sasl", "tls")
     topic = await create_topic(kafka_secure.bootstrap)
-    secured = security(kafka_secure, listener, mechanism)
+    secured = kafka_secure.security(listener, mechanism)
     async with opened(kafka_secure.listeners[listener], topic, security=secured) as destination:
         outcome = await destination.attempt(make_message())
         assert outcome.kind is OutcomeKind.DELIVERED, outcome
@@ -167,7 +153,7 @@ async def test_every_way_in(kafka_secure: Broker, listener: str, mechanism: str)
 async def test_a_refused_login_disables(kafka_secure: Broker, listener: str, mechanism: str) -> None:
     """A wrong password is final for the destination, and is not in what is said about it."""
     require(kafka_secure, "sasl", "tls")
-    wrong = security(kafka_secure, listener, mechanism) | {"password": "wr0ng-s3cret"}
+    wrong = kafka_secure.security(listener, mechanism) | {"password": "wr0ng-s3cret"}
     async with opened(kafka_secure.listeners[listener], "t", security=wrong) as destination:
         outcome = await destination.attempt(make_message())
     assert outcome.kind is OutcomeKind.GONE
@@ -180,7 +166,7 @@ async def test_a_broker_that_nobody_vouches_for_is_not_written_to(kafka_secure: 
     """A certificate of another authority is no proof: nothing is sent, and it is tried again."""
     require(kafka_secure, "tls")
     assert kafka_secure.tls
-    wrong = security(kafka_secure, listener, "") | {"ca_file": str(kafka_secure.tls.other_ca)}
+    wrong = kafka_secure.security(listener, "") | {"ca_file": str(kafka_secure.tls.other_ca)}
     async with opened(kafka_secure.listeners[listener], "t", security=wrong) as destination:
         outcome = await destination.attempt(make_message())
     assert outcome.kind is OutcomeKind.RETRY_LATER

@@ -17,7 +17,7 @@ import pytest
 
 from alertd.errors import IntakeFullError
 from tests.daemon import BELOW, Daemon, eventually
-from tests.unit.intake.sentry_stage import KEY, Stage, running
+from tests.unit.intake.sentry_stage import KEY, Stage, raised, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -72,12 +72,6 @@ async def execute(child: Path, dsn: str, what: str, code: int = 0, **options: An
             process.kill()
             await process.wait()
     assert process.returncode == code, said.decode()
-
-
-def raised(body: dict[str, Any]) -> tuple[str, str, str]:
-    """Return type and value of the raised exception and the function that raised it."""
-    exception = body["data"]["exception"]
-    return exception["type"], exception["value"], exception["values"][-1]["stacktrace"]["frames"][-1]["function"]
 
 
 async def test_the_daemon_itself(tmp_path: Path, child: Path) -> None:

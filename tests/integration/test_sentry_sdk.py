@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from alertd.errors import IntakeFullError
-from tests.unit.intake.sentry_stage import KEY, Stage, running
+from tests.unit.intake.sentry_stage import KEY, Stage, raised, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -41,12 +41,6 @@ async def run(stage: Stage, what: str, **options: Any) -> list[dict[str, Any]]:
             await child.wait()
     assert child.returncode == (1 if what == "crash" else 0), said.decode()
     return stage.pipeline.bodies()
-
-
-def raised(body: dict[str, Any]) -> tuple[str, str, str]:
-    """Return type and value of the raised exception and the function that raised it."""
-    exception = body["data"]["exception"]
-    return exception["type"], exception["value"], exception["values"][-1]["stacktrace"]["frames"][-1]["function"]
 
 
 ARTICLE = ("ValueError", "no such article", "checkout")

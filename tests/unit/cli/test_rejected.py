@@ -5,29 +5,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import pytest
 from typer.testing import CliRunner
 
 from alertd.cli.main import app
 from alertd.intake.kafka.options import Topic
 from alertd.model.ids import REJECTED, format_id
 from alertd.store.base import Batch, RejectedRecord
-from tests.unit.cli.stage import serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.unit.cli.stage import Stage
 
 GOOD = b'{"type": "run:failed", "id": "mended"}'
 HEADERS = '[["trace","YWJj"],["none",null]]'
-
-
-@pytest.fixture
-def stage() -> Iterator[Stage]:
-    """Serve the API."""
-    with serving() as served:
-        yield served
 
 
 def kept(stage: Stage, value: bytes, size: int = 0, headers: str = "") -> str:

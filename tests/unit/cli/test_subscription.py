@@ -5,22 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import pytest
-
 from alertd.model.delivery import DELIVERED, Outcome, OutcomeKind
-from tests.unit.cli.stage import serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.unit.cli.stage import Stage
-
-
-@pytest.fixture
-def stage() -> Iterator[Stage]:
-    """Serve the API."""
-    with serving() as served:
-        yield served
 
 
 def test_each_destination_is_told_and_named(stage: Stage) -> None:

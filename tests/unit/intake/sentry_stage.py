@@ -165,3 +165,9 @@ async def running(held_max_bytes: int = 1 << 20, deadline: float = DEADLINE) -> 
         stage.client = client
         async with asyncio.timeout(deadline):
             yield stage
+
+
+def raised(body: dict[str, Any]) -> tuple[str, str, str]:
+    """Return type and value of the raised exception and the function that raised it."""
+    exception = body["data"]["exception"]
+    return exception["type"], exception["value"], exception["values"][-1]["stacktrace"]["frames"][-1]["function"]

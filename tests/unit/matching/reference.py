@@ -29,6 +29,11 @@ def matches(written: Written, text: str) -> bool:
     return re.fullmatch(pattern, text, re.DOTALL | re.ASCII) is not None
 
 
+def positions(written: list[Written], text: str) -> tuple[int, ...]:
+    """Give the answer of a loop over all patterns: where those stand that match."""
+    return tuple(position for position, one in enumerate(written) if matches(one, text))
+
+
 def expand(glob: str) -> list[str]:
     """Write a glob with braces out as globs without."""
     begin = _first_brace(glob)

@@ -26,11 +26,6 @@ def compiled(written: list[Written]) -> tuple[Pattern, ...]:
     return tuple(compile_pattern(*one) for one in written)
 
 
-def expected(written: list[Written], text: str) -> tuple[int, ...]:
-    """Give the answer of a loop over all patterns."""
-    return tuple(position for position, one in enumerate(written) if reference.matches(one, text))
-
-
 def numbered(*numbers: int) -> tuple[Pattern, ...]:
     """Give patterns of which each matches one type."""
     return compiled([(REGEX, f"made{number}:.*") for number in numbers])
@@ -55,7 +50,7 @@ def test_changes_in_any_order_agree_with_a_loop(
         found = found.changed(compiled(written)) if whole else found.replaced(begin, end, compiled(given_))
         assert found.patterns == compiled(written)
         for text in types:
-            assert found.lookup(text) == found.lookup(text) == found.find(text) == expected(written, text)
+            assert found.lookup(text) == found.lookup(text) == found.find(text) == reference.positions(written, text)
 
 
 def test_nothing_changed_is_the_same_rope() -> None:

@@ -173,6 +173,12 @@ def refused(call: Callable[[], Any], kind: type[DecodeError] = DecodeError) -> d
     return {problem.pointer: problem.detail for problem in caught.value.problems}
 
 
+def hold_refusal(error: DecodeError) -> None:
+    """Hold a refusal to saying something, and not too much."""
+    assert error.problems
+    assert all(len(str(problem)) < 2000 for problem in error.problems)
+
+
 def item(kind: str, payload: bytes | dict[str, Any], **headers: Any) -> bytes:
     """Make an item with a length."""
     raw = payload if isinstance(payload, bytes) else orjson.dumps(payload)

@@ -23,6 +23,7 @@ from alertd.model.event import Bounds
 from alertd.sources.base import Context
 from alertd.sources.native import decode_record
 from tests.unit.sources.samples import BODIES, CONTEXT, DECODERS, OBJECTS
+from tests.unit.sources.sentry_samples import hold_refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,19 +53,13 @@ def weighed(events: list[Event]) -> None:
             assert fingerprint_of(event.body["data"], event.body.get("labels"))
 
 
-def refusals(error: DecodeError) -> None:
-    """Hold a refusal to saying something, and not too much."""
-    assert error.problems
-    assert all(len(str(problem)) < 2000 for problem in error.problems)
-
-
 def by_every_decoder(body: bytes, context: Context = CONTEXT) -> None:
     """Give a body to every decoder: refusals say something, and what comes out is an event by every rule of native ones."""
     for decode in DECODERS.values():
         try:
             events = decode(body, context)
         except DecodeError as error:
-            refusals(error)
+            hold_refusal(error)
             continue
         for event in events:
             assert len(event.payload) <= context.bounds.max_event_bytes

@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from tests.loopback import serving
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
@@ -77,11 +79,6 @@ async def guarded(context: ssl.SSLContext) -> AsyncIterator[Bouncer]:
     made = Bouncer()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", made.take)
-    runner = web.AppRunner(app, shutdown_timeout=1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-        made.url = f"https://127.0.0.1:{runner.addresses[0][1]}"
+    async with serving(app, context, shutdown_timeout=1) as port:
+        made.url = f"https://127.0.0.1:{port}"
         yield made
-    finally:
-        await runner.cleanup()

@@ -30,6 +30,7 @@ from alertd.model.delivery import OutcomeKind
 from tests.conformance.destination_suite import FixedClock, ScriptedSender, make_message
 from tests.conformance.messages import make_digest, make_event, make_issue
 from tests.daemon import eventually
+from tests.loopback import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -66,13 +67,9 @@ async def receiver() -> AsyncIterator[Receiver]:
     made = Receiver()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", made.take)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.port = runner.addresses[0][1]
-    yield made
-    made.gate.set()
-    await runner.cleanup()
+    async with serving(app, shutdown_timeout=1) as made.port:
+        yield made
+        made.gate.set()
 
 
 @asynccontextmanager

@@ -23,6 +23,7 @@ from alertd.destinations.registry import REGISTRY, parse_settings
 from alertd.model.delivery import OutcomeKind
 from tests.conformance.destination_suite import DEADLINE, FixedClock, make_message
 from tests.conformance.messages import make_event
+from tests.loopback import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -53,14 +54,9 @@ async def receiving(*, unpacks: bool) -> AsyncIterator[Receiver]:
     made = Receiver()
     app = web.Application()
     app.router.add_post("/x", made.take)
-    runner = web.AppRunner(app, access_log=None, auto_decompress=unpacks)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/x"
+    async with serving(app, auto_decompress=unpacks) as port:
+        made.url = f"http://127.0.0.1:{port}/x"
         yield made
-    finally:
-        await runner.cleanup()
 
 
 @pytest.fixture(params=[FastSender, AiohttpSender])

@@ -19,6 +19,7 @@ from alertd.model.delivery import Outcome, OutcomeKind
 from tests.conformance.destination_suite import DEADLINE, FixedClock
 from tests.conformance.messages import make_issue, make_message
 from tests.conformance.test_incident_types import ALERT_SCHEMA, CHANGE_SCHEMA
+from tests.loopback import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -98,12 +99,9 @@ async def services() -> AsyncIterator[Services]:
     app.router.add_post("/v2/change/enqueue", made.change)
     app.router.add_post("/v2/alerts", made.create)
     app.router.add_post("/v2/alerts/{alias}/{action}", made.act)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    async with serving(app) as port:
+        made.url = f"http://127.0.0.1:{port}"
+        yield made
 
 
 @asynccontextmanager

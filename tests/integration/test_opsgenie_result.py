@@ -17,6 +17,7 @@ from alertd.destinations.registry import REGISTRY, parse_settings
 from alertd.model.delivery import Outcome, OutcomeKind
 from tests.conformance.destination_suite import DEADLINE, FixedClock
 from tests.conformance.messages import make_issue, make_message
+from tests.loopback import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -63,12 +64,9 @@ async def opsgenie() -> AsyncIterator[Opsgenie]:
     app.router.add_get("/v2/alerts/requests/{number}", made.look)
     app.router.add_post("/v2/alerts", made.accept)
     app.router.add_post("/v2/alerts/{alias}/{action}", made.accept)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
-    await runner.cleanup()
+    async with serving(app) as port:
+        made.url = f"http://127.0.0.1:{port}"
+        yield made
 
 
 @asynccontextmanager

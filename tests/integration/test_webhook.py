@@ -20,6 +20,7 @@ from alertd.destinations.guard import EgressPolicy
 from alertd.destinations.registry import REGISTRY, parse_settings
 from alertd.model.delivery import Outcome, OutcomeKind
 from tests.conformance.destination_suite import DEADLINE, FixedClock, make_message
+from tests.loopback import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -60,12 +61,8 @@ async def receiver() -> AsyncIterator[Receiver]:
     made = Receiver()
     app = web.Application()
     app.router.add_post("/x", made.take)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.port = runner.addresses[0][1]
-    yield made
-    await runner.cleanup()
+    async with serving(app) as made.port:
+        yield made
 
 
 async def attempt(opened: OpenDestination, message: Message | None = None) -> Outcome:

@@ -6,7 +6,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from alertd.errors import ConfigError, ConfigProblem
-from alertd.intake.kafka.options import KafkaOptions, Security, Topic
+from alertd.intake.kafka.options import KafkaOptions, Topic
 from alertd.intake.rate import RateLimit
 from alertd.model.token import ROLES, Token, digest_of
 from alertd.resources.vault import FILE_NAME, key_from_file
@@ -46,22 +46,12 @@ def kafka_options(config: Config, instance_id: str | None) -> KafkaOptions:
     kafka = config.intake.kafka
     if kafka is None:
         raise ValueError("there is no Kafka in the configuration")
-    own = kafka.security
     return KafkaOptions(
         bootstrap_servers=kafka.bootstrap_servers,
         topics=kafka_topics(config),
         group_id=kafka.group_id,
         instance_id=instance_id,
-        security=Security(
-            protocol=own.protocol,
-            mechanism=own.mechanism,
-            username=own.username,
-            password=own.password.get_secret_value() if own.password else None,
-            ca_file=own.ca_file,
-            cert_file=own.cert_file,
-            key_file=own.key_file,
-            key_password=own.key_password.get_secret_value() if own.key_password else None,
-        ),
+        security=kafka.security,
         session_timeout_seconds=kafka.session_timeout_seconds,
         heartbeat_seconds=kafka.heartbeat_seconds,
         rebalance_timeout_seconds=kafka.rebalance_timeout_seconds,

@@ -6,8 +6,12 @@ import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from alertd.model.kafka_security import KafkaSecurity
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pydantic import SecretStr
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,44 +23,6 @@ class Topic:
 
 
 @dataclass(frozen=True, slots=True)
-class Security:
-    """Encryption and authentication, as the brokers demand them. Files are PEM."""
-
-    protocol: str = "PLAINTEXT"
-    mechanism: str | None = None
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    ca_file: str | None = None
-    cert_file: str | None = None
-    key_file: str | None = None
-    key_password: str | None = field(default=None, repr=False)
-
-    def arguments(self) -> dict[str, Any]:
-        """Write it as aiokafka takes it. Raises OSError, naming the file, for one that cannot be used."""
-        found: dict[str, Any] = {"security_protocol": self.protocol}
-        if self.protocol.startswith("SASL"):
-            found["sasl_mechanism"] = self.mechanism
-            found["sasl_plain_username"] = self.username
-            found["sasl_plain_password"] = self.password
-        if self.protocol.endswith("SSL"):
-            found["ssl_context"] = self._ssl_context()
-        return found
-
-    def _ssl_context(self) -> ssl.SSLContext:
-        try:
-            context = ssl.create_default_context(cafile=self.ca_file)
-        except OSError as error:
-            raise OSError(f"security.ca_file {self.ca_file}: {error}") from error
-        if self.cert_file is not None:
-            try:
-                context.load_cert_chain(self.cert_file, self.key_file, self.key_password or "")
-            except OSError as error:
-                names = " and ".join(name for name in (self.cert_file, self.key_file) if name)
-                raise OSError(f"security.cert_file and key_file {names}: {error}") from error
-        return context
-
-
-@dataclass(frozen=True, slots=True)
 class KafkaOptions:
     """Everything about one consumer. Units are in the names; `instance_id` None means a dynamic member."""
 
@@ -64,7 +30,7 @@ class KafkaOptions:
     topics: Mapping[str, Topic]
     group_id: str = "alertd"
     instance_id: str | None = None
-    security: Security = field(default_factory=Security)
+    security: KafkaSecurity = field(default_factory=KafkaSecurity)
     session_timeout_seconds: float = 10
     heartbeat_seconds: float = 3
     rebalance_timeout_seconds: float = 30
@@ -77,7 +43,7 @@ class KafkaOptions:
     metadata_max_age_ms: int = 60_000
 
     def arguments(self) -> dict[str, Any]:
-        """Write it as aiokafka takes it. Raises as `Security.arguments`."""
+        """Write it as aiokafka takes it. Raises OSError, naming the file, for one that cannot be used."""
         # A join takes as long as the slowest member; a request that gives up before never joins.
         request_seconds = max(self.request_timeout_seconds, self.rebalance_timeout_seconds + 1)
         return {
@@ -95,5 +61,34 @@ class KafkaOptions:
             "max_poll_interval_ms": round(self.max_poll_seconds * 1000),
             "retry_backoff_ms": self.retry_backoff_ms,
             "metadata_max_age_ms": self.metadata_max_age_ms,
-            **self.security.arguments(),
+            **_secured(self.security),
         }
+
+
+def _secured(security: KafkaSecurity) -> dict[str, Any]:
+    found: dict[str, Any] = {"security_protocol": security.protocol}
+    if security.uses_sasl:
+        found["sasl_mechanism"] = security.mechanism
+        found["sasl_plain_username"] = security.username
+        found["sasl_plain_password"] = _said(security.password)
+    if security.uses_tls:
+        found["ssl_context"] = _context(security)
+    return found
+
+
+def _context(security: KafkaSecurity) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=security.ca_file)
+    except OSError as error:
+        raise OSError(f"security.ca_file {security.ca_file}: {error}") from error
+    if security.cert_file is not None:
+        try:
+            context.load_cert_chain(security.cert_file, security.key_file, _said(security.key_password) or "")
+        except OSError as error:
+            names = " and ".join(name for name in (security.cert_file, security.key_file) if name)
+            raise OSError(f"security.cert_file and key_file {names}: {error}") from error
+    return context
+
+
+def _said(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()

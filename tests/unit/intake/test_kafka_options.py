@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from alertd.intake.kafka.options import KafkaOptions, Security, Topic
+from pydantic import SecretStr
+
+from alertd.intake.kafka.options import KafkaOptions, Topic
+from alertd.model.kafka_security import KafkaSecurity
 
 OPTIONS = KafkaOptions(("a:1",), {"t": Topic()})
 
@@ -25,7 +28,8 @@ def test_a_request_outlasts_a_rebalance() -> None:
 
 def test_secrets_are_not_shown() -> None:
     """No password is in a representation."""
-    shown = repr(KafkaOptions(("a:1",), {}, security=Security(password="pass-word", key_password="key-word")))  # noqa: S106
+    security = KafkaSecurity(password=SecretStr("pass-word"), key_password=SecretStr("key-word"))
+    shown = repr(KafkaOptions(("a:1",), {}, security=security))
 
     assert "pass-word" not in shown
     assert "key-word" not in shown

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from alertd.api.edge import SENTRY, WEBHOOKS
 from alertd.api.examples import ENVELOPE, STORE
 from alertd.api.examples import WEBHOOKS as WEBHOOKS_TOLD
 from alertd.api.operation import OPERATIONS, Operation, ref
@@ -13,9 +14,6 @@ from alertd.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-WEBHOOKS: Final = "/api/v1/webhooks/"
-SENTRY: Final = "/sentry/"
 
 
 def open_doors(app: web.Application, register: Callable[[web.Application], None]) -> None:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 OPEN_PATHS: Final = frozenset({"/", "/metrics", "/-/healthy", "/-/ready", "/api/openapi.json", "/api/docs"})
 """Paths that answer without a token."""
 
-SELF_GUARDED: Final = ("/api/v1/webhooks/", "/sentry/")
+WEBHOOKS: Final = "/api/v1/webhooks/"
+SENTRY: Final = "/sentry/"
+SELF_GUARDED: Final = (WEBHOOKS, SENTRY)
 """Where these begin, the path itself or a key says who is calling: they ask for no token."""
 
 LINKS: Final = re.compile(r"/api/v1/alerts/[^/]+/acknowledge")
@@ -65,7 +67,7 @@ def make_edge(authenticator: Authenticator, refusals: Refusals) -> Middleware:
         except Exception as error:  # noqa: BLE001 - the boundary of a request; logged once here
             if _has_left(request, error):
                 return problem(400, "the client left")  # which nobody hears
-            return broken(request.method, request.path, error)
+            return broken(request.method, _told(request.path), error)
 
     return edge
 
@@ -81,6 +83,12 @@ def broken(method: str, path: str, error: BaseException) -> web.Response:
     """Log what should not have happened, and answer that it did."""
     _log.error("request.failed", method=method, path=path, exc_info=error)
     return problem(500, "something went wrong here; the log says what")
+
+
+def _told(path: str) -> str:
+    """Return a path for the log, without the secret that an intake endpoint's URL ends in."""
+    below, _, _ = path.rpartition("/")
+    return f"{below}/…" if path.startswith(WEBHOOKS) else path
 
 
 def _identify(request: web.Request, authenticator: Authenticator) -> None:

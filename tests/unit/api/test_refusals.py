@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-import structlog
+from typing import NoReturn
 
+import structlog
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from alertd.api.auth import Authenticator
+from alertd.api.edge import make_edge
+from alertd.api.refusals import Refusals
+from alertd.clock import SystemClock
+from alertd.metrics import Metrics
 from tests.unit.api.bench import HOME, running
 
 
@@ -19,3 +28,18 @@ async def test_repeated_refusals_are_one_line_for_each_kind() -> None:
         ("unauthorized", f"{HOME}/deliveries/0"),
         ("forbidden", f"{HOME}/deliveries"),
     ]
+
+
+async def test_a_failure_at_an_intake_endpoint_does_not_tell_its_url() -> None:
+    """Whoever knows the URL can send: of a request that failed there the log names the source, not the token."""
+
+    async def fail(request: web.Request) -> NoReturn:
+        raise RuntimeError("no")
+
+    app = web.Application(middlewares=[make_edge(Authenticator(SystemClock()), Refusals(Metrics()))])
+    app.router.add_post("/api/v1/webhooks/github/{token}", fail)
+    with structlog.testing.capture_logs() as lines:
+        async with TestClient(TestServer(app)) as client, client.post("/api/v1/webhooks/github/s3cr3t") as answer:
+            assert answer.status == 500
+    (failed,) = (line for line in lines if line["event"] == "request.failed")
+    assert (failed["path"], "s3cr3t" in str(lines)) == ("/api/v1/webhooks/github/…", False)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from alertd.destinations.tls_files import TlsFiles
 from alertd.model.kafka_security import KafkaSecurity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from pydantic import SecretStr
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,25 +68,8 @@ def _secured(security: KafkaSecurity) -> dict[str, Any]:
     if security.uses_sasl:
         found["sasl_mechanism"] = security.mechanism
         found["sasl_plain_username"] = security.username
-        found["sasl_plain_password"] = _said(security.password)
+        found["sasl_plain_password"] = security.password.get_secret_value() if security.password else None
     if security.uses_tls:
-        found["ssl_context"] = _context(security)
+        own = TlsFiles(security.ca_file, security.cert_file, security.key_file, security.key_password, "security.")
+        found["ssl_context"] = own.load()
     return found
-
-
-def _context(security: KafkaSecurity) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=security.ca_file)
-    except OSError as error:
-        raise OSError(f"security.ca_file {security.ca_file}: {error}") from error
-    if security.cert_file is not None:
-        try:
-            context.load_cert_chain(security.cert_file, security.key_file, _said(security.key_password) or "")
-        except OSError as error:
-            names = " and ".join(name for name in (security.cert_file, security.key_file) if name)
-            raise OSError(f"security.cert_file and key_file {names}: {error}") from error
-    return context
-
-
-def _said(secret: SecretStr | None) -> str | None:
-    return None if secret is None else secret.get_secret_value()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from pydantic import SecretStr
 
 from alertd.intake.kafka.options import KafkaOptions, Topic
@@ -33,3 +34,12 @@ def test_secrets_are_not_shown() -> None:
 
     assert "pass-word" not in shown
     assert "key-word" not in shown
+
+
+@pytest.mark.parametrize("setting", ["ca_file", "cert_file", "key_file"])
+def test_only_files_are_read(setting: str) -> None:
+    """A pipe or a device may never come to an end, and everybody would wait for it."""
+    files = {"cert_file": "/nonexistent"} | {setting: "/dev/null"}
+    options = KafkaOptions(("a:1",), {}, security=KafkaSecurity.model_validate({"protocol": "SSL", **files}))
+    with pytest.raises(OSError, match=f"security.{setting} /dev/null: not a file"):
+        options.arguments()

@@ -15,6 +15,8 @@ from uuid import UUID
 if TYPE_CHECKING:
     from alertd.clock import Clock
 
+END: Final = (1 << 63) - 1
+"""Above every number."""
 SEQUENCE_BITS: Final = 20
 _DIGITS: Final = re.compile(r"[0-7][0-9a-f]{15}", re.ASCII)
 _SALT_BITS: Final = 54

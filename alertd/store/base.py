@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from alertd.model.ids import END, first_of
 from alertd.model.selection import Selection
 from alertd.store.digests import DigestStore
 from alertd.store.facts import FactStore
@@ -178,6 +179,13 @@ class Filter(Selection):
     below: int | None = None
     limit: int = 50
     in_flight: frozenset[int] = frozenset()
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """The least number that is meant, and one that all of them are below."""
+        low = 0 if self.since_ms is None else first_of(self.since_ms)
+        until = END if self.until_ms is None else first_of(self.until_ms)
+        return low, until if self.below is None else min(self.below, until)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from alertd.errors import DuplicateEventsError, StoreError
 from alertd.model.delivery import DeliveryState, OutcomeKind
-from alertd.model.ids import first_of, made_event_number, milliseconds
+from alertd.model.ids import END, first_of, made_event_number, milliseconds
 from alertd.model.verdict import encode
 from alertd.store.base import DestinationState, Due
 from alertd.store.memory_forgetting import MemoryForgetting
-from alertd.store.memory_rows import END, MemoryDelivery, MemoryEvent
+from alertd.store.memory_rows import MemoryDelivery, MemoryEvent
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from alertd.model.delivery import Delivery, DeliveryState, OutcomeKind
-from alertd.model.ids import first_of
 from alertd.store.base import Page
 
 if TYPE_CHECKING:
@@ -15,9 +14,6 @@ if TYPE_CHECKING:
     from alertd.engine.plan import Plan
     from alertd.model.delivery import Attempt
     from alertd.store.base import Filter, RejectedRecord
-
-END: Final = (1 << 63) - 1
-"""Above every number."""
 
 
 @dataclass(slots=True)
@@ -99,10 +95,7 @@ class MemoryDelivery:
 
 def page_of(which: Filter, rows: Iterable[tuple[int, Callable[[], dict[str, Any]]]]) -> Page:
     """Choose one page of numbered rows, newest first."""
-    low = 0 if which.since_ms is None else first_of(which.since_ms)
-    below = min(
-        END if which.below is None else which.below, END if which.until_ms is None else first_of(which.until_ms)
-    )
+    low, below = which.bounds
     chosen = sorted((row for row in rows if low <= row[0] < below), key=lambda row: row[0], reverse=True)
     items = [view() for _, view in chosen[: which.limit]]
     return Page(items, chosen[which.limit - 1][0] if len(chosen) > which.limit else None)

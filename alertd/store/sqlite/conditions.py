@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from alertd.model.delivery import DeliveryState
-from alertd.model.ids import first_of
 from alertd.model.selection import EVENT_FIELDS, in_json
 from alertd.store.sqlite.statement import json_list
 
@@ -48,11 +47,7 @@ class Conditions:
 
     def __init__(self, names: Mapping[int, NameKey], which: Filter) -> None:
         self.which = which
-        self.low = 0 if which.since_ms is None else first_of(which.since_ms)
-        self.below = min(
-            END if which.below is None else which.below,
-            END if which.until_ms is None else first_of(which.until_ms),
-        )
+        self.low, self.below = which.bounds
         self._names = names
         self.workspaces = self._numbers("workspace", which.workspace)
         self.destinations = self._numbers("destination", which.destination)

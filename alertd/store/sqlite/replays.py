@@ -10,7 +10,7 @@ import orjson
 from alertd.errors import ConflictError, NotFoundError
 from alertd.model.delivery import Delivery, DeliveryState
 from alertd.model.digest import DIGEST_TYPE
-from alertd.model.ids import DELIVERY, REPLAY, format_id, milliseconds
+from alertd.model.ids import DELIVERY, END, REPLAY, format_id, milliseconds
 from alertd.store.replaying import PART, Replay, ReplayRule, ReplayState
 from alertd.store.sqlite.conditions import OWN
 from alertd.store.sqlite.digests import copy_digest
@@ -78,7 +78,6 @@ _SAVE: Final = "UPDATE replay SET state = ?, looked = ?, made = ?, reason = ?, e
 _END_PARTS: Final = "DELETE FROM replay_part WHERE replay_id = ?"
 _OLD: Final = "DELETE FROM replay WHERE state > 0 AND ended_at < ?"
 _ASKED: Final = "INSERT INTO repeat(delivery_id, actor, replay_id) VALUES (?, ?, ?)"
-_LAST: Final = (1 << 63) - 1
 
 
 class Replays(Part):
@@ -171,7 +170,7 @@ class Replays(Part):
 
     async def replays(self, workspace: str | None, below: int | None, limit: int) -> list[Replay]:
         """Replays of a workspace, newest first."""
-        params = {"workspace": workspace, "below": _LAST if below is None else below, "limit": limit}
+        params = {"workspace": workspace, "below": END if below is None else below, "limit": limit}
         return [_replay(row) for row in await self.core.history.rows(_LIST, params)]
 
     async def running_replays(self) -> list[Replay]:

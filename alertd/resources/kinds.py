@@ -18,6 +18,9 @@ from alertd.model.workspace import LearntProject, Project, WorkspaceSettings
 if TYPE_CHECKING:
     from alertd.model.fields import Resource
 
+KEY_SHOWN: Final = 8
+"""How many characters of a key are told: enough to know it by."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -25,7 +28,8 @@ class Kind:
 
     Shapes: `word` names one of them (`channel`), `field` the workspace's field in YAML (`channels`), `path` the
     collection of the API; `references` pairs a field that holds names with the kind that they name; `built_in` are
-    names that exist everywhere and cannot be changed; `learnt` is the looser model of what was learnt from events.
+    names that exist everywhere and cannot be changed; `learnt` is the looser model of what was learnt from events;
+    `is_key` says that who knows the name of one may send with it.
     """
 
     word: str
@@ -34,6 +38,11 @@ class Kind:
     references: tuple[tuple[str, str], ...] = ()
     built_in: tuple[str, ...] = ()
     learnt: type[Resource] | None = None
+    is_key: bool = False
+
+    def told(self, name: str) -> str:
+        """Return a name as it is told to those who may only read: of a key its beginning."""
+        return f"{name[:KEY_SHOWN]}…" if self.is_key else name
 
     @property
     def kept(self) -> type[Resource]:
@@ -66,7 +75,7 @@ METRIC_ALERT: Final = Kind(
     (("channel", "channel"), ("subscriptions", "subscription"), ("destinations", "destination")),
 )
 INTAKE_ENDPOINT: Final = Kind("intake_endpoint", "intake-endpoints", IntakeEndpoint)
-SDK_KEY: Final = Kind("sdk_key", "keys", SdkKey, (("project", "project"),))
+SDK_KEY: Final = Kind("sdk_key", "keys", SdkKey, (("project", "project"),), is_key=True)
 """Keys are made for projects and known to the store alone: no file holds them."""
 KINDS: Final = (
     PROJECT,

@@ -147,7 +147,7 @@ class Registry:
                 "resource.dangling",
                 kind=entry.kind,
                 workspace=entry.workspace,
-                name=entry.name,
+                name=_told(entry.key),
                 field=field,
                 missing=name,
             )
@@ -249,7 +249,9 @@ class Registry:
                 asked.done.set_result(change.entry)
         for asked, change in done:
             for noted in change.noted:
-                _log.info(f"{noted.key[0]}.{noted.action}", workspace=noted.key[1], name=noted.key[2], by=asked.actor)
+                _log.info(
+                    f"{noted.key[0]}.{noted.action}", workspace=noted.key[1], name=_told(noted.key), by=asked.actor
+                )
 
     # -- in and out of the store ----------------------------------------------------------------------------------
 
@@ -261,9 +263,9 @@ class Registry:
             change.entry = stamped[change.entry.key]
 
     def _line(self, actor: str, noted: Noted) -> AuditEntry:
-        kind, workspace, name = noted.key
+        kind, workspace, _ = noted.key
         before, after = (None if d is None else as_json(d) for d in (noted.before, noted.after))
-        return AuditEntry(self._ids.take(), workspace, actor, noted.action, kind, name, before, after)
+        return AuditEntry(self._ids.take(), workspace, actor, noted.action, kind, _told(noted.key), before, after)
 
     def _stored(self, entry: Entry) -> StoredResource:
         kind = BY_WORD[entry.kind]
@@ -282,6 +284,12 @@ class Registry:
                 f"the stored {kind.noun} {stored.name!r} of {stored.workspace!r} is not readable: {findings}"
             )
         return Entry(*stored.key, model, stored.version, None, stored.created_at_ms, stored.updated_at_ms)
+
+
+def _told(key: ResourceKey) -> str:
+    """Return a name for the log, which holds also what is no resource of the registry."""
+    kind = BY_WORD.get(key[0])
+    return key[2] if kind is None else kind.told(key[2])
 
 
 def _fail(waiting: Sequence[_Asked], error: Exception) -> None:

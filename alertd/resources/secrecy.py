@@ -32,8 +32,9 @@ class Secrecy:
         return self.redacted(BY_WORD[entry.kind], document_of(entry.model))
 
     def redacted(self, kind: Kind, document: Document) -> Document:
-        """Return a document to show: `***` for every secret."""
-        return self._map(kind, document, lambda place, text: REDACTED)
+        """Return a document to show: `***` for every secret, of a key its beginning."""
+        shown = self._map(kind, document, lambda place, text: REDACTED)
+        return {**shown, "name": kind.told(shown["name"])} if kind.is_key else shown
 
     def sealed(self, kind: Kind, document: Document) -> Document:
         """Return a document to store."""

@@ -314,6 +314,20 @@ async def test_sdk_keys_of_a_project() -> None:
         assert (await call("DELETE", f"{HOME}/projects/shop?cascade=true"))[0] == 204
 
 
+async def test_the_log_gives_no_sdk_key_away() -> None:
+    """Who may not send reads in the log that a key was made and revoked, and for what, but not the key."""
+    async with running() as call:
+        await make(call, "projects", {"name": "shop"})
+        _, made = await call("POST", f"{HOME}/projects/shop/keys", json={"title": "web"})
+        assert (await call("DELETE", f"{HOME}/projects/shop/keys/{made['public_key']}"))[0] == 204
+        _, log = await call("GET", f"{HOME}/audit?kind=sdk_key", "viewer")
+        assert [(e["action"], (e["after"] or e["before"])["project"]) for e in log["items"]] == [
+            ("deleted", "shop"), ("created", "shop"),
+        ]  # fmt: skip
+        assert made["public_key"] not in str(log)
+        assert all(made["public_key"].startswith(e["name"].rstrip("…")) for e in log["items"])
+
+
 async def test_a_subscription_tells_what_became_of_its_events() -> None:
     """When it fired last, what it sent, delivered and failed, and why, without reading the history."""
     async with running() as call:

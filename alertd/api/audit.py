@@ -8,7 +8,7 @@ import orjson
 
 from alertd.api.context import json
 from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
-from alertd.api.query import Query, write_cursor
+from alertd.api.query import Query, page_found
 from alertd.api.resources import BELOW
 from alertd.clock import rfc3339
 from alertd.model import ids
@@ -54,10 +54,7 @@ class Audit:
             until_ms=query.time("until"),
         )
         query.check()
-        found = await self._context.store.audit(which)
-        more = len(found) > limit
-        items = [_view(entry) for entry in found[:limit]]
-        return json({"items": items, "next_cursor": write_cursor(found[limit - 1].id) if more else None})
+        return json(page_found(await self._context.store.audit(which), limit, _view))
 
 
 TIMES = (

@@ -8,7 +8,7 @@ from alertd.api import examples
 from alertd.api.auth import caller
 from alertd.api.context import json, read_body
 from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
-from alertd.api.query import Query, write_cursor
+from alertd.api.query import Query, page_found
 from alertd.api.resources import BELOW
 from alertd.api.simulation import Simulate, simulate
 from alertd.engine.issues import incidents
@@ -82,9 +82,7 @@ class Incidents:
         found = await store.incidents(
             self._context.workspace_number(workspace), is_open=is_open, below=below, limit=limit + 1
         )
-        more = len(found) > limit
-        items = [incident_document(each) for each in found[:limit]]
-        return json({"items": items, "next_cursor": write_cursor(found[limit - 1].id) if more else None})
+        return json(page_found(found, limit, incident_document))
 
     async def show(self, request: web.Request) -> web.Response:
         """Show one."""

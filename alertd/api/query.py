@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from aiohttp import web
 
@@ -13,9 +13,20 @@ from alertd.errors import InvalidError, Problem
 from alertd.model import ids
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from multidict import MultiMapping
+
+
+class Numbered(Protocol):
+    """What a page is cut behind."""
+
+    @property
+    def id(self) -> int:
+        """Its number."""
+
+
+_Numbered = TypeVar("_Numbered", bound=Numbered)
 
 LIMIT: Final = 50
 """Size of a page when nothing is asked for."""
@@ -141,6 +152,15 @@ def write_name_cursor(name: str) -> str:
 def write_cursor(number: int) -> str:
     """Write a cursor."""
     return ids.format_id(CURSOR, number)
+
+
+def page_found(found: Sequence[_Numbered], limit: int, view: Callable[[_Numbered], dict[str, Any]]) -> dict[str, Any]:
+    """Write a page of what a store found, newest first: one more than `limit` where there are more."""
+    more = len(found) > limit
+    return {
+        "items": [view(each) for each in found[:limit]],
+        "next_cursor": write_cursor(found[limit - 1].id) if more else None,
+    }
 
 
 def page_of(query: Query, items: Sequence[tuple[int, dict[str, Any]]]) -> dict[str, Any]:

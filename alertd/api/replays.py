@@ -12,7 +12,7 @@ from alertd.api.auth import caller
 from alertd.api.context import body_of, json
 from alertd.api.examples import REPLAY_MANY
 from alertd.api.operation import PAGE, Operation, page_of, ref, route
-from alertd.api.query import Query, write_cursor
+from alertd.api.query import Query, page_found
 from alertd.api.resources import BELOW
 from alertd.api.selecting import DIGEST, SELECTING, names_of, query_of, select
 from alertd.clock import rfc3339, rfc3339_or_none
@@ -193,9 +193,7 @@ class Replays:
         limit, below = query.limit(), query.cursor()
         query.check()
         found = await self._context.store.replays(workspace, below, limit + 1)
-        items = [_view(each) for each in found[:limit]]
-        more = len(found) > limit
-        return json({"items": items, "next_cursor": write_cursor(found[limit - 1].id) if more else None})
+        return json(page_found(found, limit, _view))
 
     async def show(self, request: web.Request) -> web.Response:
         """Show one replay."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from alertd.store.resource import RulesetDocument
 
 NameKey = tuple[str, str, str]
-"""(kind, workspace, name); kind: workspace, channel, destination, subscription, derived_type, metric_alert."""
+"""(kind, workspace, name), a workspace in itself; kind: workspace, channel, destination, subscription, derived_type, metric_alert."""
 
 RUN: Final = "run"
 """The small fact that names the run which was ready last; a backup does not hold it, because no run ended on a copy."""

@@ -89,5 +89,5 @@ class MemoryNames:
         return [
             number
             for number, key in self._names.items()
-            if (key[0], key[2]) == (kind, name) and (kind == "workspace" or workspace in (None, key[1]))
+            if (key[0], key[2]) == (kind, name) and workspace in (None, key[1])
         ]

@@ -167,7 +167,7 @@ class Conditions:
         return [
             number
             for number, (its_kind, workspace, its_name) in self._names.items()
-            if its_kind == kind and its_name == name and (kind == "workspace" or inside in (None, workspace))
+            if its_kind == kind and its_name == name and inside in (None, workspace)
         ]
 
 

@@ -31,6 +31,7 @@ class Destinations(Collection):
 
     more = tuple(DESTINATION_STATUS)
     choices = ("state", "built_in")
+    lives = True
 
     def __init__(self, context: Context) -> None:
         super().__init__(context, DESTINATION)

@@ -27,6 +27,7 @@ class EventTypes(Collection):
 
     more = ("built_in", "learnt", "first_seen_at", "last_seen_at", "events_total")
     choices = ("built_in", "learnt")
+    lives = True
 
     def __init__(self, context: Context) -> None:
         super().__init__(context, EVENT_TYPE)

@@ -52,6 +52,9 @@ class Collection:
     lists_defaults = False
     """Whether a list holds what is there by default without being asked for it by `built_in=true`."""
 
+    lives = False
+    """Whether what it shows besides its fields changes by itself: then no tag says that nothing has changed."""
+
     def __init__(self, context: Context, kind: Kind) -> None:
         self.context = context
         self.kind = kind
@@ -105,7 +108,7 @@ class Collection:
             if view["name"] == name:
                 return json(view)
         entry = find(self.context.registry.snapshot, (self.kind.word, workspace, name))
-        if request.headers.get("If-None-Match") == entry.etag:
+        if not self.lives and request.headers.get("If-None-Match") == entry.etag:
             return web.Response(status=304, headers={"ETag": entry.etag})
         return self.answer(entry, request)
 

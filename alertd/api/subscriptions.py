@@ -36,6 +36,7 @@ class Subscriptions(Collection):
 
     more = tuple(SUBSCRIPTION_STATUS)
     choices = ("built_in",)
+    lives = True
     lists_defaults = True
 
     def __init__(self, context: Context) -> None:

@@ -121,6 +121,17 @@ async def test_conditions() -> None:
         assert (await call("DELETE", where, headers={"If-Match": headers["ETag"]}))[0] == 204
 
 
+async def test_what_changes_by_itself_is_shown_to_who_knows_its_tag() -> None:
+    """The tag is that of what was configured: a destination that was disabled since is no 304."""
+    async with running() as call:
+        await make(call, "destinations", HOOK)
+        where = f"{HOME}/destinations/{HOOK['name']}"
+        _, shown, headers = await call.full("GET", where)
+        assert (await call("POST", f"{where}/disable"))[0] == 200
+        status, now = await call("GET", where, headers={"If-None-Match": headers["ETag"]})
+        assert (status, shown["state"], now["state"]) == (200, "enabled", "disabled")
+
+
 async def test_patch_is_a_merge_patch() -> None:
     """A null takes a field away, an object is merged, a list is replaced; JSON Patch is 415."""
     async with running() as call:

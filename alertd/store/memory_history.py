@@ -53,14 +53,14 @@ class MemoryHistory(MemoryEngine):
         return page_of(which, [(number, event.view) for number, event in self._events.items() if fits(event)])
 
     async def event(self, workspace: str, event_id: str) -> dict[str, Any] | None:
-        """One event by its own id."""
-        workspace_ids = self._numbers("workspace", workspace)
-        numbers = [self._keys[w, event_id] for w in workspace_ids if (w, event_id) in self._keys]
-        made = made_event_number(event_id, self._salt)
-        if not numbers and made in self._events and self._events[made].made:
-            numbers = [made]
-        found = [self._events[n] for n in numbers if self._events[n].plan.workspace_id in workspace_ids]
-        return found[0].view() if found else None
+        """One event by its own id: one that was brought, else one that was made."""
+        workspace_id = self._workspace_id(workspace)
+        brought = None if workspace_id is None else self._keys.get((workspace_id, event_id))
+        number = made_event_number(event_id, self._salt) if brought is None else brought
+        event = None if number is None else self._events.get(number)
+        if event is None or event.plan.workspace_id != workspace_id or event.made is not (brought is None):
+            return None
+        return event.view()
 
     async def event_by_number(self, number: int) -> dict[str, Any] | None:
         """One event by its number."""
@@ -147,7 +147,7 @@ class MemoryHistory(MemoryEngine):
         return self._by_event.get(number, ())
 
     def _event_fits(self, event: MemoryEvent, which: Filter) -> bool:
-        if which.workspace is not None and event.plan.workspace_id not in self._numbers("workspace", which.workspace):
+        if which.workspace is not None and event.plan.workspace_id != self._workspace_id(which.workspace):
             return False
         if which.type not in (None, event.plan.event.type):
             return False
@@ -192,7 +192,7 @@ class MemoryHistory(MemoryEngine):
         return lambda: kept.view(event.plan.workspace_id, event.id)
 
     def _view_rejected(self, record: RejectedRecord) -> dict[str, Any]:
-        return rejected_view(record, self._numbers("workspace", record.workspace))
+        return rejected_view(record, self._workspace_id(record.workspace))
 
 
 def _is_in(kept: MemoryDelivery, which: Filter) -> bool:

@@ -85,6 +85,9 @@ class MemoryNames:
         if self._closed:
             raise StoreUnavailableError("the store is closed")
 
+    def _workspace_id(self, name: str) -> int | None:
+        return next(iter(self._numbers("workspace", name)), None)
+
     def _numbers(self, kind: str, name: str, workspace: str | None = None) -> list[int]:
         return [
             number

@@ -9,7 +9,7 @@ from alertd.model.delivery import Delivery, DeliveryState, OutcomeKind
 from alertd.store.base import Page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from alertd.engine.plan import Plan
     from alertd.model.delivery import Attempt
@@ -114,6 +114,6 @@ def attempt_view(attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def rejected_view(record: RejectedRecord, workspaces: Sequence[int]) -> dict[str, Any]:
-    """Write a rejected record as a row of the history; `workspaces` holds its workspace's number, if it has one."""
-    return {"workspace_id": workspaces[0] if workspaces else None, **asdict(record)}
+def rejected_view(record: RejectedRecord, workspace_id: int | None) -> dict[str, Any]:
+    """Write a rejected record as a row of the history, with its workspace's number, if it has one."""
+    return {"workspace_id": workspace_id, **asdict(record)}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from alertd.model.token import PREFIX, Role, Token, digest_of, new_secret
+from alertd.resources.vault import make_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,8 +66,5 @@ def write_secret(file: Path, secret: str) -> None:
     """Write a secret that only its owner may read, in one step."""
     fresh = file.with_name(file.name + ".new")
     fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-        stream.write(secret + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
+    make_private(fresh, secret)
     fresh.replace(file)

@@ -54,8 +54,13 @@ def key_from_file(file: Path) -> str:
         return file.read_text(encoding="ascii").strip()
     except FileNotFoundError:
         key = Fernet.generate_key().decode()
+    make_private(file, key)
+    return key
+
+
+def make_private(file: Path, secret: str) -> None:
+    """Make a file that only its owner may read, with a secret on a line; it lasts when this returns. Raises OSError if it is there."""
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-        stream.write(key + "\n")
+        stream.write(secret + "\n")
         stream.flush()
         os.fsync(stream.fileno())
-    return key

@@ -123,8 +123,6 @@ class Client:
     def _once(self, method: str, path: str, data: bytes | None, kind: str, seconds: float) -> dict[str, Any]:
         answer = self._request(method, path, data, {"Content-Type": kind} if data is not None else {}, seconds)
         raw = answer.read()
-        if answer.status >= 300:  # noqa: PLR2004 - redirects are not followed: the token is for this address
-            raise refusal_of(answer.status, raw, answer.headers)
         try:
             found = orjson.loads(raw or b"{}")
         except ValueError:
@@ -134,6 +132,15 @@ class Client:
         return found
 
     def _request(
+        self, method: str, path: str, data: bytes | None, headers: dict[str, str], seconds: float
+    ) -> http.client.HTTPResponse:
+        """Make a request and return what it is answered with, not read yet. Raises Refusal."""
+        answer = self._exchange(method, path, data, headers, seconds)
+        if answer.status >= 300:  # noqa: PLR2004 - redirects are not followed: the token is for this address
+            raise refusal_of(answer.status, answer.read(), answer.headers)
+        return answer
+
+    def _exchange(
         self, method: str, path: str, data: bytes | None, headers: dict[str, str], seconds: float
     ) -> http.client.HTTPResponse:
         connection = self._connection
@@ -157,8 +164,6 @@ class Client:
         """Make one call whose answer is a text of this kind, and return it."""
         answer = self._request(method, path, None, {}, seconds)
         raw = answer.read()
-        if answer.status >= 300:  # noqa: PLR2004 - as in `_once`
-            raise refusal_of(answer.status, raw, answer.headers)
         if answer.headers.get_content_type() != kind:
             raise NotAlertdError
         return raw.decode()
@@ -170,8 +175,6 @@ class Client:
         """
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last} if last is not None else {})
         answer = self._request("GET", path, None, headers, SILENCE_SECONDS)
-        if answer.status >= 300:  # noqa: PLR2004 - as above
-            raise refusal_of(answer.status, answer.read(), answer.headers)
         if answer.headers.get_content_type() != "text/event-stream":
             raise NotAlertdError
         return _events(answer)

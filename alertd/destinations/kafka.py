@@ -133,8 +133,8 @@ class KafkaDestination:
 
     def _options(self) -> dict[str, Any]:
         """Write the settings as aiokafka takes them."""
-        settings, security = self._settings, self._settings.security
-        found: dict[str, Any] = {
+        settings = self._settings
+        return {
             "client_id": "alertd",
             "bootstrap_servers": list(settings.bootstrap_servers),
             "acks": "all",
@@ -145,13 +145,8 @@ class KafkaDestination:
             "request_timeout_ms": max(500, round(self._timeout_seconds * 500)),
             "retry_backoff_ms": BACKOFF_MS,
             "metadata_max_age_ms": METADATA_AGE_MS,
-            "security_protocol": security.protocol,
+            **settings.security.client_options(),
         }
-        if security.uses_sasl:
-            found["sasl_mechanism"] = security.mechanism
-            found["sasl_plain_username"] = security.username
-            found["sasl_plain_password"] = security.password.get_secret_value() if security.password else ""
-        return found
 
 
 class KafkaType:

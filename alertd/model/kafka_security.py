@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, StringConstraints
 
@@ -39,3 +39,12 @@ class KafkaSecurity(Resource):
     def uses_sasl(self) -> bool:
         """Whether alertd proves who it is by a password."""
         return self.protocol in {"SASL_PLAINTEXT", "SASL_SSL"}
+
+    def client_options(self) -> dict[str, Any]:
+        """Write it as aiokafka's clients take it, but for the certificates."""
+        found: dict[str, Any] = {"security_protocol": self.protocol}
+        if self.uses_sasl:
+            found["sasl_mechanism"] = self.mechanism
+            found["sasl_plain_username"] = self.username
+            found["sasl_plain_password"] = self.password.get_secret_value() if self.password else None
+        return found

@@ -64,11 +64,7 @@ class KafkaOptions:
 
 
 def _secured(security: KafkaSecurity) -> dict[str, Any]:
-    found: dict[str, Any] = {"security_protocol": security.protocol}
-    if security.uses_sasl:
-        found["sasl_mechanism"] = security.mechanism
-        found["sasl_plain_username"] = security.username
-        found["sasl_plain_password"] = security.password.get_secret_value() if security.password else None
+    found = security.client_options()
     if security.uses_tls:
         own = TlsFiles(security.ca_file, security.cert_file, security.key_file, security.key_password, "security.")
         found["ssl_context"] = own.load()

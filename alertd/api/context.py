@@ -10,6 +10,7 @@ import orjson
 from aiohttp import web
 
 from alertd.api.auth import require
+from alertd.api.query import refuse_unknown
 from alertd.api.views import Names
 from alertd.errors import InvalidError, NotFoundError, NotJsonError, Problem
 from alertd.model.token import Role
@@ -83,9 +84,14 @@ class Context:
         return name
 
     def enter(self, request: web.Request, least: Role = Role.VIEWER) -> str:
-        """Return the workspace of a path to a caller who has a role there. Raises ForbiddenError, NotFoundError."""
+        """Return the workspace of a path to a caller who has a role there.
+
+        Raises ForbiddenError, NotFoundError, and InvalidError for a parameter where there is none.
+        """
         require(request, least, request.match_info["workspace"])
-        return self.workspace(request)
+        name = self.workspace(request)
+        refuse_unknown(request)
+        return name
 
     def number(self, kind: str, workspace: str, name: str) -> int:
         """Return the number of a named resource of the ruleset. Raises NotFoundError."""

@@ -12,7 +12,7 @@ from alertd.api.auth import caller, require
 from alertd.api.context import json, read_body
 from alertd.api.examples import ASSIGN, MUTE, RESOLVE
 from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
-from alertd.api.query import Query, write_cursor
+from alertd.api.query import Query, refuse_unknown, write_cursor
 from alertd.api.resources import BELOW
 from alertd.clock import rfc3339
 from alertd.engine.issues import commands
@@ -165,14 +165,13 @@ class Issues:
     async def show(self, request: web.Request) -> web.Response:
         """Show one with its transitions and the newest of its events that are kept."""
         workspace = self._context.enter(request)
-        Query(request, ()).check()
         return json(await self.whole(await self.find(request.match_info["id"], workspace)))
 
     async def follow(self, request: web.Request) -> web.Response:
         """Show one of whatever workspace the token may see, by its id: the address in messages."""
         own, name = caller(request).workspace, request.match_info["id"]
         require(request, Role.VIEWER, own)
-        Query(request, ()).check()
+        refuse_unknown(request)
         number = ids.parse_id(ISSUE, name)
         issue = None if number is None else await self._at(number)
         if issue is None or own not in (None, self._context.names.workspace(issue.workspace_id)):

@@ -82,6 +82,15 @@ def route(app: web.Application, method: str, path: str, handler: Handler, operat
     app[OPERATIONS][method, path] = operation
 
 
+def documented(request: web.Request) -> Operation:
+    """Return the operation that a request asks for."""
+    resource = request.match_info.route.resource
+    if resource is None:
+        raise AssertionError("a request that no route took has no operation")
+    method = "GET" if request.method == "HEAD" else request.method
+    return request.app[OPERATIONS][method, resource.canonical]
+
+
 def ref(name: str) -> Schema:
     """Refer to a component."""
     return {"$ref": f"#/components/schemas/{name}"}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from aiohttp import web
 
+from alertd.api.operation import documented
 from alertd.errors import InvalidError, Problem
 from alertd.model import ids
 
@@ -142,6 +143,12 @@ class Query:
 
     def _refuse(self, name: str, detail: str) -> None:
         self._problems.append(Problem(f"{self._pointer}/{name.replace('~', '~0').replace('/', '~1')}", detail))
+
+
+def refuse_unknown(request: web.Request) -> None:
+    """Raise InvalidError for any parameter of a request whose operation has none."""
+    if not documented(request).query:
+        Query(request, ()).check()
 
 
 def write_name_cursor(name: str) -> str:

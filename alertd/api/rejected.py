@@ -8,7 +8,7 @@ from alertd.api.auth import caller, require
 from alertd.api.context import json
 from alertd.api.history_shapes import history_page
 from alertd.api.operation import PAGE, Operation, ref, route
-from alertd.api.query import Query, write_cursor
+from alertd.api.query import Query, refuse_unknown, write_cursor
 from alertd.api.views import page_view, rejected_view, whole_record_view
 from alertd.errors import DecodeError, InvalidError, NotFoundError
 from alertd.model import ids
@@ -62,13 +62,11 @@ class Rejected:
     async def show(self, request: web.Request) -> web.Response:
         """Show one with its bytes and headers."""
         row = await self._find(request, Role.VIEWER)
-        Query(request, ()).check()
         return json(whole_record_view(row, self._context.names))
 
     async def replay(self, request: web.Request) -> web.Response:
         """Try one again. When its event is stored, or known already, the record is forgotten; else it stays as it is."""
         row = await self._find(request, Role.OPERATOR)
-        Query(request, ()).check()
         context, token = self._context, caller(request)
         try:
             accepted = await context.resubmit(row, confined=token.workspace is not None)
@@ -87,6 +85,7 @@ class Rejected:
         """Return the row of a record that the token may see. Raises NotFoundError."""
         workspace = caller(request).workspace
         require(request, least, workspace)
+        refuse_unknown(request)
         number = ids.parse_id(ids.REJECTED, request.match_info["id"])
         row = await self._store.rejected_record(number) if number is not None else None
         if row is None or workspace not in (None, row["workspace"]):

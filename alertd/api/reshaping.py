@@ -14,11 +14,10 @@ import structlog
 from pydantic import Field, model_validator
 
 from alertd.api import examples
-from alertd.api.auth import caller, require
+from alertd.api.auth import caller
 from alertd.api.context import json, read_body
 from alertd.api.issues import Issues
 from alertd.api.operation import Operation, ref, route
-from alertd.api.query import Query
 from alertd.api.resources import BELOW
 from alertd.engine.issues import incidents
 from alertd.engine.issues.document import ISSUE
@@ -98,14 +97,9 @@ class Reshaping:
             )
             route(app, "POST", f"{BELOW}/issues/{{id}}/{name}", handler, documented)
 
-    def _enter(self, request: web.Request) -> str:
-        require(request, Role.OPERATOR, request.match_info["workspace"])
-        Query(request, ()).check()
-        return self._context.workspace(request)
-
     async def merge(self, request: web.Request) -> web.Response:
         """Merge issues into one."""
-        workspace = self._enter(request)
+        workspace = self._context.enter(request, Role.OPERATOR)
         given: Merge = await read_body(request, Merge)
         context, by, now_ms = self._context, caller(request).name, self._context.clock.now_ms()
         merged: list[Issue] = []
@@ -162,7 +156,7 @@ class Reshaping:
 
     async def split(self, request: web.Request) -> web.Response:
         """Split grouping keys off an issue."""
-        workspace = self._enter(request)
+        workspace = self._context.enter(request, Role.OPERATOR)
         given: Split = await read_body(request, Split)
         context, by, now_ms = self._context, caller(request).name, self._context.clock.now_ms()
         async with context.pipeline.issues.lock:

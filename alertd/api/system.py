@@ -12,6 +12,7 @@ from alertd.api.auth import require
 from alertd.api.context import json
 from alertd.api.exposition import Exposition
 from alertd.api.operation import Operation, route
+from alertd.api.query import refuse_unknown
 from alertd.api.shapes import FLAG, TEXT
 from alertd.model.token import Role
 
@@ -64,6 +65,7 @@ class System:
     async def reload(self, request: web.Request) -> web.Response:
         """Read the configuration again; a broken one changes nothing and is answered with all its errors."""
         require(request, Role.ADMIN)
+        refuse_unknown(request)
         restart = await self._context.reload()
         revision = self._context.pipeline.ruleset.revision
         return json({"reloaded": True, "revision": revision, "restart_needed": restart})

@@ -6,11 +6,9 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from alertd.api.auth import require
 from alertd.api.context import body_of, json
 from alertd.api.examples import DIFF
 from alertd.api.operation import Operation, ref, route
-from alertd.api.query import Query
 from alertd.api.resources import BELOW
 from alertd.errors import InvalidError, Problem
 from alertd.model.token import Role
@@ -49,20 +47,15 @@ class Transfer:
         )
         route(app, "POST", f"{BELOW}/diff", self.diff, diff)
 
-    def _enter(self, request: web.Request) -> str:
-        require(request, Role.ADMIN, request.match_info["workspace"])
-        Query(request, ()).check()
-        return self._context.workspace(request)
-
     async def export(self, request: web.Request) -> web.Response:
         """Write a workspace as YAML."""
-        workspace = self._enter(request)
+        workspace = self._context.enter(request, Role.ADMIN)
         text = await self._context.registry.export(workspace)
         return web.Response(text=text, content_type=YAML)
 
     async def diff(self, request: web.Request) -> web.Response:
         """Compare what is live with what a file holds."""
-        name = self._enter(request)
+        name = self._context.enter(request, Role.ADMIN)
         document = await body_of(request)
         findings = Findings()
         workspace = read_model(Workspace, document, findings)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 from typing_extensions import override
 
 from alertd.api.auth import caller, require
-from alertd.api.operation import route
+from alertd.api.operation import documented, route
+from alertd.api.query import refuse_unknown
 from alertd.api.resources import Collection, operations
 from alertd.resources.change import Noted
 from alertd.resources.kinds import WORKSPACE
@@ -34,22 +35,21 @@ class Workspaces(Collection):
     @override
     def register(self, app: web.Application) -> None:
         """Add the routes."""
-        documented = operations(self.kind, self.filters)
-        route(app, "GET", PATH, self.list, documented["list"])
-        route(app, "POST", PATH, self.create, documented["create"].for_all())
-        route(app, "GET", ONE, self.show, documented["show"])
-        route(app, "PUT", ONE, self.replace, documented["replace"])
-        route(app, "PATCH", ONE, self.patch, documented["patch"])
-        route(app, "DELETE", ONE, self.remove, documented["remove"].for_all())
+        every = operations(self.kind, self.filters)
+        route(app, "GET", PATH, self.list, every["list"])
+        route(app, "POST", PATH, self.create, every["create"].for_all())
+        route(app, "GET", ONE, self.show, every["show"])
+        route(app, "PUT", ONE, self.replace, every["replace"])
+        route(app, "PATCH", ONE, self.patch, every["patch"])
+        route(app, "DELETE", ONE, self.remove, every["remove"].for_all())
 
     @override
     def enter(self, request: web.Request, least: Role) -> str:
-        """Return the workspace of the path, or nothing where there is none. Raises ForbiddenError."""
+        """Return the workspace of the path, or nothing where there is none. Raises ForbiddenError, InvalidError."""
         name = request.match_info.get("name", "")
-        own = name if request.method in {"GET", "PUT", "PATCH"} and name else None
-        if request.method == "GET" and not name:
-            own = caller(request).workspace  # a list shows what the caller may see
-        require(request, least, own)
+        own = name or caller(request).workspace  # a list shows what the caller may see
+        require(request, least, None if documented(request).everywhere else own)
+        refuse_unknown(request)
         return name
 
     @override

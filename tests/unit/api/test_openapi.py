@@ -159,6 +159,19 @@ async def test_what_a_store_that_fails_makes_of_a_read_is_documented() -> None:
         assert {f"{BELOW}/events", f"{BELOW}/issues", f"{BELOW}/incidents/{{id}}", f"{BELOW}/audit"} <= unavailable
 
 
+async def test_no_parameter_is_left_out_in_silence() -> None:
+    """Where the document has no parameters of a query, any is refused by its name before anything is done."""
+    async with running() as call:
+        document = (await call("GET", "/api/openapi.json", None))[1]
+        for path, methods in document["paths"].items():
+            for method, operation in methods.items():
+                taken = [each for each in operation["parameters"] if each["in"] == "query"]
+                if "x-alertd-role" in operation and not taken and path != "/api/v1/events":
+                    status, problem = await call(method.upper(), f"{filled(path)}?nonsense=1", data=b"{}")
+                    assert status == 422, (method, path, problem)
+                    assert [each["pointer"] for each in problem["errors"]] == ["/nonsense"]
+
+
 async def test_every_body_may_be_late() -> None:
     """Whatever is asked for a body says what it answers when that does not arrive."""
     async with running() as call:

@@ -254,6 +254,8 @@ async def test_workspaces_over_http() -> None:
         assert names == {"root": ["default", "lab", "other"], "viewer": ["default"]}
         assert (await call("GET", "/api/v1/workspaces/lab", "viewer"))[0] == 403
         assert (await call("GET", "/api/v1/workspaces/default", "viewer"))[0] == 200
+        assert (await call("HEAD", "/api/v1/workspaces/default", "viewer"))[0] == 200
+        assert (await call("HEAD", "/api/v1/workspaces", "viewer"))[0] == 200
         assert (await call("GET", "/api/v1/workspaces", "intake"))[0] == 403
         assert (await call("PATCH", "/api/v1/workspaces/lab", json={"title": "L"}, headers={"If-Match": "*"}))[1][
             "title"

@@ -5,22 +5,19 @@ A name is resolved once and its addresses are checked; those are connected to, w
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING, Final
 
-from aiohappyeyeballs import start_connection
-
-from alertd.destinations.faults import EgressRefusedError, refused, unconnected, unresolved
-from alertd.destinations.guard import EgressPolicy, literal
+from alertd.destinations.faults import EgressRefusedError, refused, unconnected
+from alertd.destinations.first_connection import first_connection
+from alertd.destinations.guard import EgressPolicy
 from alertd.destinations.resolver import Resolver
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Collection
 
     from alertd.destinations.resolver import Lookup
 
-NEXT_ADDRESS_SECONDS: Final = 0.25
-"""How long an address of several may take before the next one is tried beside it (RFC 8305)."""
 _PUBLIC: Final = EgressPolicy()
 
 
@@ -28,7 +25,6 @@ class GuardedConnector:
     """Connects under one policy. `lookup` resolves a host name and port to addresses (None: the system's resolver)."""
 
     def __init__(self, policy: EgressPolicy, lookup: Lookup | None = None) -> None:
-        self._policy = policy
         self._resolver = Resolver(policy, lookup)
 
     async def connect(self, host: str, port: int, ports: Collection[int] = ()) -> socket.socket:
@@ -38,8 +34,10 @@ class GuardedConnector:
         permits may be at any. Raises SendError (`alertd.destinations.base`): nothing was sent.
         """
         try:
-            infos = [self._info(address, port, ports) for address in await self._addresses(host, port)]
-            return await start_connection(infos, happy_eyeballs_delay=NEXT_ADDRESS_SECONDS)
+            addresses = await self._resolver.reachable(host, port)
+            for address in addresses:
+                _check_port(address, port, ports)
+            return await first_connection(addresses, port)
         except EgressRefusedError as error:
             raise refused(error) from error
         except (OSError, RuntimeError) as error:  # uvloop raises RuntimeError, too
@@ -49,22 +47,8 @@ class GuardedConnector:
         """Stop asking for names. Twice is fine."""
         self._resolver.close()
 
-    async def _addresses(self, host: str, port: int) -> list[str]:
-        if literal(host) is not None:
-            if reason := self._policy.check_address("", host):
-                raise EgressRefusedError(reason)
-            return [host]
-        try:
-            return await self._resolver.addresses(host, port)
-        except EgressRefusedError:
-            raise
-        except OSError as error:
-            raise unresolved(host, error) from error
 
-    @staticmethod
-    def _info(address: str, port: int, ports: Collection[int]) -> tuple[int, int, int, str, tuple[str, int]]:
-        if ports and port not in ports and _PUBLIC.check_address("", address) is None:
-            shown = f"{ports[0]} to {ports[-1]}" if isinstance(ports, range) else ", ".join(map(str, sorted(ports)))
-            raise EgressRefusedError(f"port {port} is none of {shown}")
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        return (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port))
+def _check_port(address: str, port: int, ports: Collection[int]) -> None:
+    if ports and port not in ports and _PUBLIC.check_address("", address) is None:
+        shown = f"{ports[0]} to {ports[-1]}" if isinstance(ports, range) else ", ".join(map(str, sorted(ports)))
+        raise EgressRefusedError(f"port {port} is none of {shown}")

@@ -9,7 +9,8 @@ from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Final
 
-from alertd.destinations.faults import EgressRefusedError
+from alertd.destinations.faults import EgressRefusedError, unresolved
+from alertd.destinations.guard import literal
 from alertd.destinations.http_bounds import DNS_CACHE_SECONDS
 
 if TYPE_CHECKING:
@@ -126,6 +127,22 @@ class Resolver:
         if asyncio.get_running_loop().time() < until:
             return known
         return await self._lookups.ask(host, port)
+
+    async def reachable(self, host: str, port: int) -> list[str]:
+        """Return what may be connected to, at least one: the permitted addresses of a name, or `host` when it is an address.
+
+        Raises EgressRefusedError, and SendError for a name that does not resolve.
+        """
+        if literal(host) is not None:
+            if reason := self._policy.check_address("", host, port):
+                raise EgressRefusedError(reason)
+            return [host]
+        try:
+            return await self.addresses(host, port)
+        except EgressRefusedError:
+            raise
+        except OSError as error:
+            raise unresolved(host, error) from error
 
     def close(self) -> None:
         """Stop asking. Twice is fine."""

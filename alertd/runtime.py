@@ -12,7 +12,7 @@ import ctypes
 import gc
 import signal
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeAlias
 
 import structlog
 
@@ -180,6 +180,12 @@ async def wait_event(event: asyncio.Event, seconds: float) -> bool:
     except TimeoutError:
         return event.is_set()
     return True
+
+
+def look_away(task: asyncio.Future[Any]) -> None:
+    """Take the error of a task that nobody may wait for any longer, lest the loop complains about it."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def run_services(

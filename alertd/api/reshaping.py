@@ -31,6 +31,7 @@ from alertd.model.issue import KEYS_MAX, Change, State
 from alertd.model.ledger import Ledger
 from alertd.model.token import Role
 from alertd.resources.change import Noted
+from alertd.runtime import look_away
 from alertd.store.issues import IssueWrites, Reshaped
 from alertd.weighing import Deed, acting
 
@@ -134,7 +135,7 @@ class Reshaping:
         ended = self._context.pipeline.do(
             Deed(lambda under_way: [made for deed in deeds for made in deed.act(under_way)], needed)
         )
-        ended.add_done_callback(_seen)
+        ended.add_done_callback(look_away)  # whoever could not store the merge does not wait
         return ended
 
     def _adopt(self, found: Issue, others: Sequence[Issue]) -> list[Incident]:
@@ -245,12 +246,6 @@ def _following(formers: Sequence[Issue], former: Issue | None, keys: set[str], i
     return [
         each for each in others if whole.issuperset(each.keys) or (_left(each, issue) and _left(each, issue) <= keys)
     ]
-
-
-def _seen(ended: asyncio.Future[list[Accepted]]) -> None:
-    """Take note of how it went, in case nobody waits: whoever could not store the merge does not."""
-    if not ended.cancelled():
-        ended.exception()
 
 
 async def _heard(ended: asyncio.Future[list[Accepted]] | None, issue: Issue) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alertd.destinations.kafka_client import Reach, guarded_producer
 from alertd.destinations.kafka_inside import tear_out
+from alertd.runtime import look_away
 
 if TYPE_CHECKING:
     import ssl
@@ -44,7 +45,7 @@ class KafkaLine:
         """
         if self._starting is None:
             self._starting = asyncio.create_task(self._start(), name="kafka-start")
-            self._starting.add_done_callback(_look_away)
+            self._starting.add_done_callback(look_away)
         await asyncio.shield(self._starting)
         sent = await self._producer.send(topic, record.value, record.key, headers=list(record.headers))
         found = await sent
@@ -88,17 +89,11 @@ class KafkaLine:
         if self._producer is None:
             return
         stopping = asyncio.create_task(self._producer.stop(), name="kafka-stop")
-        stopping.add_done_callback(_look_away)
+        stopping.add_done_callback(look_away)
         try:
             await asyncio.wait({stopping}, timeout=CLOSE_SECONDS)
         finally:
-            torn = tear_out(self._producer, _look_away)
+            torn = tear_out(self._producer, look_away)
             stopping.cancel()
         if torn:
             await asyncio.wait(torn, timeout=CLOSE_SECONDS)
-
-
-def _look_away(task: asyncio.Future[Any]) -> None:
-    """Take the error of a task that nobody waits for any longer, lest the loop complains about it."""
-    if not task.cancelled():
-        task.exception()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from alertd.destinations.faults import EgressRefusedError, unresolved
 from alertd.destinations.guard import literal
 from alertd.destinations.http_bounds import DNS_CACHE_SECONDS
+from alertd.runtime import look_away
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -108,8 +109,7 @@ class Lookups:
 
     def _asked(self, key: tuple[str, int], task: asyncio.Future[list[str]]) -> None:
         del self._asking[key]
-        if not task.cancelled():
-            task.exception()  # seen: whoever waits is told by the task itself
+        look_away(task)  # whoever waits is told by the task itself
 
 
 class Resolver:

@@ -5,8 +5,22 @@ from __future__ import annotations
 from typing import Any, Final
 
 from alertd.api.operation import Schema, page_of, ref
-from alertd.api.shapes import COUNT, FLAG, NUMBER, PLACES, TEXT, TEXT_OR_NULL, TIME, TIME_OR_NULL
-from alertd.model.delivery import OutcomeKind
+from alertd.api.shapes import (
+    COUNT,
+    FLAG,
+    INTEGER_OR_NULL,
+    NUMBER,
+    OUTCOME,
+    PLACES,
+    TEXT,
+    TEXT_OR_NULL,
+    TIME,
+    TIME_OR_NULL,
+    many,
+    or_null,
+    whole,
+    with_more,
+)
 from alertd.model.selection import STATES
 from alertd.store.replaying import ReplayState
 
@@ -24,20 +38,7 @@ def history_page(item: Schema) -> Schema:
     return {**page, "properties": {**page["properties"], "searched_to": _SEARCHED_TO}}
 
 
-def _object(optional: tuple[str, ...] = (), **properties: Schema) -> Schema:
-    required = [name for name in properties if name not in optional]
-    return {"type": "object", "required": required, "properties": properties}
-
-
-def _many(item: Schema) -> Schema:
-    return {"type": "array", "items": item}
-
-
-def _number_or_null() -> Schema:
-    return {"type": ["integer", "null"]}
-
-
-_EVENT: Final = _object(
+_EVENT: Final = whole(
     type=TEXT,
     id=TEXT,
     received_at=TIME,
@@ -45,17 +46,17 @@ _EVENT: Final = _object(
     alert_id=TEXT_OR_NULL,
     violations={**PLACES, "description": "where its data is not as the schema of its type says"},
 )
-_ATTEMPT: Final = _object(
+_ATTEMPT: Final = whole(
     number=COUNT,
     started_at=TIME,
     duration_seconds=NUMBER,
-    outcome={"type": "string", "enum": [kind.word for kind in OutcomeKind]},
-    status=_number_or_null(),
+    outcome=OUTCOME,
+    status=INTEGER_OR_NULL,
     error=TEXT_OR_NULL,
     answer={**TEXT, "description": "the beginning of what the receiver answered"},
 )
 
-_RECORD: Final = _object(
+_RECORD: Final = whole(
     id=TEXT,
     workspace=TEXT_OR_NULL,
     topic=TEXT,
@@ -66,12 +67,7 @@ _RECORD: Final = _object(
     size_bytes={**COUNT, "description": "how long it is; more than is kept when it was cut"},
     rejected_at=TIME,
 )
-_WHOLE: Final[dict[str, Schema]] = {
-    "bytes_base64": {**TEXT, "description": "as they came, up to 64 KiB"},
-    "complete": {**FLAG, "description": "whether all of them were kept, without which it cannot be tried again"},
-    "headers": _many(_object(name=TEXT, value_base64=TEXT_OR_NULL)),
-}
-_DELIVERY: Final = _object(
+_DELIVERY: Final = whole(
     id=TEXT,
     alert_id=TEXT,
     event_id=TEXT,
@@ -79,7 +75,7 @@ _DELIVERY: Final = _object(
     workspace=TEXT_OR_NULL,
     destination=TEXT_OR_NULL,
     subscription={**TEXT_OR_NULL, "description": "the first of those that it was made for"},
-    other_subscriptions={**_many(TEXT_OR_NULL), "description": "the others, which it serves as well"},
+    other_subscriptions={**many(TEXT_OR_NULL), "description": "the others, which it serves as well"},
     channel=TEXT_OR_NULL,
     state=STATE,
     reason={**TEXT_OR_NULL, "description": "why it ended undelivered"},
@@ -87,7 +83,7 @@ _DELIVERY: Final = _object(
     next_at={**TIME_OR_NULL, "description": "when it is attempted next, while it waits"},
     error={**TEXT_OR_NULL, "description": "what its last attempt came to"},
     attempt_count=COUNT,
-    attempts=_many(ref("Attempt")),
+    attempts=many(ref("Attempt")),
     replay_of={**TEXT_OR_NULL, "description": "the delivery that it repeats"},
     replayed_by={**TEXT_OR_NULL, "description": "the token with which that was asked for"},
     replay_id={**TEXT_OR_NULL, "description": "the replay of many that it is part of"},
@@ -95,47 +91,32 @@ _DELIVERY: Final = _object(
         **TEXT_OR_NULL,
         "description": "the digest that it came together in with others, when too many waited",
     },
-    digest_count={
-        "type": ["integer", "null"],
-        "minimum": 1,
-        "description": "of a digest: how many deliveries it stands for",
-    },
+    digest_count={**INTEGER_OR_NULL, "minimum": 1, "description": "of a digest: how many deliveries it stands for"},
 )
 
-_REQUEST: Final[dict[str, Schema]] = {
-    "filter": {"type": "object"},
-    "destination": {**TEXT_OR_NULL, "description": "where all of it goes; null: each to its own"},
-    "rate_per_second": NUMBER,
-    "again": FLAG,
-}
-
-
-def _of_request(**own: Schema) -> Schema:
-    """Describe what shows a request for a replay, and more."""
-    properties = {**own, **_REQUEST}
-    return {"type": "object", "required": list(properties), "properties": properties}
+_REQUEST: Final = whole(
+    filter={"type": "object"},
+    destination={**TEXT_OR_NULL, "description": "where all of it goes; null: each to its own"},
+    rate_per_second=NUMBER,
+    again=FLAG,
+)
 
 
 HISTORY_SHAPES: Final[dict[str, Any]] = {
     "AcceptedEvent": {**_EVENT, "description": "an event's own fields, and what became of it"},
     "EventPage": {
-        **_EVENT,
-        "properties": {
-            **_EVENT["properties"],
-            "verdicts": _many(ref("Verdict")),
-            "deliveries": _many(ref("DeliveryInLane")),
-        },
+        **with_more(_EVENT, verdicts=many(ref("Verdict")), deliveries=many(ref("DeliveryInLane"))),
         "description": "an event with every verdict and its deliveries",
     },
-    "Alert": _object(
+    "Alert": whole(
         id=TEXT,
         workspace=TEXT_OR_NULL,
         type=TEXT,
         received_at=TIME,
         event={"type": "object"},
-        verdicts=_many(ref("Verdict")),
-        deliveries=_many(_object(id=TEXT, destination=TEXT_OR_NULL, subscription=TEXT_OR_NULL, state=STATE)),
-        summary=_object(
+        verdicts=many(ref("Verdict")),
+        deliveries=many(whole(id=TEXT, destination=TEXT_OR_NULL, subscription=TEXT_OR_NULL, state=STATE)),
+        summary=whole(
             sent={**COUNT, "description": "deliveries that arrived"},
             pending={
                 **COUNT,
@@ -158,31 +139,24 @@ HISTORY_SHAPES: Final[dict[str, Any]] = {
     ),
     "Attempt": _ATTEMPT,
     "Delivery": _DELIVERY,
-    "WholeDelivery": {
-        **_DELIVERY,
-        "required": [*_DELIVERY["required"], "event"],
-        "properties": {**_DELIVERY["properties"], "event": {"type": "object"}},
-    },
-    "DeliveryInLane": {
-        **_DELIVERY,
-        "required": [*_DELIVERY["required"], "lane"],
-        "properties": {
-            **_DELIVERY["properties"],
-            "lane": {
-                **_object(state=TEXT, queue_depth=COUNT, breaker_state=TEXT, paused_until=TIME_OR_NULL),
-                "type": ["object", "null"],
-                "description": "what the destination's lane does now; null: the destination is gone",
-            },
+    "WholeDelivery": with_more(_DELIVERY, event={"type": "object"}),
+    "DeliveryInLane": with_more(
+        _DELIVERY,
+        lane={
+            **or_null(whole(state=TEXT, queue_depth=COUNT, breaker_state=TEXT, paused_until=TIME_OR_NULL)),
+            "description": "what the destination's lane does now; null: the destination is gone",
         },
-    },
-    "ReplayPreview": _of_request(
+    ),
+    "ReplayPreview": with_more(
+        _REQUEST,
         dry_run=FLAG,
         count={**COUNT, "description": "how many would be sent again"},
         matched={**COUNT, "description": "how many deliveries the filter finds that are final"},
         states={"type": "object", "additionalProperties": COUNT, "description": "these by their states"},
         complete={**FLAG, "description": "false: there are more than a replay may be of, and none would be sent"},
     ),
-    "Replay": _of_request(
+    "Replay": with_more(
+        _REQUEST,
         id=TEXT,
         state={"type": "string", "enum": [state.word for state in ReplayState]},
         reason={**TEXT_OR_NULL, "description": "why it ended before it was done"},
@@ -197,12 +171,13 @@ HISTORY_SHAPES: Final[dict[str, Any]] = {
         ended_at=TIME_OR_NULL,
     ),
     "RejectedRecord": _RECORD,
-    "WholeRecord": {
-        **_RECORD,
-        "required": [*_RECORD["required"], *_WHOLE],
-        "properties": {**_RECORD["properties"], **_WHOLE},
-    },
-    "RecordReplay": _object(
+    "WholeRecord": with_more(
+        _RECORD,
+        bytes_base64={**TEXT, "description": "as they came, up to 64 KiB"},
+        complete={**FLAG, "description": "whether all of them were kept, without which it cannot be tried again"},
+        headers=many(whole(name=TEXT, value_base64=TEXT_OR_NULL)),
+    ),
+    "RecordReplay": whole(
         result={"type": "string", "enum": ["accepted", "duplicate"], "description": "duplicate: its id was known"},
         event_id=TEXT,
         origin={**ref("RejectedRecord"), "description": "the record, which is kept no longer"},

@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from alertd.api.operation import Schema, ref
+from alertd.model.delivery import OutcomeKind
 from alertd.model.event import LABEL_NAME_MAX, LABEL_VALUE_MAX, LABELS_MAX, NAME_MAX
+from alertd.model.incident import IncidentKind
+from alertd.model.issue import State
 from alertd.model.severity import WORDS
 from alertd.model.token import ROLES
 
-if TYPE_CHECKING:
-    from alertd.api.operation import Schema
+
+def whole(**properties: Schema) -> Schema:
+    """Describe an object that has all of these."""
+    return some(tuple(properties), **properties)
 
 
-def _object(required: tuple[str, ...], **properties: Schema) -> Schema:
+def some(required: tuple[str, ...], **properties: Schema) -> Schema:
+    """Describe an object that may have all of these, and has those that are required."""
     return {"type": "object", "required": list(required), "properties": properties}
 
 
-def _or_null(schema: Schema) -> Schema:
+def with_more(schema: Schema, **properties: Schema) -> Schema:
+    """Describe an object that has these as well."""
+    required, known = [*schema["required"], *properties], {**schema["properties"], **properties}
+    return {**schema, "required": required, "properties": known}
+
+
+def many(item: Schema) -> Schema:
+    """Describe a list."""
+    return {"type": "array", "items": item}
+
+
+def or_null(schema: Schema) -> Schema:
+    """Describe what may be null."""
     return {**schema, "type": [schema["type"], "null"]}
 
 
@@ -25,12 +44,15 @@ NUMBER: Final[Schema] = {"type": "number"}
 COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
 FLAG: Final[Schema] = {"type": "boolean"}
 TIME: Final[Schema] = {"type": "string", "format": "date-time"}
-TEXT_OR_NULL: Final = _or_null(TEXT)
-TIME_OR_NULL: Final = _or_null(TIME)
+TEXT_OR_NULL: Final = or_null(TEXT)
+TIME_OR_NULL: Final = or_null(TIME)
+INTEGER_OR_NULL: Final = or_null({"type": "integer"})
+OBJECT_OR_NULL: Final = or_null({"type": "object"})
+OUTCOME: Final[Schema] = {"type": "string", "enum": [kind.word for kind in OutcomeKind]}
 _NAME: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": NAME_MAX, "pattern": "^[!-~]+$"}
 
 EVENT: Final[Schema] = {
-    **_object(
+    **some(
         ("type",),
         type={**_NAME, "description": "what happened, such as run:failed"},
         id={**_NAME, "description": "the idempotency key; absent: one is made"},
@@ -54,145 +76,123 @@ EVENT: Final[Schema] = {
     "additionalProperties": False,
 }
 
-VERDICT: Final = _object(
-    ("subscription", "channel", "verdict", "reason", "detail", "data", "destinations"),
+VERDICT: Final = whole(
     subscription=TEXT_OR_NULL,
     channel=TEXT_OR_NULL,
     verdict={**TEXT, "description": "sent, or what decided against it"},
     reason={**TEXT_OR_NULL, "description": "the field that decided; null: sent"},
     detail={**TEXT, "description": "the same in words"},
-    data=_object(
+    data=some(
         (),
         remaining_seconds={**NUMBER, "description": "cooldown: how long it still rested"},
         matcher={**COUNT, "description": "matcher: the position, from 0, of the one that does not hold"},
         occurrence={**COUNT, "description": "with a ladder: which occurrence this was"},
-        next_occurrence={
-            "type": ["integer", "null"],
-            "description": "which is sent next; null: none until a quiet period",
-        },
+        next_occurrence={**INTEGER_OR_NULL, "description": "which is sent next; null: none until a quiet period"},
     ),
-    destinations={"type": "array", "items": {"type": "object"}},
+    destinations=many({"type": "object"}),
 )
-PLACES: Final[Schema] = {"type": "array", "items": _object(("pointer", "detail"), pointer=TEXT, detail=TEXT)}
+PLACES: Final = many(whole(pointer=TEXT, detail=TEXT))
 _PART: Final[dict[str, Schema]] = {
     "event": {"type": "object"},
     "matched": FLAG,
     "violations": PLACES,
-    "verdicts": {"type": "array", "items": {"$ref": "#/components/schemas/Verdict"}},
-    "deliveries": {"type": "array", "items": {"type": "object"}},
-    "progress": {"type": "array", "items": {"type": "object"}},
+    "verdicts": many(ref("Verdict")),
+    "deliveries": many({"type": "object"}),
+    "progress": many({"type": "object"}),
 }
 
-_TOKEN: Final[dict[str, Schema]] = {
-    "id": TEXT,
-    "name": TEXT,
-    "role": {"type": "string", "enum": list(ROLES)},
-    "workspace": TEXT_OR_NULL,
-    "created_at": TIME_OR_NULL,
-    "expires_at": TIME_OR_NULL,
-    "last_used_at": TIME_OR_NULL,
-    "provisioned": FLAG,
-}
-_TOKEN_NEEDS: Final = ("id", "name", "role", "workspace", "created_at", "provisioned")
+_TOKEN: Final = whole(
+    id=TEXT,
+    name=TEXT,
+    role={"type": "string", "enum": list(ROLES)},
+    workspace=TEXT_OR_NULL,
+    created_at=TIME_OR_NULL,
+    expires_at=TIME_OR_NULL,
+    last_used_at=TIME_OR_NULL,
+    provisioned=FLAG,
+)
 
 SHAPES: Final[dict[str, Schema]] = {
     "Problem": {
-        **_object(
+        **some(
             ("type", "title", "status", "detail"),
             type=TEXT,
             title=TEXT,
             status={"type": "integer"},
             detail=TEXT,
-            errors={
-                "type": "array",
-                "description": "every bad place",
-                "items": _object(("pointer", "detail"), pointer=TEXT, detail=TEXT),
-            },
+            errors={**PLACES, "description": "every bad place"},
         ),
         "description": "RFC 9457",
     },
     "Event": EVENT,
-    "Accepted": _object(
-        ("accepted", "duplicates", "ids"), accepted=COUNT, duplicates=COUNT, ids={"type": "array", "items": TEXT}
-    ),
+    "Accepted": whole(accepted=COUNT, duplicates=COUNT, ids=many(TEXT)),
     "Verdict": VERDICT,
-    "Explanation": _object(
-        (*_PART, "makes"), **_PART, makes={"type": "array", "items": _object(tuple(_PART), **_PART)}
-    ),
-    "AuditEntry": _object(
-        ("id", "at", "actor", "action", "kind", "name", "before", "after"),
+    "Explanation": whole(**_PART, makes=many(whole(**_PART))),
+    "AuditEntry": whole(
         id=TEXT,
         at=TIME,
         actor=TEXT,
         action=TEXT,
         kind=TEXT,
         name=TEXT,
-        before={"type": ["object", "null"]},
-        after={"type": ["object", "null"]},
+        before=OBJECT_OR_NULL,
+        after=OBJECT_OR_NULL,
     ),
-    "Difference": _object(
-        ("changes",),
-        changes={
-            "type": "array",
-            "items": _object(
-                ("change", "kind", "name", "fields", "before", "after"),
+    "Difference": whole(
+        changes=many(
+            whole(
                 change={"type": "string", "enum": ["created", "updated", "deleted"]},
                 kind=TEXT,
                 name=TEXT,
-                fields={"type": "array", "items": TEXT},
-                before={"type": ["object", "null"]},
-                after={"type": ["object", "null"]},
-            ),
-        },
+                fields=many(TEXT),
+                before=OBJECT_OR_NULL,
+                after=OBJECT_OR_NULL,
+            )
+        )
     ),
-    "SubscriptionTest": _object(
-        ("subscription", "results"),
-        subscription=TEXT,
-        results={"type": "array", "items": {"$ref": "#/components/schemas/TestResult"}},
-    ),
-    "SdkKey": _object(
-        ("public_key", "title", "project", "dsn", "created_at"),
+    "SubscriptionTest": whole(subscription=TEXT, results=many(ref("TestResult"))),
+    "SdkKey": whole(
         public_key=TEXT,
         title=TEXT,
         project=TEXT,
         dsn={**TEXT, "description": "what the SDK is given"},
         created_at=TIME_OR_NULL,
     ),
-    "Issue": _object(
+    "Issue": some(
         ("id", "short_id", "title", "level", "state", "project", "event_count", "first_seen", "last_seen", "url"),
         id=TEXT,
         short_id={**TEXT, "description": "its name for people, as SHOP-42"},
         title=TEXT,
         level=TEXT,
-        state={"type": "string", "enum": ["new", "ongoing", "regressed", "escalating", "muted", "resolved"]},
+        state={"type": "string", "enum": [state.word for state in State]},
         project=TEXT,
         event_count=COUNT,
         first_seen=TIME,
         last_seen=TIME,
         url=TEXT,
-        suspect_commits={"type": "array", "items": {"type": "object"}},
+        suspect_commits=many({"type": "object"}),
         culprit=TEXT,
         user_count=COUNT,
-        environments={"type": "array", "items": TEXT},
-        releases={"type": "array", "items": TEXT},
+        environments=many(TEXT),
+        releases=many(TEXT),
         assignee=TEXT_OR_NULL,
-        transitions={"type": "array", "items": {"type": "object"}},
-        alerts={"type": "array", "items": TEXT},
-        incident={"type": ["object", "null"], "description": "the incident that is open"},
-        keys={"type": "array", "items": {"type": "object"}, "description": "its grouping keys, and what each brought"},
-        merged={"type": "array", "items": {"type": "object"}, "description": "the issues that were merged into it"},
+        transitions=many({"type": "object"}),
+        alerts=many(TEXT),
+        incident={**OBJECT_OR_NULL, "description": "the incident that is open"},
+        keys={**many({"type": "object"}), "description": "its grouping keys, and what each brought"},
+        merged={**many({"type": "object"}), "description": "the issues that were merged into it"},
     ),
-    "Incident": _object(
+    "Incident": some(
         ("id", "kind", "title", "state", "project", "score", "score_parts", "opened_at", "timeline", "suspect_commits"),
         id=TEXT,
-        kind={"type": "string", "enum": ["issue", "deploy", "reported", "simulated"]},
+        kind={"type": "string", "enum": [kind.word for kind in IncidentKind]},
         title=TEXT,
         state={"type": "string", "enum": ["open", "acknowledged", "resolved"]},
         project=TEXT,
         environment=TEXT_OR_NULL,
         trigger=TEXT_OR_NULL,
         score={"type": "integer", "minimum": 0, "maximum": 100},
-        score_parts={"type": "array", "items": {"type": "object"}},
+        score_parts=many({"type": "object"}),
         issue_id=TEXT_OR_NULL,
         opened_at=TIME,
         last_event_at=TIME,
@@ -200,44 +200,30 @@ SHAPES: Final[dict[str, Schema]] = {
         acknowledged_by=TEXT_OR_NULL,
         resolved_at=TIME_OR_NULL,
         resolved_by=TEXT_OR_NULL,
-        suspect_commits={"type": "array", "items": {"type": "object"}},
-        deploys={"type": "array", "items": {"type": "object"}},
-        timeline={"type": "array", "items": {"type": "object"}},
+        suspect_commits=many({"type": "object"}),
+        deploys=many({"type": "object"}),
+        timeline=many({"type": "object"}),
         timeline_omitted=COUNT,
         severity=TEXT,
         url=TEXT_OR_NULL,
         test={**FLAG, "description": "whether it is simulated"},
     ),
-    "TestResult": _object(
-        ("destination", "outcome", "status", "error", "answer", "duration_seconds"),
+    "TestResult": whole(
         destination=TEXT,
-        outcome={"type": "string", "enum": ["delivered", "retry_later", "rejected", "gone", "ambiguous"]},
-        status=_or_null({"type": "integer"}),
+        outcome=OUTCOME,
+        status=INTEGER_OR_NULL,
         error=TEXT_OR_NULL,
         answer=TEXT,
         duration_seconds=NUMBER,
     ),
-    "Preview": _object(
-        ("destination", "target", "headers", "body"),
+    "Preview": whole(
         destination=TEXT,
         target={**TEXT, "description": "how and where it would be sent to"},
         headers={"type": "object", "additionalProperties": TEXT},
         body=TEXT,
     ),
-    "Rotation": _object(
-        (),
-        overlap_seconds={
-            "type": "number",
-            "minimum": 0,
-            "maximum": 2_592_000,
-            "default": 3600,
-            "description": "seconds that the secret before goes on working",
-        },
-    ),
-    "Token": _object(_TOKEN_NEEDS, **_TOKEN),
-    "NewToken": _object(
-        (*_TOKEN_NEEDS, "value"), **_TOKEN, value={**TEXT, "description": "the secret: it is never shown again"}
-    ),
+    "Token": _TOKEN,
+    "NewToken": with_more(_TOKEN, value={**TEXT, "description": "the secret: it is never shown again"}),
 }
 """Components that are no resources."""
 

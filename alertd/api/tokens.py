@@ -78,7 +78,8 @@ class Tokens:
         route(app, "PATCH", one, self.patch, patch)
         rotate = Operation(
             "Give a token another secret; the one before works on for a while",
-            body=ref("Rotation"),
+            body=Rotation.model_json_schema(),
+            body_needed=False,
             example=ROTATION,
             **made,
         )

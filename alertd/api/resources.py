@@ -16,6 +16,7 @@ from alertd.clock import rfc3339_or_none
 from alertd.errors import ConflictError
 from alertd.model.token import Role
 from alertd.resources.change import Precondition, find
+from alertd.resources.documents import FOLLOWING
 from alertd.sources.base import UnsupportedMediaTypeError
 
 if TYPE_CHECKING:
@@ -30,10 +31,8 @@ BELOW: Final = "/api/v1/workspaces/{workspace}"
 STATUS: Final = ("provisioned", "origin", "created_at", "updated_at")
 """What every resource shows besides its fields; given back, it is not looked at."""
 PATCH_TYPES: Final = ("application/merge-patch+json", "application/json")
-_FOLLOW: Final = frozenset({"queue", "retry", "breaker"})
-"""Fields that follow the defaults of `delivery` where they say nothing, and so are shown as they were given."""
 _NO_FILTER: Final = (
-    frozenset({"title", "description", "limit", "settings", "data_schema", "owner", "collaborators"}) | _FOLLOW
+    frozenset({"title", "description", "limit", "settings", "data_schema", "owner", "collaborators"}) | FOLLOWING
 )
 
 
@@ -232,7 +231,7 @@ def _given(request: web.Request) -> Precondition:
 
 def fields_of(model: Resource) -> dict[str, Any]:
     """Give every field with its default, but for those that follow other defaults."""
-    return model.model_dump(mode="json", exclude=set(_FOLLOW))
+    return model.model_dump(mode="json", exclude=set(FOLLOWING))
 
 
 def _origin(entry: Entry) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from alertd.store.sqlite.connection import reader_uri
 if TYPE_CHECKING:
     from pathlib import Path
 
-STORED: Final = "stored:"
 _FIND: Final = "SELECT document FROM resource WHERE kind = ? AND workspace = ? AND name = ?"
 _PARTS_MIN: Final = 3
 _KINDS: Final = {kind.path: kind for kind in BY_WORD.values()}

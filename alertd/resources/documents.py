@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 REDACTED: Final = "***"
 """What stands for a secret wherever a document is shown; given back, it means: as it was."""
+FOLLOWING: Final = frozenset({"queue", "retry", "breaker"})
+"""Members that follow the defaults of `delivery` where they say nothing: so they are shown and written as they were given,
+also where that is the model's own default."""
 
 
 def document_of(model: BaseModel) -> Document:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from alertd.resources.documents import document_of
+from alertd.resources.documents import FOLLOWING, document_of
 from alertd.resources.kinds import KINDS, WORKSPACE, Kind
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from alertd.resources.snapshot import Entry, Snapshot
 
 STORED: Final = "stored:"
+"""What a reference to a secret begins with that stays in the store."""
 HEAD: Final = """\
 # The resources of one workspace. Settings of the daemon are not among them: take store, egress (what destinations on private
 # or loopback addresses need), mail and the like from the file that the daemon runs with, else `alertd check` misses them.
@@ -72,13 +73,9 @@ def _lean(entry: Entry) -> Document:
         if name not in document:
             continue
         default = field.get_default(call_default_factory=True)
-        if field.is_required() or name in _FOLLOWING or getattr(model, name) != default:
+        if field.is_required() or name in FOLLOWING or getattr(model, name) != default:
             lean[name] = document[name]
     return lean
-
-
-_FOLLOWING: Final = frozenset({"queue", "retry", "breaker"})
-"""What is said there overrides `delivery`, even when it is what the model has as its default."""
 
 
 def _dollars(value: Any) -> Any:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Channels(Collection):
     """`/api/v1/workspaces/{workspace}/channels`."""
 
-    more = choices = ("built_in",)
+    choices = ("built_in",)
 
     def __init__(self, context: Context) -> None:
         super().__init__(context, CHANNEL)

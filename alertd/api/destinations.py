@@ -11,7 +11,6 @@ from alertd.api.context import body_of, json
 from alertd.api.examples import PREVIEW
 from alertd.api.operation import Operation, ref, route
 from alertd.api.resources import BELOW, Collection
-from alertd.api.shapes import DESTINATION_STATUS
 from alertd.api.trial import check_event, preview_destination, try_destination
 from alertd.clock import rfc3339_or_none
 from alertd.model.token import Role
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 class Destinations(Collection):
     """`/api/v1/workspaces/{workspace}/destinations`: the collection, and what can be done with one."""
 
-    more = tuple(DESTINATION_STATUS)
     choices = ("state", "built_in")
     lives = True
 

@@ -19,9 +19,8 @@ from alertd.api.operation import Operation, route
 from alertd.api.shapes import TEXT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from alertd.api.operation import Schema
     from alertd.resources.judge import DestinationTypes
 
 PATH: Final = "/api/openapi.json"
@@ -45,23 +44,20 @@ table{border-collapse:collapse;margin:.4em 0}td,th{text-align:left;vertical-alig
 class Docs:
     """`/api/openapi.json` and `/api/docs`, open to everybody."""
 
-    def __init__(
-        self, app: web.Application, status: Mapping[str, Mapping[str, Schema]], types: DestinationTypes
-    ) -> None:
+    def __init__(self, app: web.Application, types: DestinationTypes) -> None:
         route(app, "GET", PATH, self.show, Operation("This document", "documentation", None))
         page = Operation(
             "This document as a page", "documentation", None, answers={200: TEXT}, answer_types=("text/html",)
         )
         route(app, "GET", PAGE, self.page, page)
         self._app = app
-        self._status = status
         self._types = types
 
     @cached_property
     def _written(self) -> tuple[bytes, str]:
         """The document and the page."""
         settings = {name: self._types.settings_model(name) for name in sorted(self._types.names())}
-        doc = document(self._app, version("alertd"), self._status, settings)
+        doc = document(self._app, version("alertd"), settings)
         return orjson.dumps(doc, option=orjson.OPT_INDENT_2), "".join(_page(doc))
 
     async def show(self, request: web.Request) -> web.Response:

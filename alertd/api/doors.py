@@ -1,19 +1,37 @@
-"""The doors of outside services as the documentation says them, and what answers where there is none."""
+"""The doors that events come in by as the documentation says them, and what answers where there is none."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
+from alertd.api import examples
 from alertd.api.edge import SENTRY, WEBHOOKS
-from alertd.api.examples import ENVELOPE, STORE
-from alertd.api.examples import WEBHOOKS as WEBHOOKS_TOLD
 from alertd.api.operation import OPERATIONS, Operation, ref
+from alertd.api.shapes import TEXT, many, whole
 from alertd.errors import NotFoundError
+from alertd.model.token import Role
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_CLOUD_EVENT: Final = whole(**dict.fromkeys(("specversion", "id", "source", "type"), TEXT))
+SEND: Final = Operation(
+    "Send events: one, or many as an array, as lines, or as CloudEvents",
+    "events",
+    Role.INTAKE,
+    body={"anyOf": [ref("Event"), many(ref("Event"))]},
+    other_bodies={
+        "application/x-ndjson": (TEXT, '{"type": "run:failed"}\n{"type": "run:cancelled", "project": "shop"}\n'),
+        "application/cloudevents+json": (_CLOUD_EVENT, examples.CLOUD_EVENT),
+        "application/cloudevents-batch+json": (many(_CLOUD_EVENT), [examples.CLOUD_EVENT]),
+    },
+    answers={202: ref("Accepted")},
+    errors=(415,),
+    example=examples.EVENT,
+)
+"""The intake, as its documentation says it."""
 
 
 def open_doors(app: web.Application, register: Callable[[web.Application], None]) -> None:
@@ -36,7 +54,7 @@ def _operation(path: str) -> Operation:
             "webhooks",
             None,
             body={},
-            example=WEBHOOKS_TOLD[source],
+            example=examples.WEBHOOKS[source],
             answers={202: ref("Accepted")},
             errors=(401, 415, 422, 429),
             self_guarded=True,
@@ -48,7 +66,7 @@ def _operation(path: str) -> Operation:
         None,
         body={},
         body_types=("application/json",) if is_store else ("application/x-sentry-envelope", "application/json"),
-        example=STORE if is_store else ENVELOPE,
+        example=examples.STORE if is_store else examples.ENVELOPE,
         answers={200: {"type": "object"}},
         errors=(403, 415, 429),
         guards=("sdk_key", "sdk_header"),

@@ -25,7 +25,6 @@ _NOWHERE = {"provisioned": False, "origin": None, "created_at": None, "updated_a
 class EventTypes(Collection):
     """`/api/v1/workspaces/{workspace}/event-types`."""
 
-    more = ("built_in", "learnt", "first_seen_at", "last_seen_at", "events_total")
     choices = ("built_in", "learnt")
     lives = True
 

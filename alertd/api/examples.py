@@ -105,6 +105,15 @@ EVENT: Final[Example] = {
     "labels": {"team": "payments"},
     "data": {"seconds": 4.2},
 }
+CLOUD_EVENT: Final[Example] = {
+    "specversion": "1.0",
+    "id": "A-1",
+    "source": "/shop",
+    "type": "run:failed",
+    "severity": "error",
+    "project": "shop",
+    "data": {"run_id": 17},
+}
 SUBSCRIPTION_TEST: Final[Example] = {"type": "checkout:slow"}
 PREVIEW: Final[Example] = {"type": "checkout:slow", "message": "A checkout took 4.2 s", "data": {"seconds": 4.2}}
 REPLAY_ONE: Final[Example] = {"destination": "ops-hook"}
@@ -123,7 +132,7 @@ SIMULATE: Final[Example] = {
     "message": "a fire drill",
 }
 
-_ERROR: Final = {
+STORE: Final[Example] = {
     "event_id": "fc6d8c0c43fc4630ad850ee518f1b9d0",
     "timestamp": "2026-05-07T00:00:00Z",
     "platform": "python",
@@ -131,6 +140,7 @@ _ERROR: Final = {
     "environment": "prod",
     "exception": {"values": [{"type": "KeyError", "value": "'sku'"}]},
 }
+"""What old Sentry SDKs send."""
 ENVELOPE: Final = (
     '{"event_id": "9ec79c33ec9942ab8353589fcb2e04dc"}\n'
     '{"type": "event"}\n'
@@ -138,8 +148,6 @@ ENVELOPE: Final = (
     ' "exception": {"values": [{"type": "ZeroDivisionError", "value": "division by zero"}]}}\n'
 )
 """What a Sentry SDK sends: lines of JSON."""
-STORE: Final[Example] = _ERROR
-"""What old Sentry SDKs send."""
 WEBHOOKS: Final[dict[str, Example]] = {
     "alertmanager": {
         "version": "4",

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 class IntakeEndpoints(Collection):
     """`/api/v1/workspaces/{workspace}/intake-endpoints`."""
 
-    more = ("url", "verified")
-
     def __init__(self, context: Context) -> None:
         super().__init__(context, INTAKE_ENDPOINT)
 

@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 from alertd.api.answers import PROBLEMS, answer_examples, example_of
 from alertd.api.history_shapes import HISTORY_SHAPES
 from alertd.api.operation import OPERATIONS, Operation, Schema, ref
-from alertd.api.shapes import RESOURCE_STATUS, SHAPES, with_status
+from alertd.api.shapes import RESOURCE_STATUS, SHAPES, STATUS, with_status
 from alertd.model.token import Role, TokenSettings
 from alertd.resources.kinds import KINDS, WORKSPACE
 
@@ -46,16 +46,8 @@ _DESCRIPTIONS: Final = {
 }
 
 
-def document(
-    app: web.Application,
-    version: str,
-    status: Mapping[str, Mapping[str, Schema]],
-    settings: Mapping[str, type[BaseModel]],
-) -> dict[str, Any]:
-    """Write the document of an application.
-
-    `status` gives what models show besides their fields, by their names; `settings` those of destinations, by type.
-    """
+def document(app: web.Application, version: str, settings: Mapping[str, type[BaseModel]]) -> dict[str, Any]:
+    """Write the document of an application; `settings` are those of destinations, by type."""
     paths: dict[str, dict[str, Any]] = {}
     known = answer_examples()
     for (method, path), operation in app[OPERATIONS].items():
@@ -71,7 +63,7 @@ def document(
         },
         "paths": paths,
         "components": {
-            "schemas": _schemas(status, settings),
+            "schemas": _schemas(settings),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}, **_KEYS},
         },
     }
@@ -94,7 +86,7 @@ _ABOUT: Final = (
 )
 
 
-def _schemas(status: Mapping[str, Mapping[str, Schema]], settings: Mapping[str, type[BaseModel]]) -> dict[str, Schema]:
+def _schemas(settings: Mapping[str, type[BaseModel]]) -> dict[str, Schema]:
     models: list[type[BaseModel]] = [kind.model for kind in (*KINDS, WORKSPACE)]
     described: list[type[BaseModel]] = [*models, TokenSettings, *settings.values()]
     inputs: list[tuple[type[BaseModel], Literal["validation"]]] = [(model, "validation") for model in described]
@@ -109,7 +101,7 @@ def _schemas(status: Mapping[str, Mapping[str, Schema]], settings: Mapping[str, 
         f"what the type needs, as its schema says: {by_type}"
     )
     for model in models:
-        own = {**RESOURCE_STATUS, **status.get(model.__name__, {})}
+        own = {**RESOURCE_STATUS, **STATUS.get(model.__name__, {})}
         schemas[model.__name__] = with_status(schemas[model.__name__], own)
     return {name: _shown(schema) for name, schema in sorted(schemas.items())}
 

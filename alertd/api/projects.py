@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 class Projects(Collection):
     """`/api/v1/workspaces/{workspace}/projects`."""
 
-    more = ("number",)
-
     def __init__(self, context: Context) -> None:
         super().__init__(context, PROJECT)
 

@@ -12,6 +12,7 @@ from alertd.api.destination_examples import DESTINATIONS
 from alertd.api.examples import MADE, PATCHED
 from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
 from alertd.api.query import Query, write_name_cursor
+from alertd.api.shapes import RESOURCE_STATUS, STATUS
 from alertd.clock import rfc3339_or_none
 from alertd.errors import ConflictError
 from alertd.model.token import Role
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from alertd.resources.snapshot import Entry
 
 BELOW: Final = "/api/v1/workspaces/{workspace}"
-STATUS: Final = ("provisioned", "origin", "created_at", "updated_at")
-"""What every resource shows besides its fields; given back, it is not looked at."""
 PATCH_TYPES: Final = ("application/merge-patch+json", "application/json")
 _NO_FILTER: Final = (
     frozenset({"title", "description", "limit", "settings", "data_schema", "owner", "collaborators"}) | FOLLOWING
@@ -43,9 +42,8 @@ _CASCADE: Final = (
 
 
 class Collection:
-    """One kind below a workspace. Subclasses name in `more` what `status` adds to what is shown."""
+    """One kind below a workspace."""
 
-    more: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     """Of what is shown besides the fields, what a list can be filtered by."""
     lists_defaults = False
@@ -59,6 +57,7 @@ class Collection:
         self.kind = kind
         own = (name for name in kind.model.model_fields if name not in _NO_FILTER)
         self.filters = (*own, "provisioned", *self.choices)
+        self._only_shown = RESOURCE_STATUS.keys() | STATUS.get(kind.model.__name__, {}).keys()
 
     def register(self, app: web.Application) -> None:
         """Add the routes."""
@@ -72,7 +71,7 @@ class Collection:
         route(app, "DELETE", one, self.remove, documented["remove"])
 
     def status(self, entry: Entry) -> dict[str, Any]:
-        """Say what an entry shows besides its fields."""
+        """Say what an entry shows besides its fields (`STATUS` has the shapes)."""
         return {}
 
     def built_in(self, workspace: str) -> Iterable[dict[str, Any]]:
@@ -166,7 +165,7 @@ class Collection:
 
     def _own_fields(self, document: dict[str, Any]) -> dict[str, Any]:
         """Leave out what is only shown, so that what was read can be given back."""
-        return {key: value for key, value in document.items() if key not in STATUS and key not in self.more}
+        return {key: value for key, value in document.items() if key not in self._only_shown}
 
     def view(self, entry: Entry, request: web.Request) -> dict[str, Any]:
         """Write an entry as it is shown: every field, its origin, its status."""

@@ -17,10 +17,9 @@ from alertd.api.audit import Audit
 from alertd.api.channels import Channels
 from alertd.api.destinations import Destinations
 from alertd.api.docs import Docs
-from alertd.api.doors import open_doors
+from alertd.api.doors import SEND, open_doors
 from alertd.api.edge import make_edge, make_gate
 from alertd.api.event_types import EventTypes
-from alertd.api.examples import EVENT
 from alertd.api.expect import GATE, behind
 from alertd.api.explain import Explain
 from alertd.api.express import EXPRESS, Express, ExpressHandler, fits
@@ -29,7 +28,7 @@ from alertd.api.history import History
 from alertd.api.incidents import Incidents
 from alertd.api.intake_endpoints import IntakeEndpoints
 from alertd.api.issues import Issues
-from alertd.api.operation import OPERATIONS, Operation, ref, route
+from alertd.api.operation import OPERATIONS, route
 from alertd.api.projects import Projects
 from alertd.api.refusals import Refusals
 from alertd.api.rejected import Rejected
@@ -37,14 +36,12 @@ from alertd.api.replays import Replays
 from alertd.api.reshaping import Reshaping
 from alertd.api.resources import Collection
 from alertd.api.sdk_keys import SdkKeys
-from alertd.api.shapes import COUNT, DESTINATION_STATUS, FLAG, SUBSCRIPTION_STATUS, TEXT, TEXT_OR_NULL, TYPE_STATUS
 from alertd.api.stream import Stream
 from alertd.api.subscriptions import Subscriptions
 from alertd.api.system import System
 from alertd.api.tokens import Tokens
 from alertd.api.transfer import Transfer
 from alertd.api.workspaces import Workspaces
-from alertd.model.token import Role
 from alertd.resources.kinds import DERIVED_TYPE, METRIC_ALERT
 
 if TYPE_CHECKING:
@@ -61,45 +58,6 @@ REQUESTS_SECONDS: Final = 5
 """How long requests in the air may take to finish when the server stops."""
 BACKLOG: Final = 128
 """How many connections may wait to be taken."""
-
-_CLOUD_EVENT: Final = {
-    "type": "object",
-    "required": ["specversion", "id", "source", "type"],
-    "properties": dict.fromkeys(("specversion", "id", "source", "type"), TEXT),
-}
-_A_CLOUD_EVENT: Final = {
-    "specversion": "1.0",
-    "id": "A-1",
-    "source": "/shop",
-    "type": "run:failed",
-    "severity": "error",
-    "project": "shop",
-    "data": {"run_id": 17},
-}
-SEND: Final = Operation(
-    "Send events: one, or many as an array, as lines, or as CloudEvents",
-    "events",
-    Role.INTAKE,
-    body={"anyOf": [ref("Event"), {"type": "array", "items": ref("Event")}]},
-    other_bodies={
-        "application/x-ndjson": (TEXT, '{"type": "run:failed"}\n{"type": "run:cancelled", "project": "shop"}\n'),
-        "application/cloudevents+json": (_CLOUD_EVENT, _A_CLOUD_EVENT),
-        "application/cloudevents-batch+json": ({"type": "array", "items": _CLOUD_EVENT}, [_A_CLOUD_EVENT]),
-    },
-    answers={202: ref("Accepted")},
-    errors=(415,),
-    example=EVENT,
-)
-"""The intake, as its documentation says it."""
-SHOWN: Final = {
-    "Destination": DESTINATION_STATUS,
-    "Channel": {"built_in": FLAG},
-    "EventType": TYPE_STATUS,
-    "Project": {"number": COUNT},
-    "Subscription": SUBSCRIPTION_STATUS,
-    "IntakeEndpoint": {"url": TEXT_OR_NULL, "verified": FLAG},
-}
-"""What resources show besides their fields."""
 
 _RESOURCES: Final = (
     Front,
@@ -151,7 +109,7 @@ def build(
     for kind in (DERIVED_TYPE, METRIC_ALERT):
         Collection(context, kind).register(app)
     open_doors(app, doors)
-    Docs(app, SHOWN, context.registry.types)
+    Docs(app, context.registry.types)
     return app
 
 

@@ -234,41 +234,44 @@ def with_status(schema: Schema, status: dict[str, Schema]) -> Schema:
     return {**schema, "properties": {**schema["properties"], **shown}}
 
 
-DESTINATION_STATUS: Final[dict[str, Schema]] = {
-    "built_in": {**FLAG, "description": "whether it is there by default and cannot be changed"},
-    "state": {**TEXT, "description": "what its lane does now"},
-    "disabled_reason": TEXT_OR_NULL,
-    "disabled_at": TIME_OR_NULL,
-    "queue_depth": COUNT,
-    "queue_capacity": COUNT,
-    "in_flight": COUNT,
-    "breaker_state": TEXT,
-    "paused_until": TIME_OR_NULL,
-    "last_success_at": TIME_OR_NULL,
-    "last_failure_at": TIME_OR_NULL,
-    "last_error": TEXT_OR_NULL,
+STATUS: Final[dict[str, dict[str, Schema]]] = {
+    "Channel": {"built_in": FLAG},
+    "Destination": {
+        "built_in": {**FLAG, "description": "whether it is there by default and cannot be changed"},
+        "state": {**TEXT, "description": "what its lane does now"},
+        "disabled_reason": TEXT_OR_NULL,
+        "disabled_at": TIME_OR_NULL,
+        "queue_depth": COUNT,
+        "queue_capacity": COUNT,
+        "in_flight": COUNT,
+        "breaker_state": TEXT,
+        "paused_until": TIME_OR_NULL,
+        "last_success_at": TIME_OR_NULL,
+        "last_failure_at": TIME_OR_NULL,
+        "last_error": TEXT_OR_NULL,
+    },
+    "EventType": {
+        "built_in": {**FLAG, "description": "whether a catalogue knows it"},
+        "learnt": {**FLAG, "description": "whether it is only known from events"},
+        "first_seen_at": TIME_OR_NULL,
+        "last_seen_at": TIME_OR_NULL,
+        "events_total": COUNT,
+    },
+    "IntakeEndpoint": {"url": TEXT_OR_NULL, "verified": FLAG},
+    "Project": {"number": COUNT},
+    "Subscription": {
+        "built_in": {**FLAG, "description": "whether it is a default that nobody has changed"},
+        "last_fired_at": {**TIME_OR_NULL, "description": "when an event last matched it, delivered or not"},
+        "last_success_at": TIME_OR_NULL,
+        "last_error": {**TEXT_OR_NULL, "description": "why a delivery was given up last"},
+        "last_error_at": TIME_OR_NULL,
+        "fired_total": COUNT,
+        "sent_total": COUNT,
+        "delivered_total": COUNT,
+        "failed_total": COUNT,
+    },
 }
-"""What a destination shows of its lane."""
-SUBSCRIPTION_STATUS: Final[dict[str, Schema]] = {
-    "built_in": {**FLAG, "description": "whether it is a default that nobody has changed"},
-    "last_fired_at": {**TIME_OR_NULL, "description": "when an event last matched it, delivered or not"},
-    "last_success_at": TIME_OR_NULL,
-    "last_error": {**TEXT_OR_NULL, "description": "why a delivery was given up last"},
-    "last_error_at": TIME_OR_NULL,
-    "fired_total": COUNT,
-    "sent_total": COUNT,
-    "delivered_total": COUNT,
-    "failed_total": COUNT,
-}
-"""What a subscription shows of its events."""
-TYPE_STATUS: Final[dict[str, Schema]] = {
-    "built_in": {**FLAG, "description": "whether a catalogue knows it"},
-    "learnt": {**FLAG, "description": "whether it is only known from events"},
-    "first_seen_at": TIME_OR_NULL,
-    "last_seen_at": TIME_OR_NULL,
-    "events_total": COUNT,
-}
-"""What an event type shows of its events."""
+"""What resources show besides their fields: of what became of them, of what is built in."""
 RESOURCE_STATUS: Final[dict[str, Schema]] = {
     "provisioned": {**FLAG, "description": "whether the configuration holds it, which makes it read-only here"},
     "origin": {**TEXT_OR_NULL, "description": "where the configuration holds it, as alertd.yml:42"},

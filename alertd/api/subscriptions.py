@@ -12,7 +12,6 @@ from alertd.api.context import body_of, json
 from alertd.api.examples import SUBSCRIPTION_TEST
 from alertd.api.operation import Operation, ref, route
 from alertd.api.resources import BELOW, Collection
-from alertd.api.shapes import SUBSCRIPTION_STATUS
 from alertd.api.trial import TEST_TYPE, try_destination
 from alertd.clock import rfc3339_or_none
 from alertd.errors import InvalidError, Problem
@@ -33,7 +32,6 @@ _TYPE = re.compile(r"[!-~]{1,256}", re.ASCII)
 class Subscriptions(Collection):
     """`/api/v1/workspaces/{workspace}/subscriptions`: the collection, and a test."""
 
-    more = tuple(SUBSCRIPTION_STATUS)
     choices = ("built_in",)
     lives = True
     lists_defaults = True

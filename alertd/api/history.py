@@ -15,7 +15,7 @@ from alertd.api.operation import PAGE, Operation, Parameter, ref, route
 from alertd.api.past import PastRulesets
 from alertd.api.query import Query, write_cursor
 from alertd.api.resources import BELOW
-from alertd.api.selecting import ACKNOWLEDGED, DIGEST, SELECTING, filter_of, names_of
+from alertd.api.selecting import ACKNOWLEDGED, DELIVERIES, SELECTING, filter_of, names_of
 from alertd.api.views import event_view, page_view, verdict_views
 from alertd.engine.router import excluded
 from alertd.errors import InvalidError, NotFoundError, Problem
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 DELIVERIES_MAX = 1000
 """How many deliveries an event shows."""
 MATCHED = Parameter("matched", "only what a channel took, or what none took", {"type": "boolean"})
-_DELIVERIES = (*SELECTING, DIGEST, *PAGE)
+_DELIVERIES = (*DELIVERIES, *PAGE)
 _EVENTS = (MATCHED, *SELECTING, ACKNOWLEDGED, *PAGE)
 
 

@@ -14,7 +14,7 @@ from alertd.api.examples import REPLAY_MANY
 from alertd.api.operation import PAGE, Operation, page_of, ref, route
 from alertd.api.query import Query, page_found
 from alertd.api.resources import BELOW
-from alertd.api.selecting import DIGEST, SELECTING, names_of, query_of, select
+from alertd.api.selecting import DELIVERIES, names_of, query_of, select
 from alertd.clock import rfc3339, rfc3339_or_none
 from alertd.errors import InvalidError, NotFoundError, Problem
 from alertd.model import ids
@@ -46,7 +46,6 @@ LOOK_SECONDS: Final = 20.0
 _FINAL: Final = tuple(state for state in DeliveryState if state.final)
 _WORDS: Final = tuple(state.word for state in _FINAL)
 _DEFAULTS: Final[dict[str, Any]] = {"rate_per_second": RATE, "again": False, "dry_run": False}
-_CHOOSING: Final = (*SELECTING, DIGEST)
 _KNOWN: Final = ("filter", "destination", *_DEFAULTS)
 _BODY: Final = {
     "type": "object",
@@ -54,7 +53,7 @@ _BODY: Final = {
         "filter": {
             "type": "object",
             "description": "which deliveries, by the filters of their list; {}: all. It may stand in the query instead",
-            "properties": {parameter.name: parameter.schema for parameter in _CHOOSING},
+            "properties": {parameter.name: parameter.schema for parameter in DELIVERIES},
             "additionalProperties": False,
         },
         "destination": {"type": ["string", "null"], "description": "where all of it goes; null: each to its own"},
@@ -98,7 +97,7 @@ class Replays:
             "Send many deliveries again, or count them",
             "history",
             Role.OPERATOR,
-            query=_CHOOSING,
+            query=DELIVERIES,
             body=_BODY,
             body_needed=False,
             answers={200: ref("ReplayPreview"), 202: ref("Replay")},
@@ -154,7 +153,7 @@ class Replays:
         problems = [*_problems(body), *_filter_problems(body, in_query=bool(request.query))]
         if problems:
             raise InvalidError(problems)
-        names = names_of(_CHOOSING)
+        names = names_of(DELIVERIES)
         query = Query(request, names) if request.query else query_of(body["filter"], names, "/filter")
         selection = select(query)
         query.check()

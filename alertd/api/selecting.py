@@ -8,6 +8,7 @@ from multidict import MultiDict
 
 from alertd.api.operation import Parameter
 from alertd.api.query import Query
+from alertd.api.shapes import TIME
 from alertd.errors import InvalidError, Problem
 from alertd.model.selection import STATES, Selection
 from alertd.model.severity import BY_WORD
@@ -17,9 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from alertd.api.context import Context
-    from alertd.api.operation import Schema
 
-_MOMENT: Final[Schema] = {"type": "string", "format": "date-time"}
 SELECTING: Final = (
     Parameter("type", "only this type"),
     Parameter("project", "only this project"),
@@ -30,8 +29,8 @@ SELECTING: Final = (
     Parameter("destination", "only what went to this destination"),
     Parameter("state", "only deliveries in this state, or what has one", {"type": "string", "enum": list(STATES)}),
     Parameter("alert_id", "only what belongs to this alert"),
-    Parameter("since", "from this RFC 3339 time on", _MOMENT),
-    Parameter("until", "before this RFC 3339 time", _MOMENT),
+    Parameter("since", "from this RFC 3339 time on", TIME),
+    Parameter("until", "before this RFC 3339 time", TIME),
     Parameter(
         "text",
         "looked for in the event's JSON, in what it says and as it is written, and in a delivery's error;"
@@ -39,9 +38,10 @@ SELECTING: Final = (
         {"type": "string", "minLength": 1},
     ),
 )
-"""What chooses deliveries (with `DIGEST`), and events and alerts (with `ACKNOWLEDGED`)."""
+"""What chooses events, and alerts (with `ACKNOWLEDGED`)."""
 ACKNOWLEDGED: Final = Parameter("acknowledged", "only what was acknowledged, or was not", {"type": "boolean"})
-DIGEST: Final = Parameter("digest_id", "only what came together in this digest")
+DELIVERIES: Final = (*SELECTING, Parameter("digest_id", "only what came together in this digest"))
+"""What chooses deliveries."""
 
 
 def select(query: Query) -> Selection:

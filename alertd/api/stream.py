@@ -22,7 +22,7 @@ from alertd.api.live import Cursor, Told, cursor_at, read_cursor
 from alertd.api.operation import STREAM, Operation, Parameter, route
 from alertd.api.query import Query
 from alertd.api.resources import BELOW
-from alertd.api.selecting import DIGEST, SELECTING, names_of, select
+from alertd.api.selecting import DELIVERIES, names_of, select
 from alertd.api.wrong_tokens import TooManyWrongTokensError
 from alertd.errors import InvalidError, NotFoundError, Problem, StoreError, TooManyError
 from alertd.model.token import Role
@@ -47,7 +47,6 @@ _HEADERS: Final = {
     "Cache-Control": "no-store",
     "X-Accel-Buffering": "no",  # nginx would keep the lines back
 }
-_CHOOSING: Final = (*SELECTING, DIGEST)
 _log = structlog.get_logger("alertd.api")
 
 
@@ -74,7 +73,7 @@ class Stream:
         documented = Operation(
             "Follow verdicts and what becomes of deliveries, live",
             "history",
-            query=_CHOOSING,
+            query=DELIVERIES,
             headers=(LAST_EVENT_ID,),
             answers={200: {"type": "string"}},
             answer_types=(STREAM,),
@@ -85,7 +84,7 @@ class Stream:
     async def listen(self, request: web.Request) -> web.StreamResponse:
         """Tell what happens in a workspace, from now on, from a time on, or from where the client was."""
         self._context.enter(request)
-        query = Query(request, names_of(_CHOOSING))
+        query = Query(request, names_of(DELIVERIES))
         selection = select(query)
         query.check()
         with self._seat():

@@ -144,7 +144,12 @@ class StoreError(AlertdError):
 
 
 class StoreUnavailableError(StoreError):
-    """The store cannot write now (disk full, read-only, locked, closed); nothing of the call was stored."""
+    """The store cannot write now (disk full, read-only, locked, closed); nothing of the call was stored.
+
+    `retry_after`, in whole seconds, is what a caller is told to wait.
+    """
+
+    retry_after = 5
 
 
 class StoreInUseError(StoreError):

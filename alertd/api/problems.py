@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE: Final = "application/problem+json"
 _INDEX: Final = re.compile(r"\[(\d+)\]", re.ASCII)
-STORE_RETRY_AFTER: Final = 5
-"""What a caller is told to wait when the store cannot write, in seconds."""
 
 _STATUS: Final[dict[type[AlertdError], HTTPStatus]] = {
     UnauthorizedError: HTTPStatus.UNAUTHORIZED,
@@ -90,10 +88,8 @@ def of_error(error: AlertdError) -> web.Response:
     if isinstance(error, ConfigError):
         errors = [Problem(_pointer(each.path), str(each)) for each in error.problems]
         detail = f"the configuration is refused and nothing was changed; problems: {len(errors)}, listed below errors"
-    if isinstance(error, IntakeFullError | TooManyError | TooManyWrongTokensError):
+    if isinstance(error, IntakeFullError | TooManyError | TooManyWrongTokensError | StoreUnavailableError):
         headers["Retry-After"] = str(error.retry_after)
-    if isinstance(error, StoreUnavailableError):
-        headers["Retry-After"] = str(STORE_RETRY_AFTER)
     if isinstance(error, UnauthorizedError):
         headers["WWW-Authenticate"] = 'Bearer realm="alertd"'
     return problem(status_of(error), detail, errors, headers)

@@ -48,8 +48,6 @@ SOURCE: Final = "sentry_sdk"
 """The source of these events in metrics."""
 MAX_BODY_BYTES: Final = 20 * 1024 * 1024
 """The default of how large an envelope may be, compressed and not."""
-STORE_RETRY_AFTER: Final = 5
-"""For how long an SDK is told to keep quiet while the store cannot write, in seconds."""
 
 
 class _TooFastError(IntakeFullError):
@@ -261,6 +259,4 @@ def _said(event_id: str | None) -> bytes:
 
 
 def _wait(error: AlertdError) -> int:
-    if isinstance(error, IntakeFullError):
-        return error.retry_after
-    return STORE_RETRY_AFTER if isinstance(error, StoreUnavailableError) else 0
+    return error.retry_after if isinstance(error, IntakeFullError | StoreUnavailableError) else 0

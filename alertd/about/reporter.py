@@ -15,6 +15,7 @@ import orjson
 import structlog
 
 from alertd.clock import rfc3339
+from alertd.engine.making import SOURCE
 from alertd.errors import DecodeError, IntakeFullError, StoreUnavailableError
 from alertd.model.workspace import DEFAULT
 from alertd.runtime import wait_event
@@ -33,7 +34,6 @@ MESSAGE_MAX: Final = 2000
 """Characters of a message that are kept."""
 RETRY_SECONDS: Final = 1.0
 """How long to wait while nothing can be stored."""
-SOURCE: Final = "alertd"
 _log = structlog.get_logger("alertd.about")
 
 

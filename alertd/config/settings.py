@@ -23,10 +23,9 @@ from alertd.destinations.ports import HTTP_PORTS, checked_ports
 from alertd.destinations.proxy import checked_proxy
 from alertd.model.destination import DeliveryOptions
 from alertd.model.event import Bounds
-from alertd.model.fields import PositiveSeconds, Resource, Seconds, Slug
+from alertd.model.fields import Count, PositiveSeconds, Resource, Seconds, Slug
 from alertd.model.workspace import DEFAULT, Workspace
 
-Count = Annotated[int, Field(gt=0)]
 Origin = tuple[str, str, str]
 """Workspace, collection (`workspaces`, `projects`, `channels`, `destinations`, `subscriptions`, `tokens`) and name."""
 

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from alertd.model.compact import compact
-from alertd.model.event import Event
+from alertd.model.event import KEY_MAX, Event
 
 if TYPE_CHECKING:
     from alertd.model.severity import Severity
 
 SOURCE: Final = "alertd"
 """The source of every event that alertd makes."""
-KEY_MAX: Final = 256
 _DIGEST_BYTES: Final = 16
 
 

@@ -6,9 +6,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, StringConstraints
 
-from alertd.model.fields import PositiveSeconds, Resource, Seconds, Slug, Title
+from alertd.model.fields import Count, PositiveSeconds, Resource, Seconds, Slug, Title
 
-Positive = Annotated[int, Field(gt=0)]
 TemplateText = Annotated[str, StringConstraints(min_length=1, max_length=16_384)]
 R = TypeVar("R", bound=Resource)
 
@@ -16,12 +15,12 @@ R = TypeVar("R", bound=Resource)
 class QueueOptions(Resource):
     """A lane's bounds."""
 
-    capacity: Positive = Field(1000, description="deliveries in memory; the rest waits in the store")
-    concurrency: Positive = Field(8, description="attempts at the same time")
+    capacity: Count = Field(1000, description="deliveries in memory; the rest waits in the store")
+    concurrency: Count = Field(8, description="attempts at the same time")
     rate_per_second: Annotated[float, Field(gt=0)] | None = Field(
         None, description="attempts a second; null: unlimited; not set: what the type's provider asks for"
     )
-    spill_max: Positive | None = Field(
+    spill_max: Count | None = Field(
         None, description="deliveries that may wait; those beyond it come together in one digest; null: unlimited"
     )
 
@@ -29,7 +28,7 @@ class QueueOptions(Resource):
 class RetryOptions(Resource):
     """When a delivery is attempted again, and when no more."""
 
-    max_attempts: Positive = 12
+    max_attempts: Count = 12
     initial_seconds: PositiveSeconds = 5
     factor: Annotated[float, Field(ge=1)] = 2
     max_seconds: PositiveSeconds = 3600
@@ -41,7 +40,7 @@ class RetryOptions(Resource):
 class BreakerOptions(Resource):
     """When a lane stops trying: after `failures` in a row, for `cool_seconds`, then one probe."""
 
-    failures: Positive = 10
+    failures: Count = 10
     cool_seconds: Seconds = 30
 
 

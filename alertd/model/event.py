@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 NAME_MAX: Final = 256
 """Greatest length of an event's type and of its id, in characters."""
+KEY_MAX: Final = 256
+"""Greatest length of an event's key, in characters."""
 LABELS_MAX: Final = 64
 """Greatest number of labels of one event."""
 LABEL_NAME_MAX: Final = 128

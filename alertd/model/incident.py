@@ -10,6 +10,8 @@ from typing import Final, NamedTuple
 
 from alertd.model.worded import Worded
 
+REPORTED: Final = "incident.reported"
+"""The type of the events that report one."""
 TIMELINE_MAX: Final = 100
 """Greatest number of entries of a timeline: the first are kept, the oldest of the others are dropped and counted."""
 TIMELINE_HEAD: Final = 20

@@ -14,6 +14,7 @@ import hmac
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from alertd.errors import DecodeError, Problem
+from alertd.model.incident import REPORTED
 from alertd.sources.document import kind_of
 from alertd.sources.fields import read_time
 from alertd.sources.outside import json_object, made
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from alertd.sources.sentry_defaults import SentryDefaults
 
 SECRET: Final = "X-Incident-Webhook-Secret"  # noqa: S105 - a header's name
-TYPE: Final = "incident.reported"
 SEVERITIES: Final = {
     "warn": "warning",
     "warning": "warning",
@@ -98,7 +98,7 @@ class IncidentDecoder:
         data = {name: value for name, value in data.items() if value not in (None, {}, "")}
         project = place_of(defaults.project or texts["service"])
         native = {
-            "type": defaults.type_of(TYPE),
+            "type": defaults.type_of(REPORTED),
             "id": f"incident-{derived_id(request.read)}",
             "project": project,
             "environment": place_of(texts["environment"] or defaults.environment),

@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 from alertd.engine.issues.facts import LEVELS, bears_issue
 from alertd.engine.issues.incidents import Report
 from alertd.engine.issues.parameters import parameterise
-from alertd.model.event import is_simulated
+from alertd.model.event import KEY_MAX, is_simulated
+from alertd.model.incident import REPORTED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from alertd.model.event import Event
 
-TYPE: Final = "incident.reported"
-KEY_MAX: Final = 256
 _ID: Final = re.compile(r"incident-[0-9a-f]{32}", re.ASCII)
 
 
@@ -33,7 +32,7 @@ def is_report(body: Mapping[str, Any]) -> bool:
     level = data.get("level")
     if type(level) is not str or level not in LEVELS:
         return False
-    return body["type"] == TYPE or _ID.fullmatch(body.get("id", "")) is not None
+    return body["type"] == REPORTED or _ID.fullmatch(body.get("id", "")) is not None
 
 
 def report_of(event: Event, workspace_id: int) -> Report | None:

@@ -19,11 +19,11 @@ from alertd.api.query import Query
 from alertd.api.query import page_of as cut
 from alertd.api.resources import BELOW, PATCH_TYPES
 from alertd.clock import rfc3339, rfc3339_or_none
-from alertd.errors import ConflictError, InvalidError, NotFoundError, Problem, StaleError, UnconditionalError
+from alertd.errors import ConflictError, InvalidError, NotFoundError, Problem
 from alertd.model import ids
 from alertd.model.fields import Resource
 from alertd.model.token import ROLES, Role, Token, TokenSettings, digest_of, new_secret
-from alertd.resources.change import Noted
+from alertd.resources.change import Noted, Precondition
 from alertd.resources.documents import merge_patch
 from alertd.resources.judge import Findings, read_model
 
@@ -105,11 +105,7 @@ class Tokens:
         token = self._find(request, self._enter(request))
         if token.provisioned:
             raise ConflictError(f"the token {token.name!r} is provisioned by the configuration file: change it there")
-        tags = request.headers.get("If-Match")
-        if tags is None and conditional:
-            raise UnconditionalError("say which state this changes: If-Match with the ETag of a GET")
-        if tags is not None and tags.strip() != "*" and _etag(token) not in [tag.strip() for tag in tags.split(",")]:
-            raise StaleError(f"the token {token.name!r} has changed: its ETag is now {_etag(token)}")
+        Precondition(request.headers.get("If-Match"), needed=conditional).check("token", token.name, _etag(token))
         return token
 
     async def list(self, request: web.Request) -> web.Response:

@@ -54,13 +54,13 @@ class Precondition:
     tags: str | None = None
     needed: bool = False
 
-    def check(self, entry: Entry) -> None:
-        """Raises UnconditionalError, StaleError."""
+    def check(self, noun: str, name: str, etag: str) -> None:
+        """Ask whether something has this tag now. Raises UnconditionalError, StaleError."""
         if self.tags is None:
             if self.needed:
                 raise UnconditionalError("say which state this changes: If-Match with the ETag of a GET")
-        elif self.tags.strip() != "*" and entry.etag not in [tag.strip() for tag in self.tags.split(",")]:
-            raise StaleError(f"the {_noun(entry.kind)} {entry.name!r} has changed: its ETag is now {entry.etag}")
+        elif self.tags.strip() != "*" and etag not in [tag.strip() for tag in self.tags.split(",")]:
+            raise StaleError(f"the {noun} {name!r} has changed: its ETag is now {etag}")
 
 
 class Changes:
@@ -84,21 +84,21 @@ class Changes:
             raise NotFoundError(f"there is no workspace {workspace!r}")
         document = self._secrecy.restored(kind, document, None)
         model = read(kind, workspace, document, snapshot, self._types)
-        entry = Entry(kind.word, model.name if kind is WORKSPACE else workspace, model.name, model, 1)  # type: ignore[attr-defined]
-        return Change([entry], [], [Noted("created", entry.key, None, self._shown(entry))], entry)
+        entry = Entry(kind.word, model.name if kind is WORKSPACE else workspace, model.name, model, 1)  # type: ignore[attr-defined]  # what has a kind has a name
+        return Change([entry], [], [Noted("created", entry.key, None, self._secrecy.shown(entry))], entry)
 
     def replace(self, snapshot: Snapshot, key: ResourceKey, document: Document, given: Precondition) -> Change:
         """Put another document in the place of one."""
         kind, before = BY_WORD[key[0]], find(snapshot, key)
         _refuse_fixed(before)
-        given.check(before)
+        given.check(_noun(before.kind), before.name, before.etag)
         return self._update(snapshot, kind, before, {"name": key[2], **document})
 
     def patch(self, snapshot: Snapshot, key: ResourceKey, patch: Document, given: Precondition) -> Change:
         """Apply a merge patch."""
         kind, before = BY_WORD[key[0]], find(snapshot, key)
         _refuse_fixed(before)
-        given.check(before)
+        given.check(_noun(before.kind), before.name, before.etag)
         return self._update(snapshot, kind, before, merge_patch(document_of(before.model), patch))
 
     def _update(self, snapshot: Snapshot, kind: Kind, before: Entry, document: Document) -> Change:
@@ -108,22 +108,22 @@ class Changes:
         document = self._secrecy.restored(kind, document, known)
         model = read(kind, before.workspace, document, snapshot, self._types, before=known)
         entry = replace(before, model=model, version=before.version + 1)
-        return Change([entry], [], [Noted("updated", entry.key, self._shown(before), self._shown(entry))], entry)
+        return Change([entry], [], [Noted("updated", entry.key, self._secrecy.shown(before), self._secrecy.shown(entry))], entry)
 
     def remove(self, snapshot: Snapshot, key: ResourceKey, given: Precondition, *, cascade: bool) -> Change:
         """Remove a resource. Raises ConflictError that lists those who use it, unless `cascade` takes it out of them."""
         before = find(snapshot, key)
         _refuse_fixed(before)
-        given.check(before)
+        given.check(_noun(before.kind), before.name, before.etag)
         if key[0] == SUBSCRIPTION.word and before.built_in:
             raise ConflictError(f"the subscription {key[2]!r} is built in: switch it off instead (enabled: false)")
         if key[0] == WORKSPACE.word:
             return self._remove_workspace(snapshot, before, cascade=cascade)
         going, staying = _cascaded(snapshot, before, cascade=cascade)
         kept = [replace(entry, model=_released(entry, going), version=entry.version + 1) for entry in staying]
-        deleted = [Noted("deleted", entry.key, self._shown(entry), None) for entry in going.values()]
+        deleted = [Noted("deleted", entry.key, self._secrecy.shown(entry), None) for entry in going.values()]
         updated = [
-            Noted("updated", was.key, self._shown(was), self._shown(now))
+            Noted("updated", was.key, self._secrecy.shown(was), self._secrecy.shown(now))
             for was, now in zip(staying, kept, strict=True)
         ]
         return Change(kept, [*going], [*deleted, *updated])
@@ -136,11 +136,8 @@ class Changes:
             raise _in_use(before, inside)
         return Change(
             removed=[entry.key for entry in (*inside, before)],
-            noted=[Noted("deleted", entry.key, self._shown(entry), None) for entry in (*inside, before)],
+            noted=[Noted("deleted", entry.key, self._secrecy.shown(entry), None) for entry in (*inside, before)],
         )
-
-    def _shown(self, entry: Entry) -> Document:
-        return self._secrecy.redacted(BY_WORD[entry.kind], document_of(entry.model))
 
 
 def _cascaded(snapshot: Snapshot, first: Entry, *, cascade: bool) -> tuple[dict[ResourceKey, Entry], list[Entry]]:

@@ -108,7 +108,9 @@ class Changes:
         document = self._secrecy.restored(kind, document, known)
         model = read(kind, before.workspace, document, snapshot, self._types, before=known)
         entry = replace(before, model=model, version=before.version + 1)
-        return Change([entry], [], [Noted("updated", entry.key, self._secrecy.shown(before), self._secrecy.shown(entry))], entry)
+        return Change(
+            [entry], [], [Noted("updated", entry.key, self._secrecy.shown(before), self._secrecy.shown(entry))], entry
+        )
 
     def remove(self, snapshot: Snapshot, key: ResourceKey, given: Precondition, *, cascade: bool) -> Change:
         """Remove a resource. Raises ConflictError that lists those who use it, unless `cascade` takes it out of them."""

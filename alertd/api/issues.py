@@ -32,7 +32,7 @@ from alertd.store.issues import IssueFilter
 from alertd.weighing import commanding
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from aiohttp import web
 
@@ -180,53 +180,53 @@ class Issues:
 
     async def resolve(self, request: web.Request) -> web.Response:
         """Resolve an issue."""
-        self._context.enter(request, Role.OPERATOR)
+        workspace, by = self._context.enter(request, Role.OPERATOR), caller(request).name
         given = await read_body(request, Resolve)
         how = How.IN_RELEASE if given.release else How.IN_NEXT_RELEASE if given.in_next_release else How.NOW
 
-        def act(issue: Issue, ledger: Ledger, now_ms: int, by: str) -> Outcome:
+        def act(issue: Issue, ledger: Ledger, now_ms: int) -> Outcome:
             return commands.resolve(issue, how, given.release or "", ledger, now_ms, by)
 
-        return await self._act(request, "resolved", act)
+        return await self._act(request, workspace, "resolved", act)
 
     async def mute(self, request: web.Request) -> web.Response:
         """Mute an issue."""
-        self._context.enter(request, Role.OPERATOR)
+        workspace, by = self._context.enter(request, Role.OPERATOR), caller(request).name
         given = await read_body(request, Mute)
 
-        def act(issue: Issue, ledger: Ledger, now_ms: int, by: str) -> Outcome:
+        def act(issue: Issue, ledger: Ledger, now_ms: int) -> Outcome:
             until = None if given.for_seconds is None else now_ms + round(given.for_seconds * 1000)
             return commands.mute(
                 issue, now_ms, by, until_ms=until, more_events=given.events, until_spike=given.until_spike
             )
 
-        return await self._act(request, "muted", act)
+        return await self._act(request, workspace, "muted", act)
 
     async def unmute(self, request: web.Request) -> web.Response:
         """Unmute an issue."""
-        return await self._act(request, "unmuted", lambda issue, ledger, now_ms, by: commands.unmute(issue, now_ms, by))
+        workspace, by = self._context.enter(request, Role.OPERATOR), caller(request).name
+
+        def act(issue: Issue, ledger: Ledger, now_ms: int) -> Outcome:
+            return commands.unmute(issue, now_ms, by)
+
+        return await self._act(request, workspace, "unmuted", act)
 
     async def assign(self, request: web.Request) -> web.Response:
         """Give an issue to somebody."""
-        self._context.enter(request, Role.OPERATOR)
+        workspace, by = self._context.enter(request, Role.OPERATOR), caller(request).name
         given = await read_body(request, Assign)
 
-        def act(issue: Issue, ledger: Ledger, now_ms: int, by: str) -> Outcome:
+        def act(issue: Issue, ledger: Ledger, now_ms: int) -> Outcome:
             return commands.assign(issue, given.assignee or "", now_ms, by)
 
-        return await self._act(request, "assigned", act)
+        return await self._act(request, workspace, "assigned", act)
 
-    async def _act(
-        self, request: web.Request, action: str, act: Callable[[Issue, Ledger, int, str], Outcome]
-    ) -> web.Response:
+    async def _act(self, request: web.Request, workspace: str, action: str, act: Act) -> web.Response:
         """Do what is asked in the order of the events, with what tells of it; note it in the audit log."""
-        workspace = self._context.enter(request, Role.OPERATOR)
-        context, by = self._context, caller(request).name
-        found, transition = await self._done(
-            request.match_info["id"], workspace, lambda issue, ledger, now_ms: act(issue, ledger, now_ms, by)
-        )
+        found, transition = await self._done(request.match_info["id"], workspace, act)
         if transition is not None:
-            await context.registry.note(by, Noted(action, ("issue", workspace, found.short_id), None, None))
+            noted = Noted(action, ("issue", workspace, found.short_id), None, None)
+            await self._context.registry.note(caller(request).name, noted)
         return json(await self.whole(found))
 
     async def _done(self, name: str, workspace: str, act: Act) -> Outcome:

@@ -206,7 +206,7 @@ class EventsOf:
     async def take(self, count: int) -> Chunk:
         """Give their events, each once."""
         chunk = await self._deliveries.take(count)
-        rows = await self._reader.rows(_EVENTS_OF, {"ids": json_list(chunk.ids)})
+        rows = await self._reader.rows(_EVENTS_OF, {"ids": json_list(chunk.ids or ())})
         numbers = sorted({row[0] for row in rows} - {self._last}, reverse=True)
         if numbers:
             self._last = numbers[-1]
@@ -225,7 +225,7 @@ class DeliveriesOf:
     async def take(self, count: int) -> Chunk:
         """Give their deliveries."""
         chunk = await self._events.take(count)
-        rows = await self._reader.rows(_OWN, {**self._bounds, "ids": json_list(chunk.ids)})
+        rows = await self._reader.rows(_OWN, {**self._bounds, "ids": json_list(chunk.ids or ())})
         ids = sorted((row[0] for row in rows), reverse=True)
         return Chunk(ids, chunk.reached, chunk.end, max(chunk.looked, len(ids)))
 

@@ -1,4 +1,4 @@
-"""Acceptance: what the README says to type works as it is printed, against the daemon that it says to start."""
+"""Acceptance: what the README and its pages say to type works as it is printed, against the daemon that it says to start."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
 ROOT = Path(__file__).parents[2]
 BASE = "http://127.0.0.1:8080"
+PAGES = ("README.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md"))))
 
 
 COMMANDS = ("curl ", ".venv/bin/alertd send ", ".venv/bin/alertd explain ")
 
 
 def examples() -> Iterator[str]:
-    """Every command of the README that talks to the daemon and ends, in order, but those about what only the reader has."""
-    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    """Every command of the pages that talks to the daemon and ends, in order, but those about what only the reader has."""
+    blocks = re.findall(r"```sh\n(.*?)```", "".join((ROOT / page).read_text() for page in PAGES), re.DOTALL)
     for block in blocks:
         for line in block.splitlines():
             if line.startswith(COMMANDS) and "ops-hook" not in line:

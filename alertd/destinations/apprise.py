@@ -116,21 +116,15 @@ class AppriseDestination:
             words = f"{THREADS_MAX} earlier attempts have not ended yet"
             return Outcome(OutcomeKind.RETRY_LATER, detail=f"{NAME}: {words}")
         letter = letter_of(message)
-        loaded = is_loaded()
         try:
-            if not loaded:  # seconds that the service is not to blame for
-                async with asyncio.timeout(LOAD_SECONDS):
-                    await self._in_thread(lambda: service_of(self._url))
-                loaded = True
+            if not (is_loaded() or await self._load()):
+                words = f"the library was not loaded in {LOAD_SECONDS:g} s"
+                return Outcome(OutcomeKind.RETRY_LATER, detail=f"{NAME}: {words}")
             async with asyncio.timeout(self._timeout_seconds):
                 report = await self._in_thread(
                     lambda: send(self._url, letter, self._timeout_seconds, self._world.permit)
                 )
         except TimeoutError:
-            if not loaded:
-                return Outcome(
-                    OutcomeKind.RETRY_LATER, detail=f"{NAME}: the library was not loaded in {LOAD_SECONDS:g} s"
-                )
             return self._ambiguous(f"{NAME}: timed out after {self._timeout_seconds:g} s")
         except UnusableServiceError as error:
             return Outcome(OutcomeKind.REJECTED, detail=f"{NAME}: {error}")
@@ -146,6 +140,15 @@ class AppriseDestination:
 
     async def close(self) -> None:
         """Wait for nothing: threads that still run end with what they wait for, or with the process."""
+
+    async def _load(self) -> bool:
+        """Load the library, for whose seconds the service is not to blame; False: it took too many. Raises as `_in_thread`."""
+        try:
+            async with asyncio.timeout(LOAD_SECONDS):
+                await self._in_thread(lambda: service_of(self._url))
+        except TimeoutError:
+            return False
+        return True
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """Do it in a thread that the end of the process does not wait for. Raises UnusableServiceError, _ForeignError."""

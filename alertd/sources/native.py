@@ -33,6 +33,8 @@ from alertd.sources.fields import (
 from alertd.sources.problems import Problems
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from alertd.sources.base import Context
 
 _INFO = Severity.INFO
@@ -250,7 +252,9 @@ def _extras(get: Any, body: dict[str, Any], context: Context) -> int:  # noqa: C
     return taken
 
 
-def of_body(body: dict[str, Any], context: Context) -> Event | None:
+def of_body(
+    body: dict[str, Any], context: Context, write: Callable[[dict[str, Any]], bytes] = orjson.dumps
+) -> Event | None:
     """Make the event of a body that is in its normal form already; None where it is beyond the bound on its size."""
     get = body.get
     event = Event(
@@ -265,12 +269,12 @@ def of_body(body: dict[str, Any], context: Context) -> Event | None:
         body,
         b"",
     )
-    return seal(event, context)
+    return seal(event, context, write)
 
 
-def seal(event: Event, context: Context) -> Event | None:
+def seal(event: Event, context: Context, write: Callable[[dict[str, Any]], bytes] = orjson.dumps) -> Event | None:
     """Write the payload and hold it against the bound; None for one that is beyond it."""
-    payload = orjson.dumps(event.body)
+    payload = write(event.body)
     if len(payload) > context.bounds.max_event_bytes:
         return None
     event.payload = compact(payload)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from alertd.model.frames import write
 from alertd.sources.document import depth_of
 from alertd.sources.native import assemble, build, decode_object, of_body, seal
 from alertd.sources.problems import Problems
@@ -70,14 +71,14 @@ def _built(native: dict[str, Any], context: Context, *, is_normal: bool) -> Even
     if depth_of(context) < DEPTH_MAX:
         return build(native, context)
     if is_normal:
-        return of_body(native, context)
+        return of_body(native, context, write)
     data = native.pop("data")
     event = assemble(native, context)
     native["data"] = data
     if event is None:
         return None
     event.body["data"] = data
-    return seal(event, context)
+    return seal(event, context, write)
 
 
 def _context(native: dict[str, Any]) -> set[str]:

@@ -24,6 +24,7 @@ from alertd.sources.sentry_error import Origin, decode_error
 from alertd.sources.sentry_feedback import decode_feedback, decode_user_report
 from alertd.sources.sentry_fields import derived_id, event_id_of
 from alertd.sources.sentry_json import load_object
+from alertd.sources.sentry_traces import load_error
 
 if TYPE_CHECKING:
     from alertd.model.event import Event
@@ -100,7 +101,7 @@ def decode_store(body: bytes, context: Context, defaults: SentryDefaults = STAND
     """Decode a bare event; one without an id is given one that is made of its bytes. Errors: see `alertd.sources.base`."""
     if len(body) > PAYLOAD_MAX_BYTES:
         raise TooLargeError(f"the event has {len(body)} bytes, at most {PAYLOAD_MAX_BYTES} are accepted")
-    given = load_object(body, "", context)
+    given = load_error(body, "", context)
     event_id = _own_id(given, "") or derived_id(body)
     received = Received(event_id)
     _add_event(given, event_id, received, context, defaults)
@@ -113,7 +114,8 @@ def _decode_item(item: Item, received: Received, context: Context, defaults: Sen
     if size > PAYLOAD_MAX_BYTES:
         detail = f"the {item.type} has {size} bytes, at most {PAYLOAD_MAX_BYTES} are accepted"
         raise TooLargeError([Problem(pointer, detail)])
-    given = load_object(item.payload, pointer, context)
+    load = load_error if item.type == "event" else load_object
+    given = load(item.payload, pointer, context)
     if item.type == "check_in":
         received.events.append(decode_check_in(given, pointer, context, defaults))
     elif item.type == "user_report":

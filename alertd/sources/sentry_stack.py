@@ -13,6 +13,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Final
 
+from alertd.model.frames import Frames
 from alertd.sources.sentry_fields import CUT, text_of
 
 FRAMES_MAX: Final = 50
@@ -40,19 +41,27 @@ _ALWAYS: Final = frozenset({"lineno", "colno", "in_app"})
 def stacktrace_of(given: Any, place: str, trimmed: set[str]) -> dict[str, Any] | None:
     """Read a stack trace; None when it has no frame that says where it is. `place` is its path in `data`."""
     frames = given.get("frames") if isinstance(given, dict) else None
-    if not isinstance(frames, list):
+    kept: list[dict[str, Any]]
+    if type(frames) is Frames:  # `alertd.sources.sentry_traces` has read them
+        kept, omitted, is_cut = frames, frames.omitted, frames.is_cut
+    elif isinstance(frames, list):
+        kept, omitted, is_cut = read_frames(frames)
+    else:
         return None
-    count = len(frames)
-    place += ".frames"
-    if count > FRAMES_MAX:
-        frames = _chosen(frames)
-    kept = [frame for each in frames if type(each) is dict and (frame := _frame(each, place, trimmed))]
     if not kept:
         return None
-    if len(kept) == count:
-        return {"frames": kept}
-    trimmed.add(place)
-    return {"frames": kept, "omitted": count - len(kept)}
+    if is_cut:
+        trimmed.add(f"{place}.frames")
+    return {"frames": kept, "omitted": omitted} if omitted else {"frames": kept}
+
+
+def read_frames(given: list[Any]) -> tuple[list[dict[str, Any]], int, bool]:
+    """Read frames; return those that are kept, how many are not, and whether anything was too much, a text or their number."""
+    count, cut = len(given), set[str]()
+    frames = _chosen(given) if count > FRAMES_MAX else given
+    kept = [frame for each in frames if type(each) is dict and (frame := _frame(each, "frames", cut))]
+    omitted = count - len(kept)
+    return kept, omitted, omitted > 0 or bool(cut)
 
 
 def _chosen(frames: list[Any]) -> list[Any]:

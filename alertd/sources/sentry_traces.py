@@ -1,0 +1,174 @@
+r"""Reading the JSON of an error: stack traces that came lately are known by their bytes, and neither parsed nor read again.
+
+An application fails in few places, often. Most of an error's JSON are its stack traces, and where an SDK does not send
+the values of variables (which are never kept) that of the same failure comes again letter for letter. So the text of each
+is looked for first, up to one that is not known; what is known is cut out, a mark in its place, and the rest is parsed. What
+comes out is what parsing the whole would give, but for the frames, which are `alertd.model.frames.Frames` then: read, and
+shared.
+
+In JSON, `"frames":[{` is always the end of a name and the beginning of its value: no quote is in a string but behind a
+backslash, and none begins one behind a letter. What follows up to `}]}` is cut out only when it is a whole array by
+itself; the rest is parsed with a mark that nobody else knows, and each mark must be where a stack trace is looked for.
+In any other case the whole is parsed, as if nothing had been looked for.
+"""
+
+from __future__ import annotations
+
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from alertd.model.frames import Frames
+from alertd.sources.sentry_json import load_object
+from alertd.sources.sentry_stack import read_frames
+
+if TYPE_CHECKING:
+    from alertd.sources.base import Context
+
+RECENT_BYTES: Final = 8 * 1024 * 1024
+"""So much of stack traces that came lately is kept, each counted as it came and as it is written."""
+TRACE_BYTES: Final = 64 * 1024
+"""A longer one is not kept."""
+TRACES_MAX: Final = 16
+"""So many of one event are looked for."""
+MET_MAX: Final = 8192
+"""So many that came once are remembered, by a number."""
+PATIENCE: Final = 256
+"""After so many errors in a row of which nothing was known ..."""
+SHARE: Final = 16
+"""... only one of so many is looked at."""
+
+_BEGIN: Final = b'"frames":[{'
+_NAME_BYTES: Final = len(b'"frames":')
+_END: Final = b"}]}"
+_LIST_END_BYTES: Final = len(b"}]")
+_BRACKETS_MAX: Final = 1000
+"""With more brackets, a text might be nested deeper than the parser goes when the rest is around it."""
+_MARKS: Final = tuple((mark, orjson.dumps(mark)) for mark in (token_hex(16) for _ in range(TRACES_MAX)))
+
+
+class Traces:
+    """Stack traces by their text. What came lately is in one of two halves; when the newer is full, the older is forgotten.
+
+    A text is read when it comes again: most of those that hold values of variables never do. Where nothing has come again
+    for `PATIENCE` errors, only one in `SHARE` is looked at, until something does.
+    """
+
+    def __init__(self, most_bytes: int = RECENT_BYTES) -> None:
+        self._half_bytes = most_bytes // 2
+        self._newer_bytes = self._older_bytes = 0
+        self._vain = 0
+        self._met: set[int] = set()
+        self._older: dict[bytes, Frames] = {}
+        self._newer: dict[bytes, Frames] = {}
+
+    @property
+    def held_bytes(self) -> int:
+        """How much is kept."""
+        return self._newer_bytes + self._older_bytes
+
+    def looks(self) -> bool:
+        """Tell whether to look at one more error."""
+        self._vain += 1
+        return self._vain <= PATIENCE or not self._vain % SHARE
+
+    def find(self, text: bytes) -> Frames | None:
+        """Return the frames of a stack trace, given as the text of their list; None for one that is to be read in its place."""
+        known = self._newer.get(text)
+        if known is None:
+            known = self._older.get(text)
+            if known is None:
+                known = self._read(text)
+                if known is None:
+                    return None
+            self._keep(text, known)
+        self._vain = 0
+        return known
+
+    def _read(self, text: bytes) -> Frames | None:
+        """Read what came before, if it can be kept; take note of it otherwise."""
+        met = hash(text)
+        if met in self._met:
+            return _read(text)
+        if len(self._met) >= MET_MAX:
+            self._met.clear()
+        self._met.add(met)
+        return None
+
+    def _keep(self, text: bytes, frames: Frames) -> None:
+        size = len(text) + len(frames.written)
+        if self._newer_bytes + size > self._half_bytes:
+            self._older, self._older_bytes = self._newer, self._newer_bytes
+            self._newer, self._newer_bytes = {}, 0
+        self._newer[text] = frames
+        self._newer_bytes += size
+
+
+_RECENT: Final = Traces()
+
+
+def load_error(body: bytes | memoryview, pointer: str, context: Context, recent: Traces = _RECENT) -> dict[str, Any]:
+    """Read the object of an error or message; errors are at `pointer`. Errors: as `alertd.sources.sentry_json.load`."""
+    found = _load(bytes(body), recent) if recent.looks() else None
+    return load_object(body, pointer, context) if found is None else found
+
+
+def _load(text: bytes, recent: Traces) -> dict[str, Any] | None:
+    """Read an object of which stack traces are known; None when it must be read whole."""
+    find = text.find
+    pieces: list[bytes] = []
+    traces: dict[str, Frames] = {}
+    rest = 0
+    for mark, written in _MARKS:
+        begin = find(_BEGIN, rest)
+        if begin < 0:
+            break
+        start = begin + _NAME_BYTES
+        end = find(_END, start) + _LIST_END_BYTES
+        frames = recent.find(text[start:end]) if end > start else None
+        if frames is None:
+            break
+        traces[mark] = frames
+        pieces += (text[rest:start], written)
+        rest = end
+    if not traces:
+        return None
+    pieces.append(text[rest:])
+    try:
+        given = orjson.loads(b"".join(pieces))
+    except orjson.JSONDecodeError:
+        return None
+    return given if type(given) is dict and _are_placed(given, traces) else None
+
+
+def _are_placed(given: dict[str, Any], traces: dict[str, Frames]) -> bool:
+    """Put traces where their marks are; tell whether that is where stack traces are looked for, for all of them."""
+    _place(given.get("exception"), traces)
+    if traces:
+        _place(given.get("threads"), traces)
+        _place([given], traces)
+    return not traces
+
+
+def _place(values: Any, traces: dict[str, Frames]) -> None:
+    """Put traces into those of an event's exceptions, or threads, that have their marks."""
+    if type(values) is dict:
+        values = values.get("values")
+    for value in values if type(values) is list else ():
+        if type(value) is dict and type(trace := value.get("stacktrace")) is dict:
+            mark = trace.get("frames")
+            if type(mark) is str and mark in traces:
+                trace["frames"] = traces.pop(mark)
+
+
+def _read(text: bytes) -> Frames | None:
+    """Read the list of a stack trace; None for what is none, and for what is too large to be kept."""
+    if len(text) > TRACE_BYTES or text.count(b"[") + text.count(b"{") > _BRACKETS_MAX:
+        return None
+    try:
+        given = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    kept, omitted, is_cut = read_frames(given)
+    return Frames(kept, omitted, is_cut=is_cut)

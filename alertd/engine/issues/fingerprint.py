@@ -19,8 +19,9 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from alertd.engine.issues.frame import place_of, raw_frames
+from alertd.engine.issues.frame import counted, place_of, raw_frames, trace_of
 from alertd.engine.issues.parameters import parameterise
+from alertd.model.frames import Frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -90,9 +91,19 @@ def _default(data: Mapping[str, Any]) -> list[str]:
 
 
 def _places(data: Mapping[str, Any]) -> list[str]:
+    """Name the calls that count; what was read in frames that come again stays with them."""
+    frames = trace_of(data)
+    if type(frames) is not Frames:
+        return _read_places(frames)
+    if frames.places is None:
+        frames.places = _read_places(frames)
+    return frames.places
+
+
+def _read_places(frames: Any) -> list[str]:
     places: list[str] = []
     last = ""
-    for seen, frame in enumerate(raw_frames(data)):
+    for seen, frame in enumerate(counted(frames)):
         place = place_of(frame.get("module"), frame.get("filename"), frame.get("function"))
         if place and place != last:
             places.append(place)

@@ -49,8 +49,17 @@ def crash_frames(data: Mapping[str, Any], most: int) -> list[Frame]:
 
 def raw_frames(data: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """Return the frames that count, the one that crashed first. What is no frame is left out."""
+    return counted(trace_of(data))
+
+
+def trace_of(data: Mapping[str, Any]) -> Any:
+    """Return the frames of an error as they stand in its `data`, whatever that holds; None where there are none."""
     trace = raised(data).get("stacktrace") or data.get("stacktrace")
-    frames = trace.get("frames") if isinstance(trace, dict) else None
+    return trace.get("frames") if isinstance(trace, dict) else None
+
+
+def counted(frames: Any) -> Sequence[Mapping[str, Any]]:
+    """Return of frames those that count, as `raw_frames` does."""
     if not isinstance(frames, list):
         return ()
     inward = frames[::-1]

@@ -36,7 +36,9 @@ def exception_of(given: Any, trimmed: set[str]) -> dict[str, Any] | None:
         given = given.get("values", [given])
     if not isinstance(given, list):
         return None
-    named = [each for each in given if isinstance(each, dict) and (_is_text(each, "type") or _is_text(each, "value"))]
+    named = [
+        each for each in given if type(each) is dict and (_is_text(each.get("type")) or _is_text(each.get("value")))
+    ]
     omitted = len(named) - VALUES_MAX
     if omitted > 0:
         named = [*named[:CAUSES], *named[CAUSES - VALUES_MAX :]]
@@ -66,9 +68,8 @@ def _handled(values: list[dict[str, Any]]) -> bool | None:
     return said
 
 
-def _is_text(given: dict[str, Any], name: str) -> bool:
-    value = given.get(name)
-    return value is not None and value != "" and not isinstance(value, (dict, list))
+def _is_text(value: Any) -> bool:
+    return value is not None and value != "" and type(value) is not dict and type(value) is not list
 
 
 def _value(given: dict[str, Any], trimmed: set[str]) -> dict[str, Any]:
@@ -85,8 +86,7 @@ def _value(given: dict[str, Any], trimmed: set[str]) -> dict[str, Any]:
 def _mechanism(given: dict[str, Any], trimmed: set[str]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name in _WORDS:
-        text = text_of(given.get(name), WORD_MAX, _MECHANISM, trimmed)
-        if text is not None:
+        if name in given and (text := text_of(given[name], WORD_MAX, _MECHANISM, trimmed)):
             kept[name] = text
     if len(given) == len(kept):
         return kept

@@ -176,12 +176,12 @@ def picked(given: Any, bounds: dict[str, int], place: str, trimmed: set[str]) ->
     if not isinstance(given, dict):
         return {}
     kept: dict[str, Any] = {}
-    get = given.get
     for name, most in bounds.items():
-        value = get(name)
-        if type(value) is str and len(value) <= most:
-            if value:
-                kept[name] = value
-        elif value is not None and (text := text_of(value, most, place + name, trimmed)):
-            kept[name] = text
+        if name in given:
+            value = given[name]
+            if type(value) is str and len(value) <= most:
+                if value:
+                    kept[name] = value
+            elif text := text_of(value, most, place + name, trimmed):
+                kept[name] = text
     return kept

@@ -143,8 +143,10 @@ def _operation(method: str, path: str, operation: Operation, known: Mapping[str,
 
 
 def _identity(method: str, path: str) -> str:
+    """Name an operation, each by another name: a path is also there with a slash at its end."""
     parts = [part for part in re.split(r"[^a-z0-9]+", path.removeprefix("/api/v1")) if part]
-    return "_".join([method.lower(), *parts])
+    end = ["slash"] if parts and path.endswith("/") else []
+    return "_".join([method.lower(), *parts, *end])
 
 
 def _parameters(method: str, path: str, operation: Operation) -> Iterator[dict[str, Any]]:

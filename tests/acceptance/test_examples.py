@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from tests.daemon import BELOW, Daemon, Reply, eventually
 
@@ -119,6 +120,12 @@ async def walk(tmp_path: Path) -> AsyncIterator[Walk]:
     daemon = Daemon(tmp_path, CONFIG)
     async with daemon:
         yield Walk(daemon, await daemon.get("/api/openapi.json", token=""))
+
+
+async def test_the_document_of_the_daemon_is_valid(walk: Walk) -> None:
+    """With every route that the daemon has, those of outside services too."""
+    assert list(OpenAPIV31SpecValidator(walk.document).iter_errors()) == []
+    assert "/sentry/api/{project}/envelope/" in walk.document["paths"]
 
 
 async def test_each_example_of_a_body_is_taken(walk: Walk) -> None:

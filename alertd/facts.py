@@ -20,6 +20,7 @@ from alertd.model.ids import milliseconds
 from alertd.model.verdict import VerdictCode, decode
 from alertd.runtime import wait_event
 from alertd.store.facts import KeptFacts
+from alertd.undo import OnFailure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -143,12 +144,12 @@ class Facts:
             {key: self._types[key] for key in types if key in self._types},
             forgotten,
         )
-        try:
+        with OnFailure(lambda: self._put_off(numbers, types)):
             await self._store.keep_facts(changed)
-        except BaseException:
-            self._changed |= numbers
-            self._changed_types |= types
-            raise
+
+    def _put_off(self, numbers: set[int], types: set[TypeKey]) -> None:
+        self._changed |= numbers
+        self._changed_types |= types
 
     # -- the fold -------------------------------------------------------------------------------------------------
 

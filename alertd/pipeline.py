@@ -23,6 +23,7 @@ from alertd.model.ids import made_event_id
 from alertd.model.verdict import VerdictCode
 from alertd.submission import Accepted, BatchUnderWay, QueueBounds, Submission, turn_away
 from alertd.tally import Tally
+from alertd.undo import OnFailure
 from alertd.weighing import Issues, concerned, settling
 
 if TYPE_CHECKING:
@@ -238,10 +239,8 @@ class Pipeline:
             self._under_way = self._take() if self._queue else []
             self._idle.clear()
             try:
-                await self._process(self._under_way)
-            except BaseException:
-                self._abandon([*self._under_way, *self._queue])
-                raise
+                with OnFailure(self._abandon):
+                    await self._process(self._under_way)
             finally:
                 self._under_way = []
                 self._idle.set()
@@ -284,10 +283,10 @@ class Pipeline:
         if all(s.partition is not None for s in self._queue):
             await asyncio.sleep(seconds)
 
-    def _abandon(self, submissions: Iterable[Submission]) -> None:
+    def _abandon(self) -> None:
         """Tell those who wait that the pipeline ends without an answer for them."""
         self._stopping = True
-        for submission in submissions:
+        for submission in (*self._under_way, *self._queue):
             if submission.partition is not None:
                 submission.done.cancel()
             elif not submission.done.done():

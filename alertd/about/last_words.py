@@ -17,6 +17,7 @@ import orjson
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import TracebackType
 
 LINES: Final = 20
 """How many lines are kept."""
@@ -39,6 +40,8 @@ class Crash:
 
 class LastWords:
     """Keeps the last lines of this run. Open it, `add` each line, say when it is ready, and in the end how it ended.
+
+    As a block around the run it says the last by itself.
 
     Until it is ready nothing is written: a start that fails is told where it fails, and must not hide the crash before it.
     """
@@ -63,6 +66,18 @@ class LastWords:
             os.close(number)
         before = _crash_in(view)
         return cls(view), before
+
+    def __enter__(self) -> None:
+        """Listen for the end of the run."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Say how the run ended; what ended it goes on."""
+        if error is None:
+            self.ended()
+        else:
+            self.failed(error)
 
     def begin(self, run: str) -> None:
         """Say that this run, which has an id of its own, is ready: from now on its end is a crash unless it says otherwise."""

@@ -90,12 +90,8 @@ async def serve(launch: Launch, config: Config) -> None:
         stop, hangups = StopRequest(), asyncio.Event()
         stack.enter_context(Signals(stop, hangups.set))
         daemon = await Daemon.build(launch, config, stop, stack)
-        try:
+        with daemon.words:
             await daemon.run(hangups)
-        except BaseException as error:
-            daemon.words.failed(error)
-            raise
-        daemon.words.ended()
 
 
 class Daemon:
@@ -310,15 +306,18 @@ class Daemon:
             self.notifier.reloading()
             try:
                 return await self._reload()
-            except BaseException as error:
-                self.metrics.reload_success.set(0)
-                for problem in error.problems if isinstance(error, ConfigError) else ():
-                    where = {"file": problem.file, "line": problem.line, "path": problem.path}
-                    _log.error("config.refused", **where, problem=str(problem))
-                self.about.reload_failed(error)
+            except BaseException as error:  # raised again: it is told whatever it is, a stop in the middle as well
+                self._tell_refused(error)
                 raise
             finally:
                 self.notifier.ready()
+
+    def _tell_refused(self, error: BaseException) -> None:
+        self.metrics.reload_success.set(0)
+        for problem in error.problems if isinstance(error, ConfigError) else ():
+            where = {"file": problem.file, "line": problem.line, "path": problem.path}
+            _log.error("config.refused", **where, problem=str(problem))
+        self.about.reload_failed(error)
 
     async def _reload(self) -> list[str]:
         config = await asyncio.to_thread(load_config, self.launch.config_path, self.launch.environ)

@@ -54,7 +54,6 @@ class OutcomeLog:
         self._bound = bound
         self._attempts: list[Attempt] = []
         self._owners: list[Owner] = []
-        self._writing = 0
         self._writer: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: dict[Callable[[], None], None] = {}
@@ -62,7 +61,7 @@ class OutcomeLog:
 
     def __len__(self) -> int:
         """How many attempts are not stored yet."""
-        return self._writing + len(self._attempts)
+        return len(self._attempts)
 
     def add(self, attempt: Attempt, owner: Owner) -> None:
         """Take a finished attempt; `owner.stored` is called once it is durable."""
@@ -70,7 +69,7 @@ class OutcomeLog:
         attempts.append(attempt)
         self._owners.append(owner)
         count = len(attempts)
-        if count + self._writing >= self._bound:
+        if count >= self._bound:
             self.full = True
         if self._writer is not None:
             return
@@ -129,16 +128,10 @@ class OutcomeLog:
             self._linger()
 
     async def _write_batch(self) -> None:
+        """Write the first attempts; they stay here until they are stored."""
         attempts, owners = self._attempts[:BATCH_ATTEMPTS], self._owners[:BATCH_ATTEMPTS]
-        del self._attempts[:BATCH_ATTEMPTS], self._owners[:BATCH_ATTEMPTS]
-        self._writing = len(attempts)
-        try:
-            await until_stored(lambda: self._store.record(attempts), "outcomes", self._urgent)
-        except BaseException:
-            self._attempts[:0], self._owners[:0] = attempts, owners
-            self._writing = 0
-            raise
-        self._writing = 0
+        await until_stored(lambda: self._store.record(attempts), "outcomes", self._urgent)
+        del self._attempts[: len(attempts)], self._owners[: len(attempts)]
         self._tell(attempts, owners)
         self._on_stored()
         self._make_room()

@@ -16,6 +16,7 @@ from alertd.delivery.bucket import TokenBucket
 from alertd.errors import NotFoundError, StoreUnavailableError, TooManyError
 from alertd.model.ids import REPLAY, format_id
 from alertd.store.replaying import ReplayState
+from alertd.undo import OnFailure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -72,11 +73,8 @@ class Replayer:
         """Keep a replay and start with it. Raises TooManyError, StoreUnavailableError."""
         self.check_room(replay.workspace)
         self._take(replay)  # so that two who ask at once do not both find the last place
-        try:
+        with OnFailure(lambda: self._drop(replay.id)):
             await self._store.begin_replay(replay, origins)
-        except BaseException:
-            self._drop(replay.id)
-            raise
         self._wake.set()
 
     def check_room(self, workspace: str) -> None:

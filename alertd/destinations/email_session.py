@@ -20,6 +20,7 @@ from alertd.destinations.email_replies import RefusedError, Reply, Step
 from alertd.destinations.faults import unconnected
 from alertd.destinations.mail_server import bare_reason
 from alertd.destinations.system_trust import system_trust
+from alertd.undo import OnFailure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
@@ -56,18 +57,10 @@ class Session:
         server = self._server
         context = self._context or await self._system()
         sock = await self._connect(server.host or "", server.effective_port, PORTS)
-        try:
+        with OnFailure(sock.close):  # nobody else does while the client has not taken it
             self._refuse_bare(sock)
             self._client = self._made(sock, context)
-        except BaseException:
-            sock.close()
-            raise
-        try:
             await self._replied(Step.GREETING, self._client.connect())
-        except BaseException:
-            if self._client.transport is None:
-                sock.close()  # nobody else does when the loop had not taken it yet
-            raise
         await self._replied(Step.HELLO, self._client.ehlo())
         if server.tls == "starttls":
             await self._become_private()

@@ -22,6 +22,7 @@ from typing_extensions import override
 from alertd.destinations.base import SendError
 from alertd.destinations.faults import unconnected
 from alertd.destinations.kafka_inside import UnknownClientError, check_connection, check_producer
+from alertd.undo import OnFailure
 
 if TYPE_CHECKING:
     from alertd.destinations.base import Connect
@@ -198,12 +199,9 @@ class _Doorkeeper:
     async def create_connection(self, factory: Any, host: str, port: int, *, ssl: Any = None) -> Any:
         """Connect to an address that the guard permits; the certificate must be that of the name."""
         sock = await self._connect(host, port, PORTS)
-        try:
+        with OnFailure(sock.close):
             name = None if ssl is None else host
             return await self._loop.create_connection(factory, sock=sock, ssl=ssl, server_hostname=name)
-        except BaseException:
-            sock.close()
-            raise
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loop, name)

@@ -31,7 +31,9 @@ from alertd.errors import (
 from alertd.store.base import Batch, Filter
 from alertd.store.sqlite.backup import backup_file
 from alertd.store.sqlite.connection import SqliteOptions
+from alertd.store.sqlite.lock import FileLock
 from alertd.store.sqlite.migrate import Migration, migrate, migrations, version_of
+from alertd.store.sqlite.shapes import Shapes
 from alertd.store.sqlite.store import SqliteStore, open_sqlite
 from tests.conformance.store_maker import NAMES, Maker, StillClock
 
@@ -86,6 +88,10 @@ def lines(process: subprocess.Popen[str]) -> Iterator[list[str]]:
     for line in process.stdout:
         if line[0].isalpha():
             yield line.split()
+
+
+def _no_more_disk(shapes: Shapes, conn: sqlite3.Connection) -> None:
+    raise sqlite3.OperationalError("disk I/O error")
 
 
 def quick_check(path: Path) -> str:
@@ -328,6 +334,23 @@ async def test_newer_version_is_refused(path: Path) -> None:
         await open_sqlite(path, StillClock())
     with closing(sqlite3.connect(path)) as conn:
         assert version_of(conn) == newest + 1
+
+
+@pytest.mark.parametrize("content", [b"not a database, but long enough to look like one\n" * 100, b""])
+async def test_an_opening_that_fails_leaves_nothing_open(
+    path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither at its first step nor after its last: no descriptor of the file stays, and the lock is free."""
+    path.write_bytes(content)
+    monkeypatch.setattr(Shapes, "recover", _no_more_disk)
+    with pytest.raises(StoreError) as caught:
+        await open_sqlite(path, StillClock())
+    held = [each.resolve() for each in Path("/proc/self/fd").iterdir()]
+    assert not [file for file in held if file.name.startswith(path.name)]
+    assert isinstance(caught.value.__cause__, sqlite3.Error)
+    lock = FileLock(path)
+    lock.take()
+    lock.release()
 
 
 @pytest.mark.parametrize("content", [b"not a database, but long enough to look like one\n" * 100, b"\0" * 8192])

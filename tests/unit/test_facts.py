@@ -157,6 +157,29 @@ async def test_only_what_has_changed_is_written(bench: Bench, monkeypatch: pytes
     assert (set(one.subscriptions), set(one.types)) == ({7}, {(1, "a")})
 
 
+async def test_a_write_that_is_cut_is_made_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is cancelled while the store takes its time forgets nothing of what has changed."""
+    keep = bench.store.keep_facts
+    asked = asyncio.Event()
+
+    async def hanging(changed: KeptFacts) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(bench.store, "keep_facts", hanging)
+    bench.plan("a")
+    keeping = asyncio.create_task(bench.facts.keep())
+    async with asyncio.timeout(20):
+        await asked.wait()
+        bench.plan("b")
+        keeping.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await keeping
+    monkeypatch.setattr(bench.store, "keep_facts", keep)
+    await bench.facts.keep()
+    assert set((await bench.store.facts()).types) == {(1, "a"), (1, "b")}
+
+
 async def test_the_service_writes_while_it_runs_and_at_its_end(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that fails is tried again; what happened before the stop is in."""
     monkeypatch.setattr(alertd.facts, "KEEP_SECONDS", 0.005)

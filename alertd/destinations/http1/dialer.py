@@ -14,6 +14,7 @@ from alertd.destinations.faults import EgressRefusedError, refused, unconnected,
 from alertd.destinations.http1.connection import Connection
 from alertd.destinations.http1.tls import TlsConnection
 from alertd.destinations.system_trust import system_trust
+from alertd.undo import OnFailure
 
 if TYPE_CHECKING:
     import ssl
@@ -80,17 +81,11 @@ class Dialer:
         return [_info(address, origin.port) for address in addresses]
 
     async def _open(self, origin: Origin, sock: socket.socket, pool: Pool, patrol: Patrol) -> Connection:
-        try:
+        with OnFailure(sock.close):  # nobody else does while the loop has not taken it
             connection = await self._make(origin, sock, pool, patrol)
             await asyncio.get_running_loop().create_connection(lambda: connection, sock=sock)
-        except BaseException:
-            sock.close()  # nobody else does when the loop had not taken it yet
-            raise
-        try:
+        with OnFailure(lambda: connection.end("")):
             await connection.ready()
-        except BaseException:
-            connection.end("")
-            raise
         return connection
 
     async def _make(self, origin: Origin, sock: socket.socket, pool: Pool, patrol: Patrol) -> Connection:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from alertd.undo import OnFailure
+
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
 
@@ -41,11 +43,8 @@ async def bounded(work: Coroutine[Any, Any, object], seconds: float, what: str) 
 
 async def dispose(consumer: Any, seconds: float) -> None:
     """Leave the group and close the connections; what has not ended by then is torn out. Never raises by itself."""
-    try:
+    with OnFailure(lambda: tear_out(consumer)):
         ended = await bounded(consumer.stop(), seconds, "stop")
-    except BaseException:
-        tear_out(consumer)
-        raise
     if not ended and (torn := tear_out(consumer)):
         await asyncio.wait(torn, timeout=TEAR_SECONDS)
 

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from alertd.undo import OnFailure
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -60,12 +62,9 @@ def open_writer(path: Path, options: SqliteOptions, *, create: bool = False) -> 
         check_same_thread=False,
         cached_statements=_STATEMENTS,
     )
-    try:
+    with OnFailure(conn.close):
         for pragma in _writer_pragmas(options):
             conn.execute(f"PRAGMA {pragma}").fetchall()
-    except BaseException:
-        conn.close()
-        raise
     return conn
 
 

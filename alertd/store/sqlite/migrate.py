@@ -79,17 +79,12 @@ def _apply(conn: sqlite3.Connection, steps: Sequence[Migration]) -> None:
     conn.create_function("stored_uid", 1, _stored_uid, deterministic=True)
     conn.create_function("key_bucket", 2, key_bucket, deterministic=True)
     conn.execute("BEGIN IMMEDIATE")
-    try:
+    with conn:  # it commits, or rolls back what failed
         for step in steps:
             for statement in _statements(step.sql):
                 conn.execute(statement)
         conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         conn.execute(f"PRAGMA user_version = {steps[-1].version}")
-        conn.execute("COMMIT")
-    except BaseException:
-        if conn.in_transaction:
-            conn.execute("ROLLBACK")
-        raise
 
 
 def _stored_uid(kept: str | Uid) -> Uid:

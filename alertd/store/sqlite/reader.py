@@ -13,6 +13,7 @@ import aiosqlite
 from alertd.errors import StoreUnavailableError
 from alertd.store.sqlite.connection import SqliteOptions, reader_pragmas, reader_uri
 from alertd.store.sqlite.failure import breaks_connection, translate
+from alertd.undo import OnFailure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,10 +70,10 @@ class Reader:
             reader_uri(self._path), uri=True, isolation_level=None, timeout=self._options.busy_seconds
         )
         try:
-            await conn
-            for pragma in reader_pragmas(self._options):
-                await conn.execute_fetchall(f"PRAGMA {pragma}")
-        except BaseException as error:
-            conn.stop()  # also when cancelled: its thread would keep the process from ending
-            raise (translate(error) if isinstance(error, aiosqlite.Error) else error) from error
+            with OnFailure(conn.stop):  # also when cancelled: its thread would keep the process from ending
+                await conn
+                for pragma in reader_pragmas(self._options):
+                    await conn.execute_fetchall(f"PRAGMA {pragma}")
+        except aiosqlite.Error as error:
+            raise translate(error) from error
         return conn

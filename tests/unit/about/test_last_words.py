@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -98,6 +99,28 @@ def test_an_exception_is_kept_with_its_end(file: Path) -> None:
     assert crash is not None
     assert crash.exception.endswith("the very end\n")
     assert len(crash.exception) == EXCEPTION_MAX
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no more"), asyncio.CancelledError("no more")])
+def test_around_a_run_it_hears_what_ends_it(file: Path, error: BaseException) -> None:
+    """An exception is kept and goes on, a cancellation as well."""
+    words = begun(file)
+    with pytest.raises(type(error)) as caught, words:
+        raise error
+    words.close()
+    assert caught.value is error
+    crash = left(file)
+    assert crash is not None
+    assert crash.exception.endswith(f"{type(error).__name__}: no more\n")
+
+
+def test_around_a_run_it_hears_its_end(file: Path) -> None:
+    """What ends without an exception ended in peace."""
+    words = begun(file)
+    with words:
+        words.add("all is well")
+    words.close()
+    assert left(file) is None
 
 
 def test_lines_are_bounded(file: Path) -> None:

@@ -136,6 +136,21 @@ async def test_a_store_that_fails_for_good_is_told() -> None:
     assert len(given.log) == 1
 
 
+async def test_what_was_not_stored_stays_in_front() -> None:
+    """What came while a write failed comes after it, and each is stored once."""
+    given = Fixture()
+    given.store.broken = True
+    given.store.delay = lambda: 0.3
+    given.add(1, 2)
+    await passes(0.1)
+    given.add(3)
+    await until(lambda: given.errors)
+    assert (len(given.log), given.owner.ids) == (3, [])
+    given.store.broken = False
+    assert await given.log.close(5) == 0
+    assert given.owner.ids == [1, 2, 3]
+
+
 async def test_to_the_end_passes_results_and_errors() -> None:
     """It is only deaf, not dumb."""
 

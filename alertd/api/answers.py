@@ -159,6 +159,7 @@ _TOKEN: Final[Example] = {
     "expires_at": "2035-01-01T00:00:00.000Z",
     "last_used_at": None,
     "provisioned": False,
+    "origin": None,
 }
 
 SHOWN: Final[dict[str, Example]] = {

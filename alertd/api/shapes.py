@@ -101,6 +101,7 @@ _PART: Final[dict[str, Schema]] = {
     "progress": many({"type": "object"}),
 }
 
+_ORIGIN: Final = {**TEXT_OR_NULL, "description": "where the configuration holds it, as alertd.yml:42"}
 _TOKEN: Final = whole(
     id=TEXT,
     name=TEXT,
@@ -110,6 +111,7 @@ _TOKEN: Final = whole(
     expires_at=TIME_OR_NULL,
     last_used_at=TIME_OR_NULL,
     provisioned=FLAG,
+    origin=_ORIGIN,
 )
 
 SHAPES: Final[dict[str, Schema]] = {
@@ -274,7 +276,7 @@ STATUS: Final[dict[str, dict[str, Schema]]] = {
 """What resources show besides their fields: of what became of them, of what is built in."""
 RESOURCE_STATUS: Final[dict[str, Schema]] = {
     "provisioned": {**FLAG, "description": "whether the configuration holds it, which makes it read-only here"},
-    "origin": {**TEXT_OR_NULL, "description": "where the configuration holds it, as alertd.yml:42"},
+    "origin": _ORIGIN,
     "created_at": TIME_OR_NULL,
     "updated_at": TIME_OR_NULL,
 }

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from alertd.api.context import Context
 
-_SHOWN: Final = ("id", "workspace", "created_at", "last_used_at", "provisioned", "value")
+_SHOWN: Final = ("id", "workspace", "created_at", "last_used_at", "provisioned", "origin", "value")
 """What a token shows besides its settings; given back, it is not looked at."""
 
 
@@ -104,7 +104,8 @@ class Tokens:
         """Find a token that the API may change. Raises as the conditions of resources do."""
         token = self._find(request, self._enter(request))
         if token.provisioned:
-            raise ConflictError(f"the token {token.name!r} is provisioned by the configuration file: change it there")
+            where = token.origin or "the configuration"
+            raise ConflictError(f"the token {token.name!r} is provisioned by {where}: change it there")
         Precondition(request.headers.get("If-Match"), needed=conditional).check("token", token.name, _etag(token))
         return token
 
@@ -201,6 +202,7 @@ class Tokens:
             "expires_at": rfc3339_or_none(token.expires_at_ms),
             "last_used_at": rfc3339_or_none(used),
             "provisioned": token.provisioned,
+            "origin": token.origin,
         }
 
     def _answer(self, token: Token, status: int = 200, secret: str | None = None) -> web.Response:

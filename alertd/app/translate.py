@@ -30,6 +30,7 @@ def provisioned_tokens(config: Config) -> list[Token]:
             digest_of(token.value.get_secret_value()),
             0,
             provisioned=True,
+            origin=config.origin(token.workspace, "tokens", token.name),
         )
         for number, token in enumerate(config.tokens, 1)
     ]

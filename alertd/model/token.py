@@ -31,7 +31,8 @@ ROLES: Final = {role.word: role for role in Role}
 class Token:
     """A token as it is kept: `digest` is the SHA-256 of the secret; `workspace` None means all of them (bootstrap).
 
-    After a rotation the secret before it (`old_digest`) goes on working until `old_until_ms`.
+    After a rotation the secret before it (`old_digest`) goes on working until `old_until_ms`. `origin` says where the
+    configuration holds one that is provisioned (`alertd.yml:42`); it is not stored.
     """
 
     id: int
@@ -45,6 +46,7 @@ class Token:
     last_used_ms: int | None = None
     old_digest: bytes | None = None
     old_until_ms: int | None = None
+    origin: str | None = None
 
     def lives(self, digest: bytes, now_ms: int) -> bool:
         """Whether a secret with this digest, one of the token's two, is still good."""

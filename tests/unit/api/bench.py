@@ -130,9 +130,9 @@ class Bench:
         await self.apply((self.registry.snapshot.workspaces(), self.ruleset))
         for number, (role, where) in enumerate([*((r, "default") for r in ROLES), ("admin", "other")], 1):
             name = role if where == "default" else f"{where}-{role}"
-            self.provisioned.append(
-                Token(number, name, Role[role.upper()], where, digest_of(f"secret-{name}"), 0, provisioned=True)
-            )
+            place: dict[str, Any] = {"provisioned": True, "origin": f"alertd.yml:{number}"}
+            digest = digest_of(f"secret-{name}")
+            self.provisioned.append(Token(number, name, Role[role.upper()], where, digest, 0, **place))
         await self.store.add_token(Token(self.ids.take(), "root", Role.ADMIN, None, digest_of("secret-root"), 1))
         await self.reload_tokens()
         intake = EventIntake(self.pipeline, self.clock, self.metrics, config.intake.bounds, may_send)

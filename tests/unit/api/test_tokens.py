@@ -33,7 +33,7 @@ async def test_a_token_is_shown_once_and_works_at_once() -> None:
         assert shown.pop("last_used_at") is None
         assert again == shown
         assert shown["created_at"].endswith("Z")
-        assert set(shown) == {"id", "name", "role", "workspace", "created_at", "expires_at", "provisioned"}
+        assert set(shown) == {"id", "name", "role", "workspace", "created_at", "expires_at", "provisioned", "origin"}
         _, page, _ = await call.full("GET", TOKENS)
         assert shown["id"] in [item["id"] for item in page["items"]]
         assert made["value"] not in str(page)
@@ -83,14 +83,25 @@ async def test_a_name_is_taken_once_in_a_workspace() -> None:
         assert (await call("POST", "/api/v1/workspaces/other/tokens", json=body))[0] == 201
 
 
-async def test_a_provisioned_token_stays() -> None:
-    """What the configuration file holds is 409 to revoke, says where to do it, and has no time of its making."""
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("DELETE", "", None),
+        ("PATCH", "", {"role": "admin"}),
+        ("PUT", "", {"role": "admin"}),
+        ("POST", "/rotate", {}),
+    ],
+    ids=["revoke", "patch", "replace", "rotate"],
+)
+async def test_a_provisioned_token_stays(method: str, path: str, body: Any) -> None:
+    """What the configuration file holds is 409 to change or revoke, which names file and line; it has no time of its making."""
     async with running() as call:
-        status, problem = await call("DELETE", f"{TOKENS}/viewer")
+        status, problem = await call(method, f"{TOKENS}/viewer{path}", json=body, headers={"If-Match": "*"})
         assert status == 409
-        assert "configuration" in problem["detail"]
+        assert "provisioned by alertd.yml:2" in problem["detail"]
         _, token = await call("GET", f"{TOKENS}/viewer")
-        assert (token["provisioned"], token["created_at"]) == (True, None)
+        assert (token["provisioned"], token["origin"], token["created_at"]) == (True, "alertd.yml:2", None)
+        assert token["role"] == "viewer"
 
 
 async def test_two_of_the_same_name_at_once_make_one() -> None:

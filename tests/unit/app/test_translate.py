@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alertd.app.translate import kafka_options
+from alertd.app.translate import kafka_options, provisioned_tokens
 from alertd.config.kafka import KafkaIntake, KafkaSecurity, KafkaTopic
+from alertd.config.load import load_config
 from alertd.config.settings import Config, Intake
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SECURITY = {
     "protocol": "SASL_SSL",
@@ -46,3 +50,18 @@ def test_every_setting_of_kafka_reaches_the_consumer() -> None:
     assert made.security == KafkaSecurity.model_validate(SECURITY)
     assert made.instance_id == "me"
     assert (made.topics["t"].format, made.topics["t"].workspace) == ("auto", "w")
+
+
+def test_a_token_knows_where_it_is_written(tmp_path: Path) -> None:
+    """Its file and line, also of one that is for all workspaces."""
+    file = tmp_path / "alertd.yml"
+    file.write_text(
+        "tokens:\n"
+        "  - {name: ci, role: intake, value: 0123456789abcdef}\n"
+        "  - {name: root, role: admin, workspace: null, value: 123456789abcdef0}\n"
+    )
+    tokens = provisioned_tokens(load_config(file, {}))
+    assert [(token.name, token.provisioned, token.origin) for token in tokens] == [
+        ("ci", True, f"{file}:2"),
+        ("root", True, f"{file}:3"),
+    ]

@@ -20,6 +20,7 @@ from alertd.api.views import event_view, page_view, verdict_views
 from alertd.engine.router import excluded
 from alertd.errors import InvalidError, NotFoundError, Problem
 from alertd.model import ids
+from alertd.model.delivery import DeliveryState
 from alertd.model.event import from_payload
 from alertd.model.token import Role
 from alertd.model.verdict import decode
@@ -170,6 +171,10 @@ class History:
 
     async def cancel(self, request: web.Request) -> web.Response:
         """Cancel a delivery that waits."""
-        row = await self._row(request, self._context.enter(request, Role.OPERATOR))
-        await self._context.dispatcher.cancel(row["id"], row["destination_id"])
+        workspace = self._context.enter(request, Role.OPERATOR)
+        row, context = await self._row(request, workspace), self._context
+        await context.dispatcher.cancel(row["id"], row["destination_id"])
+        if row["state"] is not DeliveryState.CANCELLED:
+            key = ("delivery", workspace, ids.format_id(ids.DELIVERY, row["id"]))
+            await context.registry.note(caller(request).name, Noted("cancelled", key, None, None))
         return json(await self._deliveries.view(await self._store.delivery(row["id"]) or row))

@@ -355,7 +355,7 @@ async def test_a_delivery_in_flight_is_neither_replayed_nor_cancelled() -> None:
 
 
 async def test_what_waits_can_be_cancelled() -> None:
-    """A delivery that waits is cancelled, once and for all; one whose next attempt has just begun is a conflict."""
+    """A delivery that waits is cancelled, once and for all, which the log says once; one whose attempt has begun is a conflict."""
     async with running() as call:
         door = call.bench.doors["default", "hook"]
         door.outcome = Outcome(OutcomeKind.RETRY_LATER, 503, "returned 503")
@@ -366,6 +366,11 @@ async def test_what_waits_can_be_cancelled() -> None:
             assert waiting["next_at"] is not None
             status, view = await call("POST", f"{HOME}/deliveries/{waiting['id']}/cancel")
         assert (status, view["state"], view["next_at"]) == (200, "cancelled", None)
+        assert (await call("POST", f"{HOME}/deliveries/{waiting['id']}/cancel", "operator"))[0] == 200
+        _, log = await call("GET", f"{HOME}/audit?action=cancelled")
+        assert [(item["actor"], item["kind"], item["name"]) for item in log["items"]] == [
+            ("root", "delivery", waiting["id"])
+        ]
 
 
 VALUES = st.text(max_size=30) | st.sampled_from(

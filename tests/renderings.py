@@ -28,6 +28,8 @@ FOLDER: Final = Path(__file__).parents[1] / "docs" / "renderings"
 ALERTS: Final = "https://alerts.example.com/alerts"
 HOOK: Final = "https://hooks.example.com/x"
 SIGNED: Final = "an example, no secret"
+MADE_UP: Final = "made-up-for-this-example"
+"""The token in most of the settings below; nothing that is made of them may show it."""
 MADE_MS: Final = 1_778_112_000_000
 TEMPLATE: Final = '{"text": {{ (event.severity | upper ~ ": " ~ message) | tojson }}, "link": {{ alert.url | tojson }}}'
 """A template that knows nothing of digests."""
@@ -41,21 +43,21 @@ WAYS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "webhook-template": ("webhook", {"url": HOOK, "format": "template", "template": TEMPLATE}),
     "console": ("console", {}),
     "file": ("file", {"path": "/var/lib/alertd/alerts.ndjson"}),
-    "slack": ("slack", {"url": "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXX"}),
-    "slack-bot": ("slack", {"token": "xoxb-0000-XXXXXXXX", "channel": "#ops"}),
-    "mattermost": ("mattermost", {"url": "https://chat.example.com/hooks/xxxxxxxxxxxx"}),
-    "rocketchat": ("rocketchat", {"url": "https://chat.example.com/hooks/xxxxxxxxxxxx/yyyyyyyyyyyy"}),
-    "discord": ("discord", {"url": "https://discord.com/api/webhooks/000000000000/XXXXXXXXXXXX"}),
+    "slack": ("slack", {"url": f"https://hooks.slack.com/services/T012345AB/B012345AB/{MADE_UP}"}),
+    "slack-bot": ("slack", {"token": f"xoxb-{MADE_UP}", "channel": "#ops"}),
+    "mattermost": ("mattermost", {"url": f"https://chat.example.com/hooks/{MADE_UP}"}),
+    "rocketchat": ("rocketchat", {"url": f"https://chat.example.com/hooks/0123456789abcdef01234567/{MADE_UP}"}),
+    "discord": ("discord", {"url": f"https://discord.com/api/webhooks/123456789012345678/{MADE_UP}"}),
     "msteams": (
         "msteams",
-        {"url": "https://prod-00.westeurope.logic.azure.com/workflows/0000000000/run?sig=XXXXXXXXXXXX"},
+        {"url": f"https://prod-00.westeurope.logic.azure.com/workflows/0123456789abcdef/run?sig={MADE_UP}"},
     ),
     "telegram": ("telegram", {"token": "123456:ABC-DEF1234ghIkl", "chat_id": "-1001234567890"}),
     "pagerduty": ("pagerduty", {"routing_key": "0123456789abcdef0123456789abcdef"}),
     "pagerduty-changes": ("pagerduty", {"routing_key": "0123456789abcdef0123456789abcdef", "events": "changes"}),
     "alertmanager": ("alertmanager", {"url": "http://alertmanager.example.com:9093"}),
     "kafka": ("kafka", {"bootstrap_servers": ["kafka-1.example.com:9092"], "topic": "alerts"}),
-    "apprise": ("apprise", {"url": "jsons://hooks.example.com/xxxxxxxxxxxx"}),
+    "apprise": ("apprise", {"url": f"jsons://hooks.example.com/{MADE_UP}"}),
     "opsgenie": ("opsgenie", {"api_key": "00000000-0000-0000-0000-000000000000", "tags": ["alertd"]}),
     "ntfy": ("ntfy", {"topic": "alerts-example"}),
     "email": (
@@ -65,7 +67,7 @@ WAYS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
             "host": "smtp.example.com",
             "from": "Alerts <alerts@example.com>",
             "username": "alerts",
-            "password": "XXXXXXXXXXXX",
+            "password": MADE_UP,
             "subject_prefix": "PROD",
         },
     ),

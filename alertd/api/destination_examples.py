@@ -7,12 +7,12 @@ from typing import Any, Final
 from alertd.api.examples import MADE, Example
 
 _SETTINGS: Final[dict[str, Example]] = {
-    "slack": {"url": "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"},
-    "mattermost": {"url": "https://chat.example.com/hooks/xxxxxxxxxxxxxxxxxxxxxxxxxx"},
-    "rocketchat": {"url": "https://chat.example.com/hooks/xxxxxxxxxxxxxxxxx/xxxxxxxxxxxxxxxxxxxxxxxxxx"},
-    "discord": {"url": "https://discord.com/api/webhooks/000000000000000000/XXXXXXXXXXXXXXXXXXXXXXXX"},
+    "slack": {"url": "https://hooks.slack.com/services/T012345AB/B012345AB/made-up-for-this-example"},
+    "mattermost": {"url": "https://chat.example.com/hooks/made-up-for-this-example"},
+    "rocketchat": {"url": "https://chat.example.com/hooks/0123456789abcdef01234567/made-up-for-this-example"},
+    "discord": {"url": "https://discord.com/api/webhooks/123456789012345678/made-up-for-this-example"},
     "msteams": {
-        "url": "https://prod-00.westeurope.logic.azure.com:443/workflows/0000/triggers/manual/paths/invoke?sig=XXXX"
+        "url": "https://prod-00.westeurope.logic.azure.com:443/workflows/0123456789abcdef/triggers/manual/paths/invoke?sig=made-up-for-this-example"
     },
     "telegram": {"token": "123456:ABC-DEF1234ghIkl-zyx57W2v1u123ew11", "chat_id": "-1001234567890"},
     "ntfy": {"topic": "alerts-example", "token": "tk_AgQdq7mVBoFD37zQVN29RhuMzNIz2"},

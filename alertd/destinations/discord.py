@@ -76,7 +76,7 @@ class DiscordSettings(RepeatingSettings):
 
     url: SecretUrl = Field(
         description="the webhook's address; a secret",
-        examples=["https://discord.com/api/webhooks/000000000000000000/XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX"],
+        examples=["https://discord.com/api/webhooks/123456789012345678/made-up-for-this-example"],
     )
     username: Annotated[str, StringConstraints(min_length=1, max_length=80), AfterValidator(_check_username)] | None = (
         Field(None, description="the name shown; null: the webhook's own")

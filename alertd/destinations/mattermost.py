@@ -53,7 +53,7 @@ class MattermostSettings(RepeatingSettings):
 
     url: SecretUrl = Field(
         description="the incoming webhook's address; a secret",
-        examples=["https://chat.example.com/hooks/xxxxxxxxxxxxxxxxxxxxxxxxxx"],
+        examples=["https://chat.example.com/hooks/made-up-for-this-example"],
     )
     channel: str | None = Field(
         None,

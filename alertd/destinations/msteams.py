@@ -43,7 +43,7 @@ class MsteamsSettings(RepeatingSettings):
     url: SecretUrl = Field(
         description="the workflow's address, whole, with its signature; a secret",
         examples=[
-            "https://prod-00.westeurope.logic.azure.com:443/workflows/0000/triggers/manual/paths/invoke?sig=XXXX"
+            "https://prod-00.westeurope.logic.azure.com:443/workflows/0123456789abcdef/triggers/manual/paths/invoke?sig=made-up-for-this-example"
         ],
     )
 

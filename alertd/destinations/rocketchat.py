@@ -62,7 +62,7 @@ class RocketchatSettings(RepeatingSettings):
 
     url: SecretUrl = Field(
         description="the incoming webhook's address; a secret",
-        examples=["https://chat.example.com/hooks/xxxxxxxxxxxxxxxxx/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"],
+        examples=["https://chat.example.com/hooks/0123456789abcdef01234567/made-up-for-this-example"],
     )
     channel: str | None = Field(
         None,

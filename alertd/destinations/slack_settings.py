@@ -16,7 +16,7 @@ class SlackSettings(RepeatingSettings):
     url: SecretUrl | None = Field(
         None,
         description="the incoming webhook's address; a secret; this or token",
-        examples=["https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"],
+        examples=["https://hooks.slack.com/services/T012345AB/B012345AB/made-up-for-this-example"],
     )
     token: SecretToken | None = Field(
         None,

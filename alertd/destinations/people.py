@@ -19,13 +19,13 @@ class People:
     owner: Person | None = None
     collaborators: tuple[Person, ...] = ()
 
-    def named(self, placeholder: str) -> tuple[Person, ...]:
+    def named(self, mention: str) -> tuple[Person, ...]:
         """Give whom `@owner`, `@collaborators` or `@` and a collaborator's name stands for here; often nobody."""
-        if placeholder == OWNER:
+        if mention == OWNER:
             return () if self.owner is None else (self.owner,)
-        if placeholder == COLLABORATORS:
+        if mention == COLLABORATORS:
             return self.collaborators
-        name = placeholder.removeprefix("@").casefold()
+        name = mention.removeprefix("@").casefold()
         return tuple(person for person in self.collaborators if person.name.casefold() == name)
 
 

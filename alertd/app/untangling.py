@@ -6,7 +6,7 @@ of the stored ones among them is switched off until nothing feeds itself any mor
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from alertd.engine.derivation import DerivationError
 from alertd.engine.ruleset import compile_ruleset, name_keys
@@ -77,8 +77,7 @@ def _stored(snapshot: Snapshot, workspace: str) -> list[Entry]:
 
 
 def _is_on(entry: Entry) -> bool:
-    model: DerivedType = entry.model  # type: ignore[assignment]
-    return model.enabled
+    return cast("DerivedType", entry.model).enabled
 
 
 def _error_of(workspace: Workspace) -> DerivationError | None:

@@ -116,7 +116,7 @@ def chunks(source: BinaryIO) -> Iterator[Chunk]:
 def lines(source: BinaryIO) -> Iterator[bytes | None]:
     """Give every line with its end, and None whenever the next one is not there yet."""
     rest = b""
-    while block := source.read1(CHUNK_BYTES):  # type: ignore[attr-defined]
+    while block := source.read1(CHUNK_BYTES):  # type: ignore[attr-defined]  # every buffered stream has it
         *whole, rest = (rest + block).split(b"\n")
         for line in whole:
             yield line + b"\n"

@@ -75,7 +75,7 @@ def takes_filters(command: Callable[..., None]) -> Callable[..., None]:
         for name, option in FILTERS.items()
     ]
     every = [each.replace(kind=_KEYWORD) for each in (*arguments, *chosen, *options)]
-    run.__signature__ = own.replace(parameters=every)  # type: ignore[attr-defined]
+    run.__signature__ = own.replace(parameters=every)  # type: ignore[attr-defined]  # what inspect looks for
     run.__annotations__ = {each.name: each.annotation for each in every} | {"return": None}
     return run
 

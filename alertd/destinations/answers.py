@@ -51,7 +51,7 @@ def header_wait(answer: HttpAnswer, now_seconds: float) -> float | None:
 
 def seconds_in(value: Any) -> float | None:
     """Take a number of seconds out of an answer's JSON; None for anything else."""
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e9  # noqa: PLR2004
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1e9  # noqa: PLR2004 - thirty years
     return float(value) if usable else None
 
 

@@ -95,7 +95,7 @@ def contrast(first: int, second: int) -> float:
 
 def _luminance(colour: int) -> float:
     shares = ((colour >> shift & 0xFF) / 255 for shift in (16, 8, 0))
-    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]  # noqa: PLR2004
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]  # noqa: PLR2004 - what sRGB is defined by
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 

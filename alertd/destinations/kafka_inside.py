@@ -74,15 +74,15 @@ def tear_out(producer: Any, seen: Any) -> set[asyncio.Future[Any]]:
 
     `seen` is told of each task when it ends, lest the loop complains about an error that nobody took.
     """
-    producer._closed = True  # noqa: SLF001 - what this module is for, as all below
-    client, sender = producer.client, producer._sender  # noqa: SLF001
+    producer._closed = True  # noqa: SLF001 - what this module is for
+    client, sender = producer.client, producer._sender  # noqa: SLF001 - as above
     torn: set[asyncio.Future[Any]] = set()
-    for task in (sender.sender_task, client._sync_task):  # noqa: SLF001
+    for task in (sender.sender_task, client._sync_task):  # noqa: SLF001 - as above
         if task is not None and not task.done():
             task.add_done_callback(seen)
             task.cancel()
             torn.add(task)
-    for connection in list(client._conns.values()):  # noqa: SLF001
+    for connection in list(client._conns.values()):  # noqa: SLF001 - as above
         with contextlib.suppress(Exception):
             closing = connection.close()
             if not closing.done():

@@ -56,7 +56,7 @@ class NtfySettings(LoginRules, RepeatingSettings):
     @classmethod
     def _named(cls, topic: SecretStr) -> SecretStr:
         name = topic.get_secret_value()
-        if not (name and len(name) <= 64 and name.isascii() and name.replace("-", "").replace("_", "a").isalnum()):  # noqa: PLR2004
+        if not (name and len(name) <= 64 and name.isascii() and name.replace("-", "").replace("_", "a").isalnum()):  # noqa: PLR2004 - the longest topic
             raise ValueError("a topic of 1 to 64 letters, digits, - and _")
         return topic
 

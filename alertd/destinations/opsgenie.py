@@ -239,4 +239,4 @@ def _responder(responder: Responder) -> dict[str, str]:
 def _period(answer: HttpAnswer) -> float:
     """Read how long a period of the limit lasts, in seconds."""
     text = answer.headers.get(PERIOD_HEADER, "").strip()
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else THROTTLE_SECONDS  # noqa: PLR2004
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 6 else THROTTLE_SECONDS  # noqa: PLR2004 - a day has 86,400

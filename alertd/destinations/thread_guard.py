@@ -148,7 +148,7 @@ def _install() -> None:
     with _installing:
         if not _installed:
             sys.addaudithook(_hear)
-            threading.Thread.start = _following(threading.Thread.start)  # type: ignore[method-assign, assignment]
+            threading.Thread.start = _following(threading.Thread.start)  # type: ignore[method-assign, assignment]  # for all threads
             _installed.append(True)
 
 

@@ -179,7 +179,7 @@ class Connection(asyncio.Protocol):
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin; `pause_writing` is to be heard as long as one byte of a request is not handed over."""
-        self._transport = transport  # type: ignore[assignment]
+        self._transport = transport  # type: ignore[assignment]  # a stream's transport: it writes
         self._transport.set_write_buffer_limits(high=0)
         self._write = self._transport.write
         self._patrol.add(self)
@@ -242,7 +242,7 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """Take the status, unless it is an interim one."""
-        status = self._parser.get_status_code()  # type: ignore[union-attr]
+        status = self._parser.get_status_code()  # type: ignore[union-attr]  # the parser is what calls this
         fields, self._headers = self._headers, []
         if status >= _OK or status == _UPGRADED:
             self._check(fields)
@@ -265,7 +265,7 @@ class Connection(asyncio.Protocol):
             self._headers = []
         if self._status:
             self._done = True
-            self._keep = not self._bodiless and self._parser.should_keep_alive()  # type: ignore[union-attr]
+            self._keep = not self._bodiless and self._parser.should_keep_alive()  # type: ignore[union-attr]  # as above
 
     # ------------------------------------------------------------------ the engine room
 

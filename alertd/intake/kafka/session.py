@@ -104,7 +104,7 @@ class Session:
         """Name the topics that the brokers do not know, for a start that takes long."""
         if self._consumer is None or not self._consumer._client.cluster.brokers():  # noqa: SLF001 - nothing public tells
             return []
-        known = self._consumer._client.cluster.topics()  # noqa: SLF001
+        known = self._consumer._client.cluster.topics()  # noqa: SLF001 - as above
         return [name for name in self._options.topics if name not in known]
 
     def stop(self) -> None:

@@ -44,7 +44,7 @@ WHERE high < coalesce((SELECT min(id) FROM event), 9223372036854775807) ORDER BY
 _FORGET_POSTINGS: Final = "DELETE FROM posting WHERE id <= ?"
 _FORGET_BLOCK: Final = "DELETE FROM block WHERE low = ?"
 _UNUSED: Final = "SELECT id FROM shape WHERE NOT EXISTS (SELECT 1 FROM posting WHERE posting.shape = shape.id)"
-_FORGET_SHAPES: Final = f"DELETE FROM shape WHERE id IN ({_UNUSED}) AND id IN (SELECT value FROM json_each(?))"  # noqa: S608
+_FORGET_SHAPES: Final = f"DELETE FROM shape WHERE id IN ({_UNUSED}) AND id IN (SELECT value FROM json_each(?))"  # noqa: S608 - constants
 _log = structlog.get_logger(__name__)
 
 
@@ -89,7 +89,7 @@ class Blocks(Part):
         """Delete blocks whose events are all gone, and the shapes that no event has any more."""
         forgotten = False
         while row := await self.core.history.row(_OVER):
-            await self.core.writer.run(lambda conn, row=row: _forget(conn, *row))  # type: ignore[misc]
+            await self.core.writer.run(lambda conn, row=row: _forget(conn, *row))  # type: ignore[misc]  # a default has no type in a lambda
             forgotten = True
         if forgotten:
             going = self.core.shapes.forget([row[0] for row in await self.core.history.rows(_UNUSED)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -27,14 +28,14 @@ BIG: Final = 8 * 1024 * 1024
 LOOPBACK: Final = ("127.0.0.0/8",)
 
 
-class SenderCase:
+class SenderCase(ABC):
     """What the parts of the suite share."""
 
+    @abstractmethod
     def make(
         self, policy: EgressPolicy, *, ssl_context: ssl.SSLContext | None = None, lookup: Lookup | None = None
     ) -> Sender:
         """Make a fresh sender."""
-        raise NotImplementedError
 
     @asynccontextmanager
     async def sender(

@@ -3,40 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
+from abc import ABC, abstractmethod
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from contextlib import AbstractAsyncContextManager
 
     from alertd.runtime import Service
 
 DEADLINE = 10.0
 
 
-class ServiceSuite:
+class ServiceSuite(ABC):
     """The contract of `Service`, as tests.
 
     `make` opens a fresh service and closes what it needs afterwards. `make_busy` returns when the running service has
     work in its hands. `make_fail` breaks what the service stands on, so that `run` must raise.
     """
 
-    @asynccontextmanager
-    async def make(self) -> AsyncIterator[Service]:
+    @abstractmethod
+    def make(self) -> AbstractAsyncContextManager[Service]:
         """Yield a fresh service that was not run yet."""
-        raise NotImplementedError
-        yield
 
     async def make_busy(self, service: Service) -> None:
         """Return when the running service is at work; unless overridden, when it had some turns of the loop."""
         for _ in range(5):
             await asyncio.sleep(0)
 
+    @abstractmethod
     async def make_fail(self, service: Service) -> None:
         """Break what the running service stands on."""
-        raise NotImplementedError
 
     async def test_it_has_a_name(self) -> None:
         """A service has a name that a log line can show."""

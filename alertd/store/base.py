@@ -301,7 +301,10 @@ class NameStore(Protocol):
     """What gives named resources their lasting numbers."""
 
     async def intern(self, keys: Sequence[NameKey]) -> dict[NameKey, int]:
-        """The numbers of all these names, making those that are new; a name keeps its number for ever."""
+        """The numbers of all these names, making those that are new; a name keeps its number for ever.
+
+        A new one is as durable as whatever is stored next, and nothing is stored before it.
+        """
 
     async def names(self) -> Mapping[int, NameKey]:
         """Every name ever given, by number; what is given later appears in it."""

@@ -1,4 +1,4 @@
-"""Lasting numbers of named resources, and small facts."""
+"""Lasting numbers of named resources, and small facts: what the store's protocol says of them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from alertd.store.base import NameKey
 
-_FIND = "SELECT id FROM name WHERE kind = ? AND workspace = ? AND name = ?"
-_MAKE = "INSERT INTO name(kind, workspace, name) VALUES (?, ?, ?) RETURNING id"
 _SET_META = "INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
 
 
@@ -30,21 +28,15 @@ def set_meta(conn: sqlite3.Connection, key: str, value: str) -> None:
 
 
 class Names(Part):
-    """What gives named resources their numbers; all names are held in memory too."""
+    """What gives named resources their numbers."""
 
     async def intern(self, keys: Sequence[NameKey]) -> dict[NameKey, int]:
-        """The numbers of all these names, making those that are new."""
-        numbers = self.core.numbers
-        missing = [key for key in keys if key not in numbers]
-        if missing:
-            made = await self.core.writer.run(lambda conn: _intern(conn, missing))
-            numbers.update(made)
-            self.core.names.update({number: key for key, number in made.items()})
-        return {key: numbers[key] for key in keys}
+        """The numbers of all these names; those that are new are stored with whatever is stored next."""
+        return self.core.named.intern(keys)
 
     async def names(self) -> Mapping[int, NameKey]:
         """Every name ever given, by number: of now, and of whatever comes."""
-        return MappingProxyType(self.core.names)
+        return MappingProxyType(self.core.named.keys)
 
     async def get_meta(self, key: str) -> str | None:
         """A small fact kept in the store."""
@@ -54,12 +46,3 @@ class Names(Part):
     async def set_meta(self, key: str, value: str) -> None:
         """Keep a small fact."""
         await self.core.writer.run(lambda conn: set_meta(conn, key, value))
-
-
-def _intern(conn: sqlite3.Connection, keys: Sequence[NameKey]) -> dict[NameKey, int]:
-    found: dict[NameKey, int] = {}
-    for key in keys:
-        if key not in found:
-            row = conn.execute(_FIND, key).fetchone() or conn.execute(_MAKE, key).fetchone()
-            found[key] = int(row[0])
-    return found

@@ -14,14 +14,15 @@ from alertd.store.sqlite.connection import open_writer, warn_if_old
 from alertd.store.sqlite.failure import translate
 from alertd.store.sqlite.lock import FileLock
 from alertd.store.sqlite.migrate import migrate, version_of
+from alertd.store.sqlite.named import Named
 from alertd.store.sqlite.names import get_meta, set_meta
 from alertd.store.sqlite.recent_keys import RecentKeys
 from alertd.store.sqlite.shapes import SELECT, Shapes
+from alertd.undo import OnFailure
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from alertd.store.base import NameKey
     from alertd.store.sqlite.connection import SqliteOptions
 
 SALT_BITS: Final = 54
@@ -41,7 +42,7 @@ class Opened:
     lock: FileLock
     recent: RecentKeys
     salt: int
-    names: dict[int, NameKey]
+    named: Named
     shapes: Shapes
     outlined: int
     unchecked: bool
@@ -53,19 +54,15 @@ def open_file(path: Path, options: SqliteOptions) -> Opened:
     warn_if_old()
     lock = FileLock(path)
     lock.take()
-    conn = None
     try:
-        conn = open_writer(path, options, create=True)
-        return _prepare(path, options, lock, conn)
-    except BaseException as error:
-        if conn is not None:
-            conn.close()
-        lock.release()
-        if isinstance(error, OSError):
-            raise StoreUnavailableError(f"the store {path} cannot be opened: {error}") from error
-        if isinstance(error, sqlite3.Error):
-            raise _said(path, error) from error
-        raise
+        with OnFailure(lock.release):
+            conn = open_writer(path, options, create=True)
+            with OnFailure(conn.close):
+                return _prepare(path, options, lock, conn)
+    except OSError as error:
+        raise StoreUnavailableError(f"the store {path} cannot be opened: {error}") from error
+    except sqlite3.Error as error:
+        raise _said(path, error) from error
 
 
 def mark_closed(conn: sqlite3.Connection) -> None:
@@ -100,14 +97,14 @@ def _prepare(path: Path, options: SqliteOptions, lock: FileLock, conn: sqlite3.C
         set_meta(conn, "salt", salt)
     set_meta(conn, _CLEAN, "0")
     conn.execute("COMMIT")
-    names = {row[0]: (row[1], row[2], row[3]) for row in conn.execute("SELECT id, kind, workspace, name FROM name")}
+    named = Named(conn)
     recent = RecentKeys(options.recent_keys)
     shapes = Shapes(conn.execute(SELECT))
     damage = _load(recent, shapes, conn, unchecked=unchecked)
     outlined = conn.execute("SELECT coalesce(sum(events), 0) FROM outline").fetchone()[0]
     stat = path.stat()
     inode = (stat.st_dev, stat.st_ino)
-    return Opened(conn, inode, lock, recent, int(salt), names, shapes, outlined, unchecked, damage)
+    return Opened(conn, inode, lock, recent, int(salt), named, shapes, outlined, unchecked, damage)
 
 
 def _bring_up_to_date(path: Path, conn: sqlite3.Connection) -> None:

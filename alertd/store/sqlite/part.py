@@ -9,12 +9,14 @@ from alertd.store.sqlite.packing import Packer
 from alertd.store.sqlite.shapes import Shapes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from alertd.clock import Clock
     from alertd.store.base import NameKey
     from alertd.store.sqlite.connection import SqliteOptions
     from alertd.store.sqlite.lock import FileLock
+    from alertd.store.sqlite.named import Named
     from alertd.store.sqlite.reader import Reader
     from alertd.store.sqlite.recent_keys import RecentKeys
     from alertd.store.sqlite.writer import Writer
@@ -37,15 +39,15 @@ class Core:
     recent: RecentKeys
     salt: int
     inode: tuple[int, int]
-    names: dict[int, NameKey] = field(default_factory=dict)
-    numbers: dict[NameKey, int] = field(init=False)
+    named: Named
     shapes: Shapes = field(default_factory=Shapes)
     outlined: int = 0
     packer: Packer = field(default_factory=Packer)
 
-    def __post_init__(self) -> None:
-        """Find numbers by names as well."""
-        self.numbers = {key: number for number, key in self.names.items()}
+    @property
+    def names(self) -> Mapping[int, NameKey]:
+        """Every name by its number."""
+        return self.named.keys
 
 
 class Part:

@@ -102,12 +102,16 @@ async def open_sqlite(path: str | Path, clock: Clock, options: SqliteOptions | N
     """
     place, bounds = Path(path), options or SqliteOptions()
     opened = await _open(place, bounds)
-    recent = opened.recent
+    recent, named = opened.recent, opened.named
 
     def reopen() -> sqlite3.Connection:
         conn = open_writer(place, bounds)
         recent.load(conn)
         return conn
+
+    def settled(committed: bool) -> None:
+        named.settle(committed)
+        recent.settle(committed)
 
     writer = Writer(
         opened.conn,
@@ -115,7 +119,8 @@ async def open_sqlite(path: str | Path, clock: Clock, options: SqliteOptions | N
         queue_jobs=bounds.queue_jobs,
         wal_bytes=lambda: _size(place.with_name(place.name + "-wal")),
         wal_max_bytes=bounds.wal_max_bytes,
-        settled=recent.settle,
+        begun=named.write,
+        settled=settled,
     )
     store = SqliteStore(
         Core(
@@ -129,7 +134,7 @@ async def open_sqlite(path: str | Path, clock: Clock, options: SqliteOptions | N
             recent=recent,
             salt=opened.salt,
             inode=opened.inode,
-            names=opened.names,
+            named=named,
             shapes=opened.shapes,
             outlined=opened.outlined,
         )

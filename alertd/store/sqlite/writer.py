@@ -46,7 +46,8 @@ _Answer = tuple["asyncio.Future[Any]", Any, "Exception | None"]
 class Writer:
     """Runs jobs on the one connection that writes. `connect` opens it anew after an I/O error.
 
-    `settled` hears on the thread, before anybody else, whether a transaction was committed or rolled back.
+    On the thread, `begun` writes what every transaction begins with, and `settled` hears before anybody else whether one was
+    committed or rolled back.
     """
 
     def __init__(
@@ -57,8 +58,10 @@ class Writer:
         queue_jobs: int,
         wal_bytes: Callable[[], int],
         wal_max_bytes: int,
+        begun: Callable[[sqlite3.Connection], None] = lambda _: None,
         settled: Callable[[bool], None] = lambda _: None,
     ) -> None:
+        self._begun = begun
         self._settled = settled
         self._conn: sqlite3.Connection | None = conn
         self._connect = connect
@@ -166,6 +169,7 @@ class Writer:
             _log.info("store.reopened")
         try:
             self._conn.execute("BEGIN IMMEDIATE")
+            self._begun(self._conn)
         except Exception as error:
             self._undo(self._conn, error)
             raise

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from alertd.model.catalogue import derived_types
 from alertd.model.channel import SYSTEM_CHANNELS
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from alertd.engine.ruleset import NameKey
     from alertd.model.workspace import Workspace
     from alertd.store.base import NameStore
-
-_name: Final = attrgetter("name")
 
 
 class Numbers:
@@ -34,10 +31,10 @@ class Numbers:
         fresh: list[NameKey] = []
         for own in workspaces:
             for place, (kind, items) in enumerate(_lists(own)):
-                known = self._lists.get((own.name, place)) or _List(kind, own.name, (), [])
+                known = self._lists.get((own.name, place)) or _List(kind, own.name, ())
                 if known.items is not items:
-                    now = _List(kind, own.name, items, _names(items))
-                    start, old_stop, new_stop = span_of(known.names, now.names)
+                    now = _List(kind, own.name, items)
+                    start, old_stop, new_stop = span_of(known.identities(), now.identities())
                     gone += known.keys(start, old_stop)
                     fresh += now.keys(start, new_stop)
                     known = now
@@ -55,21 +52,19 @@ class Numbers:
 
 
 class _List(NamedTuple):
-    """The names of one list of a workspace, and the items that have them."""
+    """One list of a workspace; what is built in is no more than its name."""
 
     kind: str
     workspace: str
     items: Sequence[Any]
-    names: list[str]
+
+    def identities(self) -> list[int]:
+        """Tell its items from others without looking at them; holding them keeps that true."""
+        return [*map(id, self.items)]
 
     def keys(self, start: int = 0, stop: int | None = None) -> list[NameKey]:
         """Give the keys of a part."""
-        return [(self.kind, self.workspace, name) for name in self.names[start:stop]]
-
-
-def _names(items: Sequence[Any]) -> list[str]:
-    """Give the names of resources; what is built in is no more than its name."""
-    return list(items) if items and isinstance(items[0], str) else list(map(_name, items))
+        return [(self.kind, self.workspace, getattr(each, "name", each)) for each in self.items[start:stop]]
 
 
 def _lists(workspace: Workspace) -> Iterator[tuple[str, Sequence[Any]]]:

@@ -17,6 +17,7 @@ It translates to RE2 and does not match anything itself.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,9 @@ _Branch = list[str]
 
 _ONE = "[^.:]"
 _WILDCARDS = {"*": f"{_ONE}*", "**": ".*", "?": _ONE, ".": r"\.", ":": ":"}
+
+_PLAIN = re.compile(r"\w+")
+"""Characters that stand for themselves in globs and in RE2."""
 
 
 def _with_joined_stars(branch: _Branch) -> _Branch:
@@ -104,6 +108,9 @@ class _Reader:
         return branches
 
     def _item(self) -> list[_Branch]:
+        if (plain := _PLAIN.match(self.pattern, self.at)) is not None:
+            self.at = plain.end()
+            return [[plain[0]]]
         character = self.pattern[self.at]
         match character:
             case "{":

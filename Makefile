@@ -56,8 +56,7 @@ bench: $(DEV_READY) ## Measure, print a table, write JSON (see benchmarks/README
 renderings: $(DEV_READY) ## Write docs/renderings anew: what each destination type makes of the same alerts
 	$(BIN)/python -m tests.renderings
 
-LOCK := -m uv pip compile pyproject.toml - --universal --python-version 3.11 --generate-hashes --quiet \
-	--no-emit-index-url --no-emit-find-links --no-header --no-annotate
+LOCK := -m uv pip compile pyproject.toml - --universal --python-version 3.11 --generate-hashes --quiet --no-header --no-annotate
 
 lock: $(DEV_READY) ## Write requirements.lock and requirements-dev.lock anew from pyproject.toml (UPGRADE=--upgrade)
 	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(PIP) install uv

@@ -26,11 +26,11 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from alertd.errors import DecodeError
-from alertd.model.event import NAME_MAX, Event
+from alertd.model.event import KEY_MAX, NAME_MAX, Event
 from alertd.model.severity import BY_WORD
 from alertd.sources.document import check_count, kind_of, load
 from alertd.sources.explain import found
-from alertd.sources.fields import KEY_MAX, is_name
+from alertd.sources.fields import is_name
 from alertd.sources.media_type import MediaType, media_type
 from alertd.sources.native import build, decode_object
 from alertd.sources.problems import Problems, step

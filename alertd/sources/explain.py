@@ -9,11 +9,11 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
-from alertd.model.event import LABEL_NAME_MAX, LABEL_VALUE_MAX, LABELS_MAX, NAME_MAX
+from alertd.model.event import KEY_MAX, LABEL_NAME_MAX, LABEL_VALUE_MAX, LABELS_MAX, NAME_MAX
 from alertd.model.severity import BY_WORD, EXPECTED
 from alertd.sources.base import Context, ForbiddenWorkspaceError
 from alertd.sources.document import depth_of, is_deeper, kind_of, too_deep
-from alertd.sources.fields import FIELDS, KEY_MAX, PLACE_MAX, SOURCE_MAX, URL_MAX, is_key, is_name, is_place, read_time
+from alertd.sources.fields import FIELDS, PLACE_MAX, SOURCE_MAX, URL_MAX, is_key, is_name, is_place, read_time
 from alertd.sources.problems import Problems, step
 
 if TYPE_CHECKING:

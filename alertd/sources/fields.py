@@ -8,12 +8,10 @@ from functools import lru_cache
 from typing import Final
 
 from alertd.clock import rfc3339
-from alertd.model.event import NAME_MAX
+from alertd.model.event import KEY_MAX, NAME_MAX
 
 PLACE_MAX: Final = 128
 """Greatest length of a project's and of an environment's name, in characters."""
-KEY_MAX: Final = 256
-"""Greatest length of a key, in characters."""
 SOURCE_MAX: Final = 1024
 """Greatest length of a source, in characters."""
 URL_MAX: Final = 2048

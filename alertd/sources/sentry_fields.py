@@ -11,8 +11,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from alertd.clock import rfc3339
-from alertd.model.event import LABEL_NAME_MAX, LABEL_VALUE_MAX, LABELS_MAX
-from alertd.sources.fields import KEY_MAX, PLACE_MAX, URL_MAX, is_place, read_time
+from alertd.model.event import KEY_MAX, LABEL_NAME_MAX, LABEL_VALUE_MAX, LABELS_MAX
+from alertd.sources.fields import PLACE_MAX, URL_MAX, is_place, read_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

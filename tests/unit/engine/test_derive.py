@@ -179,6 +179,29 @@ def test_a_restart_goes_on_counting() -> None:
     assert crashes(line.restart(), 2) == [2]
 
 
+def test_late_causes_count_when_they_arrive() -> None:
+    """What a cause says of its own time does not matter: neither to the count nor to the quiet period."""
+    line = Timeline()
+    assert crashes(line, 1, time="1999-01-01T00:00:00Z") == []
+    assert crashes(line, 1, time="2999-01-01T00:00:00Z") == [1]
+    assert crashes(line.set_clock(3600), 2, time="1999-01-01T00:00:00Z") == [2]
+
+
+def test_a_clock_that_leaps_is_a_quiet_period() -> None:
+    """Time that went by while the machine slept counts."""
+    line = Timeline()
+    assert crashes(line, 4) == [2]
+    assert crashes(line.set_clock(86_400), 2) == [2]
+
+
+def test_a_clock_that_was_ahead_does_not_stop_the_count() -> None:
+    """After a restart under an earlier time the count goes on, and the next cause sets its end right."""
+    line = Timeline().set_clock(86_400)
+    assert crashes(line, 3) == [2]
+    assert crashes(line.set_clock(-86_400).restart(), 2) == [2]  # the fifth
+    assert crashes(line.set_clock(3600), 2) == [2]
+
+
 def test_a_disabled_one_counts_nothing() -> None:
     """Neither does the built-in one without its catalogue."""
     assert crashes(Timeline(catalogues=["runs"]), 12) == []

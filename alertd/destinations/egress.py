@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -45,6 +46,7 @@ from alertd.destinations.proxy import LOGIN_WANTED, ProxyGuard
 from alertd.destinations.resolver import permitted, system_lookup
 from alertd.destinations.watchful_connector import WatchfulConnector
 from alertd.model.delivery import ANSWER_MAX
+from alertd.undo import OnFailure
 
 if TYPE_CHECKING:
     import ssl
@@ -271,13 +273,8 @@ async def _first_bytes(response: aiohttp.ClientResponse, kept: bytearray) -> Non
     content = response.content
     if content.at_eof():
         return
-    try:
+    with suppress(aiohttp.ClientError, OSError), OnFailure(response.close):  # the status is there: it decides
         while len(kept) < ANSWER_MAX and (chunk := await content.read(ANSWER_MAX - len(kept))):
             kept += chunk
         if not content.is_eof():
             response.close()
-    except (aiohttp.ClientError, OSError):
-        response.close()
-    except BaseException:
-        response.close()
-        raise

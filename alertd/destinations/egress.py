@@ -43,7 +43,7 @@ from alertd.destinations.http_bounds import (
     USER_AGENT,
 )
 from alertd.destinations.proxy import LOGIN_WANTED, ProxyGuard
-from alertd.destinations.resolver import permitted, system_lookup
+from alertd.destinations.resolver import Lookups, permitted, system_lookup
 from alertd.destinations.watchful_connector import WatchfulConnector
 from alertd.model.delivery import ANSWER_MAX
 from alertd.undo import OnFailure
@@ -90,9 +90,9 @@ class AiohttpSender:
         self._policy = policy
         self._proxy = proxy
         self._connected = policy if proxy is None else proxy.policy
-        self._behind = None if proxy is None else ProxyGuard(policy, lookup or system_lookup)
+        self._lookups = Lookups(lookup or system_lookup)
+        self._behind = None if proxy is None else ProxyGuard(policy, self._lookups.ask)
         self._ssl_context = ssl_context
-        self._lookup = lookup or system_lookup
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
         self._urls: dict[str, URL | str] = {}
@@ -143,6 +143,7 @@ class AiohttpSender:
     async def close(self) -> None:
         """Close all connections; what is still under way fails. Twice is fine."""
         self._closed = True
+        self._lookups.close()
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -154,7 +155,7 @@ class AiohttpSender:
             limit=0,
             keepalive_timeout=KEEPALIVE_SECONDS,
             ttl_dns_cache=DNS_CACHE_SECONDS,
-            resolver=_GuardedResolver(self._connected, self._lookup),
+            resolver=_GuardedResolver(self._connected, self._lookups.ask),
             socket_factory=self._checked_socket,
             ssl=self._ssl_context or True,
         )

@@ -12,6 +12,7 @@ import pytest
 import trustme
 from aiohttp import web
 
+from alertd.destinations import proxy as subject
 from alertd.destinations.base import HttpRequest, SendError
 from alertd.destinations.egress import AiohttpSender
 from alertd.destinations.guard import EgressPolicy
@@ -129,6 +130,28 @@ async def test_a_name_that_is_not_known_here_is_the_proxys() -> None:
             there = f"http://127.0.0.1:{proxy.port}"
             assert await send(there, f"http://far.example.com:{port}/x", lookup=lookup) == 204
     assert len(came) == 2
+
+
+async def test_a_name_that_hangs_is_looked_up_once_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many requests give up on it, together or one after the other: the system cannot be called back."""
+    monkeypatch.setattr(subject, "LOOKUP_SECONDS", 0.01)
+    monkeypatch.setattr(subject, "DNS_CACHE_SECONDS", -1)
+    asked: list[str] = []
+
+    async def hang(host: str, port: int) -> list[str]:
+        asked.append(host)
+        await asyncio.Event().wait()
+        return []
+
+    async with HttpProxy({"far.example.com": "127.0.0.1"}) as proxy, receiving() as (port, came):
+        sender = AiohttpSender(EgressPolicy(), lookup=hang, proxy=proxy_of(f"http://127.0.0.1:{proxy.port}"))
+        request = HttpRequest(f"http://far.example.com:{port}/x", b"said", {})
+        async with asyncio.timeout(DEADLINE):
+            for _ in range(2):
+                await asyncio.gather(*(sender.send(request, 10.0) for _ in range(3)))
+            await sender.close()
+    assert len(came) == 6
+    assert asked == ["far.example.com"]
 
 
 async def test_the_proxy_may_be_named() -> None:

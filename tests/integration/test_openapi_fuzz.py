@@ -41,19 +41,31 @@ KNOWN: Final = {
     "tokens": ["viewer"],
 }
 """Names that are there, so that not every case ends at a 404."""
+ELSEWHERE: Final = "other"
+"""A workspace that is there, and that no token but that of all workspaces belongs to."""
+PLANTED: Final = "nobody-else-may-read-this"
+"""What its event and its token say."""
 
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    """Serve the API."""
+    """Serve the API, with something in the other workspace that must not be seen elsewhere."""
     with serving(deadline=60 + 300 * CASES) as served:
+        for line in (
+            ("send", PLANTED, "--id", PLANTED, "--message", PLANTED, "--project", PLANTED, "--severity", "critical"),
+            ("token", "create", PLANTED, "--role", "viewer"),
+        ):
+            made = served.typed(*line, "--workspace", ELSEWHERE)
+            assert made.exit_code == 0, made.output
         yield served
 
 
 @pytest.mark.timeout(60 + 60 * CASES)
 @pytest.mark.parametrize("role", ROLES)
 def test_answers_keep_to_the_document(stage: Stage, role: str) -> None:
-    """No answer is a 5xx, has an undocumented status or content type, or another shape than the document says."""
+    """No answer is a 5xx, has an undocumented status or content type, or another shape than the document says; and none
+    tells anything of another workspace, which is refused.
+    """  # noqa: D205 - one thought, two lines
     schema = schemathesis.openapi.from_url(f"{stage.url}/api/openapi.json")
     headers = {"Authorization": f"Bearer secret-{role}"}
     for found in schema.get_all_operations():
@@ -74,6 +86,9 @@ def test_answers_keep_to_the_document(stage: Stage, role: str) -> None:
             _aim(case, data)
             answer = case.call(headers=headers, timeout=20)
             case.validate_response(answer, checks=CHECKS)
+            if role != "root":
+                assert PLANTED not in answer.text
+                assert answer.status_code >= 400 or _workspace_of(case) != ELSEWHERE
 
         answered()
 
@@ -82,8 +97,13 @@ def _aim(case: Any, data: st.DataObject) -> None:
     """Point a case at what is there, most of the time."""
     given_path = case.path_parameters or {}
     if "workspace" in given_path:
-        case.path_parameters["workspace"] = data.draw(st.sampled_from(["default", "default", "default", "nowhere"]))
+        case.path_parameters["workspace"] = data.draw(st.sampled_from(["default"] * 6 + [ELSEWHERE, "nowhere"]))
     collection = case.path.rstrip("/").split("/")
     for name, names in KNOWN.items():
         if name in collection and "name" in given_path and data.draw(st.booleans()):
             case.path_parameters["name"] = data.draw(st.sampled_from(names))
+
+
+def _workspace_of(case: Any) -> str | None:
+    found: str | None = (case.path_parameters or {}).get("workspace")
+    return found

@@ -121,8 +121,8 @@ class AiohttpSender:
                 proxy=self._proxy.url if self._proxy is not None else None,
                 proxy_headers=self._proxy.login if self._proxy is not None else None,
             )
-            if self._proxy is not None and response.status == LOGIN_WANTED:
-                response.close()
+            if response.status == LOGIN_WANTED and self._proxy is not None and url.scheme == "http":
+                response.close()  # in a tunnel it would be the receiver that wants one
                 raise SendError(PROXY_LOGIN)
             await _first_bytes(response, kept)
             return HttpAnswer(response.status, response.headers, bytes(kept))

@@ -29,14 +29,16 @@ KNOWN = {"hooks.example.com": "8.8.8.8", "inside.example.com": "10.0.0.7", "both
 
 
 @asynccontextmanager
-async def receiving(context: ssl.SSLContext | None = None) -> AsyncIterator[tuple[int, list[web.Request]]]:
-    """Run a receiver on loopback; give its port, and what came."""
+async def receiving(
+    context: ssl.SSLContext | None = None, status: int = 204
+) -> AsyncIterator[tuple[int, list[web.Request]]]:
+    """Run a receiver on loopback that answers with a status; give its port, and what came."""
     came: list[web.Request] = []
 
     async def take(request: web.Request) -> web.Response:
         assert await request.read() == b"said"
         came.append(request)
-        return web.Response(status=204)
+        return web.Response(status=status)
 
     app = web.Application()
     app.router.add_post("/{path:.*}", take)
@@ -78,12 +80,18 @@ async def test_a_plain_request_goes_through() -> None:
     assert "Proxy-Authorization" not in request.headers
 
 
-async def test_tls_goes_through_a_tunnel() -> None:
-    """The certificate must be that of the receiver's name, and the proxy sees nothing but the name."""
+def certified() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Make the contexts of a receiver, which is hooks.example.com, and of a sender that trusts it."""
     authority = trustme.CA()
     server_side, trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
     authority.issue_cert("hooks.example.com").configure_cert(server_side)
     authority.configure_trust(trusted)
+    return server_side, trusted
+
+
+async def test_tls_goes_through_a_tunnel() -> None:
+    """The certificate must be that of the receiver's name, and the proxy sees nothing but the name."""
+    server_side, trusted = certified()
     proxy_url = "http://ann:s3cr3t@127.0.0.1:{}"
     async with HttpProxy(HOSTS | {"other.example.com": "127.0.0.1"}) as proxy, receiving(server_side) as (port, came):
         there = proxy_url.format(proxy.port)
@@ -176,6 +184,15 @@ async def test_a_proxy_that_wants_a_login_is_named(scheme: str) -> None:
             await send(f"http://127.0.0.1:{proxy.port}", f"{scheme}://hooks.example.com/x")
     assert not caught.value.refused
     assert not caught.value.ambiguous
+
+
+async def test_a_receiver_in_a_tunnel_that_wants_a_login_is_no_proxy() -> None:
+    """The proxy had its say when it opened the tunnel: what comes through it is the receiver's answer."""
+    server_side, trusted = certified()
+    async with HttpProxy(HOSTS) as proxy, receiving(server_side, 407) as (port, came):
+        url = f"https://hooks.example.com:{port}/x"
+        assert await send(f"http://127.0.0.1:{proxy.port}", url, ssl_context=trusted) == 407
+    assert len(came) == 1
 
 
 async def test_a_proxy_that_opens_no_tunnel_is_named() -> None:

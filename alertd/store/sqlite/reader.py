@@ -51,9 +51,10 @@ class Reader:
         return rows[0] if rows else None
 
     async def close(self) -> None:
-        """Close for good; twice is fine."""
+        """Close for good, also what is being opened; twice is fine."""
         self._closed = True
-        conn, self._conn = self._conn, None
+        async with self._opening:
+            conn, self._conn = self._conn, None
         if conn is not None:
             await conn.close()
 

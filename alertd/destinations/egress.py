@@ -20,6 +20,7 @@ import asyncio
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -42,7 +43,7 @@ from alertd.destinations.http_bounds import (
     URLS_MAX,
     USER_AGENT,
 )
-from alertd.destinations.proxy import LOGIN_WANTED, ProxyGuard
+from alertd.destinations.proxy import ProxyGuard
 from alertd.destinations.resolver import Lookups, permitted, system_lookup
 from alertd.destinations.watchful_connector import WatchfulConnector
 from alertd.model.delivery import ANSWER_MAX
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
 READ_BUFFER_BYTES: Final = 16 * 1024
 """Bytes of an answer that may wait unread before the connection is told to pause."""
 
+_LOGIN_WANTED: Final = HTTPStatus.PROXY_AUTHENTICATION_REQUIRED
 _BODY_HEADERS: Final = CIMultiDict({"Content-Type": "application/octet-stream"})
 """What aiohttp takes as the content type where the request names none."""
 
@@ -88,10 +90,10 @@ class AiohttpSender:
         proxy: Proxy | None = None,
     ) -> None:
         self._policy = policy
-        self._proxy = proxy
-        self._connected = policy if proxy is None else proxy.policy
         self._lookups = Lookups(lookup or system_lookup)
+        self._connected = policy if proxy is None else proxy.policy
         self._behind = None if proxy is None else ProxyGuard(policy, self._lookups.ask)
+        self._through: dict[str, Any] = {} if proxy is None else {"proxy": proxy.url, "proxy_headers": proxy.login}
         self._ssl_context = ssl_context
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
@@ -118,10 +120,9 @@ class AiohttpSender:
                 headers=request.headers,
                 allow_redirects=False,
                 timeout=limits.connecting,
-                proxy=self._proxy.url if self._proxy is not None else None,
-                proxy_headers=self._proxy.login if self._proxy is not None else None,
+                **self._through,
             )
-            if response.status == LOGIN_WANTED and self._proxy is not None and url.scheme == "http":
+            if self._through and response.status == _LOGIN_WANTED and url.scheme == "http":
                 response.close()  # in a tunnel it would be the receiver that wants one
                 raise SendError(PROXY_LOGIN)
             await _first_bytes(response, kept)

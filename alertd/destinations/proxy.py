@@ -26,7 +26,6 @@ LOOKUP_SECONDS: Final = 2.0
 """How long a name is looked up here, at most: behind a proxy there may be nobody who answers."""
 NAMES_MAX: Final = 10_000
 """Names that are remembered as judged."""
-LOGIN_WANTED: Final = 407
 
 
 @dataclass(frozen=True, slots=True)

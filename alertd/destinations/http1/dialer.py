@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from dataclasses import dataclass
-from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from aiohappyeyeballs import start_connection
-
-from alertd.destinations.faults import EgressRefusedError, refused, unconnected, unresolved
+from alertd.destinations.faults import EgressRefusedError, refused, unconnected
+from alertd.destinations.first_connection import first_connection
 from alertd.destinations.http1.connection import Connection
 from alertd.destinations.http1.tls import TlsConnection
 from alertd.destinations.system_trust import system_trust
 from alertd.undo import OnFailure
 
 if TYPE_CHECKING:
+    import socket
     import ssl
 
     from yarl import URL
 
-    from alertd.destinations.guard import EgressPolicy
     from alertd.destinations.http1.patrol import Patrol
     from alertd.destinations.http1.pool import Pool
     from alertd.destinations.resolver import Resolver
-
-    Info = tuple[int, int, int, str, tuple[str, int]]
-
-NEXT_ADDRESS_SECONDS: Final = 0.25
-"""How long an address of several may take before the next one is tried beside it (RFC 8305)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +41,7 @@ class Origin:
 class Dialer:
     """Connects. `ssl_context` is for TLS (None: the system's certificates, read when first needed)."""
 
-    def __init__(self, policy: EgressPolicy, resolver: Resolver, ssl_context: ssl.SSLContext | None) -> None:
-        self._policy = policy
+    def __init__(self, resolver: Resolver, ssl_context: ssl.SSLContext | None) -> None:
         self._resolver = resolver
         self._ssl_context = ssl_context
         self._reading = asyncio.Lock()
@@ -58,27 +49,13 @@ class Dialer:
     async def dial(self, origin: Origin, pool: Pool, patrol: Patrol) -> Connection:
         """Return an open connection that will rest in a pool. Raises SendError: nothing was sent."""
         try:
-            infos = await self._infos(origin)
-            sock = await start_connection(infos, happy_eyeballs_delay=NEXT_ADDRESS_SECONDS)
+            addresses = await self._resolver.reachable(origin.host, origin.port)
+            sock = await first_connection(addresses, origin.port)
             return await self._open(origin, sock, pool, patrol)
         except EgressRefusedError as error:
             raise refused(error) from error
         except (OSError, RuntimeError) as error:  # uvloop raises RuntimeError, too
             raise unconnected(error) from error
-
-    async def _infos(self, origin: Origin) -> list[Info]:
-        """List the addresses to try, each of which the guard permits."""
-        if _literal(origin.host):
-            if reason := self._policy.check_address("", origin.host, origin.port):
-                raise EgressRefusedError(reason)
-            return [_info(origin.host, origin.port)]
-        try:
-            addresses = await self._resolver.addresses(origin.host, origin.port)
-        except EgressRefusedError:
-            raise
-        except OSError as error:
-            raise unresolved(origin.host, error) from error
-        return [_info(address, origin.port) for address in addresses]
 
     async def _open(self, origin: Origin, sock: socket.socket, pool: Pool, patrol: Patrol) -> Connection:
         with OnFailure(sock.close):  # nobody else does while the loop has not taken it
@@ -98,16 +75,3 @@ class Dialer:
             if self._ssl_context is None:
                 self._ssl_context = await system_trust("http/1.1")
             return self._ssl_context
-
-
-def _literal(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _info(address: str, port: int) -> Info:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, port))

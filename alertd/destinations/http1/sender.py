@@ -70,7 +70,7 @@ class FastSender:
     ) -> None:
         self._policy = policy
         self._resolver = Resolver(policy, lookup)
-        self._dialer = Dialer(policy, self._resolver, ssl_context)
+        self._dialer = Dialer(self._resolver, ssl_context)
         self._places: dict[str, Place] = {}
         self._pools: dict[Origin, Pool] = {}
         self._dialing: set[asyncio.Timeout] = set()

@@ -59,6 +59,7 @@ class Facts:
         self._through = self._ended = 0
         self._changed: set[int] = set()
         self._changed_types: set[TypeKey] = set()
+        self._forgotten: set[TypeKey] = set()
         self._tidied_ms = 0
         self._stopping = asyncio.Event()
 
@@ -132,24 +133,25 @@ class Facts:
 
     async def keep(self) -> None:
         """Write what has changed. Raises StoreError; it is then tried again the next time."""
-        forgotten = self._forget()
-        if not (self._changed or self._changed_types or forgotten):
+        self._forget()
+        if not (self._changed or self._changed_types or self._forgotten):
             return
-        numbers, types = self._changed, self._changed_types
-        self._changed, self._changed_types = set(), set()
+        numbers, types, forgotten = self._changed, self._changed_types, self._forgotten
+        self._changed, self._changed_types, self._forgotten = set(), set(), set()
         changed = KeptFacts(
             self._through,
             self._ended,
             {number: self._subscriptions[number] for number in numbers},
             {key: self._types[key] for key in types if key in self._types},
-            forgotten,
+            list(forgotten),
         )
-        with OnFailure(lambda: self._put_off(numbers, types)):
+        with OnFailure(lambda: self._put_off(numbers, types, forgotten)):
             await self._store.keep_facts(changed)
 
-    def _put_off(self, numbers: set[int], types: set[TypeKey]) -> None:
+    def _put_off(self, numbers: set[int], types: set[TypeKey], forgotten: set[TypeKey]) -> None:
         self._changed |= numbers
         self._changed_types |= types
+        self._forgotten |= forgotten.difference(self._types)
 
     # -- the fold -------------------------------------------------------------------------------------------------
 
@@ -170,6 +172,7 @@ class Facts:
                 return
             self._learnt[key[0]] += 1
             facts = self._types[key] = TypeFacts(now_ms, now_ms)
+            self._forgotten.discard(key)
         facts.events += count
         facts.last_seen_ms = now_ms
         self._changed_types.add(key)
@@ -207,14 +210,14 @@ class Facts:
             for number in (delivery.subscription_id, *delivery.also):
                 self._end(number, delivery.state, delivery.ended_at_ms, delivery.detail)
 
-    def _forget(self) -> list[TypeKey]:
+    def _forget(self) -> None:
         """Forget types that were not seen for long; looked for once a day."""
         now_ms = self._clock.now_ms()
         if now_ms - self._tidied_ms < _DAY_MS:
-            return []
+            return
         self._tidied_ms = now_ms
         gone = [key for key, facts in self._types.items() if facts.last_seen_ms < now_ms - UNSEEN_DAYS * _DAY_MS]
         for key in gone:
             del self._types[key]
             self._learnt[key[0]] -= 1
-        return gone
+        self._forgotten.update(gone)

@@ -157,6 +157,27 @@ async def test_only_what_has_changed_is_written(bench: Bench, monkeypatch: pytes
     assert (set(one.subscriptions), set(one.types)) == ({7}, {(1, "a")})
 
 
+async def test_what_was_to_be_forgotten_is_when_the_store_can_write_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not a day later; and not a type that has come again meanwhile."""
+    keep = bench.store.keep_facts
+
+    async def failing(changed: KeptFacts) -> None:
+        raise StoreUnavailableError("disk full")
+
+    bench.plan("old", "back")
+    await bench.facts.keep()
+    bench.clock.ms += (UNSEEN_DAYS + 1) * DAY_MS
+    monkeypatch.setattr(bench.store, "keep_facts", failing)
+    with pytest.raises(StoreUnavailableError):
+        await bench.facts.keep()
+    bench.plan("back")
+    monkeypatch.setattr(bench.store, "keep_facts", keep)
+    await bench.facts.keep()
+    assert set((await bench.store.facts()).types) == {(1, "back")}
+
+
 async def test_a_write_that_is_cut_is_made_again(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever is cancelled while the store takes its time forgets nothing of what has changed."""
     keep = bench.store.keep_facts

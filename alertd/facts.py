@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from alertd.clock import DAY_MS
 from alertd.errors import StoreError
 from alertd.model.delivery import DeliveryState
 from alertd.model.event import is_simulated
@@ -39,7 +40,6 @@ UNSEEN_DAYS: Final = 90
 """A type that was not seen for so long is forgotten."""
 PAGE: Final = 2000
 """How many rows of the history a start reads at once."""
-_DAY_MS: Final = 86_400_000
 _log = structlog.get_logger("alertd.facts")
 
 
@@ -213,10 +213,10 @@ class Facts:
     def _forget(self) -> None:
         """Forget types that were not seen for long; looked for once a day."""
         now_ms = self._clock.now_ms()
-        if now_ms - self._tidied_ms < _DAY_MS:
+        if now_ms - self._tidied_ms < DAY_MS:
             return
         self._tidied_ms = now_ms
-        gone = [key for key, facts in self._types.items() if facts.last_seen_ms < now_ms - UNSEEN_DAYS * _DAY_MS]
+        gone = [key for key, facts in self._types.items() if facts.last_seen_ms < now_ms - UNSEEN_DAYS * DAY_MS]
         for key in gone:
             del self._types[key]
             self._learnt[key[0]] -= 1

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, get_args
 from alertd.config.kafka import KafkaIntake
 from alertd.config.names import check_unique, check_workspaces_of, items, names_in
 from alertd.config.resources import check_workspace
-from alertd.config.shape import value_at
 from alertd.model.kafka_security import KafkaSecurity
+from alertd.places import value_at
 
 if TYPE_CHECKING:
     from alertd.config.lines import Place

@@ -12,13 +12,13 @@ from pydantic import ValidationError
 
 from alertd.config.names import items
 from alertd.config.settings import Egress
-from alertd.config.shape import value_at
 from alertd.destinations.guard import EgressPolicy
 from alertd.destinations.mail_server import MailServer
 from alertd.destinations.permitting import forbidden_in
 from alertd.destinations.ports import Ports
 from alertd.destinations.registry import REGISTRY, parse_settings
 from alertd.destinations.whereto import Whereto, reason_of
+from alertd.places import value_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

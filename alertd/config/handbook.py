@@ -14,9 +14,9 @@ from pydantic_core import PydanticUndefined
 
 from alertd.config.restart import NEED_RESTART
 from alertd.config.settings import Config
-from alertd.config.shape import is_model, plain
 from alertd.destinations.registry import REGISTRY
 from alertd.model.channel import ChannelKind
+from alertd.places import is_model, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

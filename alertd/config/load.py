@@ -16,11 +16,12 @@ from alertd.config.problems import Problems, show
 from alertd.config.references import References, UnresolvedError
 from alertd.config.resources import COLLECTIONS
 from alertd.config.settings import Config, Store
-from alertd.config.shape import Shape, in_settings, value_at
+from alertd.config.shape import Shape, in_settings
 from alertd.config.stored import StoredSecrets
 from alertd.config.validation import refuse_numbers_from_booleans, report_invalid
 from alertd.errors import ConfigError, ConfigProblem, StoreError
 from alertd.model.workspace import DEFAULT
+from alertd.places import value_at
 from alertd.resources.export import STORED
 
 if TYPE_CHECKING:

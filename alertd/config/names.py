@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from alertd.config.shape import value_at
 from alertd.model.workspace import DEFAULT
+from alertd.places import value_at
 from alertd.words import one_of, suggestion
 
 if TYPE_CHECKING:

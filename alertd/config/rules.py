@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import ValidationError
 
 from alertd.config.names import items, names_in, refuse_unknown, shown_names
-from alertd.config.shape import value_at
 from alertd.engine.derivation import DerivationError
 from alertd.engine.ruleset import compile_ruleset, name_keys
 from alertd.engine.schema import Schema, SchemaError
@@ -20,6 +19,7 @@ from alertd.model.channel import SYSTEM_CHANNELS, Channel, ChannelKind
 from alertd.model.derived_type import DerivedType
 from alertd.model.event_type import EventType
 from alertd.model.workspace import Workspace, WorkspaceSettings
+from alertd.places import value_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

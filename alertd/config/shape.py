@@ -5,15 +5,14 @@ Settings of a destination belong to its type: there `Shape` goes on with the typ
 
 from __future__ import annotations
 
-import types
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, SecretBytes, SecretStr
+from pydantic import SecretBytes, SecretStr
 
 from alertd.config.settings import Config
 from alertd.destinations.registry import REGISTRY
+from alertd.places import annotation_at, is_model, plain, value_at
 
 if TYPE_CHECKING:
     from alertd.config.lines import Place
@@ -36,8 +35,8 @@ class Shape:
         if in_settings(place):
             kind = value_at(self._root, (*place[: SETTINGS_DEPTH - 1], "type"))
             known = REGISTRY.get(kind) if isinstance(kind, str) else None
-            return _walk(known.settings_model, place[SETTINGS_DEPTH:]) if known is not None else None
-        return _walk(Config, place)
+            return annotation_at(known.settings_model, place[SETTINGS_DEPTH:]) if known is not None else None
+        return annotation_at(Config, place)
 
     def keys(self, place: Place) -> tuple[str, ...]:
         """Give the keys that may stand in the mapping at a place; empty where nothing is known."""
@@ -59,33 +58,6 @@ def in_settings(place: Place) -> bool:
     return place[0:1] == ("workspaces",) and place[2:3] == ("destinations",) and place[4:5] == ("settings",)
 
 
-def is_model(annotation: Any) -> bool:
-    """Whether a type is a model."""
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
-
-
-def value_at(root: Any, place: Place) -> Any:
-    """Give the value at a place; None when it is not there."""
-    value = root
-    for part in place:
-        if isinstance(part, int):
-            value = value[part] if isinstance(value, list) and part < len(value) else None
-        else:
-            value = value.get(part) if isinstance(value, dict) else None
-    return value
-
-
-def plain(annotation: Any) -> Any:
-    """Take Optional and Annotated off a type; a union of several types is Any."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        return plain(get_args(annotation)[0])
-    if origin in {Union, types.UnionType}:
-        members = [plain(member) for member in get_args(annotation) if member is not type(None)]
-        return members[0] if len(members) == 1 else Any
-    return annotation
-
-
 @lru_cache(maxsize=_REMEMBERED)
 def _holds_secret(annotation: Any) -> bool:
     inner = plain(annotation)
@@ -101,26 +73,3 @@ def is_text(annotation: Any) -> bool:
     if get_origin(annotation) is Literal:
         return True
     return isinstance(annotation, type) and issubclass(annotation, str | SecretStr)
-
-
-def _walk(model: Any, place: Place) -> Any:
-    return _walked(model, tuple(0 if isinstance(part, int) else part for part in place))
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def _walked(model: Any, place: Place) -> Any:
-    annotation = model
-    for part in place:
-        annotation = _step(plain(annotation), part)
-    return plain(annotation)
-
-
-def _step(annotation: Any, part: str | int) -> Any:
-    if is_model(annotation):
-        found = annotation.model_fields.get(part)
-        return found.annotation if found is not None else None
-    origin = get_origin(annotation)
-    arguments = get_args(annotation)
-    if isinstance(part, int):
-        return arguments[0] if origin in {tuple, list, frozenset, set} and arguments else None
-    return arguments[1] if origin in {dict, Mapping} else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from alertd.config.shape import value_at
+from alertd.places import is_absent, place_of, value_at
 from alertd.words import expected_of, unknown_key, with_unit, without_quotes_of
 
 if TYPE_CHECKING:
@@ -15,14 +15,10 @@ if TYPE_CHECKING:
     from alertd.config.problems import Problems
 
 
-_ABSENT = frozenset({"missing", "needed"})
-"""Errors whose place is a key that is not there."""
-
-
 def report_invalid(base: Place, invalid: ValidationError, value: Any, problems: Problems) -> None:
     """Note every error of a model whose input `value` stands at `base`."""
     for error in invalid.errors(include_url=False, include_input=False):
-        loc = _located(error, value)
+        loc = place_of(error, value)
         if error["type"] == "too_short" and _is_full(value_at(value, loc), error):
             continue
         _report((*base, *loc), error, value_at(value, loc), problems)
@@ -40,18 +36,6 @@ def _is_full(value: Any, error: ErrorDetails) -> bool:
     return isinstance(value, list) and len(value) >= error["ctx"]["min_length"]
 
 
-def _located(error: ErrorDetails, value: Any) -> Place:
-    """Take the parts of an error's location that name a branch of a union, not a place in the document."""
-    place: Place = ()
-    final = len(error["loc"]) - 1
-    for index, part in enumerate(error["loc"]):
-        inner = value_at(value, place)
-        is_there = part in inner if isinstance(inner, dict) else isinstance(inner, list) and isinstance(part, int)
-        if is_there or (index == final and error["type"] in _ABSENT):
-            place = (*place, part)
-    return place
-
-
 def _report(place: Place, error: ErrorDetails, value: Any, problems: Problems) -> None:
     shape, kind = problems.shape, error["type"]
     if kind == "extra_forbidden":
@@ -59,7 +43,7 @@ def _report(place: Place, error: ErrorDetails, value: Any, problems: Problems) -
         problems.add(place, found, expected, at_key=True)
         return
     expected = with_unit(expected_of(error, shape.annotation(place)), place[-1] if place else "")
-    if kind in _ABSENT:
+    if is_absent(error):
         problems.add(place, "nothing", expected, at_key=True)
         return
     if problems.hides(place):

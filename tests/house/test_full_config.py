@@ -15,8 +15,8 @@ from alertd.config.handbook import DESCRIPTIONS, EXAMPLES, describe, element, fu
 from alertd.config.load import load_config
 from alertd.config.restart import NEED_RESTART
 from alertd.config.settings import Config
-from alertd.config.shape import is_model, plain
 from alertd.destinations.registry import REGISTRY
+from alertd.places import is_model, plain
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

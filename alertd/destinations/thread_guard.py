@@ -1,8 +1,8 @@
 """The egress guard for foreign code that makes its own connections: it watches the thread in which that code runs.
 
 Python tells of every connection before it is made (PEP 578), with the address that is connected to, so no second look-up
-leads elsewhere, and redirects are seen too. (A name that `egress.allow` permits is looked up once more, to see whether the
-address is really its own.) Threads that the code starts are watched as it is, and those that these start;
+leads elsewhere, and redirects are seen too. (Where an address is forbidden by itself, the names that were looked up are
+looked up once more: one that is permitted may have led there.) Threads that the code starts are watched as it is, and those that these start;
 none of them may connect once the watch has ended. Python tells of threads from 3.12 on only, and not before their first
 moment, so `threading.Thread.start` is wrapped; it does for everybody else what it did. Other programs are not started.
 What is not seen: libraries that do not go through Python's sockets, and where a proxy connects to.

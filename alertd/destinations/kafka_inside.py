@@ -10,6 +10,8 @@ import contextlib
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
+from alertd.runtime import look_away
+
 if TYPE_CHECKING:
     import asyncio
 
@@ -69,17 +71,14 @@ def unknown(why: str) -> UnknownClientError:
     return UnknownClientError(f"aiokafka {version('aiokafka')} is not supported ({why}); install {WANTED}")
 
 
-def tear_out(producer: Any, seen: Any) -> set[asyncio.Future[Any]]:
-    """Cancel what a producer still does and close its connections; return what is still ending.
-
-    `seen` is told of each task when it ends, lest the loop complains about an error that nobody took.
-    """
+def tear_out(producer: Any) -> set[asyncio.Future[Any]]:
+    """Cancel what a producer still does and close its connections; return what is still ending."""
     producer._closed = True  # noqa: SLF001 - what this module is for
     client, sender = producer.client, producer._sender  # noqa: SLF001 - as above
     torn: set[asyncio.Future[Any]] = set()
     for task in (sender.sender_task, client._sync_task):  # noqa: SLF001 - as above
         if task is not None and not task.done():
-            task.add_done_callback(seen)
+            task.add_done_callback(look_away)
             task.cancel()
             torn.add(task)
     for connection in list(client._conns.values()):  # noqa: SLF001 - as above

@@ -93,7 +93,7 @@ class KafkaLine:
         try:
             await asyncio.wait({stopping}, timeout=CLOSE_SECONDS)
         finally:
-            torn = tear_out(self._producer, look_away)
+            torn = tear_out(self._producer)
             stopping.cancel()
         if torn:
             await asyncio.wait(torn, timeout=CLOSE_SECONDS)

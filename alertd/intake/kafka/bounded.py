@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from alertd.runtime import look_away
 from alertd.undo import OnFailure
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ async def bounded(work: Coroutine[Any, Any, object], seconds: float, what: str) 
         await asyncio.wait({task}, timeout=seconds)
     finally:
         if not task.done():
-            task.add_done_callback(_look_away)
+            task.add_done_callback(look_away)
             task.cancel()
     if not task.done():
         _log.warning("kafka.gave_up", what=what, seconds=seconds)
@@ -57,7 +58,7 @@ def tear_out(consumer: Any) -> set[asyncio.Future[Any]]:
     consumer._closed = True  # noqa: SLF001 - see above
     torn = {task for task in _tasks(consumer) if isinstance(task, asyncio.Task) and not task.done()}
     for task in torn:
-        task.add_done_callback(_look_away)
+        task.add_done_callback(look_away)
         task.cancel()
     closing: set[asyncio.Future[Any]] = set()
     for connection in list(getattr(consumer._client, "_conns", {}).values()):  # noqa: SLF001 - see above
@@ -73,9 +74,3 @@ def _tasks(consumer: Any) -> Iterator[Any]:
     yield getattr(fetcher, "_fetch_task", None)
     yield from getattr(fetcher, "_pending_tasks", ())
     yield getattr(consumer._client, "_sync_task", None)  # noqa: SLF001 - see above
-
-
-def _look_away(task: asyncio.Future[Any]) -> None:
-    """Take the error of a task that nobody waits for any longer, lest the loop complains about it."""
-    if not task.cancelled():
-        task.exception()

@@ -22,6 +22,7 @@ from typing_extensions import override
 from alertd.destinations.base import SendError
 from alertd.destinations.faults import unconnected
 from alertd.destinations.kafka_inside import UnknownClientError, check_connection, check_producer
+from alertd.model.kafka_security import HUNG_UP
 from alertd.undo import OnFailure
 
 if TYPE_CHECKING:
@@ -31,8 +32,6 @@ PORTS: Final = range(1024, 65536)
 """Where brokers listen; one elsewhere must be named in `egress.allow`."""
 ANSWER_BYTES_MAX: Final = 32 * 1024 * 1024
 """Bytes of one answer of a broker: the metadata of a very large cluster."""
-
-_CLOSED: Final = "the broker closed the connection: check security.protocol, and whether it wants a client certificate"
 
 
 class Reach:
@@ -236,6 +235,6 @@ def _words(error: Exception) -> str:
             return "connecting timed out"
         case KafkaError():
             text = str(error) or type(error).__name__
-            return _CLOSED if text.endswith(" closed") else text
+            return HUNG_UP if text.endswith(" closed") else text
         case _:
-            return str(unconnected(error)) or _CLOSED
+            return str(unconnected(error)) or HUNG_UP

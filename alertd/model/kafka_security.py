@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, SecretStr, StringConstraints
 
@@ -10,6 +10,9 @@ from alertd.model.fields import Resource
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 File = Annotated[str, StringConstraints(min_length=1)]
+
+HUNG_UP: Final = "the broker closed the connection: check security.protocol, and whether it wants a client certificate"
+"""What it usually means that a broker ends a connection without a word."""
 
 
 class KafkaSecurity(Resource):

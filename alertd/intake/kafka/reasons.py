@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaConnectionError, UnknownTopicOrPartitionError
 from typing_extensions import override
 
 from alertd.log import Listener
+from alertd.model.kafka_security import HUNG_UP
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,6 @@ _LOGGER: Final = "aiokafka"
 _SAID: Final = re.compile(
     r'Unable (?:connect to|to request metadata from) "?(?P<host>[^"\s]+?)"?: (?P<reason>.*)', re.DOTALL
 )
-_CLOSED: Final = "the broker closed the connection: check security.protocol, and whether it wants a client certificate"
 
 
 class Reasons(Listener):
@@ -58,5 +58,5 @@ class Reasons(Listener):
 def _readable(reason: str) -> str:
     """Say what an empty reason, and the bare fact of a closed connection, usually mean."""
     if not reason:
-        return _CLOSED
-    return f"{reason} ({_CLOSED})" if reason.endswith(" closed") else reason
+        return HUNG_UP
+    return f"{reason} ({HUNG_UP})" if reason.endswith(" closed") else reason

@@ -15,6 +15,7 @@ from alertd.errors import InvalidError, NotFoundError, PatternError, Problem
 from alertd.matching.pattern import PatternKind, compile_pattern
 from alertd.model.catalogue import groups, known_types
 from alertd.model.channel import ChannelKind
+from alertd.places import annotation_at, keys_at, place_of
 from alertd.sources.document import is_deeper
 from alertd.words import expected_of, one_of, suggestion, unknown_key, with_unit
 
@@ -24,13 +25,13 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from alertd.model.fields import Resource
+    from alertd.places import Place
     from alertd.resources.kinds import Kind
     from alertd.resources.snapshot import Snapshot
 
 DEPTH_MAX: Final = 64
 """How many levels of objects and arrays a resource may have."""
 M = TypeVar("M", bound=BaseModel)
-Place = tuple[str | int, ...]
 
 
 class DestinationTypes(Protocol):
@@ -64,7 +65,7 @@ class Findings:
     def take(self, error: ValidationError, document: Any, model: type[BaseModel], at: Place = ()) -> None:
         """Note what a model found wrong; `at` is where the document stands in what was given."""
         for each in error.errors(include_url=False, include_input=False):
-            place = _place_in(document, each)
+            place = place_of(each, document)
             self.add((*at, *place), _sentence(each, model, place))
 
     def check(self) -> None:
@@ -232,43 +233,10 @@ def pointer(place: Place) -> str:
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')[:128]}" for part in place)
 
 
-def _place_in(document: Any, error: ErrorDetails) -> Place:
-    """Take out of an error's location what names the branch of a union, not a place in the document."""
-    place: Place = ()
-    value, final = document, len(error["loc"]) - 1
-    for index, part in enumerate(error["loc"]):
-        is_there = part in value if isinstance(value, dict) else isinstance(value, list) and isinstance(part, int)
-        if is_there or (index == final and error["type"] in {"missing", "needed"}):
-            place = (*place, part)
-            value = _inner(value, part)
-    return place
-
-
-def _inner(value: Any, part: str | int) -> Any:
-    if isinstance(value, dict):
-        return value.get(str(part))
-    return value[part] if isinstance(value, list) and isinstance(part, int) and part < len(value) else None
-
-
 def _sentence(error: ErrorDetails, model: type[BaseModel], place: Place) -> str:
     if error["type"] == "extra_forbidden":
-        found, expected = unknown_key(str(place[-1])[:80], _fields(model, place[:-1]))
+        found, expected = unknown_key(str(place[-1])[:80], keys_at(model, place[:-1]))
         return f"{found}; expected {expected}"
     if error["type"] == "missing":
         return "is required"
-    return f"expected {with_unit(expected_of(error, _annotation(model, place)), place[-1] if place else '')}"
-
-
-def _fields(model: Any, place: Place) -> list[str]:
-    inner = _annotation(model, place) if place else model
-    return list(inner.model_fields) if isinstance(inner, type) and issubclass(inner, BaseModel) else []
-
-
-def _annotation(model: Any, place: Place) -> Any:
-    inner: Any = model
-    for part in place:
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            return None
-        found = inner.model_fields.get(str(part))
-        inner = None if found is None else found.annotation
-    return inner
+    return f"expected {with_unit(expected_of(error, annotation_at(model, place)), place[-1] if place else '')}"

@@ -25,7 +25,7 @@ from alertd.model.ids import IdSource
 from alertd.model.workspace import Workspace
 from alertd.resources.change import Precondition
 from alertd.resources.documents import document_of
-from alertd.resources.kinds import CHANNEL, DESTINATION, METRIC_ALERT, SUBSCRIPTION, WORKSPACE
+from alertd.resources.kinds import CHANNEL, DESTINATION, METRIC_ALERT, PROJECT, SUBSCRIPTION, WORKSPACE
 from alertd.resources.registry import Registry
 from alertd.resources.secrecy import Secrecy
 from alertd.resources.snapshot import provisioned_entries
@@ -226,6 +226,15 @@ async def test_a_refused_setting_is_told_in_words_that_are_true(
         await registry.create(DESTINATION, "default", {**HOOK, "settings": settings}, "ann")
     (problem,) = caught.value.problems
     assert problem.detail.startswith(words)
+
+
+@pytest.mark.parametrize("document", [{"owner": {"nam": "Ann"}}, {"collaborators": [{"nam": "bob"}]}])
+async def test_an_unknown_key_deep_inside_is_told_what_there_is(registry: Registry, document: dict[str, Any]) -> None:
+    """What may be left out, and what stands in a list, has keys as well."""
+    with pytest.raises(InvalidError) as caught:
+        await registry.create(PROJECT, "default", {"name": "shop", **document}, "ann")
+    words = [problem.detail for problem in caught.value.problems if problem.pointer.endswith("/nam")]
+    assert words == ["unknown key 'nam'; expected one of name, email; did you mean 'name'?"]
 
 
 async def test_forbidden_place_of_a_known_destination(store: MemoryStore, live: Live) -> None:

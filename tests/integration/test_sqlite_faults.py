@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
+import alertd.store.sqlite.store
 from alertd.errors import (
     ConflictError,
     NotFoundError,
@@ -30,9 +31,10 @@ from alertd.errors import (
 )
 from alertd.store.base import Batch, Filter
 from alertd.store.sqlite.backup import backup_file
-from alertd.store.sqlite.connection import SqliteOptions
+from alertd.store.sqlite.connection import SqliteOptions, open_writer
 from alertd.store.sqlite.lock import FileLock
 from alertd.store.sqlite.migrate import Migration, migrate, migrations, version_of
+from alertd.store.sqlite.recent_keys import RecentKeys
 from alertd.store.sqlite.shapes import Shapes
 from alertd.store.sqlite.store import SqliteStore, open_sqlite
 from tests.conformance.store_maker import NAMES, Maker, StillClock
@@ -90,7 +92,7 @@ def lines(process: subprocess.Popen[str]) -> Iterator[list[str]]:
             yield line.split()
 
 
-def _no_more_disk(shapes: Shapes, conn: sqlite3.Connection) -> None:
+def _no_more_disk(reading: Shapes | RecentKeys, conn: sqlite3.Connection) -> None:
     raise sqlite3.OperationalError("disk I/O error")
 
 
@@ -294,6 +296,28 @@ async def test_connection_that_turns_read_only_is_opened_anew(path: Path) -> Non
             await make.stored(store, "a")
         await make.stored(store, "b")
         assert await store.event("default", "a") is None
+
+
+async def test_a_connection_that_is_opened_anew_in_vain_is_closed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the file says cannot be read then either: nothing stays open, and the next write tries again."""
+    made: list[sqlite3.Connection] = []
+
+    def watched(place: Path, options: SqliteOptions) -> sqlite3.Connection:
+        made.append(open_writer(place, options))
+        return made[-1]
+
+    async with opened(path) as (store, make):
+        await store.core.writer.run(lambda conn: conn.execute("PRAGMA query_only = ON").fetchall())
+        with pytest.raises(StoreUnavailableError):
+            await make.stored(store, "a")
+        with monkeypatch.context() as patch:
+            patch.setattr(alertd.store.sqlite.store, "open_writer", watched)
+            patch.setattr(RecentKeys, "load", _no_more_disk)
+            with pytest.raises(StoreError):
+                await make.stored(store, "b")
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            made[0].execute("SELECT 1")
+        await make.stored(store, "c")
 
 
 async def test_file_locked_by_another(path: Path) -> None:

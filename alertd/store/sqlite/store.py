@@ -32,6 +32,7 @@ from alertd.store.sqlite.resources import Resources
 from alertd.store.sqlite.revisions import Revisions
 from alertd.store.sqlite.tokens import Tokens
 from alertd.store.sqlite.writer import Writer
+from alertd.undo import OnFailure
 
 if TYPE_CHECKING:
     from alertd.clock import Clock
@@ -106,7 +107,8 @@ async def open_sqlite(path: str | Path, clock: Clock, options: SqliteOptions | N
 
     def reopen() -> sqlite3.Connection:
         conn = open_writer(place, bounds)
-        recent.load(conn)
+        with OnFailure(conn.close):
+            recent.load(conn)
         return conn
 
     def settled(committed: bool) -> None:

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from alertd.model.text import sayable
+
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
@@ -87,13 +89,13 @@ class LastWords:
     def add(self, line: str) -> None:
         """Keep a line."""
         if self._running or self._run is None:
-            self._lines.append(_text(line[:LINE_MAX]))
+            self._lines.append(sayable(line[:LINE_MAX]))
             self._write()
 
     def failed(self, error: BaseException) -> None:
         """Keep the exception that ends this run."""
         text = "".join(traceback.format_exception(error, limit=20))
-        self._exception = _text(text[-EXCEPTION_MAX:])
+        self._exception = sayable(text[-EXCEPTION_MAX:])
         self._write()
 
     def ended(self) -> None:
@@ -113,11 +115,6 @@ class LastWords:
         view[:_LENGTH_BYTES] = bytes(_LENGTH_BYTES)  # a crash between the two writes leaves nothing rather than a half
         view[_LENGTH_BYTES : _LENGTH_BYTES + len(raw)] = raw
         view[:_LENGTH_BYTES] = len(raw).to_bytes(_LENGTH_BYTES, "little")
-
-
-def _text(line: str) -> str:
-    """Replace what is no text: lone surrogates cannot be written."""
-    return line.encode("utf-8", "replace").decode()
 
 
 def _crash_in(view: mmap.mmap) -> Crash | None:

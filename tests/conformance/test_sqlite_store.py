@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from alertd.errors import DuplicateEventsError
+from alertd.model.ids import END
 from alertd.store.base import Batch, Filter
 from alertd.store.sqlite import blocks, lookup, shapes, walks
-from alertd.store.sqlite.conditions import END
 from alertd.store.sqlite.lookup import Lookup
 from alertd.store.sqlite.store import SqliteStore, open_sqlite
 from tests.conformance.follow_suite import FollowSuite

@@ -21,7 +21,7 @@ import structlog
 from alertd.errors import StoreError
 from alertd.store.sqlite.part import Core, Part
 from alertd.store.sqlite.shapes import outlined, write
-from alertd.store.sqlite.statement import ManyRows, blob
+from alertd.store.sqlite.statement import ManyRows, blob, json_list
 
 if TYPE_CHECKING:
     import sqlite3
@@ -143,7 +143,7 @@ def keep(conn: sqlite3.Connection, block: Block) -> None:
     """Write a block in place of its outlines."""
     _POSTINGS.run(conn, block.postings)
     conn.execute(_BLOCK, (block.low, block.high))
-    conn.execute(_TAKE, (orjson.dumps(block.outlines).decode(),))
+    conn.execute(_TAKE, (json_list(block.outlines),))
 
 
 def _distances(low: int, numbers: Sequence[int]) -> bytearray:
@@ -159,4 +159,4 @@ def _forget_shapes(conn: sqlite3.Connection, going: Sequence[int]) -> None:
     """Delete shapes that no commit uses any more, but those that an outline or a posting names by now."""
     left = conn.execute("SELECT first, shapes FROM outline")
     used = {shape for row in left for shape, _ in outlined(*row)}
-    conn.execute(_FORGET_SHAPES, (orjson.dumps([shape for shape in going if shape not in used]).decode(),))
+    conn.execute(_FORGET_SHAPES, (json_list(shape for shape in going if shape not in used),))

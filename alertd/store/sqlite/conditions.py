@@ -13,9 +13,6 @@ if TYPE_CHECKING:
 
     from alertd.store.base import Filter, NameKey
 
-END: Final = (1 << 63) - 1
-"""Above every number."""
-
 SPAN: Final = 1 << 20
 """An event's own deliveries have the numbers right behind its own: so many at most are looked at."""
 OWN: Final = (

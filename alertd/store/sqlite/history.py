@@ -9,15 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
 from alertd.errors import NotFoundError
 from alertd.model.delivery import DeliveryState
 from alertd.model.event import ID_HEAD_BYTES, id_in
-from alertd.model.ids import ALERT, format_id, made_event_id, made_event_number
+from alertd.model.ids import ALERT, END, format_id, made_event_id, made_event_number
 from alertd.store.base import Acknowledgement, Page, Reached
 from alertd.store.sqlite import walks
-from alertd.store.sqlite.conditions import AGAIN, END, OWN, SPAN, Conditions
+from alertd.store.sqlite.conditions import AGAIN, OWN, SPAN, Conditions
 from alertd.store.sqlite.key import stored_key
 from alertd.store.sqlite.lookup import Lookup
 from alertd.store.sqlite.part import Part
@@ -34,6 +32,7 @@ from alertd.store.sqlite.rows import (
     whole_delivery_row,
 )
 from alertd.store.sqlite.search import DELIVERY_WEIGHT, EVENT_WEIGHT, Search, Source, cut
+from alertd.store.sqlite.statement import json_list
 
 if TYPE_CHECKING:
     import sqlite3
@@ -153,7 +152,7 @@ class History(Part):
     async def deliveries_of(self, numbers: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
         """All deliveries of some events, in the order in which they were made."""
         found: dict[int, list[dict[str, Any]]] = {}
-        rows = await self.core.history.rows(_DELIVERIES_OF, {"numbers": orjson.dumps(list(numbers)).decode()})
+        rows = await self.core.history.rows(_DELIVERIES_OF, {"numbers": json_list(numbers)})
         for row in await self._named(rows):
             found.setdefault(row["event_number"], []).append(row)
         return found
@@ -161,7 +160,7 @@ class History(Part):
     async def reached(self, numbers: Sequence[int]) -> dict[int, list[Reached]]:
         """Whom the deliveries of some events were for, and their states."""
         found: dict[int, list[Reached]] = {}
-        for row in await self.core.history.rows(_REACHED, {"numbers": orjson.dumps(list(numbers)).decode()}):
+        for row in await self.core.history.rows(_REACHED, {"numbers": json_list(numbers)}):
             found.setdefault(row[1], []).append(Reached(row[0], row[2], row[3], DeliveryState(row[4])))
         return found
 
@@ -178,7 +177,7 @@ class History(Part):
     async def attempts_of(self, delivery_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
         """All attempts of some deliveries."""
         found: dict[int, list[dict[str, Any]]] = {}
-        for row in await self.core.history.rows(ATTEMPTS, {"ids": orjson.dumps(list(delivery_ids)).decode()}):
+        for row in await self.core.history.rows(ATTEMPTS, {"ids": json_list(delivery_ids)}):
             found.setdefault(row[0], []).append(attempt_row(row))
         return found
 
@@ -195,7 +194,7 @@ class History(Part):
 
     async def acknowledgements(self, numbers: Sequence[int]) -> dict[int, Acknowledgement]:
         """Those of some events that were acknowledged."""
-        rows = await self.core.history.rows(_ACKNOWLEDGED, (orjson.dumps(list(numbers)).decode(),))
+        rows = await self.core.history.rows(_ACKNOWLEDGED, (json_list(numbers),))
         return {row[0]: Acknowledgement(row[1], row[2]) for row in rows}
 
     async def rejected(self, which: Filter) -> Page:
@@ -220,7 +219,7 @@ class History(Part):
     # -- where to look --------------------------------------------------------------------------------------------
 
     async def _read(self, sql: str, ids: Sequence[int]) -> list[Row]:
-        return await self.core.history.rows(sql, {"ids": orjson.dumps(ids).decode()}) if ids else []
+        return await self.core.history.rows(sql, {"ids": json_list(ids)}) if ids else []
 
     async def _named(self, rows: Sequence[Row]) -> list[dict[str, Any]]:
         """Make deliveries of rows, with the ids of their events."""
@@ -276,7 +275,7 @@ class History(Part):
         if which.acknowledged:
             return walks.acknowledged(reader, conditions)
         if which.state == "in_flight":
-            rows = await reader.rows(_EVENTS_OF, {"ids": orjson.dumps(list(which.in_flight)).decode()})
+            rows = await reader.rows(_EVENTS_OF, {"ids": json_list(which.in_flight)})
             return walks.Numbers([row[0] for row in rows], low, below)
         chosen = await self._by_state(conditions)
         if chosen is not None:

@@ -11,7 +11,7 @@ from alertd.errors import ConflictError, InvalidError, NotFoundError, Problem, S
 from alertd.model.workspace import DEFAULT
 from alertd.resources.assembly import without
 from alertd.resources.documents import document_of, merge_patch
-from alertd.resources.judge import read
+from alertd.resources.judge import Findings, read, read_model
 from alertd.resources.kinds import BY_WORD, OWNED_KINDS, SUBSCRIPTION, WORKSPACE, referred
 from alertd.resources.snapshot import Entry
 
@@ -173,10 +173,9 @@ def _released(entry: Entry, going: Collection[ResourceKey]) -> Resource:
 
 
 def _is_lost(entry: Entry, going: Collection[ResourceKey]) -> bool:
-    """Whether a resource needs a name in a field in which none is left."""
-    kind, left = BY_WORD[entry.kind], _released(entry, going)
-    fields = kind.model.model_fields
-    return any(fields[name].is_required() and not referred(left, name) for name, _ in kind.references)
+    """Whether a resource needs a name that goes, and has no other: what is left could not be read at the next start."""
+    left = document_of(_released(entry, going))
+    return read_model(BY_WORD[entry.kind].kept, left, Findings()) is None
 
 
 def find(snapshot: Snapshot, key: ResourceKey) -> Entry:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+import yaml
 from cryptography.fernet import Fernet
 
 from alertd.app.rules import KnownTypes
@@ -25,7 +26,15 @@ from alertd.model.ids import IdSource
 from alertd.model.workspace import Workspace
 from alertd.resources.change import Precondition
 from alertd.resources.documents import document_of
-from alertd.resources.kinds import CHANNEL, DESTINATION, METRIC_ALERT, PROJECT, SUBSCRIPTION, WORKSPACE
+from alertd.resources.kinds import (
+    CHANNEL,
+    DERIVED_TYPE,
+    DESTINATION,
+    METRIC_ALERT,
+    PROJECT,
+    SUBSCRIPTION,
+    WORKSPACE,
+)
 from alertd.resources.registry import Registry
 from alertd.resources.secrecy import Secrecy
 from alertd.resources.snapshot import provisioned_entries
@@ -40,6 +49,8 @@ KEY = Fernet.generate_key()
 RUNS = {"name": "runs", "kind": "regex", "pattern": "run:.*"}
 HOOK = {"name": "hook", "type": "webhook", "settings": {"url": "https://hooks.example.com/x", "secret": "s3cr3t"}}
 TELL = {"name": "tell", "channels": ["runs"], "destinations": ["hook"]}
+MANY = {"name": "many", "type": "run:many", "channel": "runs", "occurrences": [2]}
+SLOW = {"name": "slow", "field": "data.s", "when": "above", "limit": 1}
 FREE = Precondition()
 
 
@@ -316,25 +327,38 @@ async def test_used_is_not_removed(registry: Registry, store: MemoryStore) -> No
 async def test_a_cascade_leaves_no_name_of_what_it_took(registry: Registry, store: MemoryStore) -> None:
     """Who uses what is removed and what goes with it loses both names, in one change; a reference leads nowhere never."""
     await filled(registry)
-    alert = {
-        "name": "slow",
-        "channel": "runs",
-        "field": "data.s",
-        "when": "above",
-        "limit": 1,
-        "subscriptions": ["tell"],
-    }
+    alert = {**SLOW, "types": ["run"], "subscriptions": ["tell"], "destinations": ["hook"]}
     await registry.create(METRIC_ALERT, "default", alert, "ann")
-    await registry.remove(("channel", "default", "runs"), FREE, "bob", cascade=True)
+    await registry.remove(("destination", "default", "hook"), FREE, "bob", cascade=True)
     (left,) = registry.snapshot.entries("metric_alert", "default")
     shown = document_of(left.model)
-    assert (shown.get("channel"), shown.get("subscriptions", []), shown["enabled"]) == (None, [], False)
+    assert (shown["destinations"], shown["subscriptions"], shown["enabled"]) == ([], [], False)
     assert registry.snapshot.dangling() == []
     assert [line for line in await log_of(store) if line[0] == "bob"] == [
-        ("bob", "deleted", "channel", "runs"),
+        ("bob", "deleted", "destination", "hook"),
         ("bob", "deleted", "subscription", "tell"),
         ("bob", "updated", "metric_alert", "slow"),
     ]
+
+
+async def test_a_cascade_leaves_nothing_that_cannot_be_read(registry: Registry, store: MemoryStore, live: Live) -> None:
+    """Rules whose only source is removed go with it; all that is left is there after a restart, and is an export."""
+    await filled(registry)
+    await registry.create(DERIVED_TYPE, "default", MANY, "ann")
+    await registry.create(METRIC_ALERT, "default", {**SLOW, "channel": "runs"}, "ann")
+    await registry.create(METRIC_ALERT, "default", {**SLOW, "name": "own", "types": ["t"]}, "ann")
+    await registry.remove(("channel", "default", "runs"), FREE, "bob", cascade=True)
+    again = registry_on(store, live)
+    left = await again.load({})
+    assert [e.name for kind in ("derived_type", "metric_alert") for e in left.entries(kind, "default")] == ["own"]
+    assert [line[1:] for line in await log_of(store) if line[0] == "bob"] == [
+        ("deleted", "channel", "runs"),
+        ("deleted", "subscription", "tell"),
+        ("deleted", "derived_type", "many"),
+        ("deleted", "metric_alert", "slow"),
+    ]
+    written = yaml.safe_load(await again.export("default"))["workspaces"][0]
+    assert [each["name"] for each in Workspace.model_validate(written).model_dump()["metric_alerts"]] == ["own"]
 
 
 async def test_provisioned_is_read_only(registry: Registry) -> None:

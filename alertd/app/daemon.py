@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from alertd.api.bootstrap import Access
     from alertd.config.settings import Config
     from alertd.engine.plan import Plan
+    from alertd.intake.kafka.service import KafkaIntake
     from alertd.runtime import Service
     from alertd.store.base import Store
 
@@ -132,6 +133,7 @@ class Daemon:
         self.learner = Learner(self.registry.learn)
         self._file, self._inode = config.store.path, inode_of(config.store.path)
         self._reloading = asyncio.Lock()
+        self._kafka: KafkaIntake | None = None
 
     @classmethod
     async def build(cls, launch: Launch, config: Config, stop: StopRequest, stack: AsyncExitStack) -> Daemon:
@@ -260,7 +262,8 @@ class Daemon:
             bounds = self.config.intake.bounds
             return Session(options, self.pipeline, self.store, self.ids, self.clock, self.metrics, bounds)
 
-        return [self.server, KafkaIntake(session, self.metrics)]
+        self._kafka = KafkaIntake(session, self.metrics)
+        return [self.server, self._kafka]
 
     async def _alive(self) -> bool:
         """Whether there is life: the store answers. A restart makes no room on a full disk, but finds a replaced file."""
@@ -334,6 +337,8 @@ class Daemon:
         await self.tokens.load()
         self.intake.reconfigure(config.intake.bounds, rate_limit(config, self.clock))
         self.outside.reconfigure(config.intake.bounds)
+        if self._kafka is not None:
+            self._kafka.reconfigure(config.intake.bounds)
         self.about.heartbeat.beat = beat_of(config)
         self.housekeeping.retention_days = config.store.retention_days
         self.forgetting.retention_days = config.store.issue_retention_days

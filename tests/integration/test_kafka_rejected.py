@@ -55,3 +55,22 @@ async def test_a_record_is_read_after_its_format_was_put_right(kafka: Broker, to
         assert reply.json["origin"]["id"] == item["id"]
         await daemon.wait_state("%2Fshop%23b-1", "delivered")
         assert await listed() == []
+
+
+async def test_the_bounds_of_events_follow_a_reload(kafka: Broker, topic: str, tmp_path: Path) -> None:
+    """What is larger than the configuration permits now is rejected, with the reason, by the consumer that runs already."""
+    given = config(kafka.bootstrap, topic, "native")
+    large = b'{"type": "large", "id": "%d", "message": "' + b"x" * 500 + b'"}'
+    async with Daemon(tmp_path, given) as daemon, Feeder(kafka) as feeder:
+        await feeder.send_values(topic, [(large % 1, 0)])
+        await daemon.wait_state("1", "delivered")
+        daemon.configure({**given, "intake": {**given["intake"], "http": {"max_event_bytes": 200}}})
+        assert (await daemon.post("/-/reload")).status == 200
+        await feeder.send_values(topic, [(large % 2, 0)])
+
+        async def listed() -> list[dict[str, Any]]:
+            items: list[dict[str, Any]] = (await daemon.get("/api/v1/rejected"))["items"]
+            return items
+
+        (item,) = await eventually(listed, "the record to be rejected")
+        assert (item["offset"], "200 bytes" in item["reason"]) == (1, True), item["reason"]

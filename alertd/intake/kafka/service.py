@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from alertd.intake.kafka.session import Session
     from alertd.metrics import Metrics
+    from alertd.model.event import Bounds
 
 RETRY_SECONDS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Pauses before another consumer is made; the last one repeats; each is cut by up to a half at random."""
@@ -51,6 +52,11 @@ class KafkaIntake:
         self._stopping.set()
         if self._session is not None:
             self._session.stop()
+
+    def reconfigure(self, bounds: Bounds) -> None:
+        """Use other bounds from the next records on; who makes sessions gives them to the next one."""
+        if self._session is not None:
+            self._session.bounds = bounds
 
     async def run(self) -> None:
         """Consume until stopped. Raises PositionLostError when a position is lost and the setting says stop."""

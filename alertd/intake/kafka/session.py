@@ -63,7 +63,7 @@ class BrokenError(AlertdError):
 
 
 class Session:
-    """One consumer. `start`, then `run` until `stop` or an error, then `close`."""
+    """One consumer. `start`, then `run` until `stop` or an error, then `close`; `bounds` may change while it runs."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Session:
         self._ids = ids
         self._clock = clock
         self._metrics = metrics
-        self._bounds = bounds
+        self.bounds = bounds
         self._positions = Positions(options, pipeline, store)
         self._watch = Watch(self._positions, clock, metrics, options.stall_seconds)
         self._consumer: Any = None
@@ -188,7 +188,7 @@ class Session:
                 self._options.topics[place.topic],
                 now_ms=now_ms,
                 workspaces=workspaces,
-                bounds=self._bounds,
+                bounds=self.bounds,
                 ids=self._ids,
                 refuse=self._refuse if self._pipeline.ruleset.refuses else None,
             )

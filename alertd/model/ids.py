@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 END: Final = (1 << 63) - 1
 """Above every number."""
+SALT_BITS: Final = 54
+"""How large a store's constant is that stands in the ids which it makes for events."""
 SEQUENCE_BITS: Final = 20
 _DIGITS: Final = re.compile(r"[0-7][0-9a-f]{15}", re.ASCII)
-_SALT_BITS: Final = 54
 
 ALERT: Final = "alt"
 DELIVERY: Final = "dlv"
@@ -72,9 +73,9 @@ def parse_id(prefix: str, text: str) -> int | None:
 
 
 def made_event_id(number: int, salt: int) -> str:
-    """Make the UUIDv7 of an event that brought no id; `salt` is the store's own 54-bit constant."""
+    """Make the UUIDv7 of an event that brought no id; `salt` is the store's own constant of `SALT_BITS`."""
     ms, sequence = number >> SEQUENCE_BITS, number & 0xFFFFF
-    low = 0b10 << 62 | (sequence & 0xFF) << _SALT_BITS | salt
+    low = 0b10 << 62 | (sequence & 0xFF) << SALT_BITS | salt
     head, tail = f"{ms:012x}", f"{low:016x}"
     return f"{head[:8]}-{head[8:]}-7{sequence >> 8:03x}-{tail[:4]}-{tail[4:]}"
 
@@ -87,7 +88,7 @@ def made_event_number(text: str, salt: int) -> int | None:
         value = UUID(text).int
     except ValueError:
         return None
-    if value & ((1 << _SALT_BITS) - 1) != salt:
+    if value & ((1 << SALT_BITS) - 1) != salt:
         return None
-    number = (value >> 80) << SEQUENCE_BITS | ((value >> 64) & 0xFFF) << 8 | (value >> _SALT_BITS) & 0xFF
+    number = (value >> 80) << SEQUENCE_BITS | ((value >> 64) & 0xFFF) << 8 | (value >> SALT_BITS) & 0xFF
     return number if made_event_id(number, salt) == text else None

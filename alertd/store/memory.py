@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from alertd.errors import DuplicateEventsError, StoreError
 from alertd.model.delivery import DeliveryState, OutcomeKind
-from alertd.model.ids import END, first_of, made_event_number, milliseconds
+from alertd.model.ids import END, SALT_BITS, first_of, made_event_number, milliseconds
 from alertd.model.verdict import encode
 from alertd.store.base import DestinationState, Due
 from alertd.store.memory_forgetting import MemoryForgetting
@@ -32,7 +32,7 @@ class MemoryStore(MemoryForgetting):
     """Every protocol of `alertd.store.base`; `salt` is random unless given."""
 
     def __init__(self, clock: Clock, salt: int | None = None) -> None:
-        super().__init__(secrets.randbits(54) if salt is None else salt)
+        super().__init__(secrets.randbits(SALT_BITS) if salt is None else salt)
         self._clock = clock
         self._positions: dict[Partition, int] = {}
         self._states: dict[int, DestinationState] = {}

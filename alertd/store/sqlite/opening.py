@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from alertd.errors import StoreCorruptError, StoreUnavailableError
+from alertd.model.ids import SALT_BITS
 from alertd.store.sqlite.connection import open_writer, warn_if_old
 from alertd.store.sqlite.failure import translate
 from alertd.store.sqlite.lock import FileLock
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from alertd.store.sqlite.connection import SqliteOptions
 
-SALT_BITS: Final = 54
 _CLEAN: Final = "closed_cleanly"
 _log = structlog.get_logger(__name__)
 

@@ -32,6 +32,12 @@ def usual_kind(status: int) -> OutcomeKind:
     return OutcomeKind.RETRY_LATER if retried else OutcomeKind.REJECTED
 
 
+def failed_kind(status: int) -> OutcomeKind:
+    """Say what a status means where success would look otherwise: worth retrying, or final."""
+    kind = usual_kind(status)
+    return OutcomeKind.REJECTED if kind is OutcomeKind.DELIVERED else kind
+
+
 def outcome_of(
     type_name: str, answer: HttpAnswer, kind: OutcomeKind, *, reason: str = "", wait: float | None = None
 ) -> Outcome:

@@ -13,7 +13,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from alertd.destinations.adaptive_card import card_of
-from alertd.destinations.answers import header_wait, members_of, outcome_of, text_of, usual_kind
+from alertd.destinations.answers import failed_kind, header_wait, members_of, outcome_of, text_of, usual_kind
 from alertd.destinations.composing import content_of
 from alertd.destinations.http_destination import HttpDestination, HttpType, json_request
 from alertd.destinations.settings_fields import RepeatingSettings, SecretUrl
@@ -101,8 +101,7 @@ def _legacy_kind(answer: HttpAnswer) -> OutcomeKind:
     if answer.status in _LEGACY_GONE:
         return OutcomeKind.GONE
     if answer.status != _OK:
-        kind = usual_kind(answer.status)
-        return OutcomeKind.REJECTED if kind is OutcomeKind.DELIVERED else kind
+        return failed_kind(answer.status)
     text = text_of(answer).strip()
     if text == _LEGACY_OK:
         return OutcomeKind.DELIVERED

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from pydantic import Field, SecretStr, field_validator
 from typing_extensions import override
 
-from alertd.destinations.answers import THROTTLED, header_wait, members_of, outcome_of, usual_kind
+from alertd.destinations.answers import THROTTLED, failed_kind, header_wait, members_of, outcome_of
 from alertd.destinations.composing import content_of
 from alertd.destinations.http_destination import HttpDestination, HttpType, json_request
 from alertd.destinations.login import LoginRules, authorization
@@ -112,5 +112,4 @@ def _kind_of(status: int, *, known: bool) -> OutcomeKind:
         return OutcomeKind.GONE
     if status == _OK:
         return OutcomeKind.DELIVERED if known else OutcomeKind.REJECTED
-    kind = usual_kind(status)
-    return OutcomeKind.REJECTED if status == _FULL or kind is OutcomeKind.DELIVERED else kind
+    return OutcomeKind.REJECTED if status == _FULL else failed_kind(status)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from pydantic import Field
 from typing_extensions import override
 
-from alertd.destinations.answers import THROTTLED, header_wait, members_of, outcome_of, seconds_in, usual_kind
+from alertd.destinations.answers import THROTTLED, failed_kind, header_wait, members_of, outcome_of, seconds_in
 from alertd.destinations.attachment import Style, body_of, fields_of
 from alertd.destinations.composing import content_of
 from alertd.destinations.facts import origin
@@ -120,8 +120,7 @@ def _kind_of(status: int, words: str, *, success: bool) -> OutcomeKind:
         return OutcomeKind.GONE
     if status == _OK:
         return OutcomeKind.DELIVERED if success else OutcomeKind.REJECTED
-    kind = usual_kind(status)
-    return OutcomeKind.REJECTED if kind is OutcomeKind.DELIVERED else kind
+    return failed_kind(status)
 
 
 def _wait_of(answer: HttpAnswer, words: str, now_seconds: int) -> float | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from alertd.destinations.answers import THROTTLED, header_wait, members_of, outcome_of, text_of, usual_kind
+from alertd.destinations.answers import THROTTLED, failed_kind, header_wait, members_of, outcome_of, text_of, usual_kind
 from alertd.model.delivery import Outcome, OutcomeKind
 
 if TYPE_CHECKING:
@@ -90,5 +90,4 @@ def _call_kind(answer: HttpAnswer, error: str) -> OutcomeKind:
         return OutcomeKind.RETRY_LATER
     if error in _BOT_GONE:
         return OutcomeKind.GONE
-    kind = usual_kind(answer.status)
-    return OutcomeKind.REJECTED if kind is OutcomeKind.DELIVERED else kind
+    return failed_kind(answer.status)

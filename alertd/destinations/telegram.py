@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 from pydantic import AfterValidator, Field, SecretStr
 from typing_extensions import override
 
-from alertd.destinations.answers import THROTTLED, header_wait, members_of, outcome_of, seconds_in, usual_kind
+from alertd.destinations.answers import THROTTLED, failed_kind, header_wait, members_of, outcome_of, seconds_in
 from alertd.destinations.composing import content_of
 from alertd.destinations.http_destination import HttpDestination, HttpType, json_request
 from alertd.destinations.settings_fields import RepeatingSettings, Url
@@ -170,5 +170,4 @@ def _kind_of(status: int, *, ok: bool) -> OutcomeKind:
         return OutcomeKind.GONE
     if status == _OK:
         return OutcomeKind.DELIVERED if ok else OutcomeKind.REJECTED
-    kind = usual_kind(status)
-    return OutcomeKind.REJECTED if kind is OutcomeKind.DELIVERED else kind
+    return failed_kind(status)

@@ -236,6 +236,23 @@ class SenderConnections(SenderCase):
                         await task
             await server.deserted()
 
+    async def test_cancel_in_a_handshake(self) -> None:
+        """A handshake that is cancelled closes its connection at once, not only with the sender."""
+        greeted = asyncio.Event()
+
+        async def handler(peer: Peer) -> None:
+            await peer.reader.readexactly(1)
+            greeted.set()
+            await peer.hang()
+
+        async with serve(handler) as server, self.sender() as sender:
+            task = asyncio.ensure_future(self.send(sender, server.url().replace("http:", "https:")))
+            await soon(greeted.wait())
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            await soon(server.left.wait())
+
     async def test_cancel_a_hundred_in_flight(self) -> None:
         """A hundred requests that are cancelled at once close a hundred connections, and no descriptor is left."""
         before = _descriptors()

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from alertd.facts import Facts
     from alertd.metrics import Metrics
     from alertd.model.destination import Destination
+    from alertd.model.event import Bounds
     from alertd.model.ids import IdSource
     from alertd.pipeline import Pipeline
     from alertd.resources.registry import Registry
@@ -49,7 +50,7 @@ class Resubmit(Protocol):
 @dataclass(slots=True)
 class Context:
     """The daemon, as the API sees it. `destinations` maps (workspace, name) to the configured destination; `base_url` is
-    how people reach it.
+    how people reach it, `bounds` are those of events.
     """  # noqa: D205 - one thought, two lines
 
     store: Store
@@ -70,6 +71,7 @@ class Context:
     base_url: Callable[[], str]
     links: AcknowledgeLinks
     resubmit: Resubmit
+    bounds: Callable[[], Bounds]
 
     @property
     def names(self) -> Names:

@@ -14,7 +14,7 @@ from alertd.api.views import Names, verdict_view, verdict_views
 from alertd.clock import rfc3339_or_none
 from alertd.engine.explain import explain
 from alertd.errors import InvalidError, NotJsonError, Problem
-from alertd.model.event import Bounds, with_id
+from alertd.model.event import with_id
 from alertd.model.ids import made_event_id
 from alertd.sources.base import Context as Decoding
 from alertd.sources.native import decode_json
@@ -64,7 +64,8 @@ class Explain:
         """Read the event as the intake would. Raises DecodeError."""
         if not body.strip():
             raise NotJsonError("the body is empty: send one event")
-        decoding = Decoding(workspace, self._context.clock.now_ms(), frozenset({workspace}), Bounds(), confined=True)
+        context = self._context
+        decoding = Decoding(workspace, context.clock.now_ms(), frozenset({workspace}), context.bounds(), confined=True)
         events = decode_json(body, decoding)
         if len(events) != 1 or body.lstrip()[:1] == b"[":
             raise InvalidError([Problem("", "one event at a time, as an object")])

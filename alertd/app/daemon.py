@@ -384,4 +384,5 @@ class Daemon:
             base_url=lambda: self.rules.base_url,
             links=self.rules.links,
             resubmit=resubmission(self.pipeline, self.clock, lambda: self.config),
+            bounds=lambda: self.config.intake.bounds,
         )

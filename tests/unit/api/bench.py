@@ -160,6 +160,7 @@ class Bench:
             resubmit=RejectedIntake(
                 self.pipeline, self.clock, lambda: config.intake.bounds, lambda: self.topics
             ).submit,
+            bounds=lambda: config.intake.bounds,
         )
         self.app = build(self.context, intake.post, config.intake.http.max_body_bytes + 1024)
 

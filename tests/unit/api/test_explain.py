@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from alertd.model.event import Bounds
 from alertd.resources.kinds import SUBSCRIPTION
 from tests.unit.api.bench import HOME, running
 from tests.unit.api.test_issues import error
@@ -31,6 +32,17 @@ async def test_it_says_what_would_be_decided_and_does_nothing() -> None:
         (sent,) = await call.sent(event)
         _, stored = await call("GET", f"{HOME}/events/{sent}")
         assert stored["verdicts"] == plan["verdicts"]
+
+
+async def test_the_bounds_are_those_of_the_intake() -> None:
+    """What the intake would not take is not explained, and what it would take is, whatever the defaults are."""
+    async with running() as call:
+        event = {"type": "t", "message": "x" * 500}
+        for most, expected in ((300_000, 200), (100, 413)):
+            call.bench.context.bounds = lambda most=most: Bounds(max_event_bytes=most)
+            assert (await call("POST", EXPLAIN, json=event))[0] == expected
+        call.bench.context.bounds = lambda: Bounds(max_event_bytes=300_000, max_body_bytes=600_000)
+        assert (await call("POST", EXPLAIN, json={"type": "t", "message": "x" * 280_000}))[0] == 200
 
 
 async def test_a_workspace_that_goes_while_the_event_comes() -> None:

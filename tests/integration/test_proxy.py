@@ -19,6 +19,7 @@ from alertd.destinations.guard import EgressPolicy
 from alertd.destinations.ports import HTTP_PORTS, Ports
 from alertd.destinations.proxy import proxy_of
 from tests.http_proxy import HttpProxy
+from tests.loopback import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -42,11 +43,8 @@ async def receiving(
 
     app = web.Application()
     app.router.add_post("/{path:.*}", take)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
-    yield runner.addresses[0][1], came
-    await runner.cleanup()
+    async with serving(app, context, shutdown_timeout=1) as port:
+        yield port, came
 
 
 async def look_up(host: str, port: int) -> list[str]:

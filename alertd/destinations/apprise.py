@@ -8,9 +8,7 @@ threads.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
-import threading
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeVar
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -36,6 +34,7 @@ from alertd.destinations.content import State
 from alertd.destinations.email_text import text_of
 from alertd.destinations.limits import fit
 from alertd.destinations.markdown import quiet
+from alertd.destinations.own_thread import in_own_thread
 from alertd.destinations.redaction import REDACTED, Redactor
 from alertd.destinations.settings_fields import RepeatingSettings
 from alertd.destinations.whereto import Whereto
@@ -152,22 +151,12 @@ class AppriseDestination:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         """Do it in a thread that the end of the process does not wait for. Raises UnusableServiceError, _ForeignError."""
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[T] = loop.create_future()
-
-        def tell(end: Callable[[], None]) -> None:
-            self._busy -= 1
-            if not done.done():  # else nobody waits any longer
-                end()
-
-        def run() -> None:
-            end = _end_of(work, done)
-            with contextlib.suppress(RuntimeError):  # the loop is closed
-                loop.call_soon_threadsafe(tell, end)
-
-        threading.Thread(target=run, name="apprise", daemon=True).start()
+        done = in_own_thread(partial(_done, work), NAME, self._ended)
         self._busy += 1
         return await done
+
+    def _ended(self) -> None:
+        self._busy -= 1
 
     def _outcome(self, report: Report) -> Outcome:
         if report.delivered:
@@ -204,15 +193,14 @@ class _ForeignError(Exception):
     """What the library or a service's code in it raised; its name is all that is said, as its words may hold secrets."""
 
 
-def _end_of(work: Callable[[], T], done: asyncio.Future[T]) -> Callable[[], None]:
-    """Do it, and return what ends the waiting for it."""
+def _done(work: Callable[[], T]) -> T:
+    """Do it. Raises UnusableServiceError, and _ForeignError in place of all else."""
     try:
-        result = work()
-    except UnusableServiceError as error:
-        return partial(done.set_exception, error)
-    except Exception as error:  # noqa: BLE001 - the boundary of a thread; foreign code may raise anything
-        return partial(done.set_exception, _ForeignError(type(error).__name__))
-    return partial(done.set_result, result)
+        return work()
+    except UnusableServiceError:
+        raise
+    except Exception as error:  # noqa: BLE001 - foreign code may raise anything
+        raise _ForeignError(type(error).__name__) from None
 
 
 class AppriseType:

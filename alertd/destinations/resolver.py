@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from contextlib import suppress
 from functools import partial
-from threading import Thread
 from typing import TYPE_CHECKING, Final
 
 from alertd.destinations.faults import EgressRefusedError, unresolved
 from alertd.destinations.guard import literal
 from alertd.destinations.http_bounds import DNS_CACHE_SECONDS
+from alertd.destinations.own_thread import in_own_thread
 from alertd.runtime import look_away
 
 if TYPE_CHECKING:
@@ -44,40 +43,17 @@ def permitted(policy: EgressPolicy, host: str, addresses: Sequence[str], port: i
 async def system_lookup(host: str, port: int) -> list[str]:
     """Ask the system's resolver. Raises OSError.
 
-    In a thread of its own, which the end of the process does not wait for: the system cannot be called back, and waits for
-    half a minute for a server that does not answer. In a pool of threads a few dead names would keep all others waiting.
+    In a thread of its own: the system cannot be called back, and waits for half a minute for a server that does not answer.
     """
-    loop = asyncio.get_running_loop()
-    found: asyncio.Future[list[str]] = loop.create_future()
-
-    def ask() -> None:
-        answer = _ask_system(host, port)
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(_tell, found, answer)
-
-    Thread(target=ask, name="lookup", daemon=True).start()
-    return await found
+    return await in_own_thread(partial(_ask_system, host, port), "lookup")
 
 
-def _ask_system(host: str, port: int) -> list[str] | OSError:
+def _ask_system(host: str, port: int) -> list[str]:
     try:
         infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
     except UnicodeError as error:
-        found = OSError("not a name that DNS can hold")
-        found.__cause__ = error
-        return found
-    except OSError as error:
-        return error
+        raise OSError("not a name that DNS can hold") from error
     return [str(info[4][0]) for info in infos]
-
-
-def _tell(found: asyncio.Future[list[str]], answer: list[str] | OSError) -> None:
-    if found.done():
-        return
-    if isinstance(answer, OSError):
-        found.set_exception(answer)
-    else:
-        found.set_result(answer)
 
 
 class Lookups:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from alertd.destinations.own_thread import in_own_thread
 
 
 async def system_trust(*protocols: str) -> ssl.SSLContext:
-    """Read it anew; `protocols` are offered to servers (ALPN).
-
-    The thread is one of its own: those of the loop may all be waiting, for a disk that does not answer perhaps.
-    """
-    executor = ThreadPoolExecutor(1, "system-trust")
-    try:
-        return await asyncio.get_running_loop().run_in_executor(executor, _read, protocols)
-    finally:
-        executor.shutdown(wait=False)
+    """Read it anew; `protocols` are offered to servers (ALPN)."""
+    return await in_own_thread(partial(_read, protocols), "system-trust")
 
 
 def _read(protocols: tuple[str, ...]) -> ssl.SSLContext:

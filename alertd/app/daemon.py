@@ -16,10 +16,11 @@ from alertd.api.server import HttpServer, build
 from alertd.app.about import About, beat_of, begin_run, open_last_words
 from alertd.app.doors import Outside
 from alertd.app.inode import inode_of
+from alertd.app.known_types import KnownTypes
 from alertd.app.live import LiveRules
 from alertd.app.reloader import Reloader
 from alertd.app.resubmission import resubmission
-from alertd.app.rules import KnownTypes, Rules
+from alertd.app.rules import Rules
 from alertd.app.sealing import recognise_key
 from alertd.app.tokens import Tokens
 from alertd.app.translate import instance_id, kafka_options, rate_limit, refuse_dangling, secrets_key

@@ -24,19 +24,15 @@ from alertd.destinations.guarded_connection import GuardedConnector
 from alertd.destinations.http1.sender import FastSender
 from alertd.destinations.mail_server import MailServer
 from alertd.destinations.people import NOBODY, People
-from alertd.destinations.permitting import forbidden_in
 from alertd.destinations.ports import Ports
 from alertd.destinations.proxy import proxy_of
-from alertd.destinations.registry import REGISTRY, TYPE_NAMES, parse_settings
+from alertd.destinations.registry import REGISTRY, parse_settings
 from alertd.destinations.templated import templated
 from alertd.destinations.unusable import UnusableDestination
-from alertd.errors import NotFoundError
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from pydantic import BaseModel
+    from collections.abc import Callable, Mapping, Sequence
 
     from alertd.app.compiling import Compiled, CompilingStore
     from alertd.clock import Clock
@@ -61,34 +57,6 @@ def _sender_of(egress: Egress) -> Callable[..., Sender]:
     if egress.proxy is None:
         return _SENDERS[egress.sender]
     return partial(AiohttpSender, proxy=proxy_of(egress.proxy.get_secret_value()))
-
-
-class KnownTypes:
-    """The destination types, as those who judge resources see them.
-
-    `policy` says where may be sent to now, `mail` through which server letters leave.
-    """
-
-    def __init__(
-        self, policy: Callable[[], EgressPolicy] = EgressPolicy, mail: Callable[[], MailServer] = MailServer
-    ) -> None:
-        self._policy = policy
-        self._mail = mail
-
-    def names(self) -> Iterable[str]:
-        """Every type."""
-        return REGISTRY.keys()
-
-    def settings_model(self, name: str) -> type[BaseModel]:
-        """Return a type's settings. Raises NotFoundError."""
-        known = REGISTRY.get(name)
-        if known is None:
-            raise NotFoundError(f"no destination type {name!r}; there are {TYPE_NAMES}")
-        return known.settings_model
-
-    def forbidden(self, settings: BaseModel) -> Iterable[tuple[tuple[str | int, ...], str]]:
-        """Say which settings name a place where nothing may be sent, each with the reason."""
-        return forbidden_in(settings, self._policy(), self._mail())
 
 
 @dataclass(frozen=True, slots=True)

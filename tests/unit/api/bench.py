@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet
 from alertd.api.auth import Authenticator, may_send
 from alertd.api.context import Context
 from alertd.api.server import build
-from alertd.app.rules import KnownTypes
+from alertd.app.known_types import KnownTypes
 from alertd.clock import SystemClock
 from alertd.config.settings import Config
 from alertd.delivery.acknowledging import AcknowledgeLinks

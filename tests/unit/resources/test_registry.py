@@ -10,7 +10,7 @@ import pytest
 import yaml
 from cryptography.fernet import Fernet
 
-from alertd.app.rules import KnownTypes
+from alertd.app.known_types import KnownTypes
 from alertd.clock import SystemClock
 from alertd.destinations.guard import EgressPolicy
 from alertd.errors import (

@@ -47,6 +47,7 @@ OUTBOX_MAX: Final = 100_000
 """A larger outbox is not sorted for a page: then all deliveries are walked over instead."""
 
 _OUTBOX: Final = "SELECT count(*) FROM (SELECT 1 FROM delivery WHERE state < 2 LIMIT :limit)"
+_IN_WORKSPACE: Final = f"SELECT {EVENT} FROM event e WHERE e.id = ? AND e.workspace_id = ? AND e.made = ?"  # noqa: S608 - a constant
 _BROUGHT: Final = "SELECT event_id FROM event_key WHERE bucket = ? AND workspace_id = ? AND uid = ?"
 _EVENTS_OF: Final = """
 SELECT DISTINCT d.event_id FROM json_each(:ids) n CROSS JOIN delivery d ON d.id = n.value
@@ -118,31 +119,25 @@ class History(Part):
         return chosen.ids, chosen.below
 
     async def event(self, workspace: str, event_id: str) -> dict[str, Any] | None:
-        """One event by its own id: a brought one, else one that was made by this store."""
-        numbers = [n for n, (kind, _, name) in self.core.names.items() if kind == "workspace" and name == workspace]
-        inside = ",".join(map(str, numbers)) or "NULL"
-        brought = await self._brought(numbers, event_id)
+        """One event by its own id: one that was brought, else one that was made."""
+        workspace_id = self._workspace_id(workspace)
+        if workspace_id is None:
+            return None
+        brought = await self._brought(workspace_id, event_id)
         number = made_event_number(event_id, self.core.salt) if brought is None else brought
         if number is None:
             return None
-        guard = " AND e.made = 1" if brought is None else ""
-        row = await self.core.history.row(
-            f"SELECT {EVENT} FROM event e WHERE e.id = ? AND e.workspace_id IN ({inside}){guard}",  # noqa: S608 - constants and numbers
-            (number,),
-        )
+        row = await self.core.history.row(_IN_WORKSPACE, (number, workspace_id, int(brought is None)))
         return event_row(row) if row else None
 
-    async def _brought(self, workspaces: list[int], event_id: str) -> int | None:
+    async def _brought(self, workspace_id: int, event_id: str) -> int | None:
         """Find the number of an event that brought this id."""
         uid = stored_key(event_id)
-        for workspace_id in workspaces:
-            number = self.core.recent.find(workspace_id, uid)
-            if number is not None:
-                return number
-            row = await self.core.history.row(_BROUGHT, (key_bucket(workspace_id, uid), workspace_id, uid))
-            if row is not None:
-                return int(row[0])
-        return None
+        number = self.core.recent.find(workspace_id, uid)
+        if number is not None:
+            return number
+        row = await self.core.history.row(_BROUGHT, (key_bucket(workspace_id, uid), workspace_id, uid))
+        return None if row is None else int(row[0])
 
     async def event_by_number(self, number: int) -> dict[str, Any] | None:
         """One event by its number."""
@@ -206,15 +201,15 @@ class History(Part):
         sizes = await self.core.history.rows(_REJECTED_SIZES.format(where=where), params)
         chosen = cut(sizes[: which.limit], sizes[which.limit - 1][0] if len(sizes) > which.limit else None)
         rows = await self._read(_REJECTED, chosen.ids)
-        return Page([rejected_row(row, self._workspace_ids()) for row in rows], chosen.below)
+        return Page([rejected_row(row, self._workspace_id(row[1])) for row in rows], chosen.below)
 
     async def rejected_record(self, record_id: int) -> dict[str, Any] | None:
         """One rejected record."""
         row = await self.core.history.row(f"{REJECTED} WHERE id = ?", (record_id,))
-        return rejected_row(row, self._workspace_ids()) if row else None
+        return rejected_row(row, self._workspace_id(row[1])) if row else None
 
-    def _workspace_ids(self) -> dict[str, int]:
-        return {name: number for number, (kind, _, name) in self.core.names.items() if kind == "workspace"}
+    def _workspace_id(self, name: str) -> int | None:
+        return self.core.named.numbers.get(("workspace", name, name))
 
     # -- where to look --------------------------------------------------------------------------------------------
 

@@ -85,11 +85,11 @@ def attempt_row(row: Row) -> dict[str, Any]:
     }
 
 
-def rejected_row(row: Row, workspace_ids: dict[str, int]) -> dict[str, Any]:
-    """Make a rejected record of what REJECTED selects."""
+def rejected_row(row: Row, workspace_id: int | None) -> dict[str, Any]:
+    """Make a rejected record of what REJECTED selects, with its workspace's number, if it has one."""
     return {
         "id": row[0],
-        "workspace_id": workspace_ids.get(row[1]),
+        "workspace_id": workspace_id,
         "workspace": row[1],
         "topic": row[2],
         "partition": row[3],

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import inspect
 import json
 import os
 import re
@@ -24,7 +25,7 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
 DEADLINE = 20.0
 """How long anything is waited for, in seconds."""
@@ -343,15 +344,30 @@ async def _entries(lines: aiohttp.StreamReader) -> AsyncIterator[tuple[str, dict
             yield kind, json.loads(value)
 
 
-async def eventually(look: Callable[[], Awaitable[Any]], what: str, seconds: float = DEADLINE) -> Any:
-    """Look again and again until what is seen is true, and return it: for what no event tells."""
+async def eventually(look: Callable[[], Any], what: object, seconds: float = DEADLINE) -> Any:
+    """Look again and again until what is seen is true, and return it: for what no event tells.
+
+    `look` gives a value or an awaitable of one; `what` is waited for, in words or as something that finds them.
+    """
     try:
         async with asyncio.timeout(seconds):
-            while not (seen := await look()):  # noqa: ASYNC110 - no event tells
+            while not (seen := await _given(look())):  # noqa: ASYNC110 - no event tells
                 await asyncio.sleep(TICK_SECONDS)
     except TimeoutError:
-        raise AssertionError(f"waited {seconds} s for {what}") from None
+        raise AssertionError(f"waited {seconds} s for {what() if callable(what) else what}") from None
     return seen
+
+
+async def _given(seen: Any) -> Any:
+    return await seen if inspect.isawaitable(seen) else seen
+
+
+async def ended(end: asyncio.Event, seconds: float) -> bool:
+    """Wait for an end, so many seconds at most, and tell whether it has come: the pace of what goes on until then."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await end.wait()
+    return end.is_set()
 
 
 def _with_defaults(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -57,12 +57,12 @@ async def kafka_secure(shared_kafka_secure: Broker) -> AsyncIterator[Broker]:
     aiokafka does not wait until its TLS connections are closed. Closing the loop before that leaves an "unclosed
     transport" warning, which would fail whichever test the garbage collector happens to run in.
     """
+    from tests.daemon import eventually  # noqa: PLC0415 -- as below
+
     before = _sockets()
     yield shared_kafka_secure
-    with contextlib.suppress(TimeoutError):  # a real leak then shows itself by the warning
-        async with asyncio.timeout(CLOSE_SECONDS):
-            while _sockets() - before:  # noqa: ASYNC110 -- no event tells
-                await asyncio.sleep(brokers.TICK_SECONDS)
+    with contextlib.suppress(AssertionError):  # a real leak then shows itself by the warning
+        await eventually(lambda: not _sockets() - before, "closed sockets", CLOSE_SECONDS)
 
 
 @pytest.fixture
@@ -97,11 +97,16 @@ async def create_topic(bootstrap: str, partitions: int = 1) -> str:
     """Create a topic with a fresh name and return when the broker shows all its partitions."""
     from aiokafka.admin import NewTopic  # noqa: PLC0415 -- 0.17 s that a run of unit tests need not wait
 
+    from tests.daemon import eventually  # noqa: PLC0415 -- as above
+
     name = f"test-{uuid.uuid4()}"
     async with asyncio.timeout(TOPIC_SECONDS), _admin(bootstrap) as admin:
+
+        async def complete() -> bool:
+            return len((await admin.describe_topics([name]))[0]["partitions"]) == partitions
+
         await admin.create_topics([NewTopic(name, partitions, 1)])
-        while len((await admin.describe_topics([name]))[0]["partitions"]) != partitions:  # noqa: ASYNC110 -- no event tells
-            await asyncio.sleep(brokers.TICK_SECONDS)
+        await eventually(complete, f"all partitions of {name}", TOPIC_SECONDS)
     return name
 
 

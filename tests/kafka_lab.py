@@ -24,6 +24,7 @@ from alertd.model.ids import IdSource
 from alertd.model.workspace import Workspace
 from alertd.pipeline import Pipeline
 from alertd.store.memory import MemoryStore
+from tests.daemon import ended, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from tests.broker import Broker
 
 DEADLINE_SECONDS = 20.0
-TICK_SECONDS = 0.01
+PACE_SECONDS = 0.01
+"""The pause of a load between two batches."""
 WORKSPACE = Workspace.model_validate({"name": "default"})
 FAST: dict[str, Any] = {
     "session_timeout_seconds": 6,
@@ -46,12 +48,11 @@ FAST: dict[str, Any] = {
 }
 
 
-async def until(condition: Callable[[], object], seconds: float = DEADLINE_SECONDS, say: object = "") -> None:
+async def until(
+    condition: Callable[[], object], seconds: float = DEADLINE_SECONDS, say: object = "a condition"
+) -> None:
     """Return as soon as the condition holds; fail when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {say() if callable(say) else say}"
-        await asyncio.sleep(TICK_SECONDS)
+    await eventually(condition, say, seconds)
 
 
 def fresh_group() -> str:
@@ -260,19 +261,18 @@ class Feeder:
     @contextlib.asynccontextmanager
     async def load(self, topic: str, partitions: int = 1, batch: int = 50) -> Any:
         """Send number after number while the block runs; `sent` counts what was acknowledged."""
-        task = asyncio.create_task(self._load(topic, partitions, batch))
+        ending = asyncio.Event()
+        task = asyncio.create_task(self._load(topic, partitions, batch, ending))
         try:
             yield
         finally:
-            self._ending = True
+            ending.set()
             await task
 
-    async def _load(self, topic: str, partitions: int, batch: int) -> None:
-        self._ending = False
-        while not self._ending:
+    async def _load(self, topic: str, partitions: int, batch: int, ending: asyncio.Event) -> None:
+        while not await ended(ending, PACE_SECONDS):
             await self.send(topic, range(self.sent, self.sent + batch), partitions)
             self.sent += batch
-            await asyncio.sleep(TICK_SECONDS)
 
 
 async def committed(broker: Broker, group: str, topic: str, partitions: int = 1) -> dict[int, int | None]:

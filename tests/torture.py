@@ -26,7 +26,7 @@ import aiohttp
 from aiokafka import AIOKafkaProducer
 
 from tests.broker import make_broker
-from tests.daemon import Daemon, hook, route, workspace
+from tests.daemon import Daemon, eventually, hook, route, workspace
 from tests.kafka_fixtures import create_topic
 from tests.receiver import Receiver, Request, reset, status
 from tests.torture_changes import Changes
@@ -265,10 +265,8 @@ class Torture:
 
         try:
             await self._receiver.until(complete, "every acknowledged event", SETTLE_SECONDS)
-            async with asyncio.timeout(SETTLE_SECONDS):
-                while not self._finished():  # noqa: ASYNC110 - no event tells
-                    await asyncio.sleep(0.05)
-        except (AssertionError, TimeoutError) as error:
+            await eventually(self._finished, "the store to agree", SETTLE_SECONDS)
+        except AssertionError as error:
             problems.append(f"not settled within {SETTLE_SECONDS} s: {error}")
         problems += await self._changes.reckon()
         self.report.changes_acknowledged, self.report.changes_cut = self._changes.acknowledged, self._changes.cut

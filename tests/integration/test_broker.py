@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +19,11 @@ from aiokafka.errors import KafkaConnectionError
 
 from tests import broker as brokers
 from tests.broker import Broker, BrokerError, TansuBroker
+from tests.daemon import eventually
 from tests.kafka_fixtures import create_topic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.kafka_fixtures import MakeTopic
@@ -287,7 +287,7 @@ def test_the_broker_dies_with_a_killed_test_run(tmp_path: Path, tansu: TansuBrok
         broker = psutil.Process(int(owner.stdout.readline()))
         os.kill(owner.pid, signal.SIGKILL)
 
-    eventually(lambda: ended(broker))
+    asyncio.run(eventually(lambda: ended(broker), "the broker's end"))
 
 
 # --- Helpers ---------------------------------------------------------------------------------------------------------
@@ -355,11 +355,3 @@ def use_tansu(monkeypatch: pytest.MonkeyPatch) -> None:
     """Force the PyPI broker, whatever the environment of the run says."""
     monkeypatch.delenv("ALERTD_TEST_KAFKA", raising=False)
     monkeypatch.setenv("ALERTD_TEST_BROKER", "tansu")
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait until the condition holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "not within the deadline"
-        time.sleep(brokers.TICK_SECONDS)

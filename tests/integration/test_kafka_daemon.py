@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.broker import free_ports, require
-from tests.daemon import Daemon, route, workspace
+from tests.daemon import Daemon, ended, route, workspace
 from tests.kafka_lab import Feeder, committed, doubles, fresh_group, until
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tests.broker import Broker
 
 PARTITIONS = 3
+PACE_SECONDS = 0.005
+"""The pause of the load between two batches."""
 
 
 def config(address: str, topic: str, group: str, **more: Any) -> dict[str, Any]:
@@ -61,21 +63,20 @@ def instance_id(daemon: Daemon) -> str:
 
 
 class Load:
-    """Numbers sent without pause; `sent` were acknowledged."""
+    """Numbers sent at a pace; `sent` were acknowledged."""
 
     def __init__(self, feeder: Feeder, topic: str) -> None:
         self.sent = 0
         self._feeder = feeder
         self._topic = topic
-        self._ending = False
+        self._ending = asyncio.Event()
 
     async def run(self) -> None:
         """Send until told to end."""
-        while not self._ending:
+        while not await ended(self._ending, PACE_SECONDS):
             batch = range(self.sent, self.sent + 60)
             await self._feeder.send_values(self._topic, [(b'{"type": "n%d"}' % n, n % PARTITIONS) for n in batch])
             self.sent += len(batch)
-            await asyncio.sleep(0.005)
 
     @contextlib.asynccontextmanager
     async def running(self) -> Any:
@@ -84,7 +85,7 @@ class Load:
         try:
             yield self
         finally:
-            self._ending = True
+            self._ending.set()
             await task
 
 

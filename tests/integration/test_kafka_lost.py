@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from alertd.intake.kafka import service
 from alertd.intake.kafka.positions import PositionLostError
 from tests.broker import require
+from tests.daemon import eventually
 from tests.kafka_lab import DEADLINE_SECONDS, Feeder, Ledger, Member, committed, fresh_group, until
 
 if TYPE_CHECKING:
@@ -44,15 +45,16 @@ async def make_anew(admin: AIOKafkaAdminClient, topic: str) -> None:
 
     Whoever asks for the topic in between has the broker make it, with as many as it likes: then once more.
     """
+
+    async def answer() -> str | None:
+        code = (await admin.create_topics([NewTopic(topic, 1, 1)])).topic_errors[0][1]
+        return {0: "made", TopicAlreadyExistsError.errno: "taken"}.get(code)
+
+    said = "taken"
     async with asyncio.timeout(DEADLINE_SECONDS):
-        while True:
+        while said == "taken":
             await admin.delete_topics([topic])
-            answer = await admin.create_topics([NewTopic(topic, 1, 1)])
-            while answer.topic_errors[0][1] not in (0, TopicAlreadyExistsError.errno):
-                await asyncio.sleep(0.02)
-                answer = await admin.create_topics([NewTopic(topic, 1, 1)])
-            if answer.topic_errors[0][1] == 0:
-                return
+            said = await eventually(answer, "the old topic to be gone")
 
 
 async def trimmed(kafka: Broker, admin: AIOKafkaAdminClient, topic: str) -> Ledger:

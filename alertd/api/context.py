@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from alertd.delivery.replayer import Replayer
     from alertd.facts import Facts
     from alertd.metrics import Metrics
-    from alertd.model.destination import Destination
     from alertd.model.event import Bounds
     from alertd.model.ids import IdSource
     from alertd.pipeline import Pipeline
@@ -49,9 +48,7 @@ class Resubmit(Protocol):
 
 @dataclass(slots=True)
 class Context:
-    """The daemon, as the API sees it. `destinations` maps (workspace, name) to the configured destination; `base_url` is
-    how people reach it, `bounds` are those of events.
-    """  # noqa: D205 - one thought, two lines
+    """The daemon, as the API sees it. `base_url` is how people reach it, `bounds` are those of events."""
 
     store: Store
     pipeline: Pipeline
@@ -64,7 +61,6 @@ class Context:
     ids: IdSource
     reload: Callable[[], Awaitable[list[str]]]
     ready: Callable[[], Mapping[str, bool]]
-    destinations: Callable[[], Mapping[tuple[str, str], Destination]]
     reload_tokens: Callable[[], Awaitable[None]]
     registry: Registry
     facts: Facts

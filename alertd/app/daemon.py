@@ -378,7 +378,6 @@ class Daemon:
             ids=self.ids,
             reload=self.reload,
             ready=lambda: {"store": not self.pipeline.failing, "intake": self.pipeline.has_room()},
-            destinations=lambda: self.rules.destinations,
             reload_tokens=self.tokens.load,
             registry=self.registry,
             facts=self.facts,

@@ -96,7 +96,6 @@ class Rules:
         self.policy = EgressPolicy()
         self._sender_with: Callable[[ssl.SSLContext], Sender] = uncertified
         self._opened: dict[int, _Opened] = {}
-        self.destinations: dict[tuple[str, str], Destination] = {}
         self.base_url = ""
 
     async def close(self) -> None:
@@ -126,11 +125,11 @@ class Rules:
         self._take_egress(config.egress)
         self._mail = config.mail
         self._take_own(config)
-        self.destinations = {(w.name, d.name): d for w in workspaces for d in w.destinations}
         opened = {}
-        for (workspace, _), destination in self.destinations.items():
-            number = ruleset.ids["destination", workspace, destination.name]
-            opened[number] = self._lane(number, workspace, destination, config)
+        for workspace in workspaces:
+            for destination in workspace.destinations:
+                number = ruleset.ids["destination", workspace.name, destination.name]
+                opened[number] = self._lane(number, workspace.name, destination, config)
         self._opened = opened
         self._linked = frozenset(number for number, known in opened.items() if known.linked)
         self._seen = seen  # last: what could not be opened is tried again with the next change

@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from alertd.engine.plan import Plan
     from alertd.intake.kafka.options import Topic
     from alertd.model.delivery import Outcome
-    from alertd.model.destination import Destination
     from alertd.resources.snapshot import Snapshot
 
 DEADLINE = 20
@@ -98,7 +97,6 @@ class Bench:
         self.ids = IdSource(self.clock)
         self.authenticator = Authenticator(self.clock)
         self.workspaces = [workspace("default"), workspace("other")]
-        self.places: dict[tuple[str, str], Destination] = {}
         self.doors = {(w.name, d.name): Scripted() for w in self.workspaces for d in w.destinations}
         self.provisioned: list[Token] = []
         self.topics: dict[str, Topic] = {}
@@ -151,7 +149,6 @@ class Bench:
             ids=self.ids,
             reload=self._reload,
             ready=lambda: {"store": not self.pipeline.failing, "intake": True},
-            destinations=lambda: self.places,
             reload_tokens=self.reload_tokens,
             registry=self.registry,
             facts=self.facts,
@@ -178,7 +175,7 @@ class Bench:
     async def apply(self, prepared: Any) -> None:
         """Make live, every destination with a scripted door."""
         workspaces, self.ruleset = prepared
-        self.places = {(w.name, d.name): d for w in workspaces for d in w.destinations}
+        places = {(w.name, d.name): d for w in workspaces for d in w.destinations}
         options = Config().delivery
         specs = [
             LaneSpec(
@@ -188,7 +185,7 @@ class Bench:
                 destination.enabled,
                 self.doors.setdefault(place, Scripted()),
             )
-            for place, destination in self.places.items()
+            for place, destination in places.items()
         ]
         names = {number: key[2] for number, key in self.ruleset.names.items()}
         await self.dispatcher.apply(specs, Naming(names, lambda alert: f"http://here/{alert}"))

@@ -50,6 +50,7 @@ class Gate:
         self.open = asyncio.Event()
         self.open.set()
         self.entered = asyncio.Event()
+        self.committed = asyncio.Event()
         self.batches: list[Batch] = []
         self.failures = 0
 
@@ -62,6 +63,7 @@ class Gate:
             raise StoreUnavailableError("disk full")
         await self._store.commit(batch)
         self.batches.append(batch)
+        self.committed.set()
 
     def __getattr__(self, name: str) -> Any:
         """Leave all else to the store."""

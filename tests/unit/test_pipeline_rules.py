@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -39,8 +38,9 @@ def alert(**more: Any) -> Workspace:
 
 async def until(bench: Bench, condition: Callable[[], bool]) -> None:
     """Wait until something has come true of what was committed."""
-    while not condition():  # noqa: ASYNC110 - the store has no event to wait for; the caller has a deadline
-        await asyncio.sleep(0.005)
+    while not condition():
+        bench.gate.committed.clear()
+        await bench.gate.committed.wait()
 
 
 def planned(bench: Bench) -> list[list[str]]:

@@ -11,8 +11,9 @@ from alertd.errors import ConflictError, InvalidError, NotFoundError, Problem, S
 from alertd.model.workspace import DEFAULT
 from alertd.resources.assembly import without
 from alertd.resources.documents import document_of, merge_patch
+from alertd.resources.joined_groups import group_of, stranded
 from alertd.resources.judge import Findings, read, read_model
-from alertd.resources.kinds import BY_WORD, OWNED_KINDS, SUBSCRIPTION, WORKSPACE, referred
+from alertd.resources.kinds import BY_WORD, CHANNEL, OWNED_KINDS, SUBSCRIPTION, WORKSPACE, referred
 from alertd.resources.snapshot import Entry
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ class Changes:
             raise NotFoundError(f"there is no workspace {workspace!r}")
         document = self._secrecy.restored(kind, document, None)
         model = read(kind, workspace, document, snapshot, self._types)
+        if kind is not WORKSPACE:
+            _refuse_stranding(snapshot, kind, (workspace, str(name)), model)
         entry = Entry(kind.word, model.name if kind is WORKSPACE else workspace, model.name, model, 1)  # type: ignore[attr-defined]  # what has a kind has a name
         return Change([entry], [], [Noted("created", entry.key, None, self._secrecy.shown(entry))], entry)
 
@@ -107,6 +110,7 @@ class Changes:
         known = document_of(before.model)
         document = self._secrecy.restored(kind, document, known)
         model = read(kind, before.workspace, document, snapshot, self._types, before=known)
+        _refuse_stranding(snapshot, kind, before.key[1:], model)
         entry = replace(before, model=model, version=before.version + 1)
         return Change(
             [entry], [], [Noted("updated", entry.key, self._secrecy.shown(before), self._secrecy.shown(entry))], entry
@@ -150,7 +154,8 @@ def _cascaded(snapshot: Snapshot, first: Entry, *, cascade: bool) -> tuple[dict[
     going, looked_at = {first.key: first}, [first]
     using: dict[ResourceKey, Entry] = {}
     for entry in looked_at:
-        users = {user.key: user for user, _ in snapshot.users(entry.key)}
+        joining = stranded(snapshot, BY_WORD[entry.kind], entry.key[1:], None)
+        users = {user.key: user for user in (*joining, *(user for user, _ in snapshot.users(entry.key)))}
         fixed = [user for user in users.values() if user.origin is not None]
         if users and (fixed or not cascade):
             raise _in_use(entry, fixed if cascade else [*users.values()])
@@ -174,6 +179,8 @@ def _released(entry: Entry, going: Collection[ResourceKey]) -> Resource:
 
 def _is_lost(entry: Entry, going: Collection[ResourceKey]) -> bool:
     """Whether a resource needs a name that goes, and has no other: what is left could not be read at the next start."""
+    if entry.kind == CHANNEL.word:  # it uses nothing but the types of its group, and that has none
+        return True
     left = document_of(_released(entry, going))
     return read_model(BY_WORD[entry.kind].kept, left, Findings()) is None
 
@@ -207,6 +214,15 @@ def refuse_provisioned(entry: Entry) -> None:
     """Raise ConflictError when an entry belongs to the configuration."""
     if entry.origin is not None:
         raise ConflictError(f"the {_noun(entry.kind)} {entry.name!r} is provisioned by {entry.origin}: change it there")
+
+
+def _refuse_stranding(snapshot: Snapshot, kind: Kind, key: tuple[str, str], after: Resource) -> None:
+    """Raise ConflictError when a change takes the last type of a group that channels join."""
+    channels = stranded(snapshot, kind, key, after)
+    if channels:
+        group = f"the group {group_of(channels[0])!r}"
+        problems = [Problem(f"/{CHANNEL.path}/{each.name}", f"joins the group {group_of(each)!r}") for each in channels]
+        raise ConflictError(f"{group} would have no type left, and channel {channels[0].name} joins it", problems)
 
 
 def _refuse_built_in(kind: Kind, name: str) -> None:

@@ -15,6 +15,7 @@ import orjson
 from alertd.model.workspace import DEFAULT, WorkspaceSettings
 from alertd.resources.assembly import Assembly
 from alertd.resources.documents import document_of
+from alertd.resources.joined_groups import group_of, groupless
 from alertd.resources.kinds import (
     CHANNEL,
     DESTINATION,
@@ -160,7 +161,7 @@ class Snapshot:
 
     def dangling(self) -> list[tuple[Entry, str, str]]:
         """References that lead nowhere: the entry, its field, the missing name."""
-        return [
+        references = [
             (entry, name, missing)
             for workspace in self.workspace_names()
             for kind in KINDS
@@ -169,6 +170,8 @@ class Snapshot:
             for missing in referred(entry.model, name)
             if not self.knows(noun, workspace, missing)
         ]
+        groupless_ = [entry for each in self.workspaces() for entry in groupless(self, each)]
+        return [*references, *((entry, "pattern", str(group_of(entry))) for entry in groupless_)]
 
 
 def _lists(

@@ -127,5 +127,7 @@ def test_which_deliveries_must_be_said() -> None:
             [],
             ["--yes"],
             ["dlv_0000000000000001", "--state", "dead"],
+            ["dlv_0000000000000001", "--again"],
+            ["dlv_0000000000000001", "--rate", "1"],
         ):
             assert stage.typed("replay", *arguments).exit_code == 2

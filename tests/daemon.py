@@ -130,6 +130,13 @@ class Daemon:
         """Whether the process lives."""
         return self.process is not None and self.process.poll() is None
 
+    @property
+    def memory_bytes(self) -> int:
+        """How much of it is in memory."""
+        assert self.process is not None
+        with open(f"/proc/{self.process.pid}/statm") as stream:  # noqa: PTH123 - no file on a disk
+            return int(stream.read().split()[1]) * 4096
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal."""
         assert self.process is not None

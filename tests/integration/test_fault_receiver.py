@@ -96,7 +96,7 @@ async def test_garbage_behind_a_status(daemon: Daemon, receiver: Receiver) -> No
 async def test_fault_after_the_status(daemon: Daemon, receiver: Receiver, fault: str) -> None:
     """A receiver that says 200 and then never ends its answer, or sends 10 MB, gets it once and costs bounded time."""
     receiver.script(f"/{fault}", then=DELIVERED[fault])
-    before = memory(daemon)
+    before = daemon.memory_bytes
     began = time.monotonic()
     ids = [*await daemon.send(f"{fault}.x"), *await daemon.send(f"{fault}.y")]
     for made in ids:
@@ -104,14 +104,7 @@ async def test_fault_after_the_status(daemon: Daemon, receiver: Receiver, fault:
         assert attempt["status"] == 200
         assert len(attempt["answer"]) <= 1024
     assert time.monotonic() - began < 2 * TIMEOUT + 3
-    assert memory(daemon) - before < 20_000_000
-
-
-def memory(daemon: Daemon) -> int:
-    """Return the resident bytes of the daemon."""
-    assert daemon.process is not None
-    with open(f"/proc/{daemon.process.pid}/statm") as stream:  # noqa: PTH123 - no file on a disk
-        return int(stream.read().split()[1]) * 4096
+    assert daemon.memory_bytes - before < 20_000_000
 
 
 async def test_a_dead_receiver_costs_others_nothing(daemon: Daemon, receiver: Receiver) -> None:

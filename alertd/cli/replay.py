@@ -69,7 +69,9 @@ def replay(
     if bool(which) == bool(delivery_ids):
         raise typer.BadParameter("say which deliveries: their ids, or filters such as --state dead")
     if delivery_ids and (again or rate is not None):
-        raise typer.BadParameter("--again and --rate are for what filters find: deliveries named by id go again at once")
+        raise typer.BadParameter(
+            "--again and --rate are for what filters find: deliveries named by id go again at once"
+        )
     server = Server(url, config, token_file)
     if delivery_ids:
         with_client(server, lambda client: _one_by_one(client, workspace, delivery_ids, to, as_json=json))

@@ -16,7 +16,8 @@ from alertd.model.verdict import Verdict, VerdictCode, decode, decode_violations
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from alertd.store.base import Acknowledgement, NameKey, Page, Reached
+    from alertd.model.ids import NameKey
+    from alertd.store.base import Acknowledgement, Page, Reached
 
 Row = dict[str, Any]
 

@@ -31,10 +31,10 @@ from alertd.model.span import span_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from alertd.engine.layout import NameKey
     from alertd.matching.rope import Rope
     from alertd.model.derived_type import DerivedType
     from alertd.model.event_type import EventType
+    from alertd.model.ids import NameKey
     from alertd.model.metric_alert import MetricAlert
     from alertd.model.subscription import Subscription
     from alertd.model.workspace import Incidents, Workspace

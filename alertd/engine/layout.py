@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from alertd.model.workspace import Workspace
 
 
-NameKey = tuple[str, str, str]
-"""(kind, workspace, name)"""
-
-
 @dataclass(slots=True)
 class Listeners:
     """Who listens to one channel."""

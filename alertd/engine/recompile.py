@@ -16,8 +16,8 @@ from alertd.model.span import span_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from alertd.engine.layout import NameKey
     from alertd.engine.rules import WorkspaceRules
+    from alertd.model.ids import NameKey
     from alertd.model.workspace import Workspace
 
 _compiled_of: Final = attrgetter(

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alertd.engine.compile import compile_workspace
-from alertd.engine.layout import NameKey
 from alertd.model.catalogue import derived_types
 from alertd.model.channel import SYSTEM_CHANNELS
+from alertd.model.ids import NameKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

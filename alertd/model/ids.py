@@ -15,6 +15,11 @@ from uuid import UUID
 if TYPE_CHECKING:
     from alertd.clock import Clock
 
+NameKey = tuple[str, str, str]
+"""(kind, workspace, name), a workspace in itself: a name that has a number of its own, which lasts.
+
+Kinds: workspace, channel, destination, subscription, derived_type, metric_alert.
+"""
 END: Final = (1 << 63) - 1
 """Above every number."""
 SALT_BITS: Final = 54

@@ -26,12 +26,10 @@ if TYPE_CHECKING:
     from alertd.engine.plan import Plan
     from alertd.engine.state import CooldownKey, Count, RuleKey, Series
     from alertd.model.delivery import Attempt, Delivery, DeliveryState
+    from alertd.model.ids import NameKey
     from alertd.model.token import Token
     from alertd.store.issues import IssueWrites
     from alertd.store.resource import RulesetDocument
-
-NameKey = tuple[str, str, str]
-"""(kind, workspace, name), a workspace in itself; kind: workspace, channel, destination, subscription, derived_type, metric_alert."""
 
 RUN: Final = "run"
 """The small fact that names the run which was ready last; a backup does not hold it, because no run ended on a copy."""

@@ -11,8 +11,8 @@ from alertd.errors import ConflictError, NotFoundError, StoreUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from alertd.model.ids import NameKey
     from alertd.model.token import Token
-    from alertd.store.base import NameKey
 
 
 class MemoryNames:

@@ -15,7 +15,8 @@ from alertd.model.verdict import Verdict, VerdictCode
 from alertd.store.base import Batch
 
 if TYPE_CHECKING:
-    from alertd.store.base import NameKey, Store
+    from alertd.model.ids import NameKey
+    from alertd.store.base import Store
 
 START_MS = 1_800_000_000_000
 NAMES: list[NameKey] = [

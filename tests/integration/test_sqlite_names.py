@@ -14,7 +14,7 @@ from alertd.store.sqlite.store import open_sqlite
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from alertd.store.base import NameKey
+    from alertd.model.ids import NameKey
 
 FIRST: NameKey = ("channel", "default", "first")
 SECOND: NameKey = ("channel", "default", "second")

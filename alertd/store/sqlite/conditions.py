@@ -11,7 +11,8 @@ from alertd.store.sqlite.statement import json_list
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from alertd.store.base import Filter, NameKey
+    from alertd.model.ids import NameKey
+    from alertd.store.base import Filter
 
 SPAN: Final = 1 << 20
 """An event's own deliveries have the numbers right behind its own: so many at most are looked at."""

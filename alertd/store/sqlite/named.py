@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable
 
-    from alertd.store.base import NameKey
+    from alertd.model.ids import NameKey
 
 _ALL: Final = "SELECT id, kind, workspace, name FROM name ORDER BY id"
 _KEEP: Final = "INSERT INTO name(id, kind, workspace, name) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"

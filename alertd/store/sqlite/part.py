@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from alertd.clock import Clock
-    from alertd.store.base import NameKey
+    from alertd.model.ids import NameKey
     from alertd.store.sqlite.connection import SqliteOptions
     from alertd.store.sqlite.lock import FileLock
     from alertd.store.sqlite.named import Named

@@ -53,6 +53,7 @@ class Gate:
         self.committed = asyncio.Event()
         self.batches: list[Batch] = []
         self.failures = 0
+        self.broken: Exception | None = None
 
     async def commit(self, batch: Batch) -> None:
         """Commit when the gate is open."""
@@ -61,6 +62,8 @@ class Gate:
         if self.failures:
             self.failures -= 1
             raise StoreUnavailableError("disk full")
+        if self.broken is not None:
+            raise self.broken
         await self._store.commit(batch)
         self.batches.append(batch)
         self.committed.set()
@@ -316,6 +319,35 @@ async def test_stopping_commits_what_was_taken_and_takes_no_more() -> None:
         bench.gate.open.set()
         await asyncio.gather(*tasks)
         assert len(await bench.stored()) == 3
+
+
+@pytest.mark.parametrize("cut", [False, True], ids=["died", "cancelled"])
+async def test_an_end_in_the_middle_is_told_to_all_who_wait(*, cut: bool) -> None:
+    """Those of the batch under way and those behind it: HTTP gets an error, Kafka nothing, and no more is taken."""
+    bench = Bench(WORKSPACE, None)
+    await bench.start()
+    bench.gate.open.clear()
+    bench.gate.broken = OSError("the disk is gone")
+    run = asyncio.create_task(bench.pipeline.run())
+    async with asyncio.timeout(20):
+        under_way = asyncio.create_task(bench.pipeline.submit(events({"type": "a"}), 10))
+        await bench.gate.entered.wait()
+        behind = asyncio.create_task(bench.pipeline.submit(events({"type": "b"}), 10))
+        bench.pipeline.offer(record := bench.kafka(range(1)))
+        await asyncio.sleep(0)
+        if cut:
+            run.cancel()
+        else:
+            bench.gate.open.set()
+        with pytest.raises(asyncio.CancelledError if cut else OSError):
+            await run
+        for waiting in (under_way, behind):
+            with pytest.raises(StoreUnavailableError, match="stopped before this was stored"):
+                await waiting
+    assert record.done.cancelled()
+    with pytest.raises(IntakeFullError):
+        await bench.pipeline.submit(events({"type": "c"}), 10)
+    assert await bench.stored() == []
 
 
 async def test_swap_returns_when_no_old_batch_is_under_way() -> None:

@@ -15,8 +15,8 @@ from alertd.model.kafka_security import KafkaSecurity
 from alertd.places import value_at
 
 if TYPE_CHECKING:
-    from alertd.config.lines import Place
     from alertd.config.problems import Problems
+    from alertd.places import Place
 
 _KAFKA: Place = ("intake", "kafka")
 _SECURITY: Place = (*_KAFKA, "security")

@@ -23,8 +23,8 @@ from alertd.places import value_at
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from alertd.config.lines import Place
     from alertd.config.problems import Problems
+    from alertd.places import Place
 
 _OWN: Final[tuple[tuple[Place, Whereto], ...]] = (
     (("mail", "host"), Whereto.HOST),

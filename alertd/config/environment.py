@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from alertd.config.lines import Mark, Place, dotted, read_document
+from alertd.config.lines import Mark, dotted, read_document
 from alertd.config.settings import Config
 from alertd.config.shape import is_text
 from alertd.errors import ConfigError, ConfigProblem
-from alertd.places import is_model, plain
+from alertd.places import Place, is_model, plain
 from alertd.words import suggestion
 
 if TYPE_CHECKING:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import yaml
 from typing_extensions import override
 
 from alertd.errors import ConfigError, ConfigProblem
+
+if TYPE_CHECKING:
+    from alertd.places import Place
 
 WHOLE = "(file)"
 """The path of a problem that belongs to no setting."""
@@ -21,9 +24,6 @@ MAX_REPEATED = 100_000
 """Values in one document that aliases repeat."""
 MAX_DEPTH = 64
 """Levels of nesting in one document."""
-
-Place = tuple[str | int, ...]
-"""Where a value is: keys and 0-based indices from the root."""
 
 
 class Mark(NamedTuple):

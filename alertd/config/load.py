@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from alertd.config.agreement import check_agreement
 from alertd.config.egress import check_egress
 from alertd.config.environment import override
-from alertd.config.lines import WHOLE, Document, Place, read_document
+from alertd.config.lines import WHOLE, Document, read_document
 from alertd.config.names import items
 from alertd.config.problems import Problems, show
 from alertd.config.references import References, UnresolvedError
@@ -21,7 +21,7 @@ from alertd.config.stored import StoredSecrets
 from alertd.config.validation import refuse_numbers_from_booleans, report_invalid
 from alertd.errors import ConfigError, ConfigProblem, StoreError
 from alertd.model.workspace import DEFAULT
-from alertd.places import value_at
+from alertd.places import Place, value_at
 from alertd.resources.export import STORED
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from alertd.words import one_of, suggestion
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from alertd.config.lines import Place
     from alertd.config.problems import Problems
+    from alertd.places import Place
 
 SUGGESTED_MAX = 100
 """Problems after which nothing more is suggested: among thousands of names that takes its time."""

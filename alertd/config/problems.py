@@ -6,13 +6,15 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from alertd.config.lines import Mark, Place, dotted
+from alertd.config.lines import Mark, dotted
 from alertd.config.shape import Shape, in_settings
 from alertd.errors import ConfigError, ConfigProblem
 from alertd.words import HIDDEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from alertd.places import Place
 
 SHOWN_MAX = 60
 """Characters of a wrong value that are shown."""

@@ -22,9 +22,9 @@ from alertd.words import one_of, suggestion
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from alertd.config.lines import Place
     from alertd.config.problems import Problems
     from alertd.matching.pattern import Pattern
+    from alertd.places import Place
 
 COLLECTIONS = {
     "projects": "a project",

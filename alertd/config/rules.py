@@ -24,9 +24,9 @@ from alertd.places import value_at
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from alertd.config.lines import Place
     from alertd.config.problems import Problems
     from alertd.model.fields import Resource
+    from alertd.places import Place
 
 R = TypeVar("R", bound="Resource")
 _SETTINGS = "name", "catalogues"

@@ -15,7 +15,7 @@ from alertd.destinations.registry import REGISTRY
 from alertd.places import annotation_at, is_model, plain, value_at
 
 if TYPE_CHECKING:
-    from alertd.config.lines import Place
+    from alertd.places import Place
 
 SETTINGS_DEPTH = 5
 """Parts of `workspaces[0].destinations[0].settings`."""

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
-    from alertd.config.lines import Place
     from alertd.config.problems import Problems
+    from alertd.places import Place
 
 
 def report_invalid(base: Place, invalid: ValidationError, value: Any, problems: Problems) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
@@ -15,6 +16,7 @@ import orjson
 from pydantic import AfterValidator, Field
 
 from alertd.destinations.base import Preview
+from alertd.destinations.own_thread import in_own_thread
 from alertd.destinations.redaction import BODY_MAX
 from alertd.destinations.standard_body import body_of
 from alertd.model.delivery import DELIVERED, Outcome, OutcomeKind
@@ -71,7 +73,7 @@ class FileDestination:
             return Outcome(OutcomeKind.REJECTED, detail="file: a name in the delivery is not valid Unicode")
         try:
             async with self._lock:
-                await asyncio.to_thread(self._append, line)
+                await in_own_thread(partial(self._append, line), NAME)
         except OSError as error:
             return Outcome(OutcomeKind.RETRY_LATER, detail=f"file: cannot write: {os.strerror(error.errno or 0)}")
         return DELIVERED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.conformance.messages import make_message
 if TYPE_CHECKING:
     from pathlib import Path
 
+DEADLINE = 30.0
 SIZE = len(body_of(make_message())) + 1
 """Bytes of the usual line."""
 
@@ -133,3 +135,26 @@ def test_bad_paths_are_refused(path: str) -> None:
     """A path is absolute, straight, and one that nothing else of value has."""
     with pytest.raises(ValidationError):
         FileSettings.model_validate({"path": path})
+
+
+async def test_disks_that_hang_keep_nobody_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever number of files is on them: another one is written, and the loop's own threads are free."""
+    gate, true = threading.Event(), FileDestination._append
+
+    def append(destination: FileDestination, line: bytes) -> None:
+        if "hung" in destination._path.parent.name:
+            assert gate.wait(DEADLINE)
+        true(destination, line)
+
+    monkeypatch.setattr(FileDestination, "_append", append)
+    folders = [tmp_path / f"hung{number}" for number in range(64)]
+    for folder in folders:
+        folder.mkdir()
+    hanging = [asyncio.ensure_future(write(opened(folder), 1)) for folder in folders]
+    async with asyncio.timeout(DEADLINE):
+        await write(opened(tmp_path), 1)
+        assert await asyncio.to_thread(int) == 0
+        assert not any(each.done() for each in hanging)
+        gate.set()
+        await asyncio.gather(*hanging)
+    assert all(ids(folder / "a.ndjson") == ["dlv_0001"] for folder in folders)

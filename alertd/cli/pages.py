@@ -9,13 +9,8 @@ if TYPE_CHECKING:
 PAGE = 200
 
 
-def all_items(client: "Client", path: str) -> list[Any]:
-    """Return every item of a list."""
-    return first_items(client, path)
-
-
-def first_items(client: "Client", path: str, count: int | None = None) -> list[Any]:
-    """Return the first items of a list (None: all of them)."""
+def items_of(client: "Client", path: str, count: int | None = None) -> list[Any]:
+    """Return the items of a list, no more than `count` of them (None: all)."""
     items: list[Any] = []
     query: dict[str, Any] = {"limit": PAGE if count is None else min(PAGE, count)}
     while True:

@@ -49,9 +49,9 @@ def list_records(
     They are those of the token's workspace, or of all workspaces for a token of all.
     """
     from alertd.cli.client import Server, with_client
-    from alertd.cli.pages import first_items
+    from alertd.cli.pages import items_of
 
-    items = with_client(Server(url, config, token_file), lambda client: first_items(client, PATH, limit))
+    items = with_client(Server(url, config, token_file), lambda client: items_of(client, PATH, limit))
     if json:
         print_json({"items": items})
         return
@@ -118,11 +118,11 @@ def replay(
 def _again(client: "Client", record_ids: list[str] | None, *, as_json: bool) -> int:
     """Try records again (None: all of them); return how many still cannot be read."""
     from alertd.cli.client import Refusal
-    from alertd.cli.pages import all_items
+    from alertd.cli.pages import items_of
 
     left, asked = 0, record_ids
     if asked is None:
-        asked = [each["id"] for each in reversed(all_items(client, PATH))]
+        asked = [each["id"] for each in reversed(items_of(client, PATH))]
     for number in asked:
         try:
             done = client.call("POST", f"{_one(number)}/replay", None, ("result", "event_id"))

@@ -67,9 +67,9 @@ def list_tokens(
     A provisioned token stands in the configuration file and is revoked there.
     """
     from alertd.cli.client import Server, below, with_client
-    from alertd.cli.pages import all_items
+    from alertd.cli.pages import items_of
 
-    items = with_client(Server(url, config, token_file), lambda client: all_items(client, below(workspace, "tokens")))
+    items = with_client(Server(url, config, token_file), lambda client: items_of(client, below(workspace, "tokens")))
     if json:
         print_json({"items": items})
         return

@@ -56,6 +56,13 @@ def test_the_first_hour_is_short() -> None:
         assert word in part
 
 
+def test_every_role_is_in_the_readme() -> None:
+    """A table says what each role may do, from the least to the greatest."""
+    part = (ROOT / "README.md").read_text().split("\n## Who may do what\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| ", part, re.MULTILINE)
+    assert rows == ["intake", "viewer", "operator", "admin"]
+
+
 async def test_examples_work_as_printed(tmp_path: Path) -> None:
     """Each answers with what it asked for: no problem document, no error of curl. Only the port is another than printed."""
     elsewhere = {"ALERTD_SERVER__LISTEN": "127.0.0.1:0"}

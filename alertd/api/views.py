@@ -142,7 +142,7 @@ _SENTENCES = {
     VerdictCode.SEVERITY: "the event's severity is below min_severity",
     VerdictCode.TRIGGER: "the event caused none of the transitions in triggers",
     VerdictCode.DESTINATION_DISABLED: "every destination of the subscription is disabled",
-    VerdictCode.NOT_CONFIGURED: "no destination of the subscription has what it needs to reach anybody",
+    VerdictCode.NOT_CONFIGURED: "e-mail reaches nobody: no mail server is set (mail.host), or the project has no such people",
     VerdictCode.ABOUT_ITSELF: "the event is about the destination itself, and is never sent through it",
     VerdictCode.FORMAT_NEEDS_ISSUE: "the destination's format needs an issue, and the event belongs to none",
     VerdictCode.METRIC_ALERT: "the metric alert that made the event names whom it tells, and not this subscription",

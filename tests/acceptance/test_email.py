@@ -37,6 +37,8 @@ async def test_the_owner_hears_of_what_is_critical(tmp_path: Path) -> None:
     async with mailroom("none") as room, Daemon(tmp_path, config(None)) as daemon:
         (first,) = await daemon.send(BACKUP)
         assert await verdict(daemon, first) == [("default-shop", "not_configured", "not_configured")]
+        said = {v["subscription"]: v["detail"] for v in (await daemon.get(f"events/{first}"))["verdicts"]}
+        assert "no mail server is set" in said["default-shop"]
         assert await daemon.deliveries(first) == []
         daemon.configure(config(room.port))
         reply = await daemon.post("/-/reload")

@@ -84,6 +84,7 @@ class _Compiler:
                 self._heard_by(alert).metrics.append(metrics[-1])
         self._lay_out()
         destinations = {each.name: self._number("destination", each.name) for each in workspace.destinations}
+        schemas = {name: Schema(each.data_schema) for name, each in self._known.items() if each.data_schema}
         return WorkspaceRules(
             id=self._number("workspace", workspace.name),
             index=self._index(),
@@ -92,8 +93,8 @@ class _Compiler:
             destinations=destinations,
             metrics={each.id: each for each in metrics},
             known=self._known,
-            schemas={name: Schema(each.data_schema) for name, each in self._known.items() if each.data_schema},
-            refuses=workspace.schema_policy == "refuse" and any(each.data_schema for each in self._known.values()),
+            schemas=schemas,
+            refuses=workspace.schema_policy == "refuse" and bool(schemas),
             learnt_types_max=workspace.learnt_types_max,
             incidents=_incident_rule(workspace.incidents),
             channel_count=len({channel.id for channel in self._laid.channels if channel.id}),

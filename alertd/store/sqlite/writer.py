@@ -128,10 +128,12 @@ class Writer:
             group, going = self._next_group()
             if group:
                 answers = self._transact(group)
+                group.clear()  # who gave a job frees what it wrote, and does so while it is at hand
                 try:
                     self._loop.call_soon_threadsafe(self._resolve, answers)
                 except RuntimeError:
                     _log.warning("store.unheard", jobs=len(answers), reason="the event loop is closed")
+                del answers
                 self._tidy()
         self._drop()
 

@@ -10,10 +10,6 @@ if TYPE_CHECKING:
     from alertd.api.bootstrap import Access
     from alertd.config.settings import Config
 
-RESOLVER_THREADS = 64
-"""How many names may be looked up at once (libuv takes 4 unless told): a name server that does not answer for one
-destination must not keep the others' names waiting."""
-
 
 def run(config: ConfigOption = None) -> None:
     """Run the daemon in the foreground, until SIGTERM or Ctrl-C.
@@ -31,7 +27,6 @@ def run(config: ConfigOption = None) -> None:
     except ConfigError as error:
         fail(broken(error))
 
-    os.environ.setdefault("UV_THREADPOOL_SIZE", str(RESOLVER_THREADS))
     import uvloop
 
     from alertd.app.daemon import Launch, serve

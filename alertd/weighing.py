@@ -34,7 +34,7 @@ from alertd.store.issues import IssueEvent, IssueWrites
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from alertd.engine.issues.batch import IssueBatch, ProjectKey, Weighed
+    from alertd.engine.issues.batch import IssueBatch, Weighed
     from alertd.engine.issues.commands import Outcome
     from alertd.engine.issues.forgetting import Age, Forgotten
     from alertd.engine.issues.incidents import IncidentRule
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from alertd.model.change import Change
     from alertd.model.event import Event
     from alertd.model.incident import Incident, Suspect
-    from alertd.model.issue import Issue, Transition
+    from alertd.model.issue import Issue, ProjectKey, Transition
     from alertd.model.ledger import Ledger
     from alertd.store.issues import IssueStore
 

@@ -28,6 +28,8 @@ RELEASES_MAX: Final = 64
 KEYS_MAX: Final = 100
 """Greatest number of issues that may be merged into one."""
 
+ProjectKey = tuple[int, str]
+"""(number of the workspace, project): whose issues, ledger and change log these are."""
 IssueKey = tuple[int, str, str]
 """(number of the workspace, project, grouping key): what an error event belongs to. An event's `key` is the last part."""
 

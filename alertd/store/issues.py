@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from alertd.engine.issues.batch import Loaded, ProjectKey, Wanted
+    from alertd.engine.issues.batch import Loaded, Wanted
     from alertd.engine.issues.forgetting import Age, Forgotten
     from alertd.model.change import Change
     from alertd.model.incident import Incident
-    from alertd.model.issue import Issue, IssueKey, Transition
+    from alertd.model.issue import Issue, IssueKey, ProjectKey, Transition
     from alertd.model.ledger import Ledger
 
 

@@ -13,9 +13,8 @@ from alertd.store.memory_replays import MemoryReplays
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from alertd.engine.issues.batch import ProjectKey
     from alertd.engine.issues.forgetting import Age
-    from alertd.model.issue import Issue
+    from alertd.model.issue import Issue, ProjectKey
 
 
 class MemoryForgetting(MemoryReplays):

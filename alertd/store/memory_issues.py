@@ -11,10 +11,10 @@ from alertd.store.memory_resources import MemoryResources
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from alertd.engine.issues.batch import Loaded, ProjectKey, Wanted
+    from alertd.engine.issues.batch import Loaded, Wanted
     from alertd.model.change import Change
     from alertd.model.incident import Incident
-    from alertd.model.issue import Issue, IssueKey, Transition
+    from alertd.model.issue import Issue, IssueKey, ProjectKey, Transition
     from alertd.model.ledger import Ledger
     from alertd.store.issues import IssueEvent, IssueFilter, IssueWrites, Reshaped
 

@@ -34,11 +34,8 @@ if TYPE_CHECKING:
     from alertd.model.change import Change
     from alertd.model.event import Event
     from alertd.model.incident import Incident
-    from alertd.model.issue import Issue, IssueKey, Transition
+    from alertd.model.issue import Issue, IssueKey, ProjectKey, Transition
     from alertd.model.subscription import Trigger
-
-ProjectKey = tuple[int, str]
-"""(number of the workspace, project)"""
 
 
 @dataclass(slots=True)

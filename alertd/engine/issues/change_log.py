@@ -16,8 +16,8 @@ from alertd.model.change import ChangeKind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from alertd.engine.issues.batch import ProjectKey
     from alertd.model.change import Change
+    from alertd.model.issue import ProjectKey
 
 CHANGES_MAX: Final = 1_000
 """Greatest number of changes of one log; the oldest are forgotten first."""

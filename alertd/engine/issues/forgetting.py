@@ -15,8 +15,8 @@ from alertd.model.issue import How, Issue, State
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from alertd.engine.issues.batch import ProjectKey
     from alertd.model.incident import Incident
+    from alertd.model.issue import ProjectKey
 
 DECIDED_MS: Final = 365 * 86_400_000
 """An issue about which somebody decided something that lasts is kept for so long at least, in milliseconds."""

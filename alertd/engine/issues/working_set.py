@@ -15,9 +15,9 @@ from alertd.engine.issues.batch import IssueBatch, Loaded, Wanted
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from alertd.engine.issues.batch import IssueRules, ProjectKey
+    from alertd.engine.issues.batch import IssueRules
     from alertd.model.event import Event
-    from alertd.model.issue import Issue, IssueKey
+    from alertd.model.issue import Issue, IssueKey, ProjectKey
     from alertd.model.ledger import Ledger
 
 ISSUES_MAX: Final = 10_000

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from alertd.engine.issues.batch import ProjectKey
-    from alertd.model.issue import Issue
+    from alertd.model.issue import Issue, ProjectKey
 
 TRANSITIONS_MAX: Final = 2_000
 """How many old transitions one transaction deletes at most."""

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection
 
-    from alertd.engine.issues.batch import Loaded, ProjectKey, Wanted
+    from alertd.engine.issues.batch import Loaded, Wanted
     from alertd.model.change import Change as Changed
     from alertd.model.incident import Incident
-    from alertd.model.issue import Issue
+    from alertd.model.issue import Issue, ProjectKey
     from alertd.model.ledger import Ledger
     from alertd.store.issues import IssueFilter, IssueWrites, Reshaped
 

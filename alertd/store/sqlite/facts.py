@@ -9,7 +9,7 @@ from alertd.model.delivery import DeliveryState
 from alertd.model.event import is_simulated
 from alertd.model.fact import SubscriptionFacts, TypeFacts
 from alertd.store.facts import KeptFacts, PastDelivery, PastEvent
-from alertd.store.sqlite.names import set_meta
+from alertd.store.sqlite.meta import set_meta
 from alertd.store.sqlite.part import Part
 from alertd.store.sqlite.shared import SHARED, further
 from alertd.store.sqlite.statement import ManyRows

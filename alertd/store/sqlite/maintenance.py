@@ -11,7 +11,7 @@ from alertd.store.sqlite.backup import backup
 from alertd.store.sqlite.blocks import Blocks
 from alertd.store.sqlite.digests import forget_digests
 from alertd.store.sqlite.following import forget_outcomes
-from alertd.store.sqlite.names import set_meta
+from alertd.store.sqlite.meta import set_meta
 from alertd.store.sqlite.replays import forget_repeats, forget_replays
 from alertd.store.sqlite.shared import forget_shared
 from alertd.store.sqlite.statement import json_list

@@ -5,26 +5,13 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from alertd.store.sqlite.meta import set_meta
 from alertd.store.sqlite.part import Part
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Mapping, Sequence
 
     from alertd.model.ids import NameKey
-
-_SET_META = "INSERT INTO meta(key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
-
-
-def get_meta(conn: sqlite3.Connection, key: str) -> str | None:
-    """Read a small fact."""
-    row = conn.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-    return None if row is None else str(row[0])
-
-
-def set_meta(conn: sqlite3.Connection, key: str, value: str) -> None:
-    """Keep a small fact."""
-    conn.execute(_SET_META, (key, value))
 
 
 class Names(Part):

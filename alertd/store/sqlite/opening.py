@@ -14,9 +14,9 @@ from alertd.model.ids import SALT_BITS
 from alertd.store.sqlite.connection import open_writer, warn_if_old
 from alertd.store.sqlite.failure import translate
 from alertd.store.sqlite.lock import FileLock
+from alertd.store.sqlite.meta import get_meta, set_meta
 from alertd.store.sqlite.migrate import migrate, version_of
 from alertd.store.sqlite.named import Named
-from alertd.store.sqlite.names import get_meta, set_meta
 from alertd.store.sqlite.recent_keys import RecentKeys
 from alertd.store.sqlite.shapes import SELECT, Shapes
 from alertd.undo import OnFailure

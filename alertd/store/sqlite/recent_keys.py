@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
 from alertd.store.sqlite.key import UID_BYTES
-from alertd.store.sqlite.names import get_meta, set_meta
+from alertd.store.sqlite.meta import get_meta, set_meta
 from alertd.store.sqlite.statement import ManyRows, blob, json_list
 
 if TYPE_CHECKING:

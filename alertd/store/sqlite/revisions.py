@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from alertd.store.sqlite.names import set_meta
+from alertd.store.sqlite.meta import set_meta
 from alertd.store.sqlite.packing import unpack
 from alertd.store.sqlite.part import Part
 

@@ -6,6 +6,7 @@ their models, nothing that only repeats a default. A secret stands as `stored:` 
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
@@ -15,8 +16,9 @@ from alertd.resources.kinds import KINDS, WORKSPACE, Kind
 
 if TYPE_CHECKING:
     from alertd.resources.documents import Document
+    from alertd.resources.entry import Entry
     from alertd.resources.secrecy import Secrecy
-    from alertd.resources.snapshot import Entry, Snapshot
+    from alertd.resources.snapshot import Snapshot
 
 STORED: Final = "stored:"
 """What a reference to a secret begins with that stays in the store."""
@@ -41,9 +43,28 @@ def export(snapshot: Snapshot, workspace: str, secrecy: Secrecy) -> tuple[str, d
     return HEAD + dump({"workspaces": [written]}), secrets
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes in quotes what would be read as something else: texts that are numbers in YAML 1.2 alone, such as `09` and
+    `1e3` (PyYAML knows 1.1), and those with a next-line character.
+    """  # noqa: D205 - one thought, two lines
+
+    def text(self, text: str) -> yaml.Node:
+        """Write a text."""
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style='"' if "\x85" in text else None)
+
+
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|0o[0-7]+|0x[0-9a-fA-F]+)$"),
+    list("-+.0123456789"),
+)
+_Dumper.add_representer(str, _Dumper.text)
+
+
 def dump(document: Any) -> str:
     """Write a document as YAML, its keys in their order."""
-    text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120, default_flow_style=False)
+    form: dict[str, Any] = {"sort_keys": False, "allow_unicode": True, "width": 120, "default_flow_style": False}
+    text: str = yaml.dump(document, Dumper=_Dumper, **form)
     return text
 
 

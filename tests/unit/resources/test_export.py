@@ -1,0 +1,41 @@
+"""An export is read back as it was written, whatever its texts look like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alertd.config.lines import read_document
+from alertd.resources.export import dump
+
+LIKE_VALUES = [
+    "09", "9", "-1", "+7", "1e3", "12e5", "1.", ".5", "-.5e-7", "0o17", "0x1F", "0b1", "1_000", "1:30", "2026-05-07",
+    "2026-05-07T00:00:00Z", ".inf", "-.INF", ".nan", "~", "null", "", "true", "FALSE", "yes", "Off", "=", "<<", "- a",
+    "a: b", "# c", "*x", "&x", "!x", "%x", "@x", "`x", "'x", '"x', "{x", "[x", " x ", "x\ny\n", "\t", "é😀", "\u2028", "\x85", "a\x85b", "\x00\x7f\ufeff",
+]  # fmt: skip
+"""Texts that some reader of YAML takes for something else."""
+TEXTS = st.text(alphabet="0123456789eEoxX+-._ainf", max_size=8) | st.text(
+    st.characters(blacklist_categories=("Cs",)), max_size=40
+)
+VALUES = st.recursive(
+    TEXTS | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.booleans() | st.none(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS.filter(bool), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@pytest.mark.parametrize("text", LIKE_VALUES)
+def test_a_text_stays_a_text(text: str) -> None:
+    """As a value, in a list and as a key, to the configuration's own reader."""
+    document = {"value": text, "list": [text], "keys": {text or "x": 1}}
+    assert read_document(dump(document), "a.yml").root == document
+
+
+@settings(deadline=None)
+@given(VALUES)
+def test_what_is_written_is_read(value: Any) -> None:
+    """Any JSON value comes back as it is, numbers as numbers."""
+    assert read_document(dump({"value": value}), "a.yml").root == {"value": value}

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from alertd.api.context import Context
-    from alertd.resources.snapshot import Entry
+    from alertd.resources.entry import Entry
 
 
 class Channels(Collection):

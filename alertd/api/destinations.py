@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from alertd.api.context import Context
-    from alertd.resources.snapshot import Entry
+    from alertd.resources.entry import Entry
 
 
 class Destinations(Collection):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from alertd.api.context import Context
     from alertd.model.fact import TypeFacts
-    from alertd.resources.snapshot import Entry
+    from alertd.resources.entry import Entry
 
 _NOWHERE = {"provisioned": False, "origin": None, "created_at": None, "updated_at": None}
 

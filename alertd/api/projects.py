@@ -11,7 +11,7 @@ from alertd.resources.kinds import PROJECT
 
 if TYPE_CHECKING:
     from alertd.api.context import Context
-    from alertd.resources.snapshot import Entry
+    from alertd.resources.entry import Entry
 
 
 class Projects(Collection):

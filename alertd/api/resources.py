@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from alertd.api.context import Context
     from alertd.model.fields import Resource
+    from alertd.resources.entry import Entry
     from alertd.resources.kinds import Kind
-    from alertd.resources.snapshot import Entry
 
 BELOW: Final = "/api/v1/workspaces/{workspace}"
 PATCH_TYPES: Final = ("application/merge-patch+json", "application/json")

@@ -22,7 +22,7 @@ from alertd.resources.kinds import PROJECT, SDK_KEY
 if TYPE_CHECKING:
     from alertd.api.context import Context
     from alertd.model.intake_endpoint import SdkKey
-    from alertd.resources.snapshot import Entry
+    from alertd.resources.entry import Entry
 
 KEY_BYTES = 16
 

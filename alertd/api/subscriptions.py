@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from alertd.api.context import Context
     from alertd.model.subscription import Subscription
-    from alertd.resources.snapshot import Entry
+    from alertd.resources.entry import Entry
 
 _TYPE = re.compile(r"[!-~]{1,256}", re.ASCII)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from alertd.api.context import Context
     from alertd.model.token import Role
-    from alertd.resources.snapshot import Entry
+    from alertd.resources.entry import Entry
 
 PATH: Final = "/api/v1/workspaces"
 ONE: Final = f"{PATH}/{{name}}"

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from alertd.metrics import Metrics
     from alertd.model.event import Bounds
     from alertd.pipeline import Pipeline
+    from alertd.resources.entry import Entry
     from alertd.resources.registry import Registry
-    from alertd.resources.snapshot import Entry, Snapshot
+    from alertd.resources.snapshot import Snapshot
 
 
 class EndpointDoors:

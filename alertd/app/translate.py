@@ -9,6 +9,7 @@ from alertd.errors import ConfigError, ConfigProblem
 from alertd.intake.kafka.options import KafkaOptions, Topic
 from alertd.intake.rate import RateLimit
 from alertd.model.token import ROLES, Token, digest_of
+from alertd.resources.dangling import dangling
 from alertd.resources.vault import FILE_NAME, key_from_file
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def secrets_key(config: Config) -> str:
 
 def refuse_dangling(snapshot: Snapshot, before: Snapshot, file: str) -> None:
     """Refuse a configuration that takes away what resources of the API refer to. Raises ConfigError with all of them."""
-    known = {(entry.key, name) for entry, _, name in before.dangling()}
+    known = {(entry.key, name) for entry, _, name in dangling(before)}
     problems = [
         ConfigProblem(
             file,
@@ -99,7 +100,7 @@ def refuse_dangling(snapshot: Snapshot, before: Snapshot, file: str) -> None:
             f"{name!r}, which the configuration no longer holds",
             "it to be kept until the API's resource does not refer to it any more",
         )
-        for entry, field, name in snapshot.dangling()
+        for entry, field, name in dangling(snapshot)
         if (entry.key, name) not in known
     ]
     if problems:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from alertd.model.derived_type import DerivedType
     from alertd.model.workspace import Workspace
-    from alertd.resources.snapshot import Entry, Snapshot
+    from alertd.resources.entry import Entry
+    from alertd.resources.snapshot import Snapshot
     from alertd.store.resource import ResourceKey
 
     class Loading(Protocol):

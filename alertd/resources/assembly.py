@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from alertd.model.fields import Resource
     from alertd.model.subscription import Subscription
-    from alertd.resources.snapshot import Entry
+    from alertd.resources.entry import Entry
 
 Place = tuple[str, str]
 """(kind, workspace)"""

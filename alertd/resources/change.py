@@ -11,10 +11,10 @@ from alertd.errors import ConflictError, InvalidError, NotFoundError, Problem, S
 from alertd.model.workspace import DEFAULT
 from alertd.resources.assembly import without
 from alertd.resources.documents import document_of, merge_patch
+from alertd.resources.entry import Entry
 from alertd.resources.joined_groups import group_of, stranded
 from alertd.resources.judge import Findings, read, read_model
 from alertd.resources.kinds import BY_WORD, CHANNEL, OWNED_KINDS, SUBSCRIPTION, WORKSPACE, referred
-from alertd.resources.snapshot import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from alertd.resources.documents import document_of
 from alertd.resources.kinds import BY_WORD
-from alertd.resources.snapshot import Entry, provisioned_entries
+from alertd.resources.snapshot import provisioned_entries
 
 if TYPE_CHECKING:
     from alertd.model.workspace import Workspace
+    from alertd.resources.entry import Entry
     from alertd.resources.secrecy import Secrecy
     from alertd.resources.snapshot import Snapshot
 

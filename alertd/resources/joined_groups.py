@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from alertd.model.event_type import EventType
     from alertd.model.fields import Resource
     from alertd.model.workspace import Workspace, WorkspaceSettings
+    from alertd.resources.entry import Entry
     from alertd.resources.kinds import Kind
-    from alertd.resources.snapshot import Entry, Snapshot
+    from alertd.resources.snapshot import Snapshot
 
 
 def group_of(entry: Entry) -> str | None:

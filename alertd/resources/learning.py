@@ -11,8 +11,8 @@ import structlog
 from alertd.errors import StoreError
 from alertd.model.workspace import LearntProject, Project
 from alertd.resources.change import Change
+from alertd.resources.entry import Entry
 from alertd.resources.kinds import PROJECT, WORKSPACE
-from alertd.resources.snapshot import Entry
 from alertd.runtime import wait_event
 
 if TYPE_CHECKING:

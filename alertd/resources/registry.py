@@ -16,12 +16,14 @@ import structlog
 from alertd.errors import AlertdError, StoreError
 from alertd.resources import learning
 from alertd.resources.change import Change, Changes, Noted, Precondition, as_json
+from alertd.resources.dangling import dangling
 from alertd.resources.difference import difference
 from alertd.resources.documents import document_of
+from alertd.resources.entry import Entry
 from alertd.resources.export import export
 from alertd.resources.judge import Findings, read_model
 from alertd.resources.kinds import BY_WORD
-from alertd.resources.snapshot import Entry, Snapshot
+from alertd.resources.snapshot import Snapshot
 from alertd.store.resource import AuditEntry, StoredResource
 
 if TYPE_CHECKING:
@@ -142,7 +144,7 @@ class Registry:
         """Read what is stored, lay the configuration over it and return it. Raises StoreError for what is unreadable."""
         owned = [self._entry(stored) for stored in await self._store.resources() if stored.kind != SECRET]
         self.snapshot = Snapshot(provisioned, {entry.key: entry for entry in owned})
-        for entry, field, name in self.snapshot.dangling():
+        for entry, field, name in dangling(self.snapshot):
             _log.warning(
                 "resource.dangling",
                 kind=entry.kind,

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from alertd.resources.documents import Document
+    from alertd.resources.entry import Entry
     from alertd.resources.judge import DestinationTypes
     from alertd.resources.kinds import Kind
-    from alertd.resources.snapshot import Entry
     from alertd.resources.vault import Vault
 
 

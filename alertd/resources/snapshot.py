@@ -6,16 +6,11 @@ resource, the configuration's counts and the other is hidden until that one is g
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-
-import orjson
 
 from alertd.model.workspace import DEFAULT, WorkspaceSettings
 from alertd.resources.assembly import Assembly
-from alertd.resources.documents import document_of
-from alertd.resources.joined_groups import group_of, groupless
+from alertd.resources.entry import Entry
 from alertd.resources.kinds import (
     CHANNEL,
     DESTINATION,
@@ -29,41 +24,8 @@ from alertd.resources.kinds import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from alertd.model.fields import Resource
     from alertd.model.workspace import Workspace
     from alertd.store.resource import ResourceKey
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One resource: `origin` says where the configuration holds it (`alertd.yml:42`; None: made over the API)."""
-
-    kind: str
-    workspace: str
-    name: str
-    model: Resource = field(repr=False)
-    version: int = 0
-    origin: str | None = None
-    created_at_ms: int | None = None
-    updated_at_ms: int | None = None
-
-    @property
-    def built_in(self) -> bool:
-        """Whether nobody made it."""
-        return self.origin is None and self.version == 0
-
-    @property
-    def key(self) -> ResourceKey:
-        """What it is found by."""
-        return (self.kind, self.workspace, self.name)
-
-    @property
-    def etag(self) -> str:
-        """The entity tag of its present state, quotes included."""
-        if self.origin is None:
-            return f'"{self.version}"'
-        text = orjson.dumps(document_of(self.model), option=orjson.OPT_SORT_KEYS)
-        return f'"p{hashlib.sha256(text).hexdigest()[:16]}"'
 
 
 class Snapshot:
@@ -158,20 +120,6 @@ class Snapshot:
     def workspace(self, name: str) -> Workspace:
         """One workspace with its resources (it must be there)."""
         return self._assembly.workspace(name)
-
-    def dangling(self) -> list[tuple[Entry, str, str]]:
-        """References that lead nowhere: the entry, its field, the missing name."""
-        references = [
-            (entry, name, missing)
-            for workspace in self.workspace_names()
-            for kind in KINDS
-            for name, noun in kind.references
-            for entry in self.entries(kind.word, workspace)
-            for missing in referred(entry.model, name)
-            if not self.knows(noun, workspace, missing)
-        ]
-        groupless_ = [entry for each in self.workspaces() for entry in groupless(self, each)]
-        return [*references, *((entry, "pattern", str(group_of(entry))) for entry in groupless_)]
 
 
 def _lists(

@@ -8,9 +8,9 @@ import yaml
 
 from alertd.config.load import load_config
 from alertd.model.destination import Destination
+from alertd.resources.entry import Entry
 from alertd.resources.export import HEAD
 from alertd.resources.kinds import CHANNEL, DESTINATION, SUBSCRIPTION
-from alertd.resources.snapshot import Entry
 from tests.unit.cli.stage import typed
 
 if TYPE_CHECKING:

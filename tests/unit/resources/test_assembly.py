@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alertd.resources.dangling import dangling
+from alertd.resources.entry import Entry
 from alertd.resources.kinds import BY_WORD, OWNED_KINDS
-from alertd.resources.snapshot import Entry, Snapshot
+from alertd.resources.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from alertd.model.workspace import Workspace
@@ -82,7 +84,7 @@ def test_a_change_is_as_a_new_beginning(
             assert set(after.names(kind.word, "default")) == names
             assert all(after.knows(kind.word, "default", name) for name in names)
             assert not after.knows(kind.word, "default", "none")
-        assert {(e.key, *rest) for e, *rest in after.dangling()} == {(e.key, *rest) for e, *rest in anew.dangling()}
+        assert {(e.key, *rest) for e, *rest in dangling(after)} == {(e.key, *rest) for e, *rest in dangling(anew)}
         snapshot = after
 
 

@@ -9,6 +9,7 @@ import pytest
 from alertd.clock import SystemClock
 from alertd.config.load import load_config
 from alertd.errors import ConflictError
+from alertd.resources.dangling import dangling
 from alertd.resources.kinds import BY_WORD, CHANNEL, EVENT_TYPE, WORKSPACE
 from alertd.resources.snapshot import Snapshot, provisioned_entries
 from alertd.store.memory import MemoryStore
@@ -70,7 +71,7 @@ async def test_what_a_cascade_leaves_can_be_read_and_run(
     again = registry_on(store, Live())
     left = await again.load({})
     assert left.get(key) is None
-    assert left.dangling() == []
+    assert dangling(left) == []
     file = tmp_path / "alertd.yml"
     file.write_text(await again.export("default"))
     (workspace,) = load_config(file, {}).workspaces
@@ -105,5 +106,5 @@ async def test_a_catalogue_whose_group_is_joined_stays_on(registry: Registry) ->
 async def test_a_group_without_a_type_leads_nowhere(registry: Registry) -> None:
     """A configuration that takes the types away is told which channel joins them."""
     owned = {key: entry for key, entry in registry.snapshot.owned.items() if key[0] != "event_type"}
-    found = [(entry.name, field, name) for entry, field, name in Snapshot({}, owned).dangling()]
+    found = [(entry.name, field, name) for entry, field, name in dangling(Snapshot({}, owned))]
     assert found == [("joined", "pattern", "lone")]

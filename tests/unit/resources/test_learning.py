@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from alertd.errors import StoreUnavailableError
 from alertd.model.workspace import Project
+from alertd.resources.entry import Entry
 from alertd.resources.learning import ENVIRONMENTS_MAX, PROJECTS_MAX, Learner, learnt
-from alertd.resources.snapshot import Entry, Snapshot
+from alertd.resources.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Collection

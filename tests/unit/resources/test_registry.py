@@ -25,6 +25,7 @@ from alertd.errors import (
 from alertd.model.ids import IdSource
 from alertd.model.workspace import Workspace
 from alertd.resources.change import Precondition
+from alertd.resources.dangling import dangling
 from alertd.resources.documents import document_of
 from alertd.resources.kinds import (
     CHANNEL,
@@ -321,7 +322,7 @@ async def test_used_is_not_removed(registry: Registry, store: MemoryStore) -> No
         ("bob", "updated", "subscription", "both"),
     ]
     again = registry_on(store, Live())
-    assert (await again.load({})).dangling() == []
+    assert dangling(await again.load({})) == []
 
 
 async def test_a_cascade_leaves_no_name_of_what_it_took(registry: Registry, store: MemoryStore) -> None:
@@ -333,7 +334,7 @@ async def test_a_cascade_leaves_no_name_of_what_it_took(registry: Registry, stor
     (left,) = registry.snapshot.entries("metric_alert", "default")
     shown = document_of(left.model)
     assert (shown["destinations"], shown["subscriptions"], shown["enabled"]) == ([], [], False)
-    assert registry.snapshot.dangling() == []
+    assert dangling(registry.snapshot) == []
     assert [line for line in await log_of(store) if line[0] == "bob"] == [
         ("bob", "deleted", "destination", "hook"),
         ("bob", "deleted", "subscription", "tell"),

@@ -340,10 +340,10 @@ def example_of(schema: Schema, known: Mapping[str, Example]) -> Any:
 
 PROBLEMS: Final[dict[int, tuple[str, Example]]] = {
     400: ("the body is not JSON: unexpected end of data", {}),
-    401: ("a token is required: Authorization: Bearer TOKEN", {}),
-    403: ("this takes a token of the role admin", {}),
+    401: ("a bearer token is required: Authorization: Bearer TOKEN", {}),
+    403: ("this needs the role admin; the token has viewer", {}),
     404: ("there is no channel 'checkout' in the workspace 'default'", {}),
-    408: ("the body did not arrive in time", {}),
+    408: ("the body did not arrive within 30 s", {}),
     409: (
         "the channel 'checkout' is in use by subscription checkout-prod",
         {"errors": [{"pointer": "/subscriptions/checkout-prod", "detail": "uses it"}]},
@@ -357,7 +357,7 @@ PROBLEMS: Final[dict[int, tuple[str, Example]]] = {
         {"errors": [{"pointer": "/pattern", "detail": "is no valid regex: missing closing ) (at position 4)"}]},
     ),
     428: ("say which state this changes: If-Match with the ETag of a GET", {}),
-    429: ("too many wrong tokens from this address; retry after 60 s", {}),
+    429: ("too many wrong tokens from this address, try again after 60 s", {}),
     503: ("the store cannot write now", {}),
 }
 """A sentence for each status that is refused with, and what else such a problem document holds."""

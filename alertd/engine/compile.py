@@ -6,20 +6,16 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from alertd.engine.channel import NOBODY, Listeners
+from alertd.engine.compiled import CompiledDerived, CompiledMetric, CompiledSubscription, Told, set_of
 from alertd.engine.derivation import check_derivations
 from alertd.engine.issues.incidents import IncidentRule
 from alertd.engine.ladder import Ladder, ladder_of
-from alertd.engine.layout import NOBODY, Laid, Layout, Listeners, set_of
+from alertd.engine.layout import Laid, Layout
 from alertd.engine.matcher import parse_matcher
 from alertd.engine.patterns import literals, patterns_of
 from alertd.engine.recompile import only_channels_changed, with_channels
-from alertd.engine.rules import (
-    CompiledDerived,
-    CompiledMetric,
-    CompiledSubscription,
-    Told,
-    WorkspaceRules,
-)
+from alertd.engine.rules import WorkspaceRules
 from alertd.engine.schema import Schema
 from alertd.matching.rope import compile_rope
 from alertd.model.catalogue import derived_types, groups, known_types

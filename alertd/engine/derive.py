@@ -14,7 +14,7 @@ from alertd.engine.plan import Made
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from alertd.engine.rules import CompiledDerived
+    from alertd.engine.compiled import CompiledDerived
     from alertd.engine.state import Changes, Count, RuleKey
     from alertd.model.event import Event
 

@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from alertd.engine.rules import CompiledChannel
-from alertd.engine.scope import FEW, ScopeIndex
+from alertd.engine.channel import NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from alertd.engine.rules import CompiledDerived, CompiledMetric, CompiledSubscription
+    from alertd.engine.channel import CompiledChannel, Listeners
+    from alertd.engine.compiled import CompiledSubscription
     from alertd.matching.pattern import Pattern
     from alertd.model.workspace import Workspace
-
-
-@dataclass(slots=True)
-class Listeners:
-    """Who listens to one channel."""
-
-    subscriptions: list[CompiledSubscription] = field(default_factory=list)
-    derived: list[CompiledDerived] = field(default_factory=list)
-    metrics: list[CompiledMetric] = field(default_factory=list)
-
-    def channel(self, number: int, environments: Sequence[str] = ()) -> CompiledChannel:
-        """Make the channel."""
-        seen = set_of(environments)
-        index = ScopeIndex(self.subscriptions, seen) if len(self.subscriptions) > FEW else None
-        heard = tuple(self.subscriptions), tuple(self.derived), tuple(self.metrics)
-        return CompiledChannel(number, seen, *heard, index)
-
-
-def set_of(names: Sequence[str]) -> frozenset[str]:
-    """Make a set; an empty one is always the same, since there are very many and each would take 216 bytes."""
-    return frozenset(names) if names else _NONE
-
-
-_NONE: Final[frozenset[str]] = frozenset()
-NOBODY: Final = Listeners()
-"""Who listens to a channel that nothing names."""
 
 
 @dataclass(frozen=True, slots=True)

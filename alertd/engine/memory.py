@@ -17,8 +17,8 @@ from alertd.engine.timetable import Timetable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, MutableMapping
 
+    from alertd.engine.compiled import CompiledMetric
     from alertd.engine.plan import Made, Plan
-    from alertd.engine.rules import CompiledMetric
     from alertd.engine.ruleset import Ruleset
     from alertd.engine.state import CooldownKey, Count, RuleKey, Series
     from alertd.model.verdict import VerdictCode

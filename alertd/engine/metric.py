@@ -28,7 +28,7 @@ from alertd.model.severity import Severity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from alertd.engine.rules import CompiledMetric, Told
+    from alertd.engine.compiled import CompiledMetric, Told
     from alertd.engine.state import Changes, RuleKey
     from alertd.model.event import Event
 

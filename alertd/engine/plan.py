@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from alertd.engine.state import CooldownKey
 
 if TYPE_CHECKING:
-    from alertd.engine.rules import Told
+    from alertd.engine.compiled import Told
     from alertd.engine.state import Changes
     from alertd.model.delivery import Delivery
     from alertd.model.event import Event

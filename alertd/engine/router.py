@@ -23,9 +23,10 @@ from alertd.model.verdict import Verdict, VerdictCode
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from alertd.engine.compiled import CompiledSubscription, Told
     from alertd.engine.ladder import Ladder
     from alertd.engine.plan import Made
-    from alertd.engine.rules import Candidate, CompiledSubscription, Scope, Told, WorkspaceRules
+    from alertd.engine.rules import Candidate, Scope, WorkspaceRules
     from alertd.engine.ruleset import Ruleset
     from alertd.model.event import Event
 

@@ -9,105 +9,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from alertd.engine.compiled import CompiledSubscription
 from alertd.matching.pattern import SYSTEM_PREFIX
 from alertd.model.verdict import Verdict, VerdictCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from alertd.engine.channel import CompiledChannel
+    from alertd.engine.compiled import CompiledDerived, CompiledMetric
     from alertd.engine.issues.incidents import IncidentRule
-    from alertd.engine.ladder import Ladder
     from alertd.engine.layout import Layout
-    from alertd.engine.matcher import Matcher
     from alertd.engine.schema import Schema
-    from alertd.engine.scope import ScopeIndex
     from alertd.matching.rope import Rope
     from alertd.model.event_type import EventType
-    from alertd.model.severity import Severity
 
 SCOPE_CACHE_ENTRIES: Final = 65536
 """Bound of the cache of scopes in one workspace, in (type, project, environment) triples; emptied when full."""
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledSubscription:
-    """A subscription with numbers for names and its conditions compiled; `order` is its place in the file.
-
-    `rests` says that it may rest because of what came before: it has a cooldown or a ladder; `quiet` that it is a default
-    one, of which there is one for each project, and which is not mentioned where it is out of scope.
-    """
-
-    id: int
-    order: int
-    enabled: bool
-    projects: frozenset[str]
-    environments: frozenset[str]
-    floor: Severity
-    matchers: tuple[Matcher, ...]
-    triggers: frozenset[str]
-    cooldown_ms: int
-    destinations: tuple[int, ...]
-    ladder: Ladder | None = None
-    rests: bool = False
-    quiet: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """Whom a metric alert tells: these alone. `own` stands for the destinations that it names itself."""
-
-    subscriptions: tuple[CompiledSubscription, ...]
-    own: CompiledSubscription | None
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledDerived:
-    """A derived type; `severity` None is that of the cause."""
-
-    id: int
-    name: str
-    type: str
-    ladder: Ladder
-    by_environment: bool
-    by_key: bool
-    severity: Severity | None
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledMetric:
-    """A metric alert; durations in milliseconds, `reminder_ms` 0 is none; `told` None is whoever listens."""
-
-    id: int
-    name: str
-    field: str
-    above: bool
-    limit: float
-    for_ms: int
-    reminder_ms: int
-    forget_ms: int
-    projects: frozenset[str]
-    environments: frozenset[str]
-    severity: Severity
-    type: str
-    resolved_type: str
-    told: Told | None
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledChannel:
-    """A channel's number, the environments that it sees (empty: all), and everything that listens to it.
-
-    The types that a derived type or a metric alert names itself are a channel too, without a number (0). `index` finds
-    the subscriptions where they are more than a few.
-    """
-
-    id: int
-    environments: frozenset[str]
-    subscriptions: tuple[CompiledSubscription, ...] = ()
-    derived: tuple[CompiledDerived, ...] = ()
-    metrics: tuple[CompiledMetric, ...] = ()
-    index: ScopeIndex | None = None
-
 
 Candidate = tuple[CompiledSubscription, Verdict]
 """A subscription with the verdict it gives when nothing stands against: sent, by the first channel that matched."""

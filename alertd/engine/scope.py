@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from alertd.engine.rules import CompiledSubscription
+    from alertd.engine.compiled import CompiledSubscription
 
 FEW: Final = 8
 """So many subscriptions are asked each: an index of very many channels with one each is only memory."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertd.engine import layout
+from alertd.engine import channel
 from alertd.engine.router import excluded
 from alertd.engine.rules import excluded_by
 from alertd.engine.scope import FEW, PAIRS_MAX
@@ -37,7 +37,7 @@ def test_it_selects_what_asking_each_would(
     ]
     named = [{"name": f"s{n}", "destinations": ["a"], **each} for n, each in enumerate(subscriptions)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layout, "FEW", few)
+        patch.setattr(channel, "FEW", few)
         ruleset = compiled(channels=channels, subscriptions=named)
     rules = ruleset.workspaces["default"]
     inside = {s.id for s, _ in rules.scope("x", project, environment).candidates}

@@ -11,7 +11,7 @@ import pytest
 
 from alertd.clock import SystemClock
 from alertd.model.selection import STATES, Selection
-from alertd.store.base import Filter
+from alertd.store.base import Batch, Filter, RejectedRecord
 from alertd.store.sqlite import search
 from alertd.store.sqlite.store import SqliteStore, open_sqlite
 from benchmarks.seed import EARLIER, RARELY, seed
@@ -151,6 +151,27 @@ async def test_a_search_in_vain_stops_at_its_bound(store: SqliteStore, monkeypat
             assert below is None or page.next_below < below
             below = page.next_below
         assert EVENTS // 5000 <= pages <= EVENTS // 500
+
+
+async def test_rejected_records_of_others_are_passed_over_within_bounds(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page says where to go on when it has met those of other workspaces alone for long; the walk meets every one."""
+    monkeypatch.setattr(search, "LOOK_MAX", 100)
+    homes = ["other" if turn % 300 else "default" for turn in range(900)]
+    records = [RejectedRecord(turn + 1, home, "t", 0, 0, "bad", b"x", 1) for turn, home in enumerate(homes)]
+    await store.commit(Batch(1, rejected=records))
+    below, found, pages = None, [], 0
+    while True:
+        page = await store.rejected(Filter("default", below, 2))
+        found += [row["id"] for row in page.items]
+        pages += 1
+        if page.next_below is None:
+            break
+        assert page.complete is (len(page.items) == 2)
+        below = page.next_below
+    assert found == [601, 301, 1]
+    assert pages > 3
 
 
 async def test_what_is_shown_of_a_page_goes_by_an_index(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:

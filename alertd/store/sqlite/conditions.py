@@ -52,6 +52,7 @@ class Conditions:
         self.subscriptions = self._numbers("subscription", which.subscription)
         self.channels = self._numbers("channel", which.channel)
         self.params: dict[str, Any] = {
+            "workspace": which.workspace,
             "type": which.type,
             "digest": which.digest,
             **{name: getattr(which, name) for name in EVENT_FIELDS},
@@ -105,6 +106,10 @@ class Conditions:
         if self.which.digest is not None:
             found.append(_IN_DIGEST)
         return [*found, self._says(_FAILED_WITH)] if self.which.text is not None else found
+
+    def of_rejected(self) -> list[str]:
+        """Conditions on a rejected record's row `r`."""
+        return [] if self.which.workspace is None else ["r.workspace = :workspace"]
 
     def of_shape(self, *, matched: bool | None = None) -> list[str]:
         """Conditions on a shape; none: any shape will do."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from alertd.errors import NotFoundError
 from alertd.model.delivery import DeliveryState
 from alertd.model.event import ID_HEAD_BYTES, id_in
-from alertd.model.ids import ALERT, END, format_id, made_event_id, made_event_number
-from alertd.store.base import Acknowledgement, Page, Reached
+from alertd.model.ids import ALERT, format_id, made_event_id, made_event_number
+from alertd.store.base import Acknowledgement, Filter, Page, Reached
 from alertd.store.sqlite import walks
 from alertd.store.sqlite.conditions import AGAIN, OWN, SPAN, Conditions
 from alertd.store.sqlite.key import stored_key
@@ -31,14 +31,13 @@ from alertd.store.sqlite.rows import (
     rejected_row,
     whole_delivery_row,
 )
-from alertd.store.sqlite.search import DELIVERY_WEIGHT, EVENT_WEIGHT, Search, Source, cut
+from alertd.store.sqlite.search import DELIVERY_WEIGHT, EVENT_WEIGHT, Search, Source
 from alertd.store.sqlite.statement import json_list
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from alertd.store.base import Filter
     from alertd.store.sqlite.reader import Row
     from alertd.store.sqlite.search import Chosen
     from alertd.store.sqlite.walks import Walk
@@ -79,10 +78,8 @@ _IDS: Final = f"""
 SELECT e.id, CASE WHEN e.made = 0 THEN substr(e.payload, 1, {ID_HEAD_BYTES}) END
 FROM json_each(:ids) n CROSS JOIN event e ON e.id = n.value
 """  # noqa: S608 - constants
-_REJECTED_SIZES: Final = (
-    "SELECT id, length(bytes) + length(headers) FROM rejected WHERE {where} ORDER BY id DESC LIMIT :limit"
-)
 _REJECTED: Final = f"{REJECTED} WHERE id IN (SELECT value FROM json_each(:ids)) ORDER BY id DESC"  # noqa: S608 - a constant
+_ALL_REJECTED: Final = Source("FROM rejected r", "r.id", "length(r.bytes) + length(r.headers)")
 _ALL_EVENTS: Final = Source("FROM event e", "e.id", EVENT_WEIGHT)
 _ALL_DELIVERIES: Final = Source(
     "FROM delivery d CROSS JOIN event e ON e.id = d.event_id", "d.id", DELIVERY_WEIGHT
@@ -194,14 +191,12 @@ class History(Part):
 
     async def rejected(self, which: Filter) -> Page:
         """Rejected records, newest first."""
-        params: dict[str, Any] = {"below": END if which.below is None else which.below, "limit": which.limit + 1}
-        where = "id < :below"
-        if which.workspace is not None:
-            where, params["workspace"] = f"{where} AND workspace = :workspace", which.workspace
-        sizes = await self.core.history.rows(_REJECTED_SIZES.format(where=where), params)
-        chosen = cut(sizes[: which.limit], sizes[which.limit - 1][0] if len(sizes) > which.limit else None)
+        reader = self.core.history
+        conditions = Conditions(self.core.names, Filter(which.workspace, which.below, which.limit))
+        search = Search(reader, _ALL_REJECTED, conditions, conditions.of_rejected())
+        chosen = await search.page(walks.Span(reader, "rejected", conditions.low, conditions.below))
         rows = await self._read(_REJECTED, chosen.ids)
-        return Page([rejected_row(row, self._workspace_id(row[1])) for row in rows], chosen.below)
+        return Page([rejected_row(row, self._workspace_id(row[1])) for row in rows], chosen.below, chosen.complete)
 
     async def rejected_record(self, record_id: int) -> dict[str, Any] | None:
         """One rejected record."""

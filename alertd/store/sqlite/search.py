@@ -89,14 +89,14 @@ class Search:
             for part in parts:
                 found += await self._fitting(part, limit + 1 - len(found))
                 if len(found) > limit:
-                    return cut(found[:limit], found[limit - 1][0], complete=True)
+                    return _ended(found[:limit], found[limit - 1][0], complete=True)
             if self._text_left <= 0 and not parts[-1].end:
-                return cut(found, parts[-1].reached, complete=False)
+                return _ended(found, parts[-1].reached, complete=False)
             looked += chunk.looked
             if chunk.end:
-                return cut(found, None, complete=True)
+                return _ended(found, None, complete=True)
             if looked >= most:
-                return cut(found, chunk.reached, complete=False)
+                return _ended(found, chunk.reached, complete=False)
             if chunk.ids is not None or chunk.looked >= size:
                 size = min(size * 4, CHUNK_MAX)
 
@@ -151,8 +151,8 @@ class Search:
         return inside, {"ids": json_list(part.ids)}
 
 
-def cut(found: list[Row], below: int | None, *, complete: bool = True) -> Chosen:
-    """End a page of (number, weight, …) before it weighs too much; its first row is shown whatever it weighs."""
+def _ended(found: list[Row], below: int | None, *, complete: bool) -> Chosen:
+    """End a page of (number, weight) before it weighs too much; its first row is shown whatever it weighs."""
     ids = [row[0] for row in found]
     fitting = max(1, sum(total <= PAGE_BYTES for total in accumulate(row[1] for row in found)))
     if fitting < len(ids):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from alertd.store.sqlite.conditions import Conditions
     from alertd.store.sqlite.reader import Reader
 
-ROWS_A_STEP: Final = {"event": 4, "delivery": 2}
+ROWS_A_STEP: Final = {"event": 4, "delivery": 2, "rejected": 1}
 """How many rows of a table that stand side by side cost as much as one that is looked up."""
 QUICK: Final = 500
 """How many of the newest rows are looked at first of all, whatever they are."""

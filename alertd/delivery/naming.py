@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from alertd.delivery.digesting import digest_message
+from alertd.clock import rfc3339
+from alertd.delivery.digesting import digest_event, digest_of
 from alertd.delivery.judgement import created_ms
 from alertd.destinations.base import Message
+from alertd.model.digest import DIGEST_TYPE, read
 from alertd.model.event import time_and_simulated
 from alertd.model.ids import ALERT, DELIVERY, format_id
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from alertd.delivery.acknowledging import AcknowledgeLinks
     from alertd.model.delivery import Delivery
+    from alertd.model.digest import KeptDigest
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class Naming:
     def message(self, delivery: Delivery, workspace: str) -> Message:
         """Write the message for a delivery's next attempt."""
         if delivery.digest is not None:
-            return digest_message(delivery, delivery.digest, self, workspace)
+            return self._digest(delivery, delivery.digest, workspace)
         names = self.names
         alert_id = format_id(ALERT, delivery.event_number)
         url = self.link(alert_id)
@@ -61,6 +64,29 @@ class Naming:
             else "",
             maybe_duplicate=delivery.ambiguous,
             note="simulated" if simulated else "",
+        )
+
+    def _digest(self, delivery: Delivery, digest: KeptDigest, workspace: str) -> Message:
+        """Write a digest's message. Its subscription and channel are those of its oldest alert."""
+        names = self.names
+        delivery_id = format_id(DELIVERY, delivery.id)
+        listed = read(digest.body)
+        at = rfc3339(created_ms(delivery))
+        url = self.list_link(workspace, delivery_id)
+        return Message(
+            delivery_id,
+            format_id(ALERT, delivery.event_number),
+            delivery.attempts + 1,
+            workspace,
+            names.get(delivery.subscription_id, ""),
+            names.get(delivery.channel_id, ""),
+            None,
+            DIGEST_TYPE,
+            digest_event(delivery_id, workspace, at, url, digest, listed),
+            url,
+            time=at,
+            digest=digest_of(digest, listed, self.link),
+            maybe_duplicate=delivery.ambiguous,
         )
 
     def _acknowledge(self, url: str, alert_id: str, delivery: Delivery) -> str:

@@ -11,7 +11,7 @@ import asyncio
 import re
 import socket
 from math import inf
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 from httptools import HttpParserCallbackError, HttpParserError, HttpParserUpgrade, HttpResponseParser
 from typing_extensions import override
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from alertd.destinations.http1.patrol import Patrol
-    from alertd.destinations.http1.pool import Pool
 
 ANSWER_BYTES_MAX: Final = 64 * 1024
 """Bytes of an answer that are read while its end does not come: interim answers, headers, chunks and all."""
@@ -58,6 +57,16 @@ class UnsentError(UnansweredError):
 
 class UnfitError(ValueError):
     """An answer is beyond a bound, has no status, or was not asked for."""
+
+
+class Keeper(Protocol):
+    """What keeps connections while they rest."""
+
+    def put(self, connection: Connection) -> bool:
+        """Keep one; False: there is no room."""
+
+    def drop(self, connection: Connection) -> None:
+        """Forget one that is closed."""
 
 
 class Connection(asyncio.Protocol):
@@ -99,7 +108,7 @@ class Connection(asyncio.Protocol):
     _fields: list[tuple[bytes, bytes]]
     _known_answer: HttpAnswer
 
-    def __init__(self, pool: Pool, patrol: Patrol, sock: socket.socket) -> None:
+    def __init__(self, pool: Keeper, patrol: Patrol, sock: socket.socket) -> None:
         self._pool = pool
         self._patrol = patrol
         self._socket = sock

@@ -19,8 +19,8 @@ from alertd.destinations.http1.connection import Connection
 if TYPE_CHECKING:
     import socket
 
+    from alertd.destinations.http1.connection import Keeper
     from alertd.destinations.http1.patrol import Patrol
-    from alertd.destinations.http1.pool import Pool
 
 RECORD_BYTES: Final = 16 * 1024
 """Most that one record of TLS holds."""
@@ -32,7 +32,9 @@ class TlsConnection(Connection):
     __slots__ = ("_cipher", "_incoming", "_outgoing", "_shaken")
     talks_first: ClassVar[bool] = True  # tickets, with which a later handshake would be shorter
 
-    def __init__(self, pool: Pool, patrol: Patrol, sock: socket.socket, *, context: ssl.SSLContext, host: str) -> None:
+    def __init__(
+        self, pool: Keeper, patrol: Patrol, sock: socket.socket, *, context: ssl.SSLContext, host: str
+    ) -> None:
         super().__init__(pool, patrol, sock)
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()

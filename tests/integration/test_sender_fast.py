@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+import uvloop
 from typing_extensions import override
 
 from alertd.destinations.base import HttpRequest, SendError
@@ -18,6 +19,8 @@ from tests.conformance.sender_peer import OK, Peer, answering, certified, serve,
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable, Coroutine
+    from typing import Any
 
     from alertd.destinations.guard import EgressPolicy
     from tests.conformance.sender_case import Lookup
@@ -72,6 +75,29 @@ class TestFastSender(SenderCase):
             assert (await self.send(sender, server.url(), b"second")).body == b"ok"
             assert [seen.endswith(b"second") for seen in server.requests] == [False, True]
             assert server.connections == 2
+
+    @pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+    def test_nothing_stays_of_what_is_cut_off(self, run: Callable[[Coroutine[Any, Any, None]], None]) -> None:
+        """In whichever turn of the loop a send is cancelled: its connection is closed and forgotten, or it rests."""
+
+        async def cut_off(url: str, after: int) -> None:
+            async with self.sender() as made:
+                task = asyncio.ensure_future(self.send(made, url))
+                for _ in range(after):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await soon(asyncio.gather(task, return_exceptions=True))
+                await turns()
+                assert isinstance(made, FastSender)
+                known = made._patrol.count if made._patrol else 0
+                assert known == sum(each.count for each in made._pools.values()), after
+
+        async def cut_off_everywhere() -> None:
+            async with serve(answering(OK)) as server:
+                for after in [*range(15)] * 8:
+                    await cut_off(server.url(), after)
+
+        run(cut_off_everywhere())
 
     async def test_urls_are_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Beyond its bound the memory for URLs starts anew, and the connections that were in use end after their answer."""

@@ -60,7 +60,8 @@ class Dialer:
     async def _open(self, origin: Origin, sock: socket.socket, pool: Pool, patrol: Patrol) -> Connection:
         with OnFailure(sock.close):  # nobody else does while the loop has not taken it
             connection = await self._make(origin, sock, pool, patrol)
-            await asyncio.get_running_loop().create_connection(lambda: connection, sock=sock)
+            with OnFailure(lambda: patrol.discard(connection)):  # cut off here, uvloop does not tell it of its end
+                await asyncio.get_running_loop().create_connection(lambda: connection, sock=sock)
         with OnFailure(lambda: connection.end("")):
             await connection.ready()
         return connection

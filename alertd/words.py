@@ -37,6 +37,7 @@ _COMPARISONS = {
 _FORMS = {
     r"^[a-z0-9_-]{1,64}$": "lower-case letters, digits, - and _, 1 to 64 characters",
     r"^[!-~]{1,256}$": "an event's type: printable ASCII without spaces, 1 to 256 characters",
+    r"^[^\x00-\x1f\x7f-\x9f]{1,128}$": "1 to 128 characters, none of them a control character",
     r"^[^@\s]+@[^@\s]+$": "an e-mail address",
     r"^[a-zA-Z0-9._-]{1,249}$": "letters, digits, ., _ and -, 1 to 249 characters",
 }

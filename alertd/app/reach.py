@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from alertd.destinations.mail_server import MailServer
-    from alertd.model.workspace import Project, Workspace
+    from alertd.model.workspace import LearntProject, Workspace
 
 
-def people_of(workspace: Workspace, project: Project | None = None) -> People:
+def people_of(workspace: Workspace, project: LearntProject | None = None) -> People:
     """Say who belongs to a project (None: to none, or to one that nobody knows); its owner may be the workspace's."""
     if project is None:
         return People(workspace.owner)

@@ -28,20 +28,22 @@ class Person(Resource):
     email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254)]
 
 
-class Project(Resource):
-    """Where in a workspace an event belongs; unknown ones are learnt."""
+class LearntProject(Resource):
+    """Where in a workspace an event belongs; unknown ones are learnt, so its name is whatever events said."""
 
-    name: Slug
+    name: PlaceName = Field(
+        description="lower-case letters, digits, - and _, up to 64; of one that was learnt, what events said"
+    )
     title: Title = ""
     environments: tuple[str, ...] = ()
     owner: Person | None = None
     collaborators: tuple[Person, ...] = ()
 
 
-class LearntProject(Project):
-    """A project that events named before anybody defined it: its name is whatever they said."""
+class Project(LearntProject):
+    """A project that somebody defines."""
 
-    name: PlaceName
+    name: Slug
 
 
 class Incidents(Resource):
@@ -82,7 +84,7 @@ class WorkspaceSettings(Resource):
 class Workspace(WorkspaceSettings):
     """A tenant with its resources, as the configuration file holds them."""
 
-    projects: tuple[Project, ...] = ()
+    projects: tuple[LearntProject, ...] = ()
     event_types: tuple[EventType, ...] = ()
     channels: tuple[Channel, ...] = Field(default=())
     destinations: tuple[Destination, ...] = ()

@@ -151,6 +151,13 @@ KAFKA_VALUES = {
 RESOURCES = {
     "workspace twice": (f"{WORKSPACE}  - name: default\n", 5, "workspaces[1].name", "'default' again", "alertd.yml:2"),
     "name": ("workspaces:\n  - name: My Team\n", 2, "workspaces[0].name", "'My Team'", "lower-case letters"),
+    "project": (
+        "workspaces:\n  - name: default\n    projects: [{name: ''}]\n",
+        3,
+        "workspaces[0].projects[0].name",
+        "''",
+        "1 to 128 characters",
+    ),
     "no name": ("workspaces:\n  - title: x\n", 2, "workspaces[0].name", "nothing", "required"),
     "channel is a text": (
         "workspaces:\n  - name: default\n    channels:\n      - runs\n",

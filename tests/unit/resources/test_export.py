@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alertd.clock import SystemClock
 from alertd.config.lines import read_document
+from alertd.config.load import load_config
 from alertd.resources.export import dump
+from alertd.store.memory import MemoryStore
+from tests.unit.resources.test_registry import Live, registry_on
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LIKE_VALUES = [
     "09", "9", "-1", "+7", "1e3", "12e5", "1.", ".5", "-.5e-7", "0o17", "0x1F", "0b1", "1_000", "1:30", "2026-05-07",
@@ -39,3 +46,17 @@ def test_a_text_stays_a_text(text: str) -> None:
 def test_what_is_written_is_read(value: Any) -> None:
     """Any JSON value comes back as it is, numbers as numbers."""
     assert read_document(dump({"value": value}), "a.yml").root == {"value": value}
+
+
+async def test_what_was_learnt_is_taken_back(tmp_path: Path) -> None:
+    """A project is in the file under whatever name events gave it, and the file is taken with it."""
+    registry = registry_on(MemoryStore(SystemClock()), Live())
+    await registry.load({})
+    await registry.learn([("default", "My Shop! ä", "Prod 1"), ("default", "09", "")])
+    file = tmp_path / "alertd.yml"
+    file.write_text(await registry.export("default"))
+    (workspace,) = load_config(file, {}).workspaces
+    assert [(project.name, project.environments) for project in workspace.projects] == [
+        ("My Shop! ä", ("Prod 1",)),
+        ("09", ()),
+    ]

@@ -7,7 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 from structlog.testing import capture_logs
@@ -40,11 +40,13 @@ async def admin(kafka: Broker) -> AsyncIterator[AIOKafkaAdminClient]:
     await client.close()
 
 
-async def make_anew(admin: AIOKafkaAdminClient, topic: str) -> None:
-    """Delete a topic and make one of the same name, with one partition.
+async def make_anew(kafka: Broker, admin: AIOKafkaAdminClient, topic: str) -> None:
+    """Delete a topic that has records and make one of the same name, with one partition, and await that it is there.
 
-    Whoever asks for the topic in between has the broker make it, with as many as it likes: then once more.
+    Whoever asks for the topic in between has the broker make it, with as many as it likes: then once more. And for a
+    while after its answer the broker still takes records for the old topic, which then go with it.
     """
+    place = TopicPartition(topic, 0)
 
     async def answer() -> str | None:
         code = (await admin.create_topics([NewTopic(topic, 1, 1)])).topic_errors[0][1]
@@ -55,6 +57,13 @@ async def make_anew(admin: AIOKafkaAdminClient, topic: str) -> None:
         while said == "taken":
             await admin.delete_topics([topic])
             said = await eventually(answer, "the old topic to be gone")
+        async with AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap) as consumer:
+
+            async def empty() -> bool:
+                [found] = await admin.describe_topics([topic])
+                return len(found["partitions"]) == 1 and await consumer.end_offsets([place]) == {place: 0}
+
+            await eventually(empty, "the new topic to be there")
 
 
 async def trimmed(kafka: Broker, admin: AIOKafkaAdminClient, topic: str) -> Ledger:
@@ -122,7 +131,7 @@ async def test_a_topic_made_anew_while_it_is_read(kafka: Broker, topic: str, adm
     async with Feeder(kafka) as feeder, Member(kafka, topic, group=group) as member:
         await feeder.send(topic, range(50))
         await until(lambda: member.has(range(50)))
-        await make_anew(admin, topic)
+        await make_anew(kafka, admin, topic)
         async with Feeder(kafka) as another:
             await another.send(topic, range(100, 110))
         await until(lambda: member.has(range(100, 110)))
@@ -141,7 +150,7 @@ async def test_a_topic_made_anew_while_the_daemon_was_down(
         await feeder.send(topic, range(50))
         async with Member(kafka, topic, group=group, store=store) as member:
             await until(lambda: member.has(range(50)))
-        await make_anew(admin, topic)
+        await make_anew(kafka, admin, topic)
     async with Feeder(kafka) as feeder, Member(kafka, topic, group=group, store=store) as member:
         await feeder.send(topic, range(100, 110))
         await until(lambda: member.has(range(100, 110)))

@@ -11,8 +11,8 @@ from typing_extensions import override
 if TYPE_CHECKING:
     import pytest
 
-LOOK_SECONDS = 0.02
-"""How long the real network is waited for before time jumps while a request is under way."""
+LOOK_SECONDS = 20.0
+"""How long bytes that are on their way may take in real time before the simulated one jumps on."""
 
 
 class _Selector(selectors.DefaultSelector):

@@ -37,7 +37,7 @@ class Provider:
 
     async def send(self, request: HttpRequest, timeout_seconds: float) -> HttpAnswer:
         """Arrive, and be judged."""
-        await asyncio.sleep(0.01 + self._chance.random() * JITTER_SECONDS)
+        await passes(0.01 + self._chance.random() * JITTER_SECONDS)
         if self.allows(asyncio.get_running_loop().time()):
             self.taken += 1
             return HttpAnswer(200, {}, b'{"id":"1"}' if b"topic" in request.body else b"ok")

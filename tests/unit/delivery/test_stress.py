@@ -68,7 +68,7 @@ class Receiver:
         seen.attempts += 1
         try:
             if seen.chance.random() < 0.7:
-                await asyncio.sleep(seen.chance.random() ** 4 * 3)
+                await passes(seen.chance.random() ** 4 * 3)
         finally:
             seen.flying.discard(message.delivery_id)
         outcome = seen.answer()

@@ -107,6 +107,7 @@ class FakeStore:
         self.broken = False
         self.delay = delay
         self.batches: list[int] = []
+        self.recorded = asyncio.Event()
         self.pages: list[tuple[int, int]] = []
         self.reading = self.reading_most = 0
 
@@ -125,7 +126,7 @@ class FakeStore:
         ]
 
     async def _pass(self) -> None:
-        await asyncio.sleep(self.delay())
+        await passes(self.delay())
 
     def _check(self) -> None:
         if self.broken:
@@ -156,6 +157,7 @@ class FakeStore:
         await self._pass()
         self._check()
         self.batches.append(len(attempts))
+        self.recorded.set()
         for attempt in attempts:
             row = self.rows[attempt.delivery_id]
             assert attempt.number == len(row.attempts) + 1, "attempts are numbered without gaps"
@@ -255,7 +257,7 @@ class Scripted:
         outcome = self.outcomes.pop(0) if len(self.outcomes) > 1 else self.outcomes[0]
         try:
             if self.seconds:
-                await asyncio.sleep(self.seconds)
+                await passes(self.seconds)
             if self.gate is not None:
                 await self.gate.wait()
         except asyncio.CancelledError:
@@ -354,9 +356,9 @@ async def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
             if condition():
                 return
         assert loop.time() < deadline, "it never happened"
-        await asyncio.sleep(0.001 if seconds <= 60 else min(0.05, seconds / 5000))
+        await passes(0.001 if seconds <= 60 else min(0.05, seconds / 5000))
 
 
 async def passes(seconds: float) -> None:
-    """Let simulated time pass."""
+    """Let simulated time pass: only on a loop whose time jumps where it would wait."""
     await asyncio.sleep(seconds)

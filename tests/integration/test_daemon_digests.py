@@ -98,7 +98,7 @@ async def test_kills_lose_nothing_and_tell_nothing_twice(tmp_path: Path, seed: i
         receiver.script("/narrow", then=_moody(chance))
         accepted: set[str] = set()
         for number in range(ROUNDS):
-            await _load(daemon, chance, accepted, digested=number % 2 == 1)
+            await _load(daemon, receiver, chance, accepted, digested=number % 2 == 1)
             await daemon.kill()
             await daemon.start()
         receiver.script("/narrow")
@@ -119,14 +119,20 @@ def _moody(chance: random.Random) -> Answer:
     return answer
 
 
-async def _load(daemon: Daemon, chance: random.Random, accepted: set[str], *, digested: bool) -> None:
-    """Send until a random moment, and with `digested` at least until this process has made a digest."""
+async def _load(
+    daemon: Daemon, receiver: Receiver, chance: random.Random, accepted: set[str], *, digested: bool
+) -> None:
+    """Send until a random moment, and with `digested` at least until this process has made a digest.
+
+    The destination sets the pace: with every body it is tried once more.
+    """
     time = asyncio.get_running_loop().time
     before, begun, seconds = _digests(daemon.database), time(), chance.uniform(0.3, 2.6)
     while time() < begun + seconds or (digested and _digests(daemon.database) == before):
         assert time() < begun + LOAD_SECONDS_MAX, "no digest was made"
+        tried = len(receiver.got("/narrow"))
         accepted.update(await daemon.send(*body(chance.randrange(1, BODY_EVENTS))))
-        await asyncio.sleep(0.02)  # the pace of the traffic
+        await receiver.expect("/narrow", tried + 1)
 
 
 def _digests(database: Path) -> int:

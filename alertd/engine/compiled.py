@@ -43,6 +43,11 @@ class Told:
     subscriptions: tuple[CompiledSubscription, ...]
     own: CompiledSubscription | None
 
+    @property
+    def everybody(self) -> tuple[CompiledSubscription, ...]:
+        """All of them."""
+        return self.subscriptions if self.own is None else (*self.subscriptions, self.own)
+
 
 @dataclass(frozen=True, slots=True)
 class CompiledDerived:

@@ -112,10 +112,8 @@ class WorkspaceRules:
 
     def _unreached(self, project: str, candidates: Iterable[Candidate]) -> dict[int, VerdictCode]:
         """Say which destinations reach nobody here, of those that the candidates or a metric alert may tell."""
-        told = (metric.told.own for metric in self.metrics.values() if metric.told is not None)
-        named = (metric.told.subscriptions for metric in self.metrics.values() if metric.told is not None)
-        tellers = (*(each for each, _ in candidates), *filter(None, told), *(each for own in named for each in own))
-        used = {number for teller in tellers for number in teller.destinations}
+        told = (each for metric in self.metrics.values() if metric.told is not None for each in metric.told.everybody)
+        used = {number for each in (*(each for each, _ in candidates), *told) for number in each.destinations}
         return {d: VerdictCode.NOT_CONFIGURED for d in used & self.reach.keys() if project not in self.reach[d]}
 
     def forget_scopes(self) -> None:

@@ -93,7 +93,7 @@ class Dispatcher:
         spiller = None if ids is None else Spiller(store, clock, ids)
         self._rounds = Rounds(self._lanes.values, Expiry(store, clock), spiller, self._fail)
         self._removals = Removals(store, self._background)
-        self._around = Surroundings(
+        self._around: Surroundings[Lane] = Surroundings(
             clock=clock,
             random=random,
             metrics=metrics,

@@ -63,7 +63,7 @@ class Lane:
         "workers",
     )
 
-    def __init__(self, spec: LaneSpec, around: Surroundings) -> None:
+    def __init__(self, spec: LaneSpec, around: Surroundings[Lane]) -> None:
         self.spec = spec
         self.backlog = Backlog(spec.options.queue.capacity)
         self.rest = Rest(spec.options, around.clock.monotonic(), spec.burst)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from alertd.clock import Clock
-    from alertd.delivery.lane import Lane
     from alertd.delivery.naming import Naming
-    from alertd.delivery.outcomes import OutcomeLog
+    from alertd.delivery.outcomes import OutcomeLog, Owner
     from alertd.destinations.base import OpenDestination
     from alertd.metrics import Metrics
     from alertd.model.delivery import Attempt, Delivery
 
+LaneT = TypeVar("LaneT", bound="Owner")
+"""A lane. Its surroundings need nothing of it but that it hears what was stored."""
+
 
 @dataclass(slots=True)
-class Surroundings:
+class Surroundings(Generic[LaneT]):
     """What a lane sees of the rest.
 
     Shapes: `reached` observes the seconds from an event to its delivery; `flying` maps deliveries in flight to their
@@ -33,9 +35,9 @@ class Surroundings:
     reached: Callable[[float], None]
     outcomes: OutcomeLog
     naming: Naming
-    ask: Callable[[Lane], None]
-    gone: Callable[[Lane, str], None]
-    paused: Callable[[Lane], None]
+    ask: Callable[[LaneT], None]
+    gone: Callable[[LaneT, str], None]
+    paused: Callable[[LaneT], None]
     close: Callable[[OpenDestination], None]
     fail: Callable[[BaseException], None]
     flying: dict[int, int]
@@ -43,7 +45,7 @@ class Surroundings:
     debug: bool = False
     ended: Callable[[Delivery, Attempt], None] = lambda delivery, attempt: None
 
-    def finish(self, delivery: Delivery, attempt: Attempt, lane: Lane) -> None:
+    def finish(self, delivery: Delivery, attempt: Attempt, lane: LaneT) -> None:
         """Let an attempt be stored; tell who wants to know when its delivery has come to an end."""
         self.outcomes.add(attempt, lane)
         if attempt.state.final:

@@ -7,6 +7,7 @@ the connection is closed instead. No public hook of aiohttp sees a connection at
 from __future__ import annotations
 
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -16,6 +17,8 @@ from typing_extensions import override
 if TYPE_CHECKING:
     from aiohttp.client_reqrep import ConnectionKey
     from aiohttp.connector import Connection
+    from aiohttp.http_parser import RawResponseMessage
+    from aiohttp.streams import StreamReader
     from aiohttp.tracing import Trace
 
 
@@ -31,6 +34,13 @@ class WatchfulHandler(ResponseHandler):
             self.close()
         else:
             super().data_received(data)
+
+    @override
+    def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
+        """Take the head of an answer. Which request a 408 answers nobody knows: its server was tired of waiting for one."""
+        if data[0].code == HTTPStatus.REQUEST_TIMEOUT:
+            self.force_close()
+        super().feed_data(data, size)
 
 
 class WatchfulConnector(aiohttp.TCPConnector):

@@ -119,6 +119,22 @@ class SenderConnections(SenderCase):
                 await turns()
             assert server.connections == 3
 
+    async def test_connection_whose_server_was_tired_of_waiting(self) -> None:
+        """After 408 a connection is used no more: it may have answered nothing, and the next answer be the last request's."""
+
+        async def handler(peer: Peer) -> None:
+            await peer.request()
+            if server.connections == 1:
+                await peer.say(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+            else:
+                await peer.say(OK)
+            await peer.serve()
+
+        async with serve(handler) as server, self.sender() as sender:
+            for status in (408, 200, 200):
+                assert (await self.send(sender, server.url())).status == status
+            assert (len(server.requests), server.connections) == (3, 2)
+
     async def test_every_request_gets_its_own_answer(self) -> None:
         """Two thousand requests over eight connections, some of which end now and then: no answer is mixed up."""
 

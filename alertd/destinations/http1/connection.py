@@ -41,6 +41,7 @@ LIFETIME_SECONDS: Final = 300.0
 
 _PEEK: Final = int(socket.MSG_PEEK | socket.MSG_DONTWAIT)
 _OK: Final = 200
+_WAITED: Final = 408
 _UPGRADED: Final = 101
 _INFORMATIONAL: Final = 100
 _NO_FIELDS: Final = Fields(())
@@ -269,12 +270,15 @@ class Connection(asyncio.Protocol):
             self._body += piece[:room]
 
     def on_message_complete(self) -> None:
-        """Take note that the answer is whole; trailers are no headers, least of all of the next answer."""
+        """Take note that the answer is whole; trailers are no headers, least of all of the next answer.
+
+        Which request a 408 answers nobody knows: its server was tired of waiting for one.
+        """
         if self._headers:
             self._headers = []
-        if self._status:
+        if status := self._status:
             self._done = True
-            self._keep = not self._bodiless and self._parser.should_keep_alive()  # type: ignore[union-attr]  # as above
+            self._keep = not self._bodiless and status != _WAITED and self._parser.should_keep_alive()  # type: ignore[union-attr]  # as above
 
     # ------------------------------------------------------------------ the engine room
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING, Any
 
-from tests.daemon import Daemon, eventually, route, workspace
+from tests.daemon import BELOW, Daemon, eventually, route, workspace
 from tests.kafka_lab import Feeder, fresh_group
 
 if TYPE_CHECKING:
@@ -63,7 +63,11 @@ async def test_the_bounds_of_events_follow_a_reload(kafka: Broker, topic: str, t
     large = b'{"type": "large", "id": "%d", "message": "' + b"x" * 500 + b'"}'
     async with Daemon(tmp_path, given) as daemon, Feeder(kafka) as feeder:
         await feeder.send_values(topic, [(large % 1, 0)])
-        await daemon.wait_state("1", "delivered")
+
+        async def stored() -> bool:
+            return (await daemon.call("GET", f"{BELOW}/events/1")).status == 200
+
+        await eventually(stored, "the first record to be read")
         daemon.configure({**given, "intake": {**given["intake"], "http": {"max_event_bytes": 200}}})
         assert (await daemon.post("/-/reload")).status == 200
         await feeder.send_values(topic, [(large % 2, 0)])

@@ -225,45 +225,46 @@ class Pipeline:
         self._wake.set()
 
     async def run(self) -> None:
-        """Commit batch after batch."""
+        """Commit batch after batch. Cancelled or broken, it leaves nobody waiting."""
+        with OnFailure(self._abandon):
+            while await self._is_needed():
+                self._under_way = self._take() if self._queue else []
+                self._idle.clear()
+                try:
+                    await self._process(self._under_way)
+                finally:
+                    self._idle.set()
+                self._under_way = []
+                if self._failures:
+                    await self._pause()
+
+    async def _is_needed(self) -> bool:
+        """Wait until there is something to do; not any more when it was asked to stop."""
         while True:
             while not self._queue and not self._is_due():
                 if self._stopping:
-                    return
-                self._wake.clear()
+                    return False
                 self._set_alarm()
                 await self._wake.wait()
             await self._gather()
-            if not self._queue and not self._is_due():
-                continue  # revoked meanwhile
-            self._under_way = self._take() if self._queue else []
-            self._idle.clear()
-            try:
-                with OnFailure(self._abandon):
-                    await self._process(self._under_way)
-            finally:
-                self._under_way = []
-                self._idle.set()
-            if self._failures:
-                await self._pause()
+            if self._queue or self._is_due():  # nothing was revoked meanwhile
+                return True
 
     def _is_due(self) -> bool:
         """Whether time alone moves something now."""
         at = self.memory.next_due_ms()
-        if at is None or self._stopping or at > self._clock.now_ms():
-            return False
-        return self._clock.monotonic() >= self._due_from
+        reached = at is not None and not self._stopping and at <= self._clock.now_ms()
+        return reached and self._clock.monotonic() >= self._due_from
 
     def _set_alarm(self) -> None:
-        """Wake up when time will move something, or to look at the clock again."""
+        """Wake up when time will move something, to look at the clock again, or when somebody asks for it."""
+        self._wake.clear()
         if self._alarm is not None:
             self._alarm.cancel()
-            self._alarm = None
         at = self.memory.next_due_ms()
         if at is not None:
             wait = max((at - self._clock.now_ms()) / 1000, self._due_from - self._clock.monotonic())
-            seconds = min(ALARM_SECONDS, max(0.001, wait))
-            self._alarm = asyncio.get_running_loop().call_later(seconds, self._wake.set)
+            self._alarm = asyncio.get_running_loop().call_later(min(ALARM_SECONDS, max(0.001, wait)), self._wake.set)
 
     async def _gather(self) -> None:
         """Let what has already arrived join the batch: a few turns of the event loop, no timer."""

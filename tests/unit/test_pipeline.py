@@ -321,6 +321,23 @@ async def test_stopping_commits_what_was_taken_and_takes_no_more() -> None:
         assert len(await bench.stored()) == 3
 
 
+async def test_a_cut_between_two_batches_is_told_to_all_who_wait() -> None:
+    """Also where no batch is under way yet."""
+    bench = Bench(WORKSPACE, None)
+    await bench.start()
+    run = asyncio.create_task(bench.pipeline.run())
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(bench.pipeline.submit(events({"type": "a"}), 10))
+    await asyncio.sleep(0)
+    run.cancel()
+    async with asyncio.timeout(20):
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        with pytest.raises(StoreUnavailableError, match="stopped before this was stored"):
+            await waiting
+    assert await bench.stored() == []
+
+
 @pytest.mark.parametrize("cut", [False, True], ids=["died", "cancelled"])
 async def test_an_end_in_the_middle_is_told_to_all_who_wait(*, cut: bool) -> None:
     """Those of the batch under way and those behind it: HTTP gets an error, Kafka nothing, and no more is taken."""

@@ -94,7 +94,8 @@ class Session:
         """Connect and join. Raises KafkaError, OSError or ssl.SSLError."""
         # One assignor only, for each costs a round of joining; a class of its own, for it remembers in the class.
         assignor = type("OwnSticky", (StickyPartitionAssignor,), {})
-        self._consumer = AIOKafkaConsumer(**self._options.arguments(), partition_assignment_strategy=(assignor,))
+        arguments = await asyncio.to_thread(self._options.arguments)  # reading certificates takes its time
+        self._consumer = AIOKafkaConsumer(**arguments, partition_assignment_strategy=(assignor,))
         self._positions.watch(self._consumer)
         self._consumer.subscribe(list(self._options.topics), listener=self._positions)
         await self._consumer.start()

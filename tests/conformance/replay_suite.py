@@ -191,6 +191,19 @@ class ReplaySuite:
         assert await store.replays("other", None, 9) == []
         assert await store.newest_number() >= replays[-1].id
 
+    async def test_the_number_of_a_replay_is_not_given_again(
+        self, store: Store, make: Maker, clock: StillClock
+    ) -> None:
+        """Nor when it was the newest of all, and retention has taken it."""
+        replay = replay_of(make, 0)
+        await store.begin_replay(replay, [])
+        await store.end_replay(replay.id, CANCELLED, "by bob", clock.ms)
+        clock.ms += 86_400_000
+        while await store.retain(clock.ms, 100):
+            pass
+        assert await store.replays(None, None, 9) == []
+        assert await store.newest_number() == replay.id
+
     async def test_retention_takes_what_is_over(self, store: Store, make: Maker, clock: StillClock) -> None:
         """A replay that ended long ago goes, and one that runs stays; who asked goes with the delivery."""
         [origin] = await dead(store, make, 1)

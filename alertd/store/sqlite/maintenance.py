@@ -92,7 +92,7 @@ class Maintenance(Blocks):
         if gone == 0:
             await self._forget_rejected(before_ms)
             await forget_outcomes(self.core, before_ms)
-            await forget_replays(self.core, before_ms)
+            await self.core.writer.run(partial(_forget_replays, before_ms=before_ms))
             await self._forget_blocks()
         return gone
 
@@ -157,6 +157,12 @@ def _delete(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> int:
 def _forget_rejected(conn: sqlite3.Connection, ids: Sequence[int]) -> None:
     newest = _newest(conn)
     conn.execute(_DELETE_REJECTED, (json_list(ids),))
+    _keep_newest(conn, newest)
+
+
+def _forget_replays(conn: sqlite3.Connection, before_ms: int) -> None:
+    newest = _newest(conn)
+    forget_replays(conn, before_ms)
     _keep_newest(conn, newest)
 
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
-    from alertd.store.sqlite.part import Core
     from alertd.store.sqlite.reader import Row
 
 _ORIGIN: Final = f"""
@@ -178,9 +177,9 @@ class Replays(Part):
         return [_replay(row) for row in await self.core.history.rows(_RUNNING)]
 
 
-async def forget_replays(core: Core, before_ms: int) -> None:
+def forget_replays(conn: sqlite3.Connection, before_ms: int) -> None:
     """Delete replays that ended before a time; the deliveries that they made go with their events."""
-    await core.writer.run(lambda conn: conn.execute(_OLD, (before_ms,)).rowcount)
+    conn.execute(_OLD, (before_ms,))
 
 
 def forget_repeats(conn: sqlite3.Connection, deliveries: str) -> None:

@@ -44,7 +44,7 @@ def test_a_skip_is_named_and_fails_where_none_may_be(
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=110,
     )
     assert done.returncode == status, done.stdout + done.stderr
     lines = done.stdout.splitlines()

@@ -114,6 +114,25 @@ async def test_second_opener_is_refused(path: Path) -> None:
         assert await store.healthy()
 
 
+async def test_second_opener_by_another_name_is_refused(path: Path) -> None:
+    """One that comes by a symbolic link, to the file or to its folder, meets the same lock; hard links are refused as such."""
+    by_file, by_folder, hard = (path.with_name(name) for name in ("link.db", "folder", "hard.db"))
+    by_file.symlink_to(path)
+    by_folder.symlink_to(path.parent)
+    async with opened(path):
+        for other in (by_file, by_folder / path.name):
+            with pytest.raises(StoreInUseError, match=str(os.getpid())):
+                await open_sqlite(other, StillClock())
+        hard.hardlink_to(path)
+        with pytest.raises(StoreUnavailableError, match=r"hard\.db has 2 names"):
+            await open_sqlite(hard, StillClock())
+    hard.unlink()
+    async with opened(by_file) as (store, _):
+        assert await store.healthy()
+        with pytest.raises(StoreInUseError, match=str(os.getpid())):
+            await open_sqlite(path, StillClock())
+
+
 async def test_lock_of_another_process_ends_with_it(path: Path) -> None:
     """Another process's lock holds until it is killed, however it is killed."""
     with child("hold", path) as process:

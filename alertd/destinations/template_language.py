@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
+from json import JSONEncoder
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,7 @@ from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.runtime import LoopContext
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.tests import TESTS as JINJA_TESTS
+from jinja2.utils import htmlsafe_json_dumps
 from typing_extensions import override
 
 if TYPE_CHECKING:
@@ -22,6 +24,10 @@ OUTPUT_MAX: Final = 262_144
 """Characters that a template may make, in all and in any text on the way."""
 NUMBER_MAX: Final = 2**63
 """The greatest number that may be calculated with."""
+INDENT_MAX: Final = 8
+"""Blanks by which JSON may be indented."""
+DIGITS_MAX: Final = 15
+"""Digits behind the point, or before it, to which a number may be rounded: it has no more."""
 
 
 class TemplateLimitError(Exception):
@@ -88,6 +94,17 @@ def _filter(function: Callable[..., Any]) -> Callable[..., Any]:
     return stepped
 
 
+def _test(function: Any) -> Callable[..., Any]:
+    """Make each use of a test a step: a filter such as `select` makes thousands of them."""
+
+    @wraps(function)
+    def stepped(*arguments: Any, **options: Any) -> Any:
+        _running.get().tick()
+        return function(*arguments, **options)
+
+    return stepped
+
+
 def _bounded(value: Any) -> Any:
     if isinstance(value, str) and len(value) > OUTPUT_MAX:
         raise TemplateLimitError(f"a text has more than {OUTPUT_MAX} characters")
@@ -105,6 +122,25 @@ def _join(items: Any, between: Any = "", attribute: str | None = None) -> str:
     values = (item[attribute] for item in items) if attribute is not None else items
     pieces = (piece for value in values for piece in (str(between), str(value)))
     return "".join(_running.get().counted(pieces))[len(str(between)) :]
+
+
+def _tojson(value: Any, indent: Any = None) -> str:
+    if indent is None:
+        return htmlsafe_json_dumps(value, sort_keys=True)
+    if not isinstance(indent, int) or not 0 <= indent <= INDENT_MAX:
+        raise ValueError(f"tojson indents by 0 to {INDENT_MAX}")
+    return htmlsafe_json_dumps(value, dumps=_indented, indent=indent)
+
+
+def _indented(value: Any, indent: int) -> str:
+    """Write JSON piece by piece, as blanks make far more of it than there is of the value."""
+    return "".join(_running.get().counted(JSONEncoder(sort_keys=True, indent=indent).iterencode(value)))
+
+
+def _round(value: Any, precision: Any = 0, method: Any = "common") -> Any:
+    if not isinstance(precision, int) or abs(precision) > DIGITS_MAX:
+        raise ValueError(f"round keeps {-DIGITS_MAX} to {DIGITS_MAX} digits")
+    return JINJA_FILTERS["round"](value, precision, method)
 
 
 _PLAIN: Final = [
@@ -130,13 +166,11 @@ _PLAIN: Final = [
     "reject",
     "rejectattr",
     "reverse",
-    "round",
     "select",
     "selectattr",
     "sort",
     "string",
     "title",
-    "tojson",
     "trim",
     "truncate",
     "unique",
@@ -144,7 +178,7 @@ _PLAIN: Final = [
     "urlencode",
     "wordcount",
 ]
-_OWN: Final[dict[str, Callable[..., Any]]] = {"join": _join, "replace": _replace}
+_OWN: Final[dict[str, Callable[..., Any]]] = {"join": _join, "replace": _replace, "round": _round, "tojson": _tojson}
 FILTERS: Final = frozenset({*_PLAIN, *_OWN})
 TESTS: Final = frozenset(JINJA_TESTS) - {"callable", "filter", "test", "sameas", "escaped"}
 NODES: Final = (
@@ -172,6 +206,7 @@ class Language(SandboxedEnvironment):
     @override
     def getitem(self, obj: Any, argument: Any) -> Any:
         """Look into data."""
+        _running.get().tick()  # filters such as `sort` look thousands of times
         if isinstance(obj, Undefined):
             return obj[argument]  # which says what is undefined
         try:
@@ -199,7 +234,7 @@ def _environment() -> Language:
     made = Language(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
     made.filters = {name: _filter(_OWN.get(name) or JINJA_FILTERS[name]) for name in FILTERS}
     made.filters["alertd_paced"], made.filters["alertd_joined"] = _paced, _joined
-    made.tests = {name: JINJA_TESTS[name] for name in TESTS}
+    made.tests = {name: _test(JINJA_TESTS[name]) for name in TESTS}
     made.globals = {}
     return made
 

@@ -41,6 +41,12 @@ NAMES: Final = frozenset(
 )
 """What a template knows."""
 
+_FAILURES: Final = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError),
+    *(MemoryError, RecursionError, TypeError, ValueError),
+)
+"""What comes of filters that were given what they do not take."""
+
 
 class TemplateProblemError(ValueError):
     """A template that cannot be used: where and why, for people."""
@@ -72,7 +78,7 @@ def render(source: str, values: Mapping[str, Any]) -> Rendered:
             return Rendered("".join(budget.counted(template.generate(**values))))
     except (TemplateError, TemplateLimitError, TemplateProblemError) as error:
         return Rendered("", _sentence(error))
-    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+    except _FAILURES as error:
         return Rendered("", _sentence(error))
 
 

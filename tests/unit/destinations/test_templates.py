@@ -27,6 +27,9 @@ VALUES: dict[str, Any] = {
     **values_of(make_message(event=make_event(data={"rows": list(range(300)), "big": "x" * 9000}), issue=make_issue())),
 }
 
+MANY = list(range(20_000))
+"""Numbers of which looking at each for each takes seconds."""
+
 
 @pytest.mark.parametrize(
     ("source", "text"),
@@ -113,6 +116,44 @@ def test_what_fails_at_run_time_fails_in_time(source: str, problem: str) -> None
     assert monotonic() - began < 2
     assert made.text == ""
     assert problem in made.problem
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("{{ event.data.rows | tojson(indent=1000000000) }}", "tojson indents by 0 to 8"),
+        ("{{ event.data.rows | tojson(9) }}", "tojson indents by 0 to 8"),
+        ("{{ event.data.rows | tojson(-1) }}", "tojson indents by 0 to 8"),
+        ("{{ event.data.deep | tojson(8) }}", f"more than {OUTPUT_MAX} characters"),
+        ("{{ 1.5 | round(1000000000, 'ceil') }}", "round keeps -15 to 15 digits"),
+        ("{{ 1.5 | round(16) }}", "round keeps -15 to 15 digits"),
+        ("{{ event.data.many | select('in', event.data.many) | list | length }}", "took too long"),
+        ("{{ event.data.many | sort(attribute='" + "a," * 2000 + "a') }}", "took too long"),
+        ("{{ event.type | truncate(1) }}", "expected length >= 3, got 1"),
+        ("{{ event.type | truncate(5, leeway=-1) }}", "expected leeway >= 0, got -1"),
+    ],
+)
+def test_one_step_is_no_way_round_the_bounds(source: str, problem: str) -> None:
+    """A filter alone can make much of little, look at everything for each of many, or be given what it cannot do."""
+    check(source)
+    deep: Any = list(range(500))
+    for _ in range(60):
+        deep = [deep]
+    made = render(
+        source, {"event": {"type": "run:failed", "data": VALUES["event"]["data"] | {"deep": deep, "many": MANY}}}
+    )
+    assert made.text == ""
+    assert problem in made.problem
+
+
+def test_json_and_round_numbers_within_their_bounds() -> None:
+    """At the bound, both do what jinja2's do."""
+    values = {"event": {"data": {"b": [1, "<"], "a": "ü"}, "n": 1234.5678}}
+    assert render("{{ event.data | tojson }}", values).text == '{"a": "\\u00fc", "b": [1, "\\u003c"]}'
+    assert orjson.loads(render("{{ event.data | tojson(indent=8) }}", values).text) == values["event"]["data"]
+    assert render("{{ event.data.b | tojson(8) }}", values).text == f'[\n{" " * 8}1,\n{" " * 8}"\\u003c"\n]'
+    assert render("{{ event.n | round(2) }} {{ event.n | round(-2, 'floor') }}", values).text == "1234.57 1200.0"
+    assert render("{{ event.n | round(15) }} {{ 9 is divisibleby(num=3) }}", values).text == "1234.5678 True"
 
 
 @given(source=st.text(alphabet="{}%|.()[]'\" \neventisforx0~*+#-", max_size=60))

@@ -1,6 +1,6 @@
 """Secrets taken out of what people may see: rendered requests, answers, reasons. Pure.
 
-A secret is looked for as it is, and as URLs, JSON and base64 would write it. An address that is a secret as a whole (an
+A secret is looked for as it is, and as URLs, JSON, HTML and base64 would write it. An address that is a secret as a whole (an
 incoming webhook's) keeps its host, which is what a person needs to know; its path is looked for as well, as providers
 repeat it in their answers.
 """
@@ -8,7 +8,9 @@ repeat it in their answers.
 from __future__ import annotations
 
 import base64
+import html
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, parse_qsl, quote, quote_plus, urlsplit
@@ -37,7 +39,15 @@ _CUT: Final = "…"
 _STUMP_MIN: Final = 6
 """Characters from which on the beginning of a secret, where a text was cut, is taken out as well."""
 _PART_MIN: Final = 8
-"""Characters from which on a part of a secret address is a secret by itself."""
+"""Characters from which on a part of a secret address, or of a header, is a secret by itself."""
+_PERCENT: Final = re.compile(r"%[0-9A-F]{2}")
+_BETWEEN: Final = re.compile(r"[\s\";,]+")
+"""What stands between the words of a header such as `Token token="x", user=y`."""
+_IN_HTML: Final = (("&#x27;", "&quot;"), ("&#39;", "&#34;"), ("&#039;", "&quot;"), ("'", '"'))
+"""How apostrophes and quotation marks are written, beside `&`, `<` and `>`, which all write alike."""
+_IN_SCRIPTS: Final = str.maketrans({each: f"\\u{ord(each):04x}" for each in "&<>"})
+_IN_SCRIPTS_MORE: Final = str.maketrans({each: f"\\u{ord(each):04X}" for each in "&<>+'`"})
+"""How JSON is written that may stand in HTML."""
 
 
 class Redactor:
@@ -112,6 +122,15 @@ def secrets_of(value: Any) -> Iterator[str]:
             yield from secrets_of(each)
 
 
+def credentials_of(headers: Mapping[str, SecretStr]) -> Iterator[str]:
+    """List what in headers that authorise is a secret by itself: providers repeat a token without the word before it."""
+    for name, value in headers.items():
+        if name.lower() in _ALWAYS:
+            first, *words = _BETWEEN.split(value.get_secret_value().strip())
+            values = (word.partition("=")[2] for word in (first, *words))
+            yield from (each for each in (*words, *values) if len(each) >= _PART_MIN)
+
+
 def _forms(secret: str) -> Iterator[tuple[str, str]]:
     """Give the forms that a secret takes, each with what is shown instead."""
     parts = _address(secret)
@@ -123,7 +142,7 @@ def _forms(secret: str) -> Iterator[tuple[str, str]]:
         yield form, f"{parts.scheme}://{parts.netloc}/{REDACTED}"
     target = secret.split(parts.netloc, 1)[-1]
     pieces = [*parts.path.split("/"), *(value for _, value in parse_qsl(parts.query, keep_blank_values=True))]
-    for piece in (target, parts.path, *pieces):
+    for piece in (target, parts.path, parts.path.strip("/"), *pieces):
         if len(piece) >= _PART_MIN:
             for form in _spellings(piece):
                 yield form, REDACTED
@@ -152,7 +171,20 @@ def _spellings(secret: str) -> set[str]:
         json.dumps(secret, ensure_ascii=False)[1:-1],
     }
     encoded = {word(raw).decode() for word in (base64.b64encode, base64.urlsafe_b64encode)}
-    return plain | encoded | {part for form in plain for part in _within(form.encode("utf-8", "surrogatepass"))}
+    within = {part for form in plain for part in _within(form.encode("utf-8", "surrogatepass"))}
+    return plain | encoded | within | set(_others(secret, plain))
+
+
+def _others(secret: str, plain: set[str]) -> Iterator[str]:
+    """Give forms that only some programs write: each is the secret itself where no sign in it is special to them."""
+    yield from (_PERCENT.sub(lambda code: code[0].lower(), form) for form in plain)
+    for form in (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]):
+        yield from (form.replace("/", "\\/"), form.translate(_IN_SCRIPTS))
+    yield json.dumps(secret)[1:-1].replace('\\"', "\\u0022").translate(_IN_SCRIPTS_MORE)
+    for apostrophe, quotation in _IN_HTML:
+        yield html.escape(secret, quote=False).replace("'", apostrophe).replace('"', quotation)
+    if len(line := " ".join(secret.split())) >= SECRET_MIN:
+        yield line
 
 
 def _within(raw: bytes) -> Iterator[str]:

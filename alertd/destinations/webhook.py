@@ -19,7 +19,7 @@ from alertd.destinations.base import HttpRequest, SendError
 from alertd.destinations.cloudevents_body import binary, structured
 from alertd.destinations.http_destination import DELIVERY_HEADER, HttpDestination, HttpType
 from alertd.destinations.nora_body import nora_body
-from alertd.destinations.redaction import Redactor, secrets_of
+from alertd.destinations.redaction import Redactor, credentials_of, secrets_of
 from alertd.destinations.retry_after import parse_retry_after
 from alertd.destinations.rustrak_body import rustrak_body
 from alertd.destinations.standard_body import body_of
@@ -52,7 +52,7 @@ class WebhookDestination(HttpDestination[WebhookSettings]):
         self._signer = signing_of(settings)
         self._sender = self.world.sender
         self._clock = world.clock
-        self._redactor = Redactor([*secrets_of(settings), settings.url])
+        self._redactor = Redactor([*secrets_of(settings), *credentials_of(settings.headers), settings.url])
 
     @override
     async def attempt(self, message: Message) -> Outcome:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, SecretBytes, SecretStr
 
 from alertd.destinations.base import HttpRequest
-from alertd.destinations.redaction import BODY_MAX, REDACTED, Redactor, secrets_of
+from alertd.destinations.redaction import BODY_MAX, REDACTED, Redactor, credentials_of, secrets_of
 from alertd.model.delivery import ANSWER_MAX
 
 HOOK = "https://hooks.example.com:8443/services/T000/B000/abcdefgh1234?sig=s3cr3t-sig"
@@ -24,6 +24,43 @@ def test_a_secret_is_found_in_any_spelling(secret: str, before: str, after: str)
     raw = secret.encode("utf-8", "surrogatepass")
     for form in (secret, quote(raw, safe=""), json.dumps(secret)[1:-1], base64.b64encode(raw).decode()):
         assert Redactor([secret]).text(f"§{form}§") == f"§{REDACTED}§"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        r"a/b+c &lt;d&gt;&amp;&#39;e&#34;",
+        r"a/b+c &lt;d&gt;&amp;&#x27;e&quot;",
+        r"a/b+c &lt;d&gt;&amp;&#039;e&quot;",
+        r"a/b+c &lt;d&gt;&amp;'e" + '"',
+        r"a\/b+c <d>&'e\"",
+        r"a/b+c \u003cd\u003e\u0026'e\"",
+        r"a/b\u002Bc \u003Cd\u003E\u0026\u0027e\u0022",
+        "a%2fb%2bc%20%3cd%3e%26%27e%22",
+    ],
+)
+def test_a_secret_is_found_as_pages_and_other_languages_write_it(form: str) -> None:
+    """Escapes of HTML, and of JSON as PHP, Go and .NET write it, are seen through."""
+    assert Redactor(["a/b+c <d>&'e\""]).text(f"no {form}!") == f"no {REDACTED}!"
+
+
+def test_a_secret_is_found_on_one_line() -> None:
+    """Reasons are kept on one line: blanks in a row become one there."""
+    assert Redactor(["two  words\tor more"]).text("no two words or more") == f"no {REDACTED}"
+
+
+def test_what_follows_the_word_in_a_header_that_authorises() -> None:
+    """A token is a secret without its scheme, and a cookie's value without its name; other headers' words are words."""
+    headers = {
+        "Authorization": SecretStr('Token token="abcdef123456", user=ann'),
+        "cookie": SecretStr("session=0123456789; theme=dark"),
+        "X-Auth-Token": SecretStr("Bearer fedcba987654"),
+        "X-Team": SecretStr("payments production"),
+    }
+    found = set(credentials_of(headers))
+    assert {"abcdef123456", "0123456789", "fedcba987654"} <= found
+    assert not found & {"production", "payments", "ann", "dark", "Bearer", "Token"}
+    assert Redactor(found).text("no token abcdef123456 is known") == f"no token {REDACTED} is known"
 
 
 @given(st.text(min_size=8, max_size=40), st.binary(max_size=9), st.binary(max_size=9))
@@ -90,6 +127,7 @@ def test_no_cut_shows_the_beginning_of_a_secret(secret: str, kept: int, before: 
         (f"POST {HOOK} failed", f"POST https://hooks.example.com:8443/{REDACTED} failed"),
         ("no /services/T000/B000/abcdefgh1234 here", f"no {REDACTED} here"),
         ("unknown token abcdefgh1234", f"unknown token {REDACTED}"),
+        ("no hook services/T000/B000/abcdefgh1234", f"no hook {REDACTED}"),
         ("bad signature s3cr3t-sig", f"bad signature {REDACTED}"),
         ("T000 is a team", "T000 is a team"),
         ("hooks.example.com is down", "hooks.example.com is down"),

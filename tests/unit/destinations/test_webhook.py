@@ -203,3 +203,12 @@ async def test_headers_of_one_request_do_not_reach_the_next() -> None:
     assert first["webhook-id"] == "dlv_0001"
     assert second["webhook-id"] == "dlv_0002"
     assert first["webhook-signature"] != second["webhook-signature"]
+
+
+def test_a_token_is_hidden_without_its_scheme() -> None:
+    """A provider that repeats the token of an Authorization header, and not the whole header, does not show it to anybody."""
+    settings = WebhookSettings.model_validate({"url": URL, "headers": {"Authorization": "Bearer hunter2-hunter2"}})
+    opened = WebhookType().open(settings, 10.0, World(FixedClock(), ScriptedSender(), print))
+    answer = HttpAnswer(403, CIMultiDict(), b'{"error": "no such token: hunter2-hunter2"}')
+    outcome = opened.judge(answer, NOW)
+    assert (outcome.kind, outcome.answer) == (OutcomeKind.REJECTED, b'{"error": "no such token: [redacted]"}')

@@ -13,6 +13,7 @@ push counts from its arrival: the time that its event carries is that of a commi
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from alertd.engine.issues.facts import moment
@@ -113,7 +114,7 @@ def _window(event: Event, data: Mapping[str, Any], now_ms: int) -> Change | None
         for each in _list(window, "commits")
         if isinstance(each, dict) and _text(each, "id")
     )
-    at_ms = _moment(deployed, now_ms)
+    at_ms = _told(deployed, now_ms)
     return Change(ChangeKind.WINDOW, event.project, at_ms, event.environment, "", "", "", _url(event), commits)
 
 
@@ -144,6 +145,14 @@ def _moment(time: str, now_ms: int) -> int:
     """When something happened; now where nobody says so, or not in RFC 3339 with an offset."""
     try:
         return moment(time, now_ms)
+    except (ValueError, OverflowError):
+        return now_ms
+
+
+def _told(time: str, now_ms: int) -> int:
+    """When something is said to have happened, however long ago; now where nobody says so, or it is yet to come."""
+    try:
+        return min(now_ms, max(0, int(datetime.fromisoformat(time).timestamp() * 1000)))
     except (ValueError, OverflowError):
         return now_ms
 

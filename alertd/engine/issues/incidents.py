@@ -119,25 +119,29 @@ def open_for_deploy(
         IncidentState.RESOLVED,
         key=change.key,
         url=change.url,
-        deploys=(_brought(change, log),),
+        deploys=(_brought(change, log, now_ms),),
         timeline=(Moment(change.at_ms, "deploy", text),),
         resolved_ms=now_ms,
         severity="info",
     )
 
 
-def _brought(change: Change, log: Sequence[Change]) -> Deploy:
-    """Show a change with its commits: those that it names, else those that the log says it brought."""
+def _brought(change: Change, log: Sequence[Change], now_ms: int) -> Deploy:
+    """Show a change with its commits: those that it names, else those that the log says it brought, pushed since or not."""
     if change.kind.is_live:
-        for each in deploys(log, change.at_ms, change.environment):
-            if (each.at_ms, each.revision) == (change.at_ms, change.revision):
-                return each
+        for at_ms in (now_ms, change.at_ms):
+            for each in deploys(log, at_ms, change.environment):
+                if (each.at_ms, each.revision) == (change.at_ms, change.revision):
+                    return each
     return deploy_of(change, change.commits)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """An incident that somebody else reports, or simulates: where, what, how bad (Sentry's level), and the error."""
+    """An incident that somebody else reports, or simulates: where, what, how bad (Sentry's level), and the error.
+
+    `at_ms` is when it says that this happened.
+    """
 
     workspace_id: int
     project: str
@@ -149,11 +153,18 @@ class Report:
     url: str = ""
     test: bool = False
     severity: str = "error"
+    at_ms: int = 0
 
 
-def open_for_report(incident_id: int, report: Report, log: Sequence[Change], now_ms: int) -> Incident:
-    """Open an incident that was reported; `log` has the change window that came with it."""
-    shown = deploys(log, now_ms, report.environment)
+def open_for_report(
+    incident_id: int, report: Report, log: Sequence[Change], now_ms: int, seen_ms: int | None = None
+) -> Incident:
+    """Open an incident that was reported; `log` has the change window that came with it.
+
+    `seen_ms` is as of when the log is looked at; None: now.
+    """
+    seen_ms = now_ms if seen_ms is None else seen_ms
+    shown = deploys(log, seen_ms, report.environment)
     kind = IncidentKind.SIMULATED if report.test else IncidentKind.REPORTED
     return Incident(
         incident_id,
@@ -167,7 +178,7 @@ def open_for_report(incident_id: int, report: Report, log: Sequence[Change], now
         key=report.key,
         url=report.url,
         parts=parts_of(report.level, None, 1.0, 0, shown),
-        suspects=suspects(report.data, candidates(log, now_ms, report.environment), now_ms),
+        suspects=suspects(report.data, candidates(log, seen_ms, report.environment), seen_ms),
         deploys=shown,
         timeline=(Moment(now_ms, "opened", kind.word),),
         test=report.test,
@@ -181,6 +192,14 @@ def again(incident: Incident, report: Report, now_ms: int) -> Incident:
     parts = parts_of(report.level, None, 1.0, 0, incident.deploys)
     worse = sum(part.points for part in parts) > sum(part.points for part in incident.parts)
     return replace(noted, parts=parts if worse else incident.parts, last_event_ms=now_ms)
+
+
+def explain(incident: Incident, report: Report, log: Sequence[Change], seen_ms: int) -> Incident:
+    """Explain an incident anew by a log that says more than at its opening; what it knew better is kept."""
+    found = suspects(report.data, candidates(log, seen_ms, report.environment), seen_ms)
+    known = incident.suspects
+    better = found if found and (not known or found[0].score > known[0].score) else known
+    return replace(incident, suspects=better, deploys=deploys(log, seen_ms, report.environment) or incident.deploys)
 
 
 def follow(incident: Incident, issue: Issue, transition: Transition) -> Incident:

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 
 from alertd.engine.issues.change_log import is_repeat
 from alertd.engine.issues.change_reports import change_of, is_news, tells_change
-from alertd.engine.issues.changes import is_same_place
+from alertd.engine.issues.changes import LOOK_BACK_MS, is_same_place
 from alertd.engine.issues.facts import bears_issue
-from alertd.engine.issues.incidents import again, heed, note_deploy, open_for_deploy, open_for_report
+from alertd.engine.issues.incidents import again, explain, heed, note_deploy, open_for_deploy, open_for_report
 from alertd.engine.issues.reporting import is_report, report_of
 from alertd.engine.issues.upstream import is_upstream, obey, upstream_of
 from alertd.model.change import ChangeKind
 from alertd.model.event import is_simulated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from alertd.engine.issues.batch import IssueBatch
@@ -93,16 +93,28 @@ def _take_report(
     batch: IssueBatch, report: Report, change: Change | None, number: int, now_ms: int, news: News
 ) -> None:
     where = (report.environment, report.key, report.test)
+    log, seen_ms = _looked_at(batch, report, change, now_ms)
     for incident in batch.open_incidents(report.workspace_id, report.project):
         if incident.issue_id is None and (incident.environment, incident.key, incident.test) == where:
-            batch.incidents[incident.id] = again(incident, report, now_ms)
+            known = incident
+            if change is not None and change.at_ms <= incident.opened_ms:
+                known = explain(incident, report, log, min(seen_ms, incident.opened_ms))
+            batch.incidents[incident.id] = again(known, report, now_ms)
             return
-    log = batch.log(report.workspace_id, report.project)
-    if report.test:
-        log = () if change is None else (change,)
-    opened = batch.open(open_for_report(number, report, log, now_ms))
+    opened = batch.open(open_for_report(number, report, log, now_ms, seen_ms))
     if opened is not None:
         news.opened.append(opened)
+
+
+def _looked_at(batch: IssueBatch, report: Report, change: Change | None, now_ms: int) -> tuple[Sequence[Change], int]:
+    """Say which change log explains a report, and as of when.
+
+    Nothing but its own change window explains a simulated one, and one of a time that the project's log has forgotten.
+    """
+    own = () if change is None else (change,)
+    if now_ms - report.at_ms > LOOK_BACK_MS:
+        return own, report.at_ms
+    return own if report.test else batch.log(report.workspace_id, report.project), now_ms
 
 
 def _take_upstream(

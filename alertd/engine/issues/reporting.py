@@ -8,6 +8,7 @@ What has no key of its own is told apart by its title, without the numbers in it
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from alertd.engine.issues.facts import LEVELS, bears_issue
@@ -52,4 +53,5 @@ def report_of(event: Event, workspace_id: int) -> Report | None:
         event.body.get("url", ""),
         is_simulated(event.payload),
         event.severity.word,
+        max(0, int(datetime.fromisoformat(event.time).timestamp() * 1000)),
     )

@@ -141,6 +141,44 @@ def test_a_report_opens_one_incident() -> None:
     assert len(take(made, report(environment="staging"), 1, 8, NOW).opened) == 1
 
 
+def test_a_report_of_long_ago_is_explained_by_its_own_window() -> None:
+    """As of its own time: what happened since explains nothing; the commits that it names are suspected, as the days ago they are."""
+    then = NOW - 300 * 24 * HOUR
+    window = {"deploy_time": time_of(then - HOUR), "commits": [{"id": "c1", "files": ["shop/cart.py"]}]}
+    made = batch()
+    take(made, github("push", **PUSH), 1, 5, NOW - HOUR)
+    (incident,) = take(made, report(timestamp=time_of(then), change_window=window), 1, 6, NOW).opened
+    (suspect,) = incident.suspects
+    assert (suspect.commit_id, suspect.reasons[-1]) == ("c1", "went live 60 min before")
+    assert [deploy.at_ms for deploy in incident.deploys] == [then - HOUR]
+    assert incident.opened_ms == NOW
+
+
+def test_a_report_that_knows_more_explains_what_is_open() -> None:
+    """The first told of no change; the window of a later one names what was deployed before, not what came after."""
+    made = batch()
+    (incident,) = take(made, report(), 1, 5, NOW).opened
+    assert (incident.suspects, incident.deploys) == ((), ())
+    late = {"deploy_time": time_of(NOW + MINUTE), "commits": [{"id": "c2", "files": ["shop/cart.py"]}]}
+    take(made, report(message="b", change_window=late), 1, 6, NOW + 2 * MINUTE)
+    assert (made.incidents[5].suspects, made.incidents[5].deploys) == ((), ())
+    window = {"deploy_time": time_of(NOW - HOUR), "commits": [{"id": "c1", "files": ["shop/cart.py"]}]}
+    take(made, report(message="c", change_window=window), 1, 7, NOW + 3 * MINUTE)
+    assert [suspect.commit_id for suspect in made.incidents[5].suspects] == ["c1"]
+    assert [deploy.at_ms for deploy in made.incidents[5].deploys] == [NOW - HOUR]
+    take(made, report(message="d", change_window={"deploy_time": time_of(NOW - HOUR), "commits": []}), 1, 8, NOW + HOUR)
+    assert [suspect.commit_id for suspect in made.incidents[5].suspects] == ["c1"]
+
+
+def test_a_deployment_names_commits_that_were_told_after_it() -> None:
+    """Its time is the deployer's, which may lie before the push arrived; its revision says what it brought."""
+    made = batch()
+    take(made, github("push", **PUSH), 1, 5, NOW)
+    status = {**STATUS, "created_at": time_of(NOW - HOUR)}
+    (live,) = take(made, github("deployment_status", deployment=DEPLOYMENT, deployment_status=status), 1, 6, NOW).opened
+    assert [commit.id for commit in live.deploys[0].commits] == ["a" * 40]
+
+
 def test_reports_without_a_key() -> None:
     """They are told apart by their titles, without what differs in each."""
     made = batch()

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -265,7 +266,8 @@ async def _sorted(call: Awaitable[list[int]]) -> list[int]:
     return sorted(await call)
 
 
-TestStoresAgree = StoresAgree.TestCase
+# Thousands of commits: on a disk that others use, too, each waits for it.
+TestStoresAgree = pytest.mark.timeout(300)(StoresAgree.TestCase)
 TestStoresAgree.settings = settings(
     max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
 )

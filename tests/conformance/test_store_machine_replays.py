@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
@@ -97,7 +98,8 @@ class StoresAgreeOnMore(StoresAgree):
         self.both(lambda store: store.ended_after(delivery, limit))
 
 
-TestStoresAgreeOnMore = StoresAgreeOnMore.TestCase
+# Thousands of commits: on a disk that others use, too, each waits for it.
+TestStoresAgreeOnMore = pytest.mark.timeout(300)(StoresAgreeOnMore.TestCase)
 TestStoresAgreeOnMore.settings = settings(
     max_examples=30, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -29,7 +29,8 @@ from alertd.engine.plan import Made
 from alertd.errors import ConflictError
 from alertd.model.compact import compact
 from alertd.model.ids import format_id
-from alertd.store.issues import IssueEvent, IssueWrites
+from alertd.model.incident import IncidentState
+from alertd.store.issues import IncidentFilter, IssueEvent, IssueWrites
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -100,10 +101,10 @@ class Issues:
 
     async def load(self) -> None:
         """Read the open incidents."""
-        below = None
-        while found := await self._store.incidents(None, is_open=True, below=below, limit=1000):
+        which = IncidentFilter(limit=1000, states=(IncidentState.OPEN, IncidentState.ACKNOWLEDGED))
+        while found := await self._store.incidents(which):
             self.incidents.update({incident.id: incident for incident in found})
-            below = found[-1].id
+            which = replace(which, below=found[-1].id)
 
     async def read(self, events: Sequence[Concerned], deeds: Sequence[Deed], now_ms: int) -> Loaded | None:
         """Read what events and deeds need; None when there are none. Raises StoreUnavailableError."""

@@ -15,8 +15,10 @@ from alertd.engine.issues import incidents
 from alertd.engine.issues.document import INCIDENT, incident_document
 from alertd.errors import NotFoundError
 from alertd.model import ids
+from alertd.model.incident import IncidentKind, IncidentState
 from alertd.model.token import Role
 from alertd.resources.change import Noted
+from alertd.store.issues import IncidentFilter
 from alertd.weighing import acting
 
 if TYPE_CHECKING:
@@ -27,7 +29,12 @@ if TYPE_CHECKING:
     from alertd.api.context import Context
     from alertd.model.incident import Incident
 
-_STATES: Final = ("open", "resolved")
+_STATES: Final = {
+    "open": (IncidentState.OPEN, IncidentState.ACKNOWLEDGED),
+    "acknowledged": (IncidentState.ACKNOWLEDGED,),
+    "resolved": (IncidentState.RESOLVED,),
+}
+_KINDS: Final = {kind.word: kind for kind in IncidentKind}
 SIMULATE: Final = Simulate.model_json_schema()
 """The shape of what to simulate."""
 
@@ -41,13 +48,14 @@ class Incidents:
     def register(self, app: web.Application) -> None:
         """Add the routes."""
         path, one, shape = f"{BELOW}/incidents", f"{BELOW}/incidents/{{id}}", ref("Incident")
-        state = Parameter(
-            "state", "open (acknowledged ones too) or resolved", {"type": "string", "enum": list(_STATES)}
-        )
+        text = {"type": "string"}
+        state = Parameter("state", "open has acknowledged ones too", {**text, "enum": list(_STATES)})
+        kind = Parameter("kind", "what it is about", {**text, "enum": list(_KINDS)})
+        places = [Parameter(name, f"the {name}'s name", text) for name in ("project", "environment")]
         listed = Operation(
             "List incidents, newest first",
             "incidents",
-            query=(state, *PAGE),
+            query=(state, kind, *places, *PAGE),
             answers={200: page_of(shape)},
             errors=(503,),
         )
@@ -74,14 +82,20 @@ class Incidents:
 
     async def list(self, request: web.Request) -> web.Response:
         """List incidents, newest first."""
-        workspace, query = self._context.enter(request), Query(request, ("state", "limit", "cursor"))
-        word, limit, below = query.word("state", _STATES), query.limit(), query.cursor()
-        query.check()
-        is_open = None if word is None else word == "open"
-        store = self._context.store
-        found = await store.incidents(
-            self._context.workspace_number(workspace), is_open=is_open, below=below, limit=limit + 1
+        workspace = self._context.enter(request)
+        query = Query(request, ("state", "kind", "project", "environment", "limit", "cursor"))
+        state, kind, limit = query.word("state", _STATES), query.word("kind", _KINDS), query.limit()
+        which = IncidentFilter(
+            self._context.workspace_number(workspace),
+            query.cursor(),
+            limit + 1,
+            query.text("project"),
+            query.text("environment"),
+            _KINDS.get(kind or ""),
+            _STATES.get(state or ""),
         )
+        query.check()
+        found = await self._context.store.incidents(which)
         return json(page_found(found, limit, incident_document))
 
     async def show(self, request: web.Request) -> web.Response:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from alertd.engine.issues.batch import Loaded, Wanted
     from alertd.engine.issues.forgetting import Age, Forgotten
     from alertd.model.change import Change
-    from alertd.model.incident import Incident
+    from alertd.model.incident import Incident, IncidentKind, IncidentState
     from alertd.model.issue import Issue, IssueKey, ProjectKey, Transition
     from alertd.model.ledger import Ledger
 
@@ -75,6 +75,19 @@ class IssueFilter:
     states: tuple[int, ...] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class IncidentFilter:
+    """Which incidents, newest first. None: any, of all workspaces. `below` continues a page."""
+
+    workspace_id: int | None = None
+    below: int | None = None
+    limit: int = 50
+    project: str | None = None
+    environment: str | None = None
+    kind: IncidentKind | None = None
+    states: tuple[IncidentState, ...] | None = None
+
+
 class IssueStore(Protocol):
     """What the pipeline and the API need of issues."""
 
@@ -132,10 +145,8 @@ class IssueStore(Protocol):
     async def newest_events(self, issue_id: int) -> dict[str, int]:
         """The number of the newest event that is kept of each grouping key of an issue (empty: of whatever it had then)."""
 
-    async def incidents(
-        self, workspace_id: int | None, *, is_open: bool | None, below: int | None, limit: int
-    ) -> list[Incident]:
-        """Up to `limit` incidents, newest first; `workspace_id` None: of all workspaces."""
+    async def incidents(self, which: IncidentFilter) -> list[Incident]:
+        """One page of incidents."""
 
     async def incident(self, incident_id: int) -> Incident | None:
         """One incident."""

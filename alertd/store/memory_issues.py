@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from alertd.model.incident import Incident
     from alertd.model.issue import Issue, IssueKey, ProjectKey, Transition
     from alertd.model.ledger import Ledger
-    from alertd.store.issues import IssueEvent, IssueFilter, IssueWrites, Reshaped
+    from alertd.store.issues import IncidentFilter, IssueEvent, IssueFilter, IssueWrites, Reshaped
 
 
 class MemoryIssues(MemoryResources):
@@ -144,22 +144,25 @@ class MemoryIssues(MemoryResources):
         """The newest event that is kept of each grouping key."""
         return {e.key: number for number, e in sorted(self._issue_events.items()) if e.issue_id == issue_id}
 
-    async def incidents(
-        self, workspace_id: int | None, *, is_open: bool | None, below: int | None, limit: int
-    ) -> list[Incident]:
-        """Up to `limit` incidents, newest first."""
-        found = [
-            incident
-            for number, incident in sorted(self._incidents.items(), reverse=True)
-            if workspace_id in (None, incident.workspace_id)
-            and is_open in (None, not incident.is_over)
-            and (below is None or number < below)
-        ]
-        return found[:limit]
+    async def incidents(self, which: IncidentFilter) -> list[Incident]:
+        """One page of incidents."""
+        newest = sorted(self._incidents.items(), reverse=True)
+        return [incident for _, incident in newest if _is_of(incident, which)][: which.limit]
 
     async def incident(self, incident_id: int) -> Incident | None:
         """One incident."""
         return self._incidents.get(incident_id)
+
+
+def _is_of(incident: Incident, which: IncidentFilter) -> bool:
+    return (
+        which.workspace_id in (None, incident.workspace_id)
+        and (which.below is None or incident.id < which.below)
+        and which.project in (None, incident.project)
+        and which.environment in (None, incident.environment)
+        and which.kind in (None, incident.kind)
+        and (which.states is None or incident.state in which.states)
+    )
 
 
 def _fits(issue: Issue, which: IssueFilter) -> bool:

@@ -14,7 +14,7 @@ from alertd.errors import StoreUnavailableError
 from alertd.model.ids import first_of
 from alertd.model.issue import Change, Transition
 from alertd.model.ledger import Ledger
-from alertd.store.issues import IssueEvent, IssueFilter, IssueWrites, Reshaped
+from alertd.store.issues import IncidentFilter, IssueEvent, IssueFilter, IssueWrites, Reshaped
 from tests.conformance.issue_suite import batch, writes
 from tests.conformance.store_maker import START_MS
 
@@ -147,7 +147,7 @@ class ForgettingSuite:
             (),
         )
         assert await store.forget_incidents(LATE, opened[4].id, 3) == ([], None, ())
-        assert await store.incidents(1, is_open=None, below=None, limit=9) == opened[:1]
+        assert await store.incidents(IncidentFilter(1, limit=9)) == opened[:1]
 
     async def test_old_transitions_go_and_the_issue_goes_on(self, store: Store) -> None:
         """Of an issue that is seen for years only the last is told."""

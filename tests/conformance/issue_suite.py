@@ -8,13 +8,15 @@ import pytest
 
 from alertd.engine.issues.admission import NO_PROJECT, WHOLE
 from alertd.engine.issues.batch import IssueBatch, Loaded, Wanted
+from alertd.engine.issues.incidents import Report, acknowledge, open_for_deploy, open_for_report
 from alertd.engine.issues.merging import merge
 from alertd.errors import StoreUnavailableError
 from alertd.model.change import Change, ChangeKind, Commit
 from alertd.model.event import from_payload
 from alertd.model.ids import first_of
+from alertd.model.incident import IncidentKind, IncidentState
 from alertd.model.ledger import Ledger
-from alertd.store.issues import IssueEvent, IssueFilter, IssueWrites, Reshaped
+from alertd.store.issues import IncidentFilter, IssueEvent, IssueFilter, IssueWrites, Reshaped
 from tests.conformance.store_maker import START_MS
 
 if TYPE_CHECKING:
@@ -100,6 +102,28 @@ class IssueSuite:
             (IssueFilter(1, assignee="ann"), 0),
         ):
             assert len(await store.issues(which)) == count
+
+    async def test_lists_of_incidents(self, store: Store) -> None:
+        """Newest first, by page and by each filter, with whatever a name holds."""
+        push = Change(ChangeKind.PUSH, "shop", START_MS, revision="a" * 40)
+        report = Report(1, "blog", 'q"\u2028\\', "k", "t", "error", {})
+        opened = [open_for_deploy(1, 1, push, START_MS), *(open_for_report(n, report, (), START_MS) for n in (2, 3))]
+        seen = acknowledge(opened[2], START_MS, "ann")
+        assert seen is not None
+        await store.write_issues(IssueWrites(incidents=[*opened[:2], seen]))
+        for which, expected in (
+            (IncidentFilter(), [3, 2, 1]),
+            (IncidentFilter(2), []),
+            (IncidentFilter(1, limit=2), [3, 2]),
+            (IncidentFilter(1, below=3), [2, 1]),
+            (IncidentFilter(1, project="blog"), [3, 2]),
+            (IncidentFilter(1, environment='q"\u2028\\'), [3, 2]),
+            (IncidentFilter(1, environment=""), [1]),
+            (IncidentFilter(1, kind=IncidentKind.DEPLOY), [1]),
+            (IncidentFilter(1, kind=IncidentKind.REPORTED, states=(IncidentState.OPEN,)), [2]),
+            (IncidentFilter(1, states=(IncidentState.ACKNOWLEDGED, IncidentState.RESOLVED)), [3, 1]),
+        ):
+            assert [incident.id for incident in await store.incidents(which)] == expected
 
     async def test_transitions_and_events(self, store: Store) -> None:
         """Newest first, up to the limit; each issue its own."""

@@ -16,7 +16,7 @@ from alertd.engine.issues.changes import LOOK_BACK_MS
 from alertd.errors import StoreUnavailableError
 from alertd.forgetting import WALK_SECONDS, Forgetting
 from alertd.model.ids import IdSource
-from alertd.store.issues import IssueFilter
+from alertd.store.issues import IncidentFilter, IssueFilter
 from alertd.store.memory import MemoryStore
 from tests.conformance.store_maker import StillClock
 from tests.unit.test_incident_commits import again, push
@@ -123,7 +123,7 @@ async def test_incidents_and_changes_go_too() -> None:
         for days, incidents, changes in ((13.9, 1, 1), (0.2, 1, 0), (DAYS, 0, 0)):
             bench.age(days)
             await bench.chore()()
-            assert len(await bench.store.incidents(None, is_open=None, below=None, limit=9)) == incidents
+            assert len(await bench.store.incidents(IncidentFilter(limit=9))) == incidents
             assert len((await bench.store.change_logs([where], 0, 9)).get(where, [])) == changes
         assert bench.count("alertd_incidents_forgotten_total") == 1
 

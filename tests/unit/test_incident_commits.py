@@ -15,7 +15,7 @@ from alertd.model.ids import first_of
 from alertd.model.incident import Incident, IncidentKind
 from alertd.pipeline import Pipeline
 from alertd.store.base import Filter
-from alertd.store.issues import IssueFilter, IssueWrites, Reshaped
+from alertd.store.issues import IncidentFilter, IssueFilter, IssueWrites, Reshaped
 from alertd.weighing import acting
 from tests.unit.test_issue_metrics import error, submit
 from tests.unit.test_pipeline import COOLING, Bench, events, running
@@ -47,7 +47,7 @@ async def told(bench: Bench) -> list[str]:
 
 async def incidents(bench: Bench) -> Sequence[Incident]:
     """Every incident that is stored, oldest first."""
-    return (await bench.store.incidents(None, is_open=None, below=None, limit=100))[::-1]
+    return (await bench.store.incidents(IncidentFilter(limit=100)))[::-1]
 
 
 def again(bench: Bench) -> Pipeline:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 from alertd.engine.issues.stored import decode_issue, decode_ledger, encode_issue, encode_ledger
 from alertd.engine.issues.stored_incident import decode_incident, encode_incident
 from alertd.model.change import decode_change, encode_change
-from alertd.model.incident import IncidentState
 from alertd.model.issue import Change, State, Transition
 from alertd.store.sqlite.part import Part
 from alertd.store.sqlite.statement import ManyRows, blob, json_list
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from alertd.model.incident import Incident
     from alertd.model.issue import Issue, ProjectKey
     from alertd.model.ledger import Ledger
-    from alertd.store.issues import IssueFilter, IssueWrites, Reshaped
+    from alertd.store.issues import IncidentFilter, IssueFilter, IssueWrites, Reshaped
 
 _ISSUES: Final = ManyRows(
     "INSERT INTO issue(id, workspace_id, project, number, state, level, assignee, last_seen, body)"
@@ -58,6 +57,8 @@ LEDGERS: Final = (
     "SELECT l.body FROM json_each(?) AS w CROSS JOIN ledger l ON l.workspace_id = w.value ->> 0"
     " AND l.project = w.value ->> 1"
 )
+_ENVIRONMENT: Final = "CAST(body AS TEXT) ->> 4"
+_KIND: Final = "CAST(body AS TEXT) ->> 5"
 NEWEST_EVENTS: Final = "SELECT key, max(event_id) FROM issue_event WHERE issue_id = ? GROUP BY key"
 _BY_KEY: Final = (
     "SELECT i.body FROM json_each(?) AS w CROSS JOIN issue_key k ON k.workspace_id = w.value ->> 0"
@@ -205,21 +206,25 @@ class Issues(Part):
         """The newest event that is kept of each grouping key."""
         return dict(await self.core.history.rows(NEWEST_EVENTS, (issue_id,)))
 
-    async def incidents(
-        self, workspace_id: int | None, *, is_open: bool | None, below: int | None, limit: int
-    ) -> list[Incident]:
-        """Up to `limit` incidents, newest first."""
+    async def incidents(self, which: IncidentFilter) -> list[Incident]:
+        """One page of incidents; what has no column is looked up in the body."""
         where, params = ["1"], []
-        if workspace_id is not None:
-            where.append("workspace_id = ?")
-            params.append(workspace_id)
-        if is_open is not None:
-            where.append(f"state {'<' if is_open else '='} {int(IncidentState.RESOLVED)}")
-        if below is not None:
+        for column, value in (
+            ("workspace_id", which.workspace_id),
+            ("project", which.project),
+            (_ENVIRONMENT, which.environment),
+            (_KIND, which.kind),
+        ):
+            if value is not None:
+                where.append(f"{column} = ?")
+                params.append(value)
+        if which.states is not None:
+            where.append(f"state IN ({','.join(str(int(state)) for state in which.states)})")
+        if which.below is not None:
             where.append("id < ?")
-            params.append(below)
+            params.append(which.below)
         sql = f"SELECT body FROM incident WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ?"  # noqa: S608 - fixed texts
-        return [decode_incident(row[0]) for row in await self.core.history.rows(sql, (*params, limit))]
+        return [decode_incident(row[0]) for row in await self.core.history.rows(sql, (*params, which.limit))]
 
     async def incident(self, incident_id: int) -> Incident | None:
         """One incident."""

@@ -112,6 +112,28 @@ async def test_an_issue_without_an_incident_has_suspects() -> None:
         assert ([each["id"] for each in issue["suspect_commits"]], issue["incident"]) == ([f"{1:040x}"], None)
 
 
+async def test_incidents_are_filtered_by_their_fields() -> None:
+    """Each filter is named as the field that it is about, and they hold together; open has acknowledged ones too."""
+    async with running() as call:
+        await call.sent(push(1, "shop/cart.py"), {**push(2), "project": "web"}, report(1), report(2, "other"))
+        await call.sent({**report(3), "environment": "staging"})
+        *_, first = (await call("GET", f"{WHERE}?kind=reported"))[1]["items"]
+        await call("POST", f"{WHERE}/{first['id']}/acknowledge")
+
+        async def count(filters: str) -> int:
+            _, page = await call("GET", f"{WHERE}?{filters}")
+            return len(page["items"])
+
+        assert [await count(f"kind={kind}") for kind in ("deploy", "reported", "issue", "simulated")] == [2, 3, 0, 0]
+        assert [await count(f"project={name}") for name in ("shop", "web", "nowhere")] == [4, 1, 0]
+        assert [await count(f"environment={name}") for name in ("prod", "staging")] == [2, 1]
+        assert [await count(f"state={word}") for word in ("open", "acknowledged", "resolved")] == [3, 1, 2]
+        assert await count("kind=deploy&project=web&state=resolved&limit=1") == 1
+        for name in ("kind", "state"):
+            status, refused = await call("GET", f"{WHERE}?{name}=x")
+            assert (status, refused["errors"][0]["pointer"]) == (422, f"/{name}")
+
+
 async def test_no_incidents_where_they_are_not_wanted() -> None:
     """What an endpoint wants no word of explains errors all the same."""
     async with running() as call:

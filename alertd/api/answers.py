@@ -114,6 +114,11 @@ _TESTED: Final[Example] = {
     "error": None,
     "answer": "ok",
     "duration_seconds": 0.042,
+    "request": {
+        "target": "POST https://hooks.example.com/x",
+        "headers": {"content-type": "application/json"},
+        "body": '{"type":"alertd.test"}',
+    },
 }
 _RECORD: Final[Example] = {
     "id": "rej_19dff97eac000000",

@@ -49,6 +49,11 @@ TIME_OR_NULL: Final = or_null(TIME)
 INTEGER_OR_NULL: Final = or_null({"type": "integer"})
 OBJECT_OR_NULL: Final = or_null({"type": "object"})
 OUTCOME: Final[Schema] = {"type": "string", "enum": [kind.word for kind in OutcomeKind]}
+_SHOWN: Final[dict[str, Schema]] = {
+    "target": {**TEXT, "description": "how and where it is sent to"},
+    "headers": {"type": "object", "additionalProperties": TEXT},
+    "body": TEXT,
+}
 _NAME: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": NAME_MAX, "pattern": "^[!-~]+$"}
 
 EVENT: Final[Schema] = {
@@ -217,13 +222,12 @@ SHAPES: Final[dict[str, Schema]] = {
         error=TEXT_OR_NULL,
         answer=TEXT,
         duration_seconds=NUMBER,
+        request={
+            **or_null(whole(**_SHOWN)),
+            "description": "what was sent, without secrets; null: the type has nothing to show",
+        },
     ),
-    "Preview": whole(
-        destination=TEXT,
-        target={**TEXT, "description": "how and where it would be sent to"},
-        headers={"type": "object", "additionalProperties": TEXT},
-        body=TEXT,
-    ),
+    "Preview": whole(destination=TEXT, **_SHOWN),
     "Token": _TOKEN,
     "NewToken": with_more(_TOKEN, value={**TEXT, "description": "the secret: it is never shown again"}),
 }

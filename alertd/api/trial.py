@@ -17,6 +17,7 @@ from alertd.sources.problems import Problems
 
 if TYPE_CHECKING:
     from alertd.api.context import Context
+    from alertd.destinations.base import OpenDestination
 
 TEST_TYPE: Final = "alertd.test"
 """The type of the event in a test message, unless another is asked for."""
@@ -30,12 +31,15 @@ EVENT_FIELDS: Final = (
 async def try_destination(
     context: Context, workspace: str, name: str, subscription: str = "test", channel: str = "test", **event: Any
 ) -> dict[str, Any]:
-    """Send a test message to one destination, enabled or not, and return what came of it; `event` overrides its fields.
+    """Send a test message to one destination, enabled or not; return what came of it, and the request without secrets.
+
+    `event` overrides its fields.
 
     Raises NotFoundError.
     """
     message = _message(context, workspace, name, subscription, channel, event)
     number = context.number(DESTINATION.word, workspace, name)
+    request = _shown(context.dispatcher.opened(number), message)
     outcome, seconds = await context.dispatcher.test(number, message)
     return {
         "destination": name,
@@ -44,6 +48,7 @@ async def try_destination(
         "error": outcome.detail or None,
         "answer": outcome.answer.decode("utf-8", "replace"),
         "duration_seconds": round(seconds, 6),
+        "request": request,
     }
 
 
@@ -70,10 +75,18 @@ def preview_destination(context: Context, workspace: str, name: str, **event: An
     Raises NotFoundError, ConflictError where the type has nothing to show.
     """
     opened = context.dispatcher.opened(context.number(DESTINATION.word, workspace, name))
-    if not isinstance(opened, Previewing):
+    shown = _shown(opened, _message(context, workspace, name, "preview", "preview", event))
+    if shown is None:
         raise ConflictError(f"the destination {name!r} is of a type that has no preview")
-    shown = opened.preview(_message(context, workspace, name, "preview", "preview", event))
-    return {"destination": name, "target": shown.target, "headers": dict(shown.headers), "body": shown.body}
+    return {"destination": name, **shown}
+
+
+def _shown(opened: OpenDestination, message: Message) -> dict[str, Any] | None:
+    """Render a message, secrets left out; None: a type that has nothing to show."""
+    if not isinstance(opened, Previewing):
+        return None
+    shown = opened.preview(message)
+    return {"target": shown.target, "headers": dict(shown.headers), "body": shown.body}
 
 
 def _message(

@@ -29,6 +29,7 @@ def group() -> None:
 @app.command("test")
 def send_test(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The destination's name.")],
+    request: Annotated[bool, typer.Option("--request", help="Show what was sent as well, without secrets.")] = False,
     workspace: WorkspaceOption = "default",
     json: JsonOption = False,
     url: UrlOption = None,
@@ -49,6 +50,8 @@ def send_test(
         print_json(result)
     else:
         say(outcome_line(name, result))
+        if request and result.get("request"):
+            _show(result["request"])
     if result["outcome"] != "delivered":
         raise typer.Exit(1)
 
@@ -75,12 +78,17 @@ def preview(
     result = with_client(Server(url, config, token_file), lambda client: client.call("POST", path, event, _SHOWN))
     if json:
         print_json(result)
-        return
-    say(result["target"])
-    for header, value in result["headers"].items():
+    else:
+        _show(result)
+
+
+def _show(request: dict[str, Any]) -> None:
+    """Write a request as it is sent."""
+    say(request["target"])
+    for header, value in request["headers"].items():
         say(f"{header}: {value}")
     say("")
-    say(result["body"])
+    say(request["body"])
 
 
 def outcome_line(name: str, result: dict[str, Any]) -> str:

@@ -63,6 +63,9 @@ async def test_a_test_letter(tmp_path: Path) -> None:
         reply = await daemon.post(f"{BELOW}/destinations/mail/test")
         assert (reply.json["outcome"], reply.json["status"], reply.json["answer"]) == ("delivered", 250, "queued as 17")
         assert room.letters[0].parsed["Subject"].startswith("[PROD] [Test] ")
+        request = reply.json["request"]
+        assert request["headers"]["Subject"] == room.letters[0].parsed["Subject"]
+        assert request["target"].endswith(" to ops@example.com")
 
 
 async def test_a_preview_shows_the_letter(tmp_path: Path) -> None:

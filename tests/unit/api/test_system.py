@@ -146,6 +146,7 @@ async def test_a_test_tells_what_came_of_it() -> None:
             "status": 503,
             "error": "returned 503",
             "answer": "busy",
+            "request": None,
         }
         assert door.messages[0].test
         assert (await call("GET", f"{HOME}/deliveries"))[1]["items"] == []

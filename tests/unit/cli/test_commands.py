@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from alertd.cli.tail import line_of
+from alertd.destinations.base import Preview
 from alertd.model.delivery import Outcome, OutcomeKind
 from tests.unit.cli.stage import Stage, answering, typed
 
@@ -53,6 +54,18 @@ def test_a_destination_test_ends_as_it_went(stage: Stage) -> None:
     assert failed.stdout.endswith("404 returned\N{REPLACEMENT CHARACTER} 404\n")
     assert json.loads(stage.typed("destination", "test", "hook", "--json").stdout)["outcome"] == "rejected"
     assert stage.typed("destination", "test", "a/../b").exit_code == 1
+
+
+def test_a_destination_test_shows_what_was_sent(stage: Stage) -> None:
+    """With `--request` the request follows, as a preview shows it; where there is nothing to show, nothing."""
+    assert len(stage.typed("destination", "test", "hook", "--request").stdout.splitlines()) == 1
+    assert stage.bench is not None
+    shown = Preview("POST https://hooks.example.com/x", {"x-team": "ops"}, "{}")
+    stage.bench.doors["default", "hook"].preview = lambda message: shown  # type: ignore[attr-defined]
+    _, *lines = stage.typed("destination", "test", "hook", "--request").stdout.splitlines()
+    assert lines == ["POST https://hooks.example.com/x", "x-team: ops", "", "{}"]
+    said = json.loads(stage.typed("destination", "test", "hook", "--json").stdout)["request"]
+    assert said == {"target": "POST https://hooks.example.com/x", "headers": {"x-team": "ops"}, "body": "{}"}
 
 
 @pytest.mark.parametrize("token", ["", " ", "two words", "\xff", "a\tb"])

@@ -199,7 +199,8 @@ def explain(incident: Incident, report: Report, log: Sequence[Change], seen_ms: 
     found = suspects(report.data, candidates(log, seen_ms, report.environment), seen_ms)
     known = incident.suspects
     better = found if found and (not known or found[0].score > known[0].score) else known
-    return replace(incident, suspects=better, deploys=deploys(log, seen_ms, report.environment) or incident.deploys)
+    shown = deploys(log, seen_ms, report.environment)
+    return replace(incident, suspects=better, deploys=shown if len(shown) > len(incident.deploys) else incident.deploys)
 
 
 def follow(incident: Incident, issue: Issue, transition: Transition) -> Incident:

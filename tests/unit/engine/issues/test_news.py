@@ -166,6 +166,15 @@ def test_a_report_that_knows_more_explains_what_is_open() -> None:
     take(made, report(message="c", change_window=window), 1, 7, NOW + 3 * MINUTE)
     assert [suspect.commit_id for suspect in made.incidents[5].suspects] == ["c1"]
     assert [deploy.at_ms for deploy in made.incidents[5].deploys] == [NOW - HOUR]
+    then = NOW - 300 * 24 * HOUR
+    take(
+        made,
+        report(message="e", timestamp=time_of(then), change_window={**window, "deploy_time": time_of(then)}),
+        1,
+        9,
+        NOW,
+    )
+    assert [deploy.at_ms for deploy in made.incidents[5].deploys] == [NOW - HOUR]
     take(made, report(message="d", change_window={"deploy_time": time_of(NOW - HOUR), "commits": []}), 1, 8, NOW + HOUR)
     assert [suspect.commit_id for suspect in made.incidents[5].suspects] == ["c1"]
 

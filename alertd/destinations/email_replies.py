@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 NAME: Final = "email"
 
+DETAIL_MAX: Final = 1000
+"""Characters of what became of all recipients."""
+
 _LOGIN_REFUSED: Final = 535
 _TOO_MUCH: Final = 552
 _TEMPORARY: Final = range(400, 500)
@@ -90,4 +93,9 @@ def outcome_of_all(
     head = f"{done} of {whole} recipients have it; " if whole > 1 else ""
     shown = temporary or first
     answer = shown.text.encode("utf-8", "replace")[:ANSWER_MAX] if shown else b""
-    return Outcome(kind, shown.code if shown else None, f"{NAME}: {head}{'; '.join(parts)}"[:1000], answer)
+    return Outcome(kind, shown.code if shown else None, _bounded(f"{NAME}: {head}{'; '.join(parts)}"), answer)
+
+
+def _bounded(detail: str) -> str:
+    """Cut a detail, with the mark by which whoever takes secrets out sees that it was."""
+    return detail if len(detail) <= DETAIL_MAX else f"{detail[: DETAIL_MAX - 1]}…"

@@ -80,7 +80,8 @@ _V4_IN_V6: Final = tuple(
     for network, shift in (("::ffff:0:0/96", 0), ("64:ff9b::/96", 0), ("2002::/16", 80), ("::ffff:0:0:0/96", 0))
 )
 """Blocks whose addresses stand for an IPv4 address, and how far right of it they go on, in bits."""
-
+_ISATAP: Final = 0x5EFE
+"""What stands before the IPv4 address in an interface's part of an address, but for the bit that calls it unique."""
 
 _LOOPBACK: Final = ("127.0.0.1", "::1")
 _METADATA: Final = ("169.254.169.254",)
@@ -274,11 +275,20 @@ def _embedded(address: Address) -> IPv4Address | None:
 
 def _why_special(address: Address) -> str | None:
     """Say what keeps an address from being public (`is private`), or None."""
-    if (inner := _embedded(address)) is not None:
-        word = _kind(inner)
-        return word and f"stands for {inner}, which is {word}"
-    word = _kind(address)
-    return word and f"is {word}"
+    inner = _embedded(address)
+    if inner is None:
+        if word := _kind(address):
+            return f"is {word}"
+        inner = _tunnelled(address)
+    word = _kind(inner) if inner is not None else None
+    return word and f"stands for {inner}, which is {word}"
+
+
+def _tunnelled(address: Address) -> IPv4Address | None:
+    """Read the IPv4 address to which ISATAP (RFC 5214) would send what is for an address, under whatever network."""
+    number = int(address)
+    found = isinstance(address, IPv6Address) and number >> 32 & 0xFDFFFFFF == _ISATAP
+    return IPv4Address(number & 0xFFFFFFFF) if found else None
 
 
 def _kind(address: Address) -> str | None:

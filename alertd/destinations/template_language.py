@@ -125,6 +125,8 @@ def _join(items: Any, between: Any = "", attribute: str | None = None) -> str:
 
 
 def _tojson(value: Any, indent: Any = None) -> str:
+    if isinstance(value, Undefined):
+        str(value)  # raises, and says what is undefined
     if indent is None:
         return htmlsafe_json_dumps(value, sort_keys=True)
     if not isinstance(indent, int) or not 0 <= indent <= INDENT_MAX:

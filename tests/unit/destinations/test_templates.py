@@ -92,6 +92,7 @@ def test_what_is_wrong_is_said_with_line_and_column(source: str, line: int, colu
     ("source", "problem"),
     [
         ("{{ event.data.none }}", "no attribute 'none'"),
+        ("{{ event.data.none | tojson }}", "no attribute 'none'"),
         ("{{ event.__class__ }}", "no attribute '__class__'"),
         ("{{ event.type.__class__ }}", "no attribute '__class__'"),
         ("{{ event.items }}", "no attribute 'items'"),

@@ -7,8 +7,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
+from structlog.testing import capture_logs
 
-from alertd.intake.kafka import positions
+from alertd.intake.kafka import positions, rivalry
 from tests.broker import require
 from tests.kafka_lab import Feeder, Ledger, Member, doubles, fresh_group, until
 
@@ -105,6 +106,26 @@ async def test_a_static_member_returns_without_a_rebalance(kafka: Broker, topic:
         assert other.session._positions.generation == generation
 
     assert took < 1.5
+
+
+@pytest.mark.partitions(2)
+async def test_two_members_with_one_id_are_told_of(kafka: Broker, topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broker lets each push the other out; the log says what it looks like, nothing is lost, and it ends with the one."""
+    require(kafka, "static_membership")
+    monkeypatch.setattr(rivalry, "REFUSALS", 3)
+    group = fresh_group()
+    with capture_logs() as logs:
+        async with Feeder(kafka) as feeder, Member(kafka, topic, group=group, instance_id="same") as one:
+            async with feeder.load(topic, 2):
+                two = await Member(kafka, topic, group=group, instance_id="same").start()
+                await until(lambda: any(entry["event"] == "kafka.instance_id_in_use" for entry in logs))
+                await two.stop()
+                generation = one.session._positions.generation
+                settled = feeder.sent
+                await until(lambda: feeder.sent > settled + 100)
+            await until(lambda: {*one.numbers, *two.numbers} >= set(range(feeder.sent)))
+    assert generation > 1
+    assert doubles(one.numbers) == doubles(two.numbers) == []
 
 
 async def test_more_members_than_partitions(kafka: Broker, topic: str) -> None:

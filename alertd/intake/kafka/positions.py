@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from aiokafka import ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from alertd.errors import AlertdError
 from alertd.intake.kafka.bounded import bounded
+from alertd.intake.kafka.rivalry import Rivalry
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -48,6 +49,7 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is
         self._store = store
         self._consumer: Any = None
         self._committed: dict[TopicPartition, int] = {}
+        self._rivalry = Rivalry(options.instance_id)
         self.settled = False
         self.paused = False
         self.generation = 0
@@ -131,6 +133,8 @@ class Positions(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is
             await self._consumer.commit(ahead)
         except (IllegalStateError, KafkaError) as error:
             _log.info("kafka.commit_put_off", error=str(error) or type(error).__name__)
+            if isinstance(error, CommitFailedError):
+                self._rivalry.refused(asyncio.get_running_loop().time())
             return
         for place, offset in ahead.items():
             if place in self._committed:

@@ -198,7 +198,7 @@ class Daemon:
         self.replayer = Replayer(store, clock, self.ids, self.dispatcher.offer, self.dispatcher.has, self.metrics)
         limiter = rate_limit(config, clock)
         self.intake = EventIntake(self.pipeline, clock, self.metrics, config.intake.bounds, may_send, limiter)
-        self.outside = Outside(self.pipeline, clock, self.metrics, config.intake.bounds, self.registry)
+        self.outside = Outside(self.pipeline, clock, self.metrics, config.intake, self.registry)
         most = config.intake.http.max_body_bytes + BODY_SLACK
         doors, envelopes = self.outside.register, self.outside.envelopes
         app = build(self._context(), self.intake.post, most, doors, self.intake, envelopes)
@@ -337,7 +337,7 @@ class Daemon:
         ruleset = compiled.ruleset
         await self.tokens.load()
         self.intake.reconfigure(config.intake.bounds, rate_limit(config, self.clock))
-        self.outside.reconfigure(config.intake.bounds)
+        self.outside.reconfigure(config.intake)
         if self._kafka is not None:
             self._kafka.reconfigure(config.intake.bounds)
         self.about.heartbeat.beat = beat_of(config)

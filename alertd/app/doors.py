@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from alertd.engine.issues.fingerprint import fingerprint_of
 from alertd.intake.endpoints import WebhookEndpoint
+from alertd.intake.rate import RateLimit
 from alertd.intake.sentry_body import Bodies
 from alertd.intake.sentry_sdk import SdkProject, SentrySdkIntake
 from alertd.intake.sentry_webhook import SentryWebhooks
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from alertd.clock import Clock
+    from alertd.config.settings import Intake
     from alertd.metrics import Metrics
-    from alertd.model.event import Bounds
     from alertd.pipeline import Pipeline
     from alertd.resources.entry import Entry
     from alertd.resources.registry import Registry
@@ -76,11 +77,19 @@ class EndpointDoors:
 
 
 class SdkDoors:
-    """Looks SDK keys up; `number_of` gives a project's number."""
+    """Looks SDK keys up; `number_of` gives a project's number, `rate` how many events a second a key may send (None: any).
 
-    def __init__(self, registry: Registry, number_of: Callable[[str, str], int | None]) -> None:
+    How much of its rate a key has used outlives changes of other resources, and ends with the key.
+    """
+
+    def __init__(
+        self, registry: Registry, number_of: Callable[[str, str], int | None], clock: Clock, rate: float | None = None
+    ) -> None:
         self._registry = registry
         self._number_of = number_of
+        self._clock = clock
+        self._rate = rate
+        self._limits: dict[tuple[str, str], RateLimit] = {}
         self._seen: Snapshot | None = None
         self._found: dict[tuple[str, str], SdkProject] = {}
 
@@ -89,12 +98,27 @@ class SdkDoors:
         snapshot = self._registry.snapshot
         if snapshot is not self._seen:
             self._seen, self._found = snapshot, {}
+            self._limits = {
+                (workspace, own): limit
+                for (workspace, own), limit in self._limits.items()
+                if snapshot.get((SDK_KEY.word, workspace, own)) is not None
+            }
         found = self._found.get((project, key))
         if found is None:
             found = self._look_up(snapshot, project, key)
             if found is not None:
                 self._found[project, key] = found
         return found
+
+    def reconfigure(self, rate: float | None) -> None:
+        """Let each key send so many events a second from the next request on."""
+        if rate != self._rate:
+            self._rate, self._found, self._limits = rate, {}, {}
+
+    def _limit(self, workspace: str, key: str) -> RateLimit | None:
+        if self._rate is None:
+            return None
+        return self._limits.setdefault((workspace, key), RateLimit(self._rate, self._clock))
 
     def _look_up(self, snapshot: Snapshot, project: str, key: str) -> SdkProject | None:
         for workspace in snapshot.workspace_names():
@@ -104,22 +128,24 @@ class SdkDoors:
             own = cast("SdkKey", entry.model).project
             known = snapshot.get((PROJECT.word, workspace, own)) is not None
             if known and project in (own, str(self._number_of(workspace, own))):
-                return SdkProject(workspace, SentryDefaults(project=own, issue_key=issue_key))
+                defaults = SentryDefaults(project=own, issue_key=issue_key)
+                return SdkProject(workspace, defaults, limiter=self._limit(workspace, key))
         return None
 
 
 class Outside:
     """All intakes of outside services, with one bound for the bodies that they hold together."""
 
-    def __init__(self, pipeline: Pipeline, clock: Clock, metrics: Metrics, bounds: Bounds, registry: Registry) -> None:
-        bodies = Bodies()
+    def __init__(self, pipeline: Pipeline, clock: Clock, metrics: Metrics, intake: Intake, registry: Registry) -> None:
+        bodies, bounds = Bodies(), intake.bounds
 
         def number_of(workspace: str, project: str) -> int | None:
             return pipeline.ruleset.ids.get((PROJECT.word, workspace, project))
 
         endpoints = EndpointDoors(registry)
         decoders = (GithubDecoder(), AlertmanagerDecoder(), GrafanaDecoder(), IncidentDecoder())
-        self.envelopes = SentrySdkIntake(pipeline, clock, metrics, bounds, SdkDoors(registry, number_of), bodies)
+        self._keys = SdkDoors(registry, number_of, clock, intake.sentry.rate_per_second)
+        self.envelopes = SentrySdkIntake(pipeline, clock, metrics, bounds, self._keys, bodies)
         self._intakes = (
             SentryWebhooks(pipeline, clock, metrics, bounds, endpoints, bodies),
             Webhooks(pipeline, clock, metrics, bounds, endpoints, bodies, decoders),
@@ -131,10 +157,11 @@ class Outside:
         for intake in self._intakes:
             intake.register(app)
 
-    def reconfigure(self, bounds: Bounds) -> None:
+    def reconfigure(self, intake: Intake) -> None:
         """Use other bounds from the next request on."""
-        for intake in self._intakes:
-            intake.reconfigure(bounds)
+        self._keys.reconfigure(intake.sentry.rate_per_second)
+        for each in self._intakes:
+            each.reconfigure(intake.bounds)
 
 
 def issue_key(project: str, data: Mapping[str, Any], labels: Mapping[str, str]) -> str:

@@ -140,6 +140,16 @@ class HttpIntake(Resource):
     )
 
 
+class SentryIntake(Resource):
+    """What Sentry's SDKs may send."""
+
+    rate_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None,
+        description="events a second that are accepted with each SDK key; beyond it 429, and the SDK is told to keep what"
+        " it has to itself for a while; null: unlimited",
+    )
+
+
 class QueueBounds(Resource):
     """The bound of what is accepted but not yet committed; beyond it HTTP answers 429 and Kafka is paused."""
 
@@ -151,6 +161,7 @@ class Intake(Resource):
     """How events come in."""
 
     http: HttpIntake = Field(HttpIntake(), description="events over HTTP: POST /api/v1/events")
+    sentry: SentryIntake = Field(SentryIntake(), description="events of Sentry's SDKs: /sentry/api/{project}/envelope/")
     queue: QueueBounds = Field(QueueBounds(), description="events that are accepted but not yet committed")
     kafka: KafkaIntake | None = Field(None, description="events from Kafka topics; null: no Kafka")
 

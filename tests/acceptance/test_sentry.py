@@ -91,3 +91,31 @@ async def test_a_signed_webhook_is_taken_once(tmp_path: Path) -> None:
         assert [await sent(each) for each in (None, "0" * 64, signature, signature)] == [401, 401, 202, 202]
         (found,) = await events_of(daemon, 1)
         assert (found["type"], found["project"], found["severity"]) == ("sentry.error", "shop", "error")
+
+
+async def test_a_key_that_sends_too_fast(tmp_path: Path) -> None:
+    """Each key has its own rate; what it has used outlives other changes, and a reload may give it another."""
+    async with Daemon(tmp_path, {"intake": {"sentry": {"rate_per_second": 0.001}}}) as daemon:
+        await daemon.post(f"{BELOW}/projects", {"name": "shop"})
+        keys = [(await daemon.post(f"{BELOW}/projects/shop/keys")).json["public_key"] for _ in range(2)]
+        sent = 0
+
+        async def send(key: str, where: str = "shop/envelope/") -> tuple[int, str | None]:
+            nonlocal sent
+            sent += 1
+            body = b'{}\n{"type":"event"}\n{"event_id":"%032x","message":"x"}' % sent
+            url, headers = f"{daemon.base_url}/sentry/api/{where}", {"X-Sentry-Auth": f"Sentry sentry_key={key}"}
+            async with daemon.session.post(url, data=body, headers=headers) as answer:
+                return answer.status, answer.headers.get("X-Sentry-Rate-Limits")
+
+        assert await send(keys[0]) == (200, None)
+        await daemon.post(f"{BELOW}/projects", {"name": "other"})
+        status, limits = await send(keys[0])
+        assert (status, (limits or "").partition(":")[2]) == (429, ":key:rate")
+        number = (await daemon.get("projects/shop"))["number"]
+        assert (await send(keys[0], f"{number}/envelope/"))[0] == 429
+        assert (await send(keys[1]))[0] == 200
+        assert len(await events_of(daemon, 2)) == 2
+        daemon.configure({})
+        assert (await daemon.post("/-/reload")).status == 200
+        assert await send(keys[0]) == (200, None)

@@ -7,7 +7,8 @@ branch, the deployment, the release, else the repository. Labels: repository, re
 `data`: event, action, repository (full_name, default_branch, url), sender, and of
 
 push               ref, branch, before, after, created, deleted, forced, is_default_branch, compare, commits (at most
-                   `COMMITS_MAX`: sha, message, author (name, email, username), time, url, files; `commits_omitted`)
+                   `COMMITS_MAX`: sha, message, author (name, email, username), time, url, files; `commits_omitted`);
+                   of a push that is too large each keeps the first line of its message and fewer files (`files_omitted`)
 deployment         deployment (id, sha, ref, environment, task, description, creator, created_at)
 deployment_status  the same, and status (id, state, description, created_at, url)
 release            release (id, tag, name, draft, prerelease, author, published_at, target)
@@ -23,9 +24,11 @@ import hmac
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import parse_qs
 
+import orjson
+
 from alertd.errors import DecodeError, NotJsonError, Problem
 from alertd.model.event import NAME_MAX
-from alertd.sources.outside import json_object, made, place, text
+from alertd.sources.outside import TRIMMED, json_object, made, place, text
 from alertd.sources.sentry_fields import cut, key_of, labels_of, line_of, link_of, place_of, time_of
 
 if TYPE_CHECKING:
@@ -45,9 +48,12 @@ COMMITS_MAX: Final = 200
 """Commits of one push that are kept, the newest."""
 FILES_MAX: Final = 200
 """Files of one commit that are kept."""
+FEWER_FILES: Final = (50, 20, 8, 3, 1)
+"""So many are kept where the commits of a push are too large together; the first of these that is few enough."""
 _FORM: Final = "application/x-www-form-urlencoded"
 _BAD: Final = frozenset({"failure", "error", "timed_out", "startup_failure"})
 _TEXT: Final = 500
+_LINE: Final = 100
 _BRANCH: Final = "refs/heads/"
 
 
@@ -70,7 +76,7 @@ class GithubDecoder:
             return []
         action = text(body, "action")
         kind = f"github.{event}.{action}" if action else f"github.{event}"
-        data = _data(event, action, body)
+        data = _fitted(_data(event, action, body), context.bounds.max_event_bytes * 3 // 4)
         if not defaults.deploy_incidents:
             data["deploy_incidents"] = False
         state = text(data, "status", "state") or text(data, "run", "conclusion")
@@ -169,6 +175,25 @@ def _commit(commit: dict[str, Any]) -> dict[str, Any]:
             "files_omitted": max(0, len(files) - FILES_MAX) or None,
         }
     )
+
+
+def _fitted(data: dict[str, Any], most_bytes: int) -> dict[str, Any]:
+    """Leave out files of commits until these take so many bytes: who changed what is worth more than all that was."""
+    commits = data.get("commits", [])
+    if len(orjson.dumps(commits)) <= most_bytes:
+        return data
+    for most in FEWER_FILES:
+        fewer = [_fewer(commit, most) for commit in commits]
+        if len(orjson.dumps(fewer)) <= most_bytes:
+            break
+    return {**data, "commits": fewer, TRIMMED: ["commits.files", "commits.message"]}
+
+
+def _fewer(commit: dict[str, Any], most: int) -> dict[str, Any]:
+    files = commit.get("files", [])
+    omitted = commit.get("files_omitted", 0) + max(0, len(files) - most)
+    message = cut(commit.get("message", "").partition("\n")[0], _LINE)
+    return _said({**commit, "message": message, "files": files[:most], "files_omitted": omitted or None})
 
 
 def _deployment(body: dict[str, Any]) -> dict[str, Any]:

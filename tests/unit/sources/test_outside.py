@@ -139,6 +139,24 @@ def test_a_push_that_is_too_large_loses_its_largest_part() -> None:
     assert event["data"]["ref"] == "refs/heads/main"
 
 
+def test_a_push_of_many_files_keeps_every_commit() -> None:
+    """What is too large loses files first, and says how many: each commit is still there to be suspected."""
+    commits = [
+        {**PUSH["commits"][0], "id": f"{n:040x}", "message": f"Change {n}\n\n" + "m" * 400,
+         "added": [f"some/folder/of/{n}/{m}.py" for m in range(150)], "removed": [], "modified": []}
+        for n in range(COMMITS_MAX)
+    ]  # fmt: skip
+    (event,) = github("push", {**PUSH, "commits": commits})
+    data = event["data"]
+    assert [each["sha"] for each in data["commits"]] == [each["id"] for each in commits]
+    assert data["trimmed"] == ["commits.files", "commits.message"]
+    for n, each in enumerate(data["commits"]):
+        assert each["message"] == f"Change {n}"
+        assert each["files"] == commits[n]["added"][: len(each["files"])]
+        assert 0 < len(each["files"]) == 150 - each["files_omitted"]
+    assert len(orjson.dumps(event)) <= Bounds().max_event_bytes
+
+
 def test_endpoint_says_otherwise() -> None:
     """An endpoint may name the project and other types and severities."""
     defaults = SentryDefaults(

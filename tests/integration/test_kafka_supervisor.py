@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import KafkaError
 
 from alertd.intake.kafka import service, session, watch
 from tests.broker import free_ports, require
-from tests.kafka_lab import Feeder, Ledger, Member, doubles, fresh_group, until
+from tests.kafka_lab import DEADLINE_SECONDS, Feeder, Ledger, Member, doubles, fresh_group, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from tests.broker import Broker
@@ -183,6 +186,53 @@ async def test_a_stop_during_a_rebalance_is_bounded(kafka: Broker, topic: str) -
         await feeder.send(topic, range(10), 2)
         async with Member(kafka, topic, group=group) as three:
             await until(lambda: three.has(range(10)))
+
+
+class Straggler(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
+    """Another program in the group, which gives its partitions up only when told to."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.told = asyncio.Event()
+
+    async def on_partitions_revoked(self, revoked: Collection[Any]) -> None:
+        """Take one's time, once there is something to give up."""
+        if revoked:
+            self.asked.set()
+            await self.told.wait()
+
+    def on_partitions_assigned(self, assigned: Collection[Any]) -> None:
+        """Take what comes."""
+
+
+@pytest.mark.partitions(4)
+async def test_a_stop_does_not_wait_for_a_member_that_is_slow_to_join(kafka: Broker, topic: str) -> None:
+    """While the group waits a minute for somebody else, polls and the broker's answers wait too; the stop does not."""
+    group, slow = fresh_group(), Straggler()
+    patient = {"rebalance_timeout_seconds": 60, "request_timeout_seconds": 90}
+    other = AIOKafkaConsumer(
+        bootstrap_servers=kafka.bootstrap,
+        group_id=group,
+        rebalance_timeout_ms=60_000,
+        request_timeout_ms=90_000,
+        heartbeat_interval_ms=300,
+        partition_assignment_strategy=(StickyPartitionAssignor,),
+    )
+    other.subscribe([topic], listener=slow)
+    slow.told.set()
+    async with other, AsyncExitStack() as ending:
+        ending.callback(slow.told.set)
+        await until(lambda: len(other.assignment()) == 4)
+        async with Member(kafka, topic, group=group, **patient) as one:
+            await until(lambda: len(one.consumer.assignment()) == 2)
+            slow.told.clear()
+            slow.asked.clear()
+            two = await Member(kafka, topic, group=group, **patient).start()
+            await slow.asked.wait()
+            await until(lambda: one.consumer._subscription.reassignment_in_progress)
+            began = asyncio.get_running_loop().time()
+            await until(lambda: asyncio.get_running_loop().time() - began > 5 * session.POLL_MS / 1000)
+            await asyncio.gather(one.stop(DEADLINE_SECONDS), two.stop(DEADLINE_SECONDS))
 
 
 async def test_stops_at_any_moment(kafka: Broker, topic: str) -> None:

@@ -54,6 +54,10 @@ SETTLE_SECONDS: Final = 2.0
 """How long a stop waits for the commit of what was read."""
 STOP_SECONDS: Final = 4.0
 """The bound of leaving the group."""
+POLL_STOP_SECONDS: Final = 1.0
+"""How long a stop waits for a poll: while the group waits for another member, a poll lasts as long as that takes."""
+UNSETTLED_STOP_SECONDS: Final = 2.0
+"""The bound of leaving a group that has not settled: the broker answers only when it has."""
 
 _log = structlog.get_logger("alertd.kafka")
 
@@ -120,6 +124,7 @@ class Session:
             asyncio.create_task(self._every(COMMIT_SECONDS, self._commit), name="kafka-commit"),
             asyncio.create_task(self._every(LAG_SECONDS, self._measure), name="kafka-lag"),
             asyncio.create_task(self._every(LOOK_SECONDS, self._look), name="kafka-watch"),
+            asyncio.create_task(self._overdue(), name="kafka-overdue"),
         }
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -139,11 +144,16 @@ class Session:
         try:
             await self._settle()
             await bounded(self._positions.commit(), SETTLE_SECONDS, "commit")
-            await dispose(self._consumer, STOP_SECONDS)
+            await dispose(self._consumer, STOP_SECONDS if self._positions.settled else UNSETTLED_STOP_SECONDS)
         finally:
             tear_out(self._consumer)
             self._watch.forget()
             self._metrics.kafka_paused.set(0)
+
+    async def _overdue(self) -> None:
+        """Return when a poll has not ended in time after a stop was asked; it may be cut, for it is the last one."""
+        await self._stopping.wait()
+        await asyncio.sleep(POLL_STOP_SECONDS)
 
     async def _settle(self) -> None:
         """Wait a while for what is under way; what the pipeline has not begun by then is taken back, to be read again."""

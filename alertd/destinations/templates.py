@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 SOURCE_MAX: Final = 16_384
 """Characters of a template."""
+DEPTH_MAX: Final = 40
+"""Levels of what stands within something else, a filter behind a filter and a sum of a sum included."""
 SECONDS_MAX: Final = 0.1
 """Seconds that rendering may take."""
 NAMES: Final = frozenset(
@@ -88,12 +90,22 @@ def _compiled(source: str) -> Template:
         raise TemplateProblemError(Place(1, 1), f"the template has more than {SOURCE_MAX} characters")
     try:
         tree = parse(source)
+        _measure(source, tree)
         _judge(source, tree)
         return ENVIRONMENT.from_string(paced(tree))
     except TemplateError as error:
         raise TemplateProblemError(failed_at(error), _sentence(error)) from error
-    except RecursionError as error:
+    except (RecursionError, SyntaxError) as error:  # Python has bounds of its own, as for loops in loops
         raise TemplateProblemError(Place(1, 1), "the template is nested too deeply") from error
+
+
+def _measure(source: str, tree: nodes.Template) -> None:
+    """Refuse what is nested so deeply that compiling it would take seconds."""
+    level: list[nodes.Node] = [tree]
+    for _ in range(DEPTH_MAX):
+        level = [inner for each in level for inner in each.iter_child_nodes()]
+    if level:
+        raise _problem(source, level[0], "", f"the template is nested more than {DEPTH_MAX} levels deep")
 
 
 def _judge(source: str, tree: nodes.Template) -> None:
@@ -143,4 +155,14 @@ _WORDS: Final = {
 _HINTS: Final = {"Call": "(", "Pow": "**", "AssignBlock": "set", "FilterBlock": "filter", "Macro": "macro"}
 """What to look for in the line where a node is."""
 
-__all__ = ["NAMES", "OUTPUT_MAX", "SECONDS_MAX", "SOURCE_MAX", "Rendered", "TemplateProblemError", "check", "render"]
+__all__ = [
+    "DEPTH_MAX",
+    "NAMES",
+    "OUTPUT_MAX",
+    "SECONDS_MAX",
+    "SOURCE_MAX",
+    "Rendered",
+    "TemplateProblemError",
+    "check",
+    "render",
+]

@@ -18,7 +18,7 @@ from alertd.destinations.registry import REGISTRY, parse_settings
 from alertd.destinations.template_body import ERROR_HEADER
 from alertd.destinations.template_language import OUTPUT_MAX
 from alertd.destinations.templated import templated, values_of, worded
-from alertd.destinations.templates import SOURCE_MAX, TemplateProblemError, check, render
+from alertd.destinations.templates import DEPTH_MAX, SOURCE_MAX, TemplateProblemError, check, render
 from alertd.model.destination import Templates
 from tests.conformance.destination_suite import FixedClock, ScriptedSender
 from tests.conformance.messages import HOSTILE, make_digest, make_event, make_issue, make_message
@@ -145,6 +145,38 @@ def test_one_step_is_no_way_round_the_bounds(source: str, problem: str) -> None:
     )
     assert made.text == ""
     assert problem in made.problem
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("{% if event %}", "{% endif %}"),
+        ("{% for a in event %}", "{% endfor %}"),
+        ("{{ 1" + "+1" * 300, "}}"),
+        ("{{ event" + ".a" * 300, "}}"),
+        ("{{ event" + "|e" * 300, "}}"),
+        ("{{ event" + " and event" * 300, "}}"),
+        ("{{ " + "not " * 300, "event }}"),
+        ("{{ " + "(" * 3000, ")" * 3000 + "}}"),
+    ],
+)
+def test_what_is_nested_too_deeply_is_refused(before: str, after: str) -> None:
+    """However it is nested, a template that would take long to compile, or that Python cannot, is an error with a place."""
+    times = 300 if before.startswith("{%") else 1
+    with pytest.raises(TemplateProblemError, match="nested") as caught:
+        check(before * times + after * times)
+    assert caught.value.line == 1
+
+
+def test_levels_at_their_bound() -> None:
+    """So many levels are read and rendered, and one more is refused; so are more loops in loops than Python has."""
+    deepest = "{{ event" + "|e" * (DEPTH_MAX - 3) + " }}"  # within the template are an output, the filters and a name
+    assert render(deepest, {"event": "x"}).text == "x"
+    with pytest.raises(TemplateProblemError, match="nested more than 40 levels deep"):
+        check(deepest.replace("event|e", "event|e|e"))
+    loops = "{% for a in event %}" * 21 + "{% endfor %}" * 21
+    with pytest.raises(TemplateProblemError, match="line 1, column 1: the template is nested too deeply"):
+        check(loops)
 
 
 def test_json_and_round_numbers_within_their_bounds() -> None:

@@ -222,9 +222,9 @@ async def test_a_stop_does_not_wait_for_a_member_that_is_slow_to_join(kafka: Bro
     slow.told.set()
     async with other, AsyncExitStack() as ending:
         ending.callback(slow.told.set)
-        await until(lambda: len(other.assignment()) == 4)
+        await until(lambda: len(other.assignment()) == 4, 60)  # Tansu takes its time over a group
         async with Member(kafka, topic, group=group, **patient) as one:
-            await until(lambda: len(one.consumer.assignment()) == 2)
+            await until(lambda: len(one.consumer.assignment()) == 2, 60)
             slow.told.clear()
             slow.asked.clear()
             two = await Member(kafka, topic, group=group, **patient).start()

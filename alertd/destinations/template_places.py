@@ -15,7 +15,7 @@ from alertd.destinations.template_language import ENVIRONMENT
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jinja2 import TemplateError, nodes
+    from jinja2 import nodes
     from jinja2.lexer import Token
 
 _SKIPPED: Final = ignored_tokens | {"linestatement_begin", "linestatement_end", "raw_begin", "raw_end"}
@@ -60,7 +60,7 @@ def parse(source: str) -> nodes.Template:
         raise
 
 
-def failed_at(error: TemplateError) -> Place:
+def failed_at(error: Exception) -> Place:
     """Say where reading failed."""
     found: Place | None = getattr(error, _PLACE, None)
     return found or Place(getattr(error, "lineno", None) or 1, 1)

@@ -93,7 +93,9 @@ def _compiled(source: str) -> Template:
         _measure(source, tree)
         _judge(source, tree)
         return ENVIRONMENT.from_string(paced(tree))
-    except TemplateError as error:
+    except TemplateProblemError:
+        raise
+    except (TemplateError, ValueError) as error:  # the latter of a number that is too long to be read
         raise TemplateProblemError(failed_at(error), _sentence(error)) from error
     except (RecursionError, SyntaxError) as error:  # Python has bounds of its own, as for loops in loops
         raise TemplateProblemError(Place(1, 1), "the template is nested too deeply") from error

@@ -168,6 +168,12 @@ def test_what_is_nested_too_deeply_is_refused(before: str, after: str) -> None:
     assert caught.value.line == 1
 
 
+def test_a_number_that_is_too_long_is_refused_with_a_place() -> None:
+    """Python reads no number of more than 4,300 digits."""
+    with pytest.raises(TemplateProblemError, match="line 1, column 1: Exceeds the limit"):
+        check("{{ " + "9" * 5000 + " }}")
+
+
 def test_levels_at_their_bound() -> None:
     """So many levels are read and rendered, and one more is refused; so are more loops in loops than Python has."""
     deepest = "{{ event" + "|e" * (DEPTH_MAX - 3) + " }}"  # within the template are an output, the filters and a name

@@ -24,11 +24,9 @@ import hmac
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import parse_qs
 
-import orjson
-
 from alertd.errors import DecodeError, NotJsonError, Problem
 from alertd.model.event import NAME_MAX
-from alertd.sources.outside import TRIMMED, json_object, made, place, text
+from alertd.sources.outside import TRIMMED, fitting, json_object, made, place, text
 from alertd.sources.sentry_fields import cut, key_of, labels_of, line_of, link_of, place_of, time_of
 
 if TYPE_CHECKING:
@@ -48,8 +46,6 @@ COMMITS_MAX: Final = 200
 """Commits of one push that are kept, the newest."""
 FILES_MAX: Final = 200
 """Files of one commit that are kept."""
-FEWER_FILES: Final = (50, 20, 8, 3, 1)
-"""So many are kept where the commits of a push are too large together; the first of these that is few enough."""
 _FORM: Final = "application/x-www-form-urlencoded"
 _BAD: Final = frozenset({"failure", "error", "timed_out", "startup_failure"})
 _TEXT: Final = 500
@@ -178,15 +174,8 @@ def _commit(commit: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fitted(data: dict[str, Any], most_bytes: int) -> dict[str, Any]:
-    """Leave out files of commits until these take so many bytes: who changed what is worth more than all that was."""
-    commits = data.get("commits", [])
-    if len(orjson.dumps(commits)) <= most_bytes:
-        return data
-    for most in FEWER_FILES:
-        fewer = [_fewer(commit, most) for commit in commits]
-        if len(orjson.dumps(fewer)) <= most_bytes:
-            break
-    return {**data, "commits": fewer, TRIMMED: ["commits.files", "commits.message"]}
+    commits = fitting(data.get("commits", []), most_bytes, _fewer)
+    return data if commits is None else {**data, "commits": commits, TRIMMED: ["commits.files", "commits.message"]}
 
 
 def _fewer(commit: dict[str, Any], most: int) -> dict[str, Any]:

@@ -5,7 +5,8 @@ least one frame, the place of the crash first. The id is made of the body, so th
 shared secret is compared with the header `X-Incident-Webhook-Secret`.
 
 `data` is laid out as that of an error (`alertd.sources.sentry_event`): title, level, exception with its frames, the crash
-frame last; and service, tags, links, change_window (deploy_time, commits: id, timestamp, files).
+frame last; and service, tags, links, change_window (deploy_time, commits: id, timestamp, files; of one that is too large
+fewer files, those of the stack first, and `files_omitted`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from alertd.errors import DecodeError, Problem
 from alertd.model.incident import REPORTED
 from alertd.sources.document import kind_of
 from alertd.sources.fields import read_time
-from alertd.sources.outside import json_object, made
+from alertd.sources.outside import TRIMMED, fitting, json_object, made
 from alertd.sources.sentry_fields import cut, derived_id, first_line, labels_of, link_of, place_of
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class IncidentDecoder:
             "change_window": window,
         }
         data = {name: value for name, value in data.items() if value not in (None, {}, "")}
+        data = _fitted(data, {_base(frame["filename"]) for frame in frames}, context.bounds.max_event_bytes // 2)
         project = place_of(defaults.project or texts["service"])
         native = {
             "type": defaults.type_of(REPORTED),
@@ -112,6 +114,24 @@ class IncidentDecoder:
             "data": data,
         }
         return [made(native, context)]
+
+
+def _fitted(data: dict[str, Any], named: set[str], most_bytes: int) -> dict[str, Any]:
+    """Leave out files of a large change window; those that are named as files of the stack go last."""
+
+    def fewer(commit: dict[str, Any], most: int) -> dict[str, Any]:
+        files = sorted(commit["files"], key=lambda file: _base(file) not in named)
+        return {**commit, "files": files[:most], "files_omitted": max(0, len(files) - most)}
+
+    window = data.get("change_window", {})
+    commits = fitting(window.get("commits", []), most_bytes, fewer)
+    if commits is None:
+        return data
+    return {**data, "change_window": {**window, "commits": commits}, TRIMMED: ["change_window.commits.files"]}
+
+
+def _base(file: str) -> str:
+    return file.replace("\\", "/").rpartition("/")[2]
 
 
 class _Reader:

@@ -13,7 +13,7 @@ from alertd.sources.native import build, decode_object
 from alertd.sources.problems import Problems
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from alertd.model.event import Event
     from alertd.sources.base import Context
@@ -23,6 +23,8 @@ DEPTH_MAX: Final = 64
 """In how many levels a webhook's body may be nested; what is kept of it is bounded as every event is."""
 TRIMMED: Final = "trimmed"
 """The member of `data` that names what was left out of it because the event was too large."""
+FEWER_FILES: Final = (50, 20, 8, 3, 1)
+"""So many files of a commit are kept where all commits are too large together; the first of these that is few enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,23 @@ def made(native: dict[str, Any], context: Context) -> Event:
     if refused is None:
         raise AssertionError("an event that is refused without a problem")
     return refused
+
+
+def fitting(
+    commits: list[dict[str, Any]], most_bytes: int, fewer: Callable[[dict[str, Any], int], dict[str, Any]]
+) -> list[dict[str, Any]] | None:
+    """Leave out files of commits until these take so many bytes; None where they do already.
+
+    Who changed what is worth more than all that was changed. `fewer` makes a commit with so many files at most.
+    """
+    if len(orjson.dumps(commits)) <= most_bytes:
+        return None
+    found = commits
+    for most in FEWER_FILES:
+        found = [fewer(commit, most) for commit in commits]
+        if len(orjson.dumps(found)) <= most_bytes:
+            break
+    return found
 
 
 def place(value: Any, *path: str | int) -> Any:

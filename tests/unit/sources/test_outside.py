@@ -279,6 +279,21 @@ def test_a_report_at_its_bounds_is_taken() -> None:
     )
 
 
+def test_a_large_window_keeps_what_may_have_done_it() -> None:
+    """Within its bounds a window is never lost whole: files go, those that are named as files of the stack last."""
+    commits = [{"id": f"c{n}", "files": [f"some/folder/of/{n}/{m}.py" for m in range(300)]} for n in range(100)]
+    commits[7]["files"] += ["src/handler.ts"]
+    (event,) = decoded(
+        IncidentDecoder(), {**INCIDENT, "change_window": {"deploy_time": "2025-01-15T10:00:00Z", "commits": commits}}
+    )
+    kept = event["data"]["change_window"]["commits"]
+    assert event["data"]["trimmed"] == ["change_window.commits.files"]
+    assert [each["id"] for each in kept] == [each["id"] for each in commits]
+    assert kept[7]["files"][0] == "src/handler.ts"
+    assert all(len(each["files"]) + each["files_omitted"] == 300 + (n == 7) for n, each in enumerate(kept))
+    assert event["data"]["exception"]["type"] == INCIDENT["exception_type"]
+
+
 def digest(secret: str, body: bytes) -> str:
     """The hexadecimal HMAC-SHA256 of a body."""
     return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()

@@ -1,7 +1,8 @@
 """What decoding one event costs, beside bare reading and writing of its JSON: `python -m benchmarks.decode [--json]`.
 
-Single-threaded CPU time in microseconds per event of about 470 bytes: the least and the median of interleaved rounds, and
-the ratio of the medians to reading and writing the JSON and nothing else, measured in the same rounds.
+Single-threaded CPU time in microseconds per event of about 470 bytes, and per body of outside services: the least and the
+median of interleaved rounds, and the ratio of the medians to reading and writing the JSON of the event of 470 bytes and
+nothing else, measured in the same rounds.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from alertd.sources.base import Context
 from alertd.sources.compression import decompress
 from alertd.sources.detect import decode_http, decode_kafka
 from alertd.sources.native import decode_json, decode_ndjson, decode_record
+from benchmarks.outside import outside_cases
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -125,6 +127,7 @@ def make_cases() -> dict[str, tuple[int, Callable[[], object]]]:
         "CloudEvent, structured": (1, lambda: decode_kafka("cloudevents", [], structured, context)),
         "CloudEvent, binary": (1, lambda: decode_kafka("auto", headers, data, context)),
         "refused, 4 problems": (1, lambda: refuse(wrong, context)),
+        **outside_cases(context),
     }
 
 

@@ -35,7 +35,8 @@ class ConsoleDestination:
         try:
             self._write_line(line_of(message))
         except (OSError, ValueError) as error:
-            return Outcome(OutcomeKind.RETRY_LATER, detail=f"console: cannot write: {type(error).__name__}")
+            why = getattr(error, "strerror", None) or type(error).__name__
+            return Outcome(OutcomeKind.RETRY_LATER, detail=f"console: cannot write: {why}")
         return DELIVERED
 
     def preview(self, message: Message) -> Preview:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 
 import pytest
@@ -62,12 +63,19 @@ async def test_prints_one_line() -> None:
     assert "run:failed" in lines[0]
 
 
-@pytest.mark.parametrize("error", [BrokenPipeError("gone"), ValueError("I/O operation on closed file")])
-async def test_closed_output_is_tried_again(error: Exception) -> None:
-    """When nobody reads the output any more the delivery waits."""
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (BrokenPipeError(errno.EPIPE, "Broken pipe"), "Broken pipe"),
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (ValueError("I/O operation on closed file"), "ValueError"),
+    ],
+)
+async def test_closed_output_is_tried_again(error: Exception, why: str) -> None:
+    """When nobody reads the output any more, or its disk is full, the delivery waits and says why."""
 
     def fail(line: str) -> None:
         raise error
 
     outcome = await ConsoleDestination(fail).attempt(make_message())
-    assert (outcome.kind, outcome.detail) == (OutcomeKind.RETRY_LATER, f"console: cannot write: {type(error).__name__}")
+    assert (outcome.kind, outcome.detail) == (OutcomeKind.RETRY_LATER, f"console: cannot write: {why}")

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from alertd.clock import Clock
-    from alertd.config.settings import Intake
+    from alertd.config.settings import Intake, SentryIntake
     from alertd.metrics import Metrics
     from alertd.pipeline import Pipeline
     from alertd.resources.entry import Entry
@@ -77,18 +77,18 @@ class EndpointDoors:
 
 
 class SdkDoors:
-    """Looks SDK keys up; `number_of` gives a project's number, `rate` how many events a second a key may send (None: any).
+    """Looks SDK keys up; `number_of` gives a project's number, `options` how much may be sent with a key.
 
     How much of its rate a key has used outlives changes of other resources, and ends with the key.
     """
 
     def __init__(
-        self, registry: Registry, number_of: Callable[[str, str], int | None], clock: Clock, rate: float | None = None
+        self, registry: Registry, number_of: Callable[[str, str], int | None], clock: Clock, options: SentryIntake
     ) -> None:
         self._registry = registry
         self._number_of = number_of
         self._clock = clock
-        self._rate = rate
+        self._options = options
         self._limits: dict[tuple[str, str], RateLimit] = {}
         self._seen: Snapshot | None = None
         self._found: dict[tuple[str, str], SdkProject] = {}
@@ -110,15 +110,14 @@ class SdkDoors:
                 self._found[project, key] = found
         return found
 
-    def reconfigure(self, rate: float | None) -> None:
-        """Let each key send so many events a second from the next request on."""
-        if rate != self._rate:
-            self._rate, self._found, self._limits = rate, {}, {}
+    def reconfigure(self, options: SentryIntake) -> None:
+        """Let each key send so much from the next request on."""
+        if options != self._options:
+            self._options, self._found, self._limits = options, {}, {}
 
     def _limit(self, workspace: str, key: str) -> RateLimit | None:
-        if self._rate is None:
-            return None
-        return self._limits.setdefault((workspace, key), RateLimit(self._rate, self._clock))
+        rate = self._options.rate_per_second
+        return None if rate is None else self._limits.setdefault((workspace, key), RateLimit(rate, self._clock))
 
     def _look_up(self, snapshot: Snapshot, project: str, key: str) -> SdkProject | None:
         for workspace in snapshot.workspace_names():
@@ -129,7 +128,7 @@ class SdkDoors:
             known = snapshot.get((PROJECT.word, workspace, own)) is not None
             if known and project in (own, str(self._number_of(workspace, own))):
                 defaults = SentryDefaults(project=own, issue_key=issue_key)
-                return SdkProject(workspace, defaults, limiter=self._limit(workspace, key))
+                return SdkProject(workspace, defaults, self._options.max_body_bytes, self._limit(workspace, key))
         return None
 
 
@@ -144,7 +143,7 @@ class Outside:
 
         endpoints = EndpointDoors(registry)
         decoders = (GithubDecoder(), AlertmanagerDecoder(), GrafanaDecoder(), IncidentDecoder())
-        self._keys = SdkDoors(registry, number_of, clock, intake.sentry.rate_per_second)
+        self._keys = SdkDoors(registry, number_of, clock, intake.sentry)
         self.envelopes = SentrySdkIntake(pipeline, clock, metrics, bounds, self._keys, bodies)
         self._intakes = (
             SentryWebhooks(pipeline, clock, metrics, bounds, endpoints, bodies),
@@ -159,7 +158,7 @@ class Outside:
 
     def reconfigure(self, intake: Intake) -> None:
         """Use other bounds from the next request on."""
-        self._keys.reconfigure(intake.sentry.rate_per_second)
+        self._keys.reconfigure(intake.sentry)
         for each in self._intakes:
             each.reconfigure(intake.bounds)
 

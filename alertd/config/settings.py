@@ -143,6 +143,9 @@ class HttpIntake(Resource):
 class SentryIntake(Resource):
     """What Sentry's SDKs may send."""
 
+    max_body_bytes: Annotated[int, Field(gt=0, le=20971520)] = Field(
+        20971520, description="bytes of one envelope, compressed and not"
+    )
     rate_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
         None,
         description="events a second that are accepted with each SDK key; beyond it 429, and the SDK is told to keep what"

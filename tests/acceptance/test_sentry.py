@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import hashlib
 import hmac
 import sys
@@ -119,3 +120,22 @@ async def test_a_key_that_sends_too_fast(tmp_path: Path) -> None:
         daemon.configure({})
         assert (await daemon.post("/-/reload")).status == 200
         assert await send(keys[0]) == (200, None)
+
+
+async def test_how_large_an_envelope_may_be(tmp_path: Path) -> None:
+    """As the configuration says: at the bound it is taken, beyond it 413, compressed or not."""
+    async with Daemon(tmp_path, {"intake": {"sentry": {"max_body_bytes": 1_000}}}) as daemon:
+        await daemon.post(f"{BELOW}/projects", {"name": "shop"})
+        key = (await daemon.post(f"{BELOW}/projects/shop/keys")).json["public_key"]
+        url, auth = f"{daemon.base_url}/sentry/api/shop/envelope/", {"X-Sentry-Auth": f"Sentry sentry_key={key}"}
+        body = b'{}\n{"type":"event"}\n{"event_id":"%032x","message":"MORE"}' % 1
+
+        async def send(size: int, **headers: str) -> int:
+            sent = body.replace(b"MORE", b"x" * (size - len(body) + 4))
+            sent = gzip.compress(sent) if headers else sent
+            async with daemon.session.post(url, data=sent, headers={**auth, **headers}) as answer:
+                return answer.status
+
+        assert [await send(size) for size in (1_000, 1_001)] == [200, 413]
+        zipped = {"Content-Encoding": "gzip"}
+        assert [await send(size, **zipped) for size in (1_000, 1_001)] == [200, 413]

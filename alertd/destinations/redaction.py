@@ -41,6 +41,8 @@ _STUMP_MIN: Final = 6
 _PART_MIN: Final = 8
 """Characters from which on a part of a secret address, or of a header, is a secret by itself."""
 _PERCENT: Final = re.compile(r"%[0-9A-F]{2}")
+_PREFIX: Final = re.compile(r"^whs(?:ec|k)_")
+"""What says that a key follows, in Standard Webhooks; the key is a secret without it."""
 _BETWEEN: Final = re.compile(r"[\s\";,]+")
 """What stands between the words of a header such as `Token token="x", user=y`."""
 _IN_HTML: Final = (("&#x27;", "&quot;"), ("&#39;", "&#34;"), ("&#039;", "&quot;"), ("'", '"'))
@@ -135,7 +137,8 @@ def _forms(secret: str) -> Iterator[tuple[str, str]]:
     """Give the forms that a secret takes, each with what is shown instead."""
     parts = _address(secret)
     if parts is None:
-        for form in _spellings(secret):
+        bare = _PREFIX.sub("", secret)
+        for form in _spellings(secret) | (_spellings(bare) if len(bare) >= _PART_MIN else set()):
             yield form, REDACTED
         return
     for form in _spellings(secret):

@@ -44,6 +44,13 @@ def test_a_secret_is_found_as_pages_and_other_languages_write_it(form: str) -> N
     assert Redactor(["a/b+c <d>&'e\""]).text(f"no {form}!") == f"no {REDACTED}!"
 
 
+@pytest.mark.parametrize("prefix", ["whsec_", "whsk_"])
+def test_a_key_is_a_secret_without_what_says_that_it_is_one(prefix: str) -> None:
+    """Receivers know a signing key as its base64; of less than eight characters it would be found in words."""
+    assert Redactor([f"{prefix}MfKQ9r8G"]).text(f"no MfKQ9r8G, no {prefix}MfKQ9r8G") == f"no {REDACTED}, no {REDACTED}"
+    assert Redactor([f"{prefix}MfKQ9r8"]).text(f"no MfKQ9r8, no {prefix}MfKQ9r8") == f"no MfKQ9r8, no {REDACTED}"
+
+
 def test_a_secret_is_found_on_one_line() -> None:
     """Reasons are kept on one line: blanks in a row become one there."""
     assert Redactor(["two  words\tor more"]).text("no two words or more") == f"no {REDACTED}"

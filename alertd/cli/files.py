@@ -96,14 +96,31 @@ def migrate(json: JsonOption = False, config: ConfigOption = None) -> None:
         await store.close()
 
     configure_logging("auto", "error")
+    before = _version_in(database)
     try:
         asyncio.run(open_and_close())
     except (AlertdError, OSError) as error:
         fail(str(error))
+    version = _version_in(database)
     if json:
-        print_json({"store": str(database), "migrated": True})
+        print_json({"store": str(database), "migrated": version != before, "version": version})
     else:
         say(f"{database}: up to date")
+
+
+def _version_in(database: Path) -> int:
+    """Read which version a store has; 0 when there is none to be read: whoever opens it says what is wrong."""
+    import sqlite3
+    from contextlib import closing
+
+    from alertd.store.sqlite.connection import reader_uri
+    from alertd.store.sqlite.migrate import version_of
+
+    try:
+        with closing(sqlite3.connect(reader_uri(database), uri=True)) as conn:
+            return version_of(conn)
+    except sqlite3.Error:
+        return 0
 
 
 def print_version(wanted: bool) -> None:

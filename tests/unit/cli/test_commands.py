@@ -169,15 +169,18 @@ def test_check_warns_of_what_is_allowed_and_odd(folder: Path) -> None:
     assert len(json.loads(typed("check", "odd.yml", "--json").stdout)["warnings"]) == 1
 
 
-def test_the_store_is_made_copied_and_not_overwritten() -> None:
+def test_the_store_is_made_copied_and_not_overwritten(folder: Path) -> None:
     """`migrate` makes a store, `backup` copies it to a new file, and refuses one that exists or a store that does not."""
     assert typed("backup", "copy.db").exit_code == 1
     assert typed("migrate").stdout == "state/alertd.db: up to date\n"
-    assert json.loads(typed("migrate", "--json").stdout)["migrated"] is True
+    again = json.loads(typed("migrate", "--json").stdout)
+    (folder / "state/alertd.db").unlink()
+    made = json.loads(typed("migrate", "--json").stdout)
+    assert (again["migrated"], made["migrated"], made["version"]) == (False, True, again["version"])
     done = json.loads(typed("backup", "copy.db", "--json").stdout)
     assert (done["file"], done["size_bytes"] > 0) == ("copy.db", True)
-    again = typed("backup", "copy.db")
-    assert (again.exit_code, again.stderr) == (1, "alertd: copy.db exists already\n")
+    refused = typed("backup", "copy.db")
+    assert (refused.exit_code, refused.stderr) == (1, "alertd: copy.db exists already\n")
     assert typed("backup", "nowhere/copy.db").exit_code == 1
 
 

@@ -198,7 +198,7 @@ async def run_services(
     """Start the stages in order, watch them until a stop is asked or an essential service dies, then stop them.
 
     `on_stopping` is called once with the reason when the stop begins (readiness goes, systemd is told). Raises
-    `ServiceFailedError`, with the service's own error as its cause, when an essential service died.
+    `ServiceFailedError`, with the service's own error as its cause, when an essential service died, or could not be stopped.
     """
     runner = _Runner(stages, stop, limits or StopLimits())
     try:
@@ -221,7 +221,7 @@ async def run_services(
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
-    """The first essential service that died, and of what."""
+    """A service that died, and of what."""
 
     service: Service
     cause: BaseException | None
@@ -297,8 +297,8 @@ class _Runner:
             service = self._tasks[task][1]
             try:
                 service.stop()
-            except Exception:
-                log.exception("service.stop_failed", service=service.name)
+            except Exception as error:  # noqa: BLE001 - the boundary of a service: the others are stopped all the same
+                self._fail(stage, service, error)
                 task.cancel()
 
     async def _drain(self, stage: Stage, seconds: float) -> None:
@@ -333,6 +333,9 @@ class _Runner:
         if asked and (cause is None or task.cancelled()):
             log.debug("service.stopped", service=service.name, cut=task.cancelled())
             return
+        self._fail(stage, service, cause)
+
+    def _fail(self, stage: Stage, service: Service, cause: BaseException | None) -> None:
         failure = _Failure(service, cause)
         log.error("service.died", service=service.name, essential=stage.essential, error=failure.text, exc_info=cause)
         if stage.essential and self.failure is None:

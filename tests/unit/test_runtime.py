@@ -271,7 +271,7 @@ async def test_asking_again_cuts_everything_at_once() -> None:
 
 
 async def test_a_stop_that_raises_cuts_only_its_own_service() -> None:
-    """A broken `stop` is logged and its service cancelled; the other services drain."""
+    """Its service is cancelled, the other services drain, and the exit status tells."""
     journal: list[str] = []
 
     class Broken(Probe):
@@ -284,7 +284,8 @@ async def test_a_stop_that_raises_cuts_only_its_own_service() -> None:
     runner = asyncio.create_task(run_services([Stage("only", [broken, other])], stop, limits=PATIENT))
     await other.running.wait()
     stop.ask("test")
-    await runner
+    with pytest.raises(ServiceFailedError, match="service broken died: RuntimeError: broken"):
+        await runner
     assert {"broken cut", "other ends"} <= set(journal)
 
 

@@ -7,11 +7,11 @@ half stopped would go on fetching, and its heartbeats would keep its partitions 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from alertd.destinations.kafka_inside import tear
 from alertd.runtime import look_away
 from alertd.undo import OnFailure
 
@@ -56,15 +56,7 @@ def tear_out(consumer: Any) -> set[asyncio.Future[Any]]:
     aiokafka offers nothing for this, so it looks inside, at what 0.14 has there.
     """
     consumer._closed = True  # noqa: SLF001 - see above
-    torn = {task for task in _tasks(consumer) if isinstance(task, asyncio.Task) and not task.done()}
-    for task in torn:
-        task.add_done_callback(look_away)
-        task.cancel()
-    closing: set[asyncio.Future[Any]] = set()
-    for connection in list(getattr(consumer._client, "_conns", {}).values()):  # noqa: SLF001 - see above
-        with contextlib.suppress(Exception):
-            closing.add(asyncio.ensure_future(connection.close()))
-    return torn | closing
+    return tear(consumer._client, _tasks(consumer))  # noqa: SLF001 - see above
 
 
 def _tasks(consumer: Any) -> Iterator[Any]:

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from structlog.testing import capture_logs
 
-from alertd.intake.kafka.bounded import dispose
+from alertd.intake.kafka.bounded import dispose, tear_out
 
 DEADLINE = 20.0
 
@@ -48,3 +49,29 @@ async def test_a_stop_that_is_cut_is_torn_out() -> None:
         assert consumer._closed
         await asyncio.wait({consumer.task})
     assert consumer.task.cancelled()
+
+
+class Connection:
+    """One that closes by and by, or cannot be closed: it was cut while it was made."""
+
+    def __init__(self, *, broken: bool = False) -> None:
+        self.closing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.broken = broken
+
+    def close(self) -> asyncio.Future[None]:
+        """Begin to close."""
+        if self.broken:
+            raise AttributeError("'NoneType' object has no attribute 'done'")
+        return self.closing
+
+
+async def test_a_connection_that_cannot_be_closed_is_told_and_keeps_no_other_open() -> None:
+    """The client's own `close` fails on one that is half made."""
+    consumer, last = HangingConsumer(), Connection()
+    consumer._client._conns = {(0, 0): Connection(broken=True), (1, 0): last}
+    with capture_logs() as lines:
+        torn = tear_out(consumer)
+    assert torn == {consumer.task, last.closing}
+    assert [(line["event"], line["error"]) for line in lines] == [
+        ("kafka.close_failed", "'NoneType' object has no attribute 'done'")
+    ]

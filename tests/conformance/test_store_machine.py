@@ -57,7 +57,7 @@ class StoresAgree(RuleBasedStateMachine):
         self.made: list[str] = []
         self.bounds = (walks.QUICK, shapes.OUTLINE_EVENTS)
         walks.QUICK, shapes.OUTLINE_EVENTS = 2, 4
-        self.both(lambda store: store.intern(NAMES))
+        self.learn_names()
 
     @override
     def teardown(self) -> None:
@@ -81,6 +81,10 @@ class StoresAgree(RuleBasedStateMachine):
         answers = [self.run(_answer(call(store))) for store in (self.sqlite, self.memory)]
         assert answers[0] == answers[1]
         return answers[0]
+
+    def learn_names(self) -> None:
+        """Name what there is, as at every start: a name that nothing was stored with is gone after a kill."""
+        self.both(lambda store: store.intern(NAMES))
 
     def pick(self, number: int) -> int:
         """Choose a delivery that was made at some time."""
@@ -204,6 +208,7 @@ class StoresAgree(RuleBasedStateMachine):
         self.run(self.sqlite.close())
         self.place = found
         self.sqlite = self.run(open_sqlite(self.place, self.clock, OPTIONS))
+        self.learn_names()
         for project in ("shop", "blog"):
             self.both(lambda store, project=project: store.events(Filter(project=project)))  # type: ignore[misc]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import orjson
@@ -48,7 +48,10 @@ class Resubmit(Protocol):
 
 @dataclass(slots=True)
 class Context:
-    """The daemon, as the API sees it. `base_url` is how people reach it, `bounds` are those of events."""
+    """The daemon, as the API sees it. `base_url` is how people reach it, `bounds` are those of events.
+
+    Whoever changes tokens, or takes a workspace from them, holds `changing_tokens`.
+    """
 
     store: Store
     pipeline: Pipeline
@@ -68,6 +71,7 @@ class Context:
     links: AcknowledgeLinks
     resubmit: Resubmit
     bounds: Callable[[], Bounds]
+    changing_tokens: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def names(self) -> Names:

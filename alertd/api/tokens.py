@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from dataclasses import replace
 from datetime import UTC
@@ -49,7 +48,6 @@ class Tokens:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._changing = asyncio.Lock()
 
     def register(self, app: web.Application) -> None:
         """Add the routes."""
@@ -129,8 +127,8 @@ class Tokens:
             context.ids.take(), settings.name, Role.INTAKE, workspace, digest_of(secret), context.clock.now_ms()
         )
         token = _with(fresh, settings)
-        async with self._changing:
-            if any(known.name == token.name for known in self._of(workspace)):
+        async with self._context.changing_tokens:
+            if any(known.name == token.name for known in self._of(self._enter(request))):
                 raise ConflictError(f"there is a token {token.name!r} in the workspace {workspace!r} already")
             await context.store.add_token(token)
             await self._note(request, "created", None, token)
@@ -152,7 +150,7 @@ class Tokens:
         return {key: value for key, value in self._view(token).items() if key not in _SHOWN}
 
     async def _change(self, request: web.Request, document: Callable[[Token], dict[str, Any]]) -> web.Response:
-        async with self._changing:
+        async with self._context.changing_tokens:
             token = self._own(request, conditional=True)
             settings = _settings(document(token))
             if settings.name != token.name:
@@ -167,7 +165,7 @@ class Tokens:
         self._enter(request)
         rotation: Rotation = await read_body(request, Rotation)
         secret = new_secret()
-        async with self._changing:
+        async with self._context.changing_tokens:
             token = self._own(request)
             until = self._context.clock.now_ms() + round(rotation.overlap_seconds * 1000)
             after = replace(token, digest=digest_of(secret), old_digest=token.digest, old_until_ms=until)
@@ -177,7 +175,7 @@ class Tokens:
 
     async def revoke(self, request: web.Request) -> web.Response:
         """Revoke a token at once."""
-        async with self._changing:
+        async with self._context.changing_tokens:
             token = self._own(request)
             await self._context.store.remove_token(token.id)
             await self._note(request, "deleted", token, None)

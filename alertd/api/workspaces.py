@@ -55,15 +55,15 @@ class Workspaces(Collection):
     @override
     async def remove(self, request: web.Request) -> web.Response:
         """Delete it, and its tokens: the next workspace of that name is another one."""
-        answer = await super().remove(request)
         context, name = self.context, request.match_info["name"]
-        for token in context.authenticator.tokens():
-            if token.workspace == name and not token.provisioned:
-                await context.store.remove_token(token.id)
-                await context.registry.note(
-                    caller(request).name, Noted("deleted", ("token", name, token.name), None, None)
-                )
-        await context.reload_tokens()
+        async with context.changing_tokens:
+            answer = await super().remove(request)
+            for token in context.authenticator.tokens():
+                if token.workspace == name and not token.provisioned:
+                    await context.store.remove_token(token.id)
+                    noted = Noted("deleted", ("token", name, token.name), None, None)
+                    await context.registry.note(caller(request).name, noted)
+            await context.reload_tokens()
         return answer
 
     @override

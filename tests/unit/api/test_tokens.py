@@ -220,6 +220,20 @@ async def test_a_change_whose_body_is_late_undoes_no_other() -> None:
                 assert (await call("GET", f"{HOME}/events", None, headers=own))[0] == status
 
 
+async def test_no_token_is_made_for_a_workspace_that_goes_while_its_body_comes() -> None:
+    """It is 404, and nothing is kept that would be good in another workspace of the name."""
+    async with running() as call:
+        await call("POST", "/api/v1/workspaces", json={"name": "lab"})
+
+        async def body() -> AsyncIterator[bytes]:
+            yield b'{"name": "late", '
+            assert (await call("DELETE", "/api/v1/workspaces/lab"))[0] == 204
+            yield b'"role": "admin"}'
+
+        assert (await call("POST", "/api/v1/workspaces/lab/tokens", data=body()))[0] == 404
+        assert [token.name for token in await call.bench.store.tokens()] == ["root"]
+
+
 async def test_guessing_is_slowed_down() -> None:
     """Of more than 20 wrong tokens a minute from one address the further ones are 429 with Retry-After; a missing token
     stays 401, and a right one is let in all the while.

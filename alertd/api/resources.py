@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from alertd.api.context import Context
     from alertd.model.fields import Resource
+    from alertd.resources.change import Noted
     from alertd.resources.entry import Entry
     from alertd.resources.kinds import Kind
 
@@ -140,7 +141,8 @@ class Collection:
         cascade = query.flag("cascade") or False
         query.check()
         given = Precondition(request.headers.get("If-Match"))
-        await self.context.registry.remove(key, given, caller(request).name, cascade=cascade)
+        also = [*self.ended_with(key[2])]
+        await self.context.registry.remove(key, given, caller(request).name, cascade=cascade, also=also)
         return web.Response(status=204)
 
     # -- parts ----------------------------------------------------------------------------------------------------
@@ -148,6 +150,10 @@ class Collection:
     def enter(self, request: web.Request, least: Role) -> str:
         """Return the workspace of the path. Raises ForbiddenError, NotFoundError."""
         return self.context.enter(request, least)
+
+    def ended_with(self, name: str) -> Iterable[Noted]:
+        """Say what goes with one that is deleted and is no resource."""
+        return ()
 
     def entries(self, request: web.Request, workspace: str) -> Sequence[Entry]:
         """List what is there."""

@@ -14,7 +14,7 @@ from alertd.resources.change import Noted
 from alertd.resources.kinds import WORKSPACE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from aiohttp import web
 
@@ -55,16 +55,17 @@ class Workspaces(Collection):
     @override
     async def remove(self, request: web.Request) -> web.Response:
         """Delete it, and its tokens: the next workspace of that name is another one."""
-        context, name = self.context, request.match_info["name"]
-        async with context.changing_tokens:
+        async with self.context.changing_tokens:
             answer = await super().remove(request)
-            for token in context.authenticator.tokens():
-                if token.workspace == name and not token.provisioned:
-                    await context.store.remove_token(token.id)
-                    noted = Noted("deleted", ("token", name, token.name), None, None)
-                    await context.registry.note(caller(request).name, noted)
-            await context.reload_tokens()
+            await self.context.reload_tokens()
         return answer
+
+    @override
+    def ended_with(self, name: str) -> Iterator[Noted]:
+        """Give its tokens, which the store forgets with it."""
+        for token in self.context.authenticator.tokens():
+            if token.workspace == name and not token.provisioned:
+                yield Noted("deleted", ("token", name, token.name), None, None)
 
     @override
     def entries(self, request: web.Request, workspace: str) -> Sequence[Entry]:

@@ -14,6 +14,7 @@ from alertd.model.intake_endpoint import IntakeEndpoint, SdkKey
 from alertd.model.metric_alert import MetricAlert
 from alertd.model.subscription import Subscription
 from alertd.model.workspace import LearntProject, Project, WorkspaceSettings
+from alertd.store.resource import WORKSPACE_KIND
 
 if TYPE_CHECKING:
     from alertd.model.fields import Resource
@@ -90,7 +91,7 @@ KINDS: Final = (
 """Every kind that a file may hold for a workspace."""
 OWNED_KINDS: Final = (*KINDS, SDK_KEY)
 """Every kind that lives in a workspace."""
-WORKSPACE: Final = Kind("workspace", "workspaces", WorkspaceSettings)
+WORKSPACE: Final = Kind(WORKSPACE_KIND, "workspaces", WorkspaceSettings)
 """The workspaces themselves; each is its own workspace."""
 BY_WORD: Final = {kind.word: kind for kind in (*OWNED_KINDS, WORKSPACE)}
 

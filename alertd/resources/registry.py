@@ -103,10 +103,23 @@ class Registry:
         """Patch a resource. Raises as `replace`."""
         return await self._ask(lambda s: self._changes.patch(s, key, patch, given), actor)
 
-    async def remove(self, key: ResourceKey, given: Precondition, actor: str, *, cascade: bool = False) -> None:
-        """Remove a resource. Raises NotFoundError, StaleError, ConflictError when it is in use or provisioned."""
-        asked = self._queue(lambda s: self._changes.remove(s, key, given, cascade=cascade), actor)
-        await asked.done
+    async def remove(
+        self,
+        key: ResourceKey,
+        given: Precondition,
+        actor: str,
+        *,
+        cascade: bool = False,
+        also: Sequence[Noted] = (),
+    ) -> None:
+        """Remove a resource; `also` is logged with it. Raises NotFoundError, StaleError, ConflictError when it is in use."""
+
+        def decide(snapshot: Snapshot) -> Change:
+            change = self._changes.remove(snapshot, key, given, cascade=cascade)
+            change.noted += also
+            return change
+
+        await self._queue(decide, actor).done
 
     async def note(self, actor: str, noted: Noted) -> None:
         """Write a line into the log about something that is no resource of this registry."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from alertd.model.ids import milliseconds
 from alertd.store.memory_names import MemoryNames
+from alertd.store.resource import WORKSPACE_KIND
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +38,8 @@ class MemoryResources(MemoryNames):
         self._write()
         for key in removed:
             self._resources.pop(key, None)
+            if key[0] == WORKSPACE_KIND:
+                self._tokens = {number: own for number, own in self._tokens.items() if own.workspace != key[1]}
         self._resources.update({resource.key: resource for resource in kept})
         self._audit += audit
         if ruleset is not None:

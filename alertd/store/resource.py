@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ResourceKey = tuple[str, str, str]
 """(kind, workspace, name); kind is the word of `alertd.resources.kinds`, e.g. `channel`."""
+WORKSPACE_KIND: Final = "workspace"
+"""The kind that owns tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,10 @@ class ResourceStore(Protocol):
         audit: Sequence[AuditEntry],
         ruleset: RulesetDocument | None = None,
     ) -> None:
-        """Remove, keep (replacing what has the same key) and log, in one transaction; with it what decides from then on."""
+        """Remove, keep (replacing what has the same key) and log, in one transaction; with it what decides from then on.
+
+        A workspace that is removed takes its tokens with it.
+        """
 
     async def audit(self, which: AuditFilter) -> list[AuditEntry]:
         """Up to `limit` entries, newest first."""

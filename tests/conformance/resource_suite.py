@@ -55,6 +55,21 @@ class ResourceSuite:
         await store.change_resources([again], [RUNS.key, OTHER.key], [])
         assert await store.resources() == [again]
 
+    async def test_a_workspace_takes_its_tokens_with_it(self, store: Store) -> None:
+        """With a workspace go its tokens, in one change, and no others: the next one of its name lets none of them in."""
+        lab = replace(RUNS, kind="workspace", workspace="lab", name="lab")
+        tokens = [
+            Token(number, "ci", Role.ADMIN, workspace, b"%d" % number * 32, START_MS)
+            for number, workspace in enumerate(("default", "lab", None), 1)
+        ]
+        for token in tokens:
+            await store.add_token(token)
+        await store.change_resources([lab, RUNS], [], [])
+        await store.change_resources([], [RUNS.key], [])
+        assert await store.tokens() == tokens
+        await store.change_resources([], [lab.key], [])
+        assert [token.workspace for token in await store.tokens()] == ["default", None]
+
     async def test_what_decides_is_stored_with_the_change(self, store: Store) -> None:
         """The ruleset that a change makes comes back, and is the newest; also where one is like the other but for a line."""
         lines = tuple(b"line %d" % number for number in range(1000))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from alertd.model.ids import first_of
-from alertd.store.resource import AuditEntry, StoredResource
+from alertd.store.resource import WORKSPACE_KIND, AuditEntry, StoredResource
 from alertd.store.sqlite.part import Part
 from alertd.store.sqlite.revisions import write
 
@@ -25,6 +25,7 @@ _KEEP: Final = (
     " updated_at = excluded.updated_at"
 )
 _REMOVE: Final = "DELETE FROM resource WHERE kind = ? AND workspace = ? AND name = ?"
+_END: Final = "DELETE FROM token WHERE workspace = ?"
 _LOG: Final = "INSERT INTO audit(id, workspace, actor, action, kind, name, before, after) VALUES (?,?,?,?,?,?,?,?)"
 _EQUAL: Final = ("actor", "action", "kind", "name")
 
@@ -50,6 +51,8 @@ class Resources(Part):
         def change(conn: sqlite3.Connection) -> None:
             for key in removed:
                 conn.execute(_REMOVE, key)
+                if key[0] == WORKSPACE_KIND:
+                    conn.execute(_END, key[1:2])
             for r in kept:
                 row = (*r.key, r.version, r.document, r.created_at_ms, r.updated_at_ms)
                 conn.execute(_KEEP, row)

@@ -32,6 +32,9 @@ SYSTEM_PREFIX = "alertd."
 MAX_PATTERN_BYTES = 1 << 20
 """Memory that RE2 may spend on one pattern; one that needs more is refused."""
 
+PATTERNS_KEPT = 32_768
+"""Compiled patterns that the next ruleset need not compile again."""
+
 _COMPILED_KEPT = 1024
 
 
@@ -57,7 +60,7 @@ class Pattern:
         return self.text.startswith("alertd")
 
 
-@lru_cache(maxsize=_COMPILED_KEPT)
+@lru_cache(maxsize=PATTERNS_KEPT)
 def compile_pattern(kind: PatternKind, pattern: str) -> Pattern:
     """Check and translate a pattern; raises PatternError with the reason, and the position where there is one."""
     source = translate(kind, pattern)

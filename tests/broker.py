@@ -59,7 +59,7 @@ USERS = {
 
 _PORT_TAKEN = re.compile("address (already )?in use", re.IGNORECASE)
 
-# What tests were skipped for: kind of broker -> names of capabilities; the run's summary prints it.
+# What tests could not run for: kind of broker -> names of capabilities; the run's summary prints it.
 skipped: dict[str, set[str]] = {}
 
 
@@ -89,14 +89,14 @@ def make_broker(folder: Path, *, secure: bool = False) -> Broker:
 
 
 def require(broker: Broker, *capabilities: str) -> None:
-    """Skip the running test unless the broker has every one of these capabilities."""
+    """End the running test, as one that the machine cannot run, unless the broker has every one of these capabilities."""
     __tracebackhide__ = True
     missing = sorted(set(capabilities) - broker.capabilities)
     if missing:
-        import pytest  # noqa: PLC0415 -- the keeper of the shared broker starts faster without it
+        from tests.machine import lacks  # noqa: PLC0415 -- the keeper of the shared broker is a program beside the tests
 
         skipped.setdefault(broker.kind, set()).update(missing)
-        pytest.skip(f"{broker.kind} lacks: {', '.join(missing)}")
+        lacks(f"{broker.kind} lacks: {', '.join(missing)}")
 
 
 class Broker:

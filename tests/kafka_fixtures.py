@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests import broker as brokers
+from tests.machine import lacks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -68,7 +69,7 @@ async def kafka_secure(shared_kafka_secure: Broker) -> AsyncIterator[Broker]:
 @pytest.fixture
 def own_kafka(pytestconfig: pytest.Config, tmp_path: Path) -> Iterator[Broker]:
     """A running broker for this test alone, which may kill, freeze and restart it."""
-    broker = _or_skip(brokers.make_broker, tmp_path / "kafka")
+    broker = _unless_lacking(brokers.make_broker, tmp_path / "kafka")
     _note(pytestconfig, broker)
     brokers.require(broker, "control")
     broker.start()
@@ -132,16 +133,16 @@ def _sockets() -> set[str]:
 
 
 def _shared(config: pytest.Config, *, secure: bool) -> Broker:
-    broker = _or_skip(brokers.shared_broker, config.stash[_folder], secure=secure)
+    broker = _unless_lacking(brokers.shared_broker, config.stash[_folder], secure=secure)
     _note(config, broker)
     return broker
 
 
-def _or_skip(choose: Callable[..., Broker], folder: Path, **options: bool) -> Broker:
+def _unless_lacking(choose: Callable[..., Broker], folder: Path, **options: bool) -> Broker:
     try:
         return choose(folder, **options)
     except brokers.BrokerUnavailableError as error:
-        pytest.skip(f"no Kafka broker on this machine: {error}")
+        lacks(f"there is no Kafka broker on this machine: {error}")
 
 
 def _note(config: pytest.Config, broker: Broker) -> None:
@@ -198,12 +199,12 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def summary(config: pytest.Config) -> list[str]:
-    """Say in lines which brokers the run used, why, and for which missing capabilities tests were skipped."""
+    """Say in lines which brokers the run used, why, and for which missing capabilities tests could not run."""
     lines = []
     for kind, facts in sorted(config.stash[_used].items()):
         lines.append(f"Kafka broker: {kind}" + (f" (because {facts['note']})" if facts["note"] else ""))
         if facts["skipped"]:
-            lines.append(f"  tests skipped for capabilities it lacks: {', '.join(facts['skipped'])}")
+            lines.append(f"  capabilities it lacks, for which tests could not run: {', '.join(facts['skipped'])}")
     return lines
 
 

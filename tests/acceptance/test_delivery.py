@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
 
 from tests.daemon import Daemon, Reply, eventually, hook, route, workspace
+from tests.machine import program
 from tests.receiver import SECRET, Gate, reset, status
 
 if TYPE_CHECKING:
@@ -399,12 +399,9 @@ async def test_metrics_tell_what_happened(daemon: Daemon, receiver: Receiver) ->
 
 async def test_metrics_pass_promtool(daemon: Daemon) -> None:
     """`promtool check metrics` has nothing to say about /metrics."""
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed")
     page = (await daemon.call("GET", "/metrics", token="")).body
     process = await asyncio.create_subprocess_exec(
-        promtool,
+        program("promtool"),
         "check",
         "metrics",
         stdin=asyncio.subprocess.PIPE,

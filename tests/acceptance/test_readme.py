@@ -7,19 +7,16 @@ import contextlib
 import os
 import re
 import shlex
-import shutil
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.daemon import PROGRAM, Daemon
+from tests.machine import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
 ROOT = Path(__file__).parents[2]
 BASE = "http://127.0.0.1:8080"
 PAGES = ("README.md", *(f"docs/{page.name}" for page in sorted((ROOT / "docs").glob("*.md"))))
@@ -65,6 +62,7 @@ def test_every_role_is_in_the_readme() -> None:
 
 async def test_examples_work_as_printed(tmp_path: Path) -> None:
     """Each answers with what it asked for: no problem document, no error of curl. Only the port is another than printed."""
+    program("curl")
     elsewhere = {"ALERTD_SERVER__LISTEN": "127.0.0.1:0"}
     daemon = Daemon(tmp_path, (ROOT / "config" / "alertd.yml").read_text(), **elsewhere)
     with taken(int(BASE.rsplit(":", 1)[1])):

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import hmac
 import json
-import shutil
 import subprocess
 import tarfile
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from alertd.sources.github import GithubDecoder
 from alertd.sources.outside import WebhookRequest
 from alertd.sources.sentry_defaults import STANDARD
 from tests.daemon import BELOW, Daemon, eventually
+from tests.machine import lacks, program
 from tests.unit.sources.test_outside import ALERT, GROUP, GUID, INCIDENT, PUSH
 
 if TYPE_CHECKING:
@@ -80,9 +80,9 @@ async def test_every_service_has_its_door(tmp_path: Path) -> None:
         assert (await daemon.call("DELETE", f"{BELOW}/intake-endpoints/my-grafana")).status == 204
 
 
-@pytest.mark.skipif(shutil.which("prometheus-alertmanager") is None, reason="Debian's Alertmanager is not installed")
 async def test_a_real_alertmanager_sends(tmp_path: Path) -> None:
     """Debian's Alertmanager, pointed at the URL of an endpoint, tells of an alert and of its end."""
+    alertmanager = program("prometheus-alertmanager", "alertmanager")
     async with Daemon(tmp_path, {}) as daemon:
         url = await door(daemon, "alertmanager")
         config = {
@@ -91,7 +91,7 @@ async def test_a_real_alertmanager_sends(tmp_path: Path) -> None:
         }
         (tmp_path / "am.yml").write_text(json.dumps(config))
         process = await asyncio.create_subprocess_exec(
-            "prometheus-alertmanager",
+            alertmanager,
             f"--config.file={tmp_path / 'am.yml'}",
             f"--storage.path={tmp_path / 'am'}",
             "--web.listen-address=127.0.0.1:0",
@@ -125,16 +125,15 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[dict[str
     """GitHub's own published examples."""
     folder = tmp_path_factory.mktemp("octokit")
     packed = subprocess.run(  # noqa: S603 - a fixed command
-        [str(shutil.which("npm")), "pack", EXAMPLES], cwd=folder, capture_output=True, check=False, timeout=90
+        [program("npm"), "pack", EXAMPLES], cwd=folder, capture_output=True, check=False, timeout=90
     )
     if packed.returncode:
-        pytest.skip(f"npm cannot give {EXAMPLES}")
+        lacks(f"npm cannot give {EXAMPLES}")
     with tarfile.open(next(folder.glob("*.tgz"))) as archive:
         archive.extractall(folder, filter="data")
     return json.loads((folder / "package" / "api.github.com" / "index.json").read_text())
 
 
-@pytest.mark.skipif(shutil.which("npm") is None, reason="no npm here")
 async def test_githubs_own_examples_decode(examples: list[dict[str, Any]]) -> None:
     """Every published payload of every event becomes the event of its name; only a ping becomes none."""
     decoder, seen = GithubDecoder(), set()

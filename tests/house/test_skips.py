@@ -1,53 +1,48 @@
-"""What a run of the tests says of those that it skipped, and what it ends with."""
+"""What a test does that this machine cannot run, and that all of them do it in one place."""
 
 from __future__ import annotations
 
-import os
-import subprocess
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-SPARED = ["-p", "no:schemathesis", "-p", "no:hypothesispytest", "-p", "no:anyio"]
-"""Plugins that take a second to load and have no part in this."""
-SKIPPING = """
-import pytest
+from tests.machine import lacks, program
 
-@pytest.fixture
-def broker():
-    pytest.skip("there is no broker here")
-
-def test_one(broker): ...
-
-def test_two(broker): ...
-
-@pytest.mark.xfail(reason="known")
-def test_three(): assert False
-
-def test_four(): ...
-"""
+TESTS = Path(__file__).resolve().parents[1]
+SKIPPING = re.compile(r"\b(?:pytest|mark)\.(?:skip|skipif|importorskip|xfail)\b(?!\.Exception)|\b[Ss]kipTest\b")
 
 
-@pytest.mark.parametrize(("forbidden", "workers", "status"), [("", [], 0), ("1", ["-n", "1"], 1)])
-def test_a_skip_is_named_and_fails_where_none_may_be(
-    tmp_path: Path, forbidden: str, workers: list[str], status: int
-) -> None:
-    """Each skipped test is listed with its reason; with `NO_SKIPS` the run has then failed, also when workers ran it."""
-    (tmp_path / "test_it.py").write_text(SKIPPING)
-    command = [sys.executable, "-m", "pytest", "-c", ROOT / "pyproject.toml", "-p", "tests.conftest", *SPARED, *workers]
-    done = subprocess.run(  # noqa: S603 - this very Python, and words of our own
-        [*command, tmp_path],
-        cwd=ROOT,
-        env={**os.environ, "NO_SKIPS": forbidden},
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=110,
-    )
-    assert done.returncode == status, done.stdout + done.stderr
-    lines = done.stdout.splitlines()
-    listed = [line.rpartition("::")[2] for line in lines if line.startswith("SKIPPED")]
-    assert listed == [f"test_{name} - Skipped: there is no broker here" for name in ("one", "two")]
-    assert ("NO_SKIPS is set, and 2 skipped (above): this run has failed" in lines) is (status == 1)
+@pytest.mark.parametrize("permitted", [None, "", "0"])
+def test_what_the_machine_lacks_skips_a_test(monkeypatch: pytest.MonkeyPatch, permitted: str | None) -> None:
+    """The reason is what is told of it."""
+    monkeypatch.delenv("NO_SKIPS", raising=False)
+    if permitted is not None:
+        monkeypatch.setenv("NO_SKIPS", permitted)
+    with pytest.raises(pytest.skip.Exception, match=r"^there is no broker here$"):
+        lacks("there is no broker here")
+
+
+def test_where_none_may_be_skipped_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `NO_SKIPS` a test that cannot run has failed, for the same reason."""
+    monkeypatch.setenv("NO_SKIPS", "1")
+    with pytest.raises(pytest.fail.Exception, match=r"^NO_SKIPS is set, and there is no broker here$"):
+        lacks("there is no broker here")
+
+
+def test_a_program_is_found_by_any_of_its_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The first that there is counts; where there is none, the reason names them all."""
+    monkeypatch.delenv("NO_SKIPS", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in ("second", "third"):
+        (tmp_path / name).symlink_to(sys.executable)
+    assert program("first", "second", "third") == str(tmp_path / "second")
+    with pytest.raises(pytest.skip.Exception, match=r"^fourth or fifth is not installed$"):
+        program("fourth", "fifth")
+
+
+def test_nothing_else_skips() -> None:
+    """A test that skips itself, or may fail, would do so where `NO_SKIPS` is set as well."""
+    found = {str(path.relative_to(TESTS)) for path in TESTS.rglob("*.py") if SKIPPING.search(path.read_text())}
+    assert found == {"machine.py"}

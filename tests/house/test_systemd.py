@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.machine import lacks, program
+
 UNITS = Path(__file__).resolve().parents[2] / "systemd"
+USERS, FOLDERS = UNITS / "alertd.sysusers.conf", UNITS / "alertd.tmpfiles.conf"
 SECONDS = 60
-
-
-def program(name: str) -> str:
-    """Find a program of systemd, or skip the test by its name."""
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
 
 
 def run(*command: str | Path) -> str:
@@ -62,16 +56,19 @@ def test_the_unit_is_locked_in(unit: Path) -> None:
     run(program("systemd-analyze"), "security", "--offline=true", "--threshold=20", "--no-pager", unit)
 
 
+def test_sysusers_accepts_the_user() -> None:
+    """Nobody need be root to try it."""
+    run(program("systemd-sysusers"), "--dry-run", USERS)
+
+
 def test_the_user_and_the_folders_can_be_made(tmp_path: Path) -> None:
-    """Sysusers and tmpfiles accept their files; as root they are carried out below a folder."""
-    users, folders = UNITS / "alertd.sysusers.conf", UNITS / "alertd.tmpfiles.conf"
-    run(program("systemd-sysusers"), "--dry-run", users)
+    """Sysusers and tmpfiles carry their files out, here below a folder."""
     if os.geteuid() != 0:
-        return
+        lacks("only root may make users and give folders away")
     (tmp_path / "etc").mkdir()
-    run(program("systemd-sysusers"), f"--root={tmp_path}", users)
+    run(program("systemd-sysusers"), f"--root={tmp_path}", USERS)
     assert "alertd:" in (tmp_path / "etc/passwd").read_text()
-    run(program("systemd-tmpfiles"), f"--root={tmp_path}", "--create", folders)
+    run(program("systemd-tmpfiles"), f"--root={tmp_path}", "--create", FOLDERS)
     assert (tmp_path / "etc/alertd").stat().st_mode & 0o777 == 0o750
     assert (tmp_path / "etc/alertd/credentials").stat().st_mode & 0o777 == 0o700
 

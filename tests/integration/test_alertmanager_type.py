@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from tests.broker import free_ports
 from tests.conformance.destination_suite import DEADLINE, FixedClock
 from tests.conformance.messages import HOSTILE, make_digest, make_event, make_message
 from tests.daemon import eventually
+from tests.machine import program
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,11 +28,8 @@ if TYPE_CHECKING:
     from alertd.destinations.base import Message, OpenDestination
     from alertd.model.delivery import Outcome
 
-PROGRAM = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
 START_SECONDS = 20.0
 CONFIG = "route: {receiver: none}\nreceivers: [{name: none}]\n"
-
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="there is no Alertmanager here")
 
 
 class Alertmanager:
@@ -63,7 +60,7 @@ async def alertmanager(tmp_path: Path) -> AsyncIterator[Alertmanager]:
     (port,) = free_ports(1)
     (tmp_path / "am.yml").write_text(CONFIG)
     process = await asyncio.create_subprocess_exec(
-        str(PROGRAM),
+        program("prometheus-alertmanager", "alertmanager"),
         f"--config.file={tmp_path / 'am.yml'}",
         f"--storage.path={tmp_path / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",

@@ -25,6 +25,7 @@ from alertd.destinations.http1.sender import FastSender
 from tests import daemon as daemons
 from tests.conformance.sender_peer import Server, soon
 from tests.daemon import Daemon, hook
+from tests.machine import lacks
 from tests.name_server import name_server
 
 if TYPE_CHECKING:
@@ -205,7 +206,7 @@ SCRIPT = {
 
 
 def own_names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let daemons ask our name server, in a mount namespace of their own; skip where that is not ours to do."""
+    """Let daemons ask our name server, in a mount namespace of their own, where that is ours to do."""
     unshare, configured = shutil.which("unshare"), folder / "resolv.conf"
     configured.write_text(f"nameserver {NAMES}\noptions timeout:2 attempts:3\n")
     program = folder / "alertd-with-own-names"
@@ -214,7 +215,7 @@ def own_names(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     program.chmod(0o700)
     if os.geteuid() != 0 or unshare is None or subprocess.run([program, "version"], capture_output=True).returncode:  # noqa: S603, PLW1510 - our own program
-        pytest.skip("only root may lay a file over /etc/resolv.conf")
+        lacks("only root may lay a file over /etc/resolv.conf")
     monkeypatch.setattr(daemons, "PROGRAM", program)
 
 
@@ -241,7 +242,7 @@ async def test_the_daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         serving = name_server(SCRIPT, address=(NAMES, 53))
         names = await serving.__aenter__()
     except OSError:
-        pytest.skip("port 53 is not ours to take")
+        lacks("port 53 is not ours to take")
     try:
         async with good_and_bad() as (good, bad), Daemon(tmp_path / "run", config(good.port, "fast")) as daemon:
             [first, mixed, chain] = await daemon.send("rebinds.x", "mixed.x", "chain.x")

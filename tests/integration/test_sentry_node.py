@@ -1,7 +1,7 @@
 """Real applications with the real Sentry SDK for Node.js, each a process of its own, given nothing but our DSN.
 
-The SDK is installed from npm for the run, as `tests/node/package-lock.json` says; where npm cannot, the tests are skipped
-and say so.
+The SDK is installed from npm for the run, as `tests/node/package-lock.json` says; where npm cannot, the machine lacks
+what the tests need.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pytest
 
 from alertd.errors import IntakeFullError
 from tests.daemon import BELOW, Daemon, eventually
+from tests.machine import lacks, program
 from tests.unit.intake.sentry_stage import KEY, Stage, raised, running
 
 if TYPE_CHECKING:
@@ -27,22 +28,18 @@ DEADLINE = 60
 INSTALL_SECONDS = 120
 ARTICLE = ("RangeError", "no such article", "checkout")
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("node") is None or shutil.which("npm") is None, reason="node and npm are not installed"
-)
-
 
 @pytest.fixture(scope="module")
 def child(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Install the SDK beside the application."""
     folder = tmp_path_factory.mktemp("node") / "app"
     shutil.copytree(SOURCE, folder, ignore=shutil.ignore_patterns("node_modules"))
-    command = [str(shutil.which("npm")), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    command = [program("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     done = subprocess.run(  # noqa: S603 - a fixed command
         command, cwd=folder, capture_output=True, check=False, timeout=INSTALL_SECONDS
     )
     if done.returncode:
-        pytest.skip("npm cannot install @sentry/node")
+        lacks("npm cannot install @sentry/node")
     return folder / "sentry_child.mjs"
 
 
@@ -63,7 +60,7 @@ async def run(stage: Stage, child: Path, what: str, code: int = 0, **options: An
 async def execute(child: Path, dsn: str, what: str, code: int = 0, **options: Any) -> None:
     """Run the application to its end, which must be that of `code`."""
     process = await asyncio.create_subprocess_exec(
-        str(shutil.which("node")), str(child), dsn, what, json.dumps(options), stderr=asyncio.subprocess.PIPE
+        program("node"), str(child), dsn, what, json.dumps(options), stderr=asyncio.subprocess.PIPE
     )
     try:
         _, said = await process.communicate()

@@ -38,6 +38,7 @@ from alertd.store.sqlite.recent_keys import RecentKeys
 from alertd.store.sqlite.shapes import Shapes
 from alertd.store.sqlite.store import SqliteStore, open_sqlite
 from tests.conformance.store_maker import NAMES, Maker, StillClock
+from tests.machine import lacks
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -230,7 +231,7 @@ def small_disk() -> Iterator[Path]:
     command = [mount or "mount", "-t", "tmpfs", "-o", "size=4m", "alertd-test", str(folder)]
     if os.geteuid() != 0 or not mount or subprocess.run(command, check=False, capture_output=True).returncode:
         folder.rmdir()
-        pytest.skip("full disk: no right to mount a tmpfs here; RLIMIT_FSIZE stands in for it")
+        lacks("there is no right to mount a tmpfs here; RLIMIT_FSIZE stands in for a full disk")
     try:
         yield folder
     finally:

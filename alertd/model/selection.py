@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from alertd.clock import DAY_MS
 from alertd.model.delivery import DeliveryState
 
 if TYPE_CHECKING:
     from typing import Self
 
-TEXT_SPAN_MS: Final = 24 * 3_600_000
+TEXT_SPAN_MS: Final = DAY_MS
 """How far back a text is looked for when nothing says how far: only a scan finds it."""
 IN_FLIGHT: Final = "in_flight"
 """The state that no store knows: such a delivery is being attempted."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from alertd.clock import DAY_MS
 from alertd.model.change import ChangeKind
 from alertd.model.incident import Deploy, Shipped
 
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
 
     from alertd.model.change import Change, Commit
 
-LOOK_BACK_MS: Final = 14 * 86_400_000
+LOOK_BACK_MS: Final = 14 * DAY_MS
 """Nothing that went live longer ago is suspected, in milliseconds."""
 CANDIDATES_MAX: Final = 500
 """Greatest number of commits that are weighed, the newest."""
 DEPLOYS_MAX: Final = 5
 """Greatest number of deployments that an incident shows, the newest."""
-DEPLOYS_WITHIN_MS: Final = 24 * 3_600_000
+DEPLOYS_WITHIN_MS: Final = DAY_MS
 """How far back deployments are shown, in milliseconds."""
 PRODUCTION: Final = frozenset({"prod", "production"})
 """Names of one environment: whoever deploys and whoever reports errors often say different ones."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from alertd.clock import DAY_MS
 from alertd.model.error_facts import Facts
 from alertd.model.event import SIMULATION
 
@@ -23,7 +24,7 @@ __all__ = ["Facts", "bears_issue", "facts_of", "moment"]
 
 LEVELS: Final = frozenset({"fatal", "error", "warning", "info", "debug"})
 """Sentry's words for how bad an error is."""
-OLDEST_MS: Final = 30 * 86_400_000
+OLDEST_MS: Final = 30 * DAY_MS
 """No event counts as older than this, in milliseconds: clocks of devices lie."""
 TITLE_MAX: Final = 256
 """Greatest length of a title and of a culprit, in characters."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from alertd.clock import DAY_MS
 from alertd.model.issue import How, Issue, State
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from alertd.model.incident import Incident
     from alertd.model.issue import ProjectKey
 
-DECIDED_MS: Final = 365 * 86_400_000
+DECIDED_MS: Final = 365 * DAY_MS
 """An issue about which somebody decided something that lasts is kept for so long at least, in milliseconds."""
 
 

@@ -17,6 +17,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from alertd.clock import DAY_MS
 from alertd.engine.issues.frame import crash_frames, raised
 from alertd.engine.issues.paths import Segments, files_of, is_aside, is_vendored, likeness, nearness, segments
 from alertd.model.incident import Suspect
@@ -35,7 +36,7 @@ FRAMES_MAX: Final = 25
 """So many frames are looked at, from the crash on."""
 BEHIND: Final = 0.4
 """Each deployment that came after a commit's own, before the error, makes it so much less likely."""
-HALF_LIFE_MS: Final = 24 * 3_600_000
+HALF_LIFE_MS: Final = DAY_MS
 """Where nobody reports deployments: after so long, in milliseconds, a commit is half as likely ..."""
 LEAST_RECENT: Final = 0.05
 """... but never less than this."""

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from alertd.clock import DAY_MS
 from alertd.engine.issues import commands
 from alertd.engine.issues.lifecycle import change
 from alertd.model.issue import Change, How, State
@@ -37,7 +38,7 @@ ACTIONS: Final = frozenset({"resolved", "archived", "unresolved", "assigned"})
 NAME_MAX: Final = 200
 RELEASE_MAX: Final = 256
 _MINUTE_MS: Final = 60_000
-_LONGEST_MS: Final = 10 * 366 * 86_400_000
+_LONGEST_MS: Final = 10 * 366 * DAY_MS
 _MOST_EVENTS: Final = 1_000_000_000
 
 

@@ -327,7 +327,8 @@ class Daemon:
         config = await asyncio.to_thread(load_config, self.launch.config_path, self.launch.environ)
         restart = needs_restart(self.started_with, config)
         async with self.registry.rebased(provisioned_entries(config.workspaces, config.origin)) as snapshot:
-            refuse_dangling(snapshot, self.registry.snapshot, str(self.launch.config_path))
+            before, file = self.registry.snapshot, str(self.launch.config_path)
+            await asyncio.to_thread(refuse_dangling, snapshot, before, file)
             compiled = await self.live.prepare_alone(snapshot, config)
             if config.log != self.config.log:
                 configure_logging(config.log.format, config.log.level)

@@ -13,10 +13,9 @@ push counts from its arrival: the time that its event carries is that of a commi
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from alertd.engine.issues.facts import moment
+from alertd.engine.issues.facts import moment, said_ms
 from alertd.model.change import COMMITS_MAX, FILES_MAX, Change, ChangeKind, Commit
 
 if TYPE_CHECKING:
@@ -152,7 +151,7 @@ def _moment(time: str, now_ms: int) -> int:
 def _told(time: str, now_ms: int) -> int:
     """When something is said to have happened, however long ago; now where nobody says so, or it is yet to come."""
     try:
-        return min(now_ms, max(0, int(datetime.fromisoformat(time).timestamp() * 1000)))
+        return min(now_ms, said_ms(time))
     except (ValueError, OverflowError):
         return now_ms
 

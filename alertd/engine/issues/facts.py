@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from alertd.model.event import Event
 
-__all__ = ["Facts", "bears_issue", "facts_of", "moment"]
+__all__ = ["Facts", "bears_issue", "facts_of", "moment", "said_ms"]
 
 LEVELS: Final = frozenset({"fatal", "error", "warning", "info", "debug"})
 """Sentry's words for how bad an error is."""
@@ -80,6 +80,14 @@ def moment(time: str, now_ms: int) -> int:
         return now_ms
     oldest = now_ms - OLDEST_MS
     return at_ms if at_ms > oldest else oldest  # noqa: FURB136 - max() takes twice as long
+
+
+def said_ms(time: str) -> int:
+    """When something is said to have happened, however long ago, in milliseconds since 1970.
+
+    Raises ValueError, OverflowError.
+    """
+    return max(0, int(datetime.fromisoformat(time).timestamp() * 1000))
 
 
 def _user(given: Any) -> str:

@@ -8,10 +8,9 @@ What has no key of its own is told apart by its title, without the numbers in it
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from alertd.engine.issues.facts import LEVELS, bears_issue
+from alertd.engine.issues.facts import LEVELS, bears_issue, said_ms
 from alertd.engine.issues.incidents import Report
 from alertd.engine.issues.parameters import parameterise
 from alertd.model.event import KEY_MAX, is_simulated
@@ -53,5 +52,5 @@ def report_of(event: Event, workspace_id: int) -> Report | None:
         event.body.get("url", ""),
         is_simulated(event.payload),
         event.severity.word,
-        max(0, int(datetime.fromisoformat(event.time).timestamp() * 1000)),
+        said_ms(event.time),
     )

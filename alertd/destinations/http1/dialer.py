@@ -1,4 +1,4 @@
-"""Makes connections: resolves, asks the guard about each address, connects to those and to no other, and shakes hands."""
+"""Makes HTTP connections of those that the egress guard permits, and shakes hands."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from alertd.destinations.faults import EgressRefusedError, refused, unconnected
-from alertd.destinations.first_connection import first_connection
+from alertd.destinations.faults import unconnected
 from alertd.destinations.http1.connection import Connection
 from alertd.destinations.http1.tls import TlsConnection
 from alertd.destinations.system_trust import system_trust
@@ -19,9 +18,9 @@ if TYPE_CHECKING:
 
     from yarl import URL
 
+    from alertd.destinations.guarded_connection import GuardedConnector
     from alertd.destinations.http1.patrol import Patrol
     from alertd.destinations.http1.pool import Pool
-    from alertd.destinations.resolver import Resolver
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +40,16 @@ class Origin:
 class Dialer:
     """Connects. `ssl_context` is for TLS (None: the system's certificates, read when first needed)."""
 
-    def __init__(self, resolver: Resolver, ssl_context: ssl.SSLContext | None) -> None:
-        self._resolver = resolver
+    def __init__(self, connector: GuardedConnector, ssl_context: ssl.SSLContext | None) -> None:
+        self._connector = connector
         self._ssl_context = ssl_context
         self._reading = asyncio.Lock()
 
     async def dial(self, origin: Origin, pool: Pool, patrol: Patrol) -> Connection:
         """Return an open connection that will rest in a pool. Raises SendError: nothing was sent."""
+        sock = await self._connector.connect(origin.host, origin.port)
         try:
-            addresses = await self._resolver.reachable(origin.host, origin.port)
-            sock = await first_connection(addresses, origin.port)
             return await self._open(origin, sock, pool, patrol)
-        except EgressRefusedError as error:
-            raise refused(error) from error
         except (OSError, RuntimeError) as error:  # uvloop raises RuntimeError, too
             raise unconnected(error) from error
 

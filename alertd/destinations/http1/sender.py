@@ -25,13 +25,13 @@ from typing import TYPE_CHECKING, Final
 from alertd.destinations.base import SendError
 from alertd.destinations.faults import UNSENDABLE
 from alertd.destinations.guard import parse_url
+from alertd.destinations.guarded_connection import GuardedConnector
 from alertd.destinations.http1.connection import UnansweredError, UnsentError
 from alertd.destinations.http1.dialer import Dialer, Origin
 from alertd.destinations.http1.patrol import Patrol
 from alertd.destinations.http1.pool import Pool
 from alertd.destinations.http1.request import Writer
 from alertd.destinations.http_bounds import CONNECT_SECONDS, URLS_MAX
-from alertd.destinations.resolver import Resolver
 
 if TYPE_CHECKING:
     import ssl
@@ -69,8 +69,8 @@ class FastSender:
         self, policy: EgressPolicy, *, ssl_context: ssl.SSLContext | None = None, lookup: Lookup | None = None
     ) -> None:
         self._policy = policy
-        self._resolver = Resolver(policy, lookup)
-        self._dialer = Dialer(self._resolver, ssl_context)
+        self._connector = GuardedConnector(policy, lookup)
+        self._dialer = Dialer(self._connector, ssl_context)
         self._places: dict[str, Place] = {}
         self._pools: dict[Origin, Pool] = {}
         self._dialing: set[asyncio.Timeout] = set()
@@ -113,7 +113,7 @@ class FastSender:
             pool.close()
         if self._patrol is not None:
             await self._patrol.end(_CLOSED)
-        self._resolver.close()
+        self._connector.close()
 
     def _open(self) -> Patrol:
         self._patrol = Patrol()

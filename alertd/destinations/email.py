@@ -13,9 +13,10 @@ from alertd.destinations.base import Preview, SendError
 from alertd.destinations.composing import content_of
 from alertd.destinations.email_letter import Envelope, letter_of
 from alertd.destinations.email_recipients import reaches_anybody, recipients_of
-from alertd.destinations.email_replies import NAME, RefusedError, outcome_of_all, outcome_of_reply
+from alertd.destinations.email_replies import DETAIL_MAX, NAME, RefusedError, outcome_of_all, outcome_of_reply
 from alertd.destinations.email_session import Session
 from alertd.destinations.email_settings import EmailSettings
+from alertd.destinations.limits import fit
 from alertd.destinations.redaction import BODY_MAX, Redactor, secrets_of
 from alertd.model.delivery import Outcome, OutcomeKind
 
@@ -222,7 +223,9 @@ def _key(message: Message) -> str:
 
 def _nobody(to: Recipients) -> str:
     why = f" ({'; '.join(to.left_out)})" if to.left_out else ""
-    return f"{NAME}: nobody to write to: no recipient is an address, or belongs to the event's project{why}"[:1000]
+    return fit(
+        f"{NAME}: nobody to write to: no recipient is an address, or belongs to the event's project{why}", DETAIL_MAX
+    )
 
 
 def _projects(message: Message) -> list[str]:

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from alertd.destinations.answers import one_line
+from alertd.destinations.limits import fit
 from alertd.model.delivery import ANSWER_MAX, Outcome, OutcomeKind
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 NAME: Final = "email"
 
 DETAIL_MAX: Final = 1000
-"""Characters of what became of all recipients."""
+"""Characters of what became of all recipients; a cut is marked, by which whoever takes secrets out sees it."""
 
 _LOGIN_REFUSED: Final = 535
 _TOO_MUCH: Final = 552
@@ -93,9 +94,4 @@ def outcome_of_all(
     head = f"{done} of {whole} recipients have it; " if whole > 1 else ""
     shown = temporary or first
     answer = shown.text.encode("utf-8", "replace")[:ANSWER_MAX] if shown else b""
-    return Outcome(kind, shown.code if shown else None, _bounded(f"{NAME}: {head}{'; '.join(parts)}"), answer)
-
-
-def _bounded(detail: str) -> str:
-    """Cut a detail, with the mark by which whoever takes secrets out sees that it was."""
-    return detail if len(detail) <= DETAIL_MAX else f"{detail[: DETAIL_MAX - 1]}…"
+    return Outcome(kind, shown.code if shown else None, fit(f"{NAME}: {head}{'; '.join(parts)}", DETAIL_MAX), answer)

@@ -142,7 +142,7 @@ class EventIntake:
     def _limit(self, count: int) -> None:
         wait = self._limiter.take(count) if self._limiter else 0
         if wait > 0:
-            raise TooFastError(max(1, ceil(wait)))
+            raise TooFastError(ceil(wait))
 
     async def _body(self, request: web.Request) -> bytes:
         length = request.content_length

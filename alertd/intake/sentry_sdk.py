@@ -209,7 +209,7 @@ class SentrySdkIntake:
             return
         wait = project.limiter.take(len(events)) if project.limiter else 0
         if wait > 0:
-            raise _TooFastError(max(1, ceil(wait)))
+            raise _TooFastError(ceil(wait))
         await self._pipeline.submit(events, sum(len(event.payload) for event in events), SOURCE)
 
     def _find(self, request: web.Request, key: str | None) -> SdkProject:

@@ -171,7 +171,7 @@ class Session:
                 await self._take(fetched)
 
     async def _fetch(self, most: int) -> dict[TopicPartition, list[Any]]:
-        """Poll once. Never cancelled and never timed out from outside: aiokafka would lose count of its polls."""
+        """Poll once. Cut from outside by the end of `run` alone: aiokafka would lose count of its polls."""
         try:
             fetched: dict[TopicPartition, list[Any]] = await self._consumer.getmany(
                 timeout_ms=POLL_MS, max_records=most

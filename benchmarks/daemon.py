@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from alertd.undo import OnFailure
 from benchmarks.process import Process
 
 if TYPE_CHECKING:
@@ -42,11 +43,8 @@ class Daemon:
     def __enter__(self) -> Self:
         """Start it and wait until it listens."""
         self.launch()
-        try:
+        with OnFailure(self.process.kill):
             self.wait_ready()
-        except BaseException:
-            self.process.kill()
-            raise
         return self
 
     def __exit__(self, *_: object) -> None:

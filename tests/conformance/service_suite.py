@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -139,6 +138,5 @@ async def ended(task: asyncio.Task[None]) -> None:
     if task.done():
         return
     task.cancel()
-    with suppress(BaseException):
-        await asyncio.wait({task}, timeout=1.0)
+    await asyncio.wait({task}, timeout=1.0)
     pytest.fail(f"{task.get_name()} did not end within {DEADLINE:g} s")

@@ -206,7 +206,8 @@ class Writer:
         try:
             if conn.in_transaction:
                 conn.execute("ROLLBACK")
-        except Exception:  # noqa: BLE001 - a connection that cannot even roll back is thrown away
+        except Exception as failure:  # noqa: BLE001 - a connection that cannot even roll back is thrown away
+            _log.warning("store.rollback_failed", error=str(failure))
             self._drop()
         if breaks_connection(error):
             self._drop()
@@ -229,7 +230,10 @@ class Writer:
         try:
             wait = self._conn.execute("PRAGMA busy_timeout").fetchone()[0]
             self._conn.execute("PRAGMA busy_timeout = 0")
-            self._conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            self._conn.execute(f"PRAGMA busy_timeout = {wait}")
-        except Exception as error:  # noqa: BLE001 - housekeeping: the next commit says what is wrong
+            try:
+                self._conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                self._conn.execute(f"PRAGMA busy_timeout = {wait}")
+        except Exception as error:  # noqa: BLE001 - housekeeping: it is tried again
+            _log.warning("store.truncate_failed", error=str(error))
             self._undo(self._conn, error)

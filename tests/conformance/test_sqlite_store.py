@@ -7,8 +7,9 @@ import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+from structlog.testing import capture_logs
 
-from alertd.errors import DuplicateEventsError
+from alertd.errors import DuplicateEventsError, StoreUnavailableError
 from alertd.model.ids import END
 from alertd.store.base import Batch, Filter
 from alertd.store.sqlite import blocks, lookup, shapes, walks
@@ -82,6 +83,21 @@ class TestSqliteStoreByBlocks(StoreSuite, HistorySuite):
                 expected = [plan.number for plan in reversed(plans) if plan.event.project == project]
                 page = await again.events(Filter(project=project))
                 assert [row["number"] for row in page.items] == expected
+        finally:
+            await again.close()
+
+    async def test_what_could_not_be_outlined_at_the_end_is_told_and_found(
+        self, store: SqliteStore, make: Maker, clock: StillClock, tmp_path: Path
+    ) -> None:
+        """Events that wait for their outline when the store cannot write any more are found at the next start."""
+        plan = await make.stored(store, project="shop")
+        store.core.writer.refuse(StoreUnavailableError("the disk is full"))
+        with capture_logs() as logs:
+            await store.close()
+        assert [(line["event"], line["error"]) for line in logs] == [("history.outline_put_off", "the disk is full")]
+        again = await open_sqlite(tmp_path / "alertd.db", clock)
+        try:
+            assert [row["number"] for row in (await again.events(Filter(project="shop"))).items] == [plan.number]
         finally:
             await again.close()
 

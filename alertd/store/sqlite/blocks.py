@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate, chain, pairwise
 from typing import TYPE_CHECKING, Any, Final
@@ -114,8 +113,10 @@ class Blocks(Part):
             await asyncio.wait([self._folding])
         rest = self.core.shapes.rest()
         if rest is not None:
-            with suppress(StoreError):
+            try:
                 await self.core.writer.run(lambda conn: write(conn, rest))
+            except StoreError as error:
+                _log.warning("history.outline_put_off", error=str(error))
             self.core.shapes.done(rest, stored=True)
 
 

@@ -199,7 +199,7 @@ def _done(work: Callable[[], T]) -> T:
         return work()
     except UnusableServiceError:
         raise
-    except Exception as error:  # noqa: BLE001 - foreign code may raise anything
+    except BaseException as error:  # noqa: BLE001 - foreign code may raise anything, also what would end its thread
         raise _ForeignError(type(error).__name__) from None
 
 

@@ -281,6 +281,31 @@ async def test_the_guard_follows_a_service_into_its_threads(receiver: Receiver, 
     assert len(receiver.bodies) == 1
 
 
+@pytest.fixture
+async def quitting() -> AsyncIterator[str]:
+    """A service of the library whose code ends its thread; give its scheme."""
+    await asyncio.to_thread(apprise_service.service_of, "json://127.0.0.1")
+
+    @notify(on="quitting")
+    def deliver(body: str, title: str, *args: Any, meta: dict[str, Any], **kwargs: Any) -> bool:
+        raise SystemExit(1)
+
+    yield "quitting"
+    NotificationManager().remove("quitting")
+
+
+async def test_a_service_that_ends_its_thread_has_failed(quitting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, and as often as it does so: it takes no thread's place, and the daemon goes on."""
+    monkeypatch.setattr(apprise, "THREADS_MAX", 1)
+    async with opened(f"{quitting}://127.0.0.1/x") as destination:
+        for _ in range(2):
+            outcome = await attempt(destination)
+            assert (outcome.kind, outcome.detail) == (
+                OutcomeKind.RETRY_LATER,
+                "apprise: the service's code failed: SystemExit",
+            )
+
+
 def test_reading_a_url_connects_to_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A service that would connect as soon as its URL is read is refused when it is set, and has not connected."""
     apprise_service.service_of("json://127.0.0.1")

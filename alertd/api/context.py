@@ -14,7 +14,7 @@ from alertd.api.query import refuse_unknown
 from alertd.api.views import Names
 from alertd.errors import InvalidError, NotFoundError, NotJsonError, Problem
 from alertd.model.token import Role
-from alertd.resources.judge import Findings, read_model
+from alertd.resources.judge import read_alone
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from alertd.model.event import Bounds
     from alertd.model.ids import IdSource
     from alertd.pipeline import Pipeline
+    from alertd.resources.judge import M
     from alertd.resources.registry import Registry
     from alertd.store.base import Store
     from alertd.submission import Accepted
@@ -132,10 +133,6 @@ async def body_of(request: web.Request) -> dict[str, Any]:
     return body
 
 
-async def read_body(request: web.Request, model: type[Any]) -> Any:
+async def read_body(request: web.Request, model: type[M]) -> M:
     """Read a request's body, which may be left out, as a model. Raises InvalidError with every bad field."""
-    given = await body_of(request) if request.can_read_body else {}
-    findings = Findings()
-    found = read_model(model, given, findings)
-    findings.check()
-    return found
+    return read_alone(model, await body_of(request) if request.can_read_body else {})

@@ -101,7 +101,7 @@ class Reshaping:
     async def merge(self, request: web.Request) -> web.Response:
         """Merge issues into one."""
         workspace = self._context.enter(request, Role.OPERATOR)
-        given: Merge = await read_body(request, Merge)
+        given = await read_body(request, Merge)
         context, by, now_ms = self._context, caller(request).name, self._context.clock.now_ms()
         merged: list[Issue] = []
         async with context.pipeline.issues.lock:
@@ -158,7 +158,7 @@ class Reshaping:
     async def split(self, request: web.Request) -> web.Response:
         """Split grouping keys off an issue."""
         workspace = self._context.enter(request, Role.OPERATOR)
-        given: Split = await read_body(request, Split)
+        given = await read_body(request, Split)
         context, by, now_ms = self._context, caller(request).name, self._context.clock.now_ms()
         async with context.pipeline.issues.lock:
             issue = await self._issues.find(request.match_info["id"], workspace)

@@ -24,7 +24,7 @@ from alertd.model.fields import Resource
 from alertd.model.token import ROLES, Role, Token, TokenSettings, digest_of, new_secret
 from alertd.resources.change import Noted, Precondition
 from alertd.resources.documents import merge_patch
-from alertd.resources.judge import Findings, read_model
+from alertd.resources.judge import read_alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,7 +163,7 @@ class Tokens:
     async def rotate(self, request: web.Request) -> web.Response:
         """Make another secret; the one before works until the overlap is over."""
         self._enter(request)
-        rotation: Rotation = await read_body(request, Rotation)
+        rotation = await read_body(request, Rotation)
         secret = new_secret()
         async with self._context.changing_tokens:
             token = self._own(request)
@@ -216,12 +216,7 @@ def _etag(token: Token) -> str:
 
 
 def _settings(document: dict[str, Any]) -> TokenSettings:
-    findings = Findings()
-    found = read_model(TokenSettings, {key: value for key, value in document.items() if key not in _SHOWN}, findings)
-    findings.check()
-    if found is None:
-        raise AssertionError("an invalid document without a problem")
-    return found
+    return read_alone(TokenSettings, {key: value for key, value in document.items() if key not in _SHOWN})
 
 
 def _with(token: Token, settings: TokenSettings) -> Token:

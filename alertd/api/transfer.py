@@ -13,7 +13,7 @@ from alertd.api.resources import BELOW
 from alertd.errors import InvalidError, Problem
 from alertd.model.token import Role
 from alertd.model.workspace import Workspace
-from alertd.resources.judge import Findings, read_model
+from alertd.resources.judge import read_alone
 
 if TYPE_CHECKING:
     from alertd.api.context import Context
@@ -56,10 +56,7 @@ class Transfer:
     async def diff(self, request: web.Request) -> web.Response:
         """Compare what is live with what a file holds."""
         name = self._context.enter(request, Role.ADMIN)
-        document = await body_of(request)
-        findings = Findings()
-        workspace = read_model(Workspace, document, findings)
-        findings.check()
-        if workspace is None or workspace.name != name:
+        workspace = read_alone(Workspace, await body_of(request))
+        if workspace.name != name:
             raise InvalidError([Problem("/name", f"this compares the workspace {name!r}")])
         return json({"changes": self._context.registry.difference(workspace)})

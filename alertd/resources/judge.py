@@ -55,7 +55,7 @@ class Findings:
 
     def add(self, place: Place, detail: str) -> None:
         """Note a problem, unless there is one here or around."""
-        if not any(place[:length] in self._found for length in range(len(place) + 1)):
+        if not self.has(place):
             self._found[place] = detail
 
     def has(self, place: Place) -> bool:
@@ -109,6 +109,16 @@ def read(
         _check_group(document, findings, workspace, snapshot)
     for name, referred in kind.references:
         _check_references(document.get(name), name, (referred, workspace), snapshot, findings)
+    return _sound(model, findings)
+
+
+def read_alone(model: type[M], document: Mapping[str, Any]) -> M:
+    """Read a document that refers to nothing. Raises InvalidError with every bad place."""
+    findings = Findings()
+    return _sound(read_model(model, document, findings), findings)
+
+
+def _sound(model: M | None, findings: Findings) -> M:
     findings.check()
     if model is None:
         raise AssertionError("an invalid document without a problem")

@@ -33,7 +33,7 @@ class Operation:
 
     Shapes: `least` is the least role (None: open to everybody; INTAKE: whoever may send events); `everywhere` says that
     only a token for all workspaces will do; `answers` maps statuses of success to schemas (None: no body); `errors` are
-    the further statuses that are problem documents; `headers` says that ETag and If-Match belong to it.
+    the further statuses that are problem documents; `conditional` says that ETag and If-Match belong to it.
     """
 
     summary: str

@@ -66,13 +66,18 @@ def is_model(annotation: Any) -> bool:
 
 def plain(annotation: Any) -> Any:
     """Take Optional and Annotated off a type; a union of several types is Any."""
+    members = members_of(annotation)
+    return members[0] if len(members) == 1 else Any
+
+
+def members_of(annotation: Any) -> list[Any]:
+    """Give the types that a value of a type may have, but None, without Annotated: one, or those of a union."""
     origin = get_origin(annotation)
     if origin is Annotated:
-        return plain(get_args(annotation)[0])
+        return members_of(get_args(annotation)[0])
     if origin in {Union, types.UnionType}:
-        members = [plain(member) for member in get_args(annotation) if member is not type(None)]
-        return members[0] if len(members) == 1 else Any
-    return annotation
+        return [each for own in get_args(annotation) if own is not type(None) for each in members_of(own)]
+    return [annotation]
 
 
 @lru_cache(maxsize=_REMEMBERED)

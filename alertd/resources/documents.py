@@ -6,12 +6,13 @@ surroundings goes on following them.
 
 from __future__ import annotations
 
-import types
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Final, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
+
+from alertd.places import is_model, members_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,24 +67,21 @@ def holds_secret(model: Any) -> bool:
     inner = _bare(model)
     if inner is SecretStr:
         return True
-    if _is_model(inner):
+    if is_model(inner):
         return any(holds_secret(field.annotation) for field in inner.model_fields.values())
     return any(holds_secret(argument) for argument in get_args(inner) if not isinstance(argument, str))
 
 
 def _bare(annotation: Any) -> Any:
     """Take Annotated and None off; of a union the member that holds a secret counts."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        return _bare(get_args(annotation)[0])
-    if origin in {Union, types.UnionType}:
-        members = [_bare(member) for member in get_args(annotation) if member is not type(None)]
-        return next((member for member in members if holds_secret(member)), members[0])
-    return annotation
+    members = members_of(annotation)
+    if len(members) == 1:
+        return members[0]
+    return next((member for member in members if holds_secret(member)), members[0])
 
 
 def _member(model: Any, key: str) -> Any:
-    if _is_model(model):
+    if is_model(model):
         found = model.model_fields.get(key)
         return None if found is None else found.annotation
     arguments = get_args(model)
@@ -93,10 +91,6 @@ def _member(model: Any, key: str) -> Any:
 def _item(model: Any) -> Any:
     arguments = get_args(model)
     return arguments[0] if arguments else None
-
-
-def _is_model(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def merge_patch(target: Any, patch: Any) -> Any:

@@ -6,9 +6,8 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-import structlog
-
 from alertd.delivery.backoff import ceiling_seconds
+from alertd.delivery.outage import Outage
 from alertd.errors import StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -20,26 +19,21 @@ if TYPE_CHECKING:
 INITIAL_SECONDS: Final = 0.1
 MAX_SECONDS: Final = 5.0
 
-_log = structlog.get_logger("alertd.delivery")
-
 
 async def until_stored(write: Callable[[], Awaitable[T]], what: str, hurry: asyncio.Event | None = None) -> T:
     """Repeat a write while the store cannot take it; return its result. Other errors pass through.
 
     Waits between tries grow from `INITIAL_SECONDS` to `MAX_SECONDS`; once `hurry` is set they are all short.
     """
-    failures = 0
+    outage = Outage(what)
     while True:
         try:
             result = await write()
         except StoreUnavailableError as error:
-            failures += 1
-            if failures == 1:
-                _log.warning("store.unavailable", waiting=what, detail=str(error))
-            await _rest(ceiling_seconds(failures, INITIAL_SECONDS, 2, MAX_SECONDS), hurry)
+            outage.failed(error)
+            await _rest(ceiling_seconds(outage.failures, INITIAL_SECONDS, 2, MAX_SECONDS), hurry)
         else:
-            if failures:
-                _log.info("store.recovered", waiting=what, failures=failures)
+            outage.passed()
             return result
 
 

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 HERE = Path(__file__).resolve().parent
 CACHE = HERE.parent / ".cache" / "kafka"
@@ -267,11 +267,10 @@ class LocalBroker(Broker, ABC):
         if self._frozen:
             return
         self._signal(signal.SIGSTOP)
-        deadline = time.monotonic() + STOP_SECONDS
-        while self._process and not os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOHANG):
-            if self._process.poll() is not None or time.monotonic() > deadline:
+        if process := self._process:
+            look = functools.partial(os.waitid, os.P_PID, process.pid, os.WSTOPPED | os.WNOHANG)
+            if not _until(lambda: look() or process.poll() is not None, STOP_SECONDS) or process.returncode is not None:
                 raise BrokerError(f"{self.kind} did not freeze:\n{self._log_tail()}")
-            time.sleep(TICK_SECONDS)
         self._frozen = True
 
     def thaw(self) -> None:
@@ -317,15 +316,16 @@ class LocalBroker(Broker, ABC):
             )
 
     def _await_ready(self) -> None:
-        process, deadline = self._process, time.monotonic() + START_SECONDS
-        while process and not all(map(_answers, self.listeners.values())):
-            if process.poll() is not None:
-                self._process = None
-                raise BrokerError(f"{self.kind} ended with status {process.returncode}:\n{self._log_tail()}")
-            if time.monotonic() > deadline:
-                self.kill()
-                raise BrokerError(f"{self.kind} was not ready after {START_SECONDS:.0f} s:\n{self._log_tail()}")
-            time.sleep(TICK_SECONDS)
+        if (process := self._process) is None:
+            return
+        answers = functools.partial(map, _answers, self.listeners.values())
+        ready = _until(lambda: process.poll() is not None or all(answers()), START_SECONDS)
+        if process.returncode is not None:
+            self._process = None
+            raise BrokerError(f"{self.kind} ended with status {process.returncode}:\n{self._log_tail()}")
+        if not ready:
+            self.kill()
+            raise BrokerError(f"{self.kind} was not ready after {START_SECONDS:.0f} s:\n{self._log_tail()}")
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process:
@@ -658,14 +658,11 @@ def _spawn_keeper(place: Path, state: Path) -> None:
         ],
         setsid=True,
     )
-    deadline = time.monotonic() + INSTALL_SECONDS
-    while not state.exists():
-        if os.waitpid(pid, os.WNOHANG)[0] and not state.exists():
-            raise BrokerError(f"the keeper of the broker died:\n{(place / 'keeper.log').read_text()}")
-        if time.monotonic() > deadline:
-            os.kill(pid, signal.SIGKILL)
-            raise BrokerError(f"no broker after {INSTALL_SECONDS:.0f} s; see {place}")
-        time.sleep(TICK_SECONDS)
+    if not _until(lambda: state.exists() or os.waitpid(pid, os.WNOHANG)[0], INSTALL_SECONDS):
+        os.kill(pid, signal.SIGKILL)
+        raise BrokerError(f"no broker after {INSTALL_SECONDS:.0f} s; see {place}")
+    if not state.exists():
+        raise BrokerError(f"the keeper of the broker died:\n{(place / 'keeper.log').read_text()}")
 
 
 def keep(place: Path) -> None:
@@ -704,15 +701,22 @@ os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
+def _until(look: Callable[[], object], seconds: float) -> bool:
+    """Look again and again until what is seen is true, so many seconds at most, and tell whether it was: for what no event tells."""
+    deadline = time.monotonic() + seconds
+    while not look():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(TICK_SECONDS)
+    return True
+
+
 @contextlib.contextmanager
 def locked(path: Path, *, seconds: float) -> Iterator[None]:
     """Hold this lock file alone; the kernel releases it when the process dies."""
-    deadline = time.monotonic() + seconds
     with path.open("a") as file:
-        while not _try_lock(file.fileno()):
-            if time.monotonic() > deadline:
-                raise BrokerError(f"{path} was still locked after {seconds:.0f} s")
-            time.sleep(TICK_SECONDS)
+        if not _until(lambda: _try_lock(file.fileno()), seconds):
+            raise BrokerError(f"{path} was still locked after {seconds:.0f} s")
         yield
 
 

@@ -33,6 +33,7 @@ class Request:
     headers: dict[str, str]
     body: bytes
     at: float
+    reader: asyncio.StreamReader = field(repr=False)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -56,6 +57,13 @@ class Request:
         """Return the body if the signature is good. Raises WebhookVerificationError."""
         verified: dict[str, Any] = Webhook(secret).verify(self.body, self.headers)
         return verified
+
+    async def left(self, seconds: float) -> bool:
+        """Wait for the client's leaving, so many seconds at most, and tell whether it has left: the pace of a slow answer."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                return not await self.reader.read(1)  # one that waits for its answer says nothing more
+        return False
 
 
 def status(code: int, body: bytes = b"", **headers: str) -> Answer:
@@ -91,12 +99,11 @@ async def reset(request: Request, writer: asyncio.StreamWriter) -> None:
 
 
 async def trickle(request: Request, writer: asyncio.StreamWriter) -> None:
-    """Begin an answer and go on by a byte now and then, for ever."""
+    """Begin an answer and go on by a byte now and then, until the client leaves."""
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
-    while True:
+    while not await request.left(0.05):
         writer.write(b".")
         await writer.drain()
-        await asyncio.sleep(0.05)
 
 
 def huge(size: int = 10_000_000) -> Answer:
@@ -224,4 +231,4 @@ async def _read(reader: asyncio.StreamReader) -> Request:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:] if line)}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Request(head[0].split(" ")[1], headers, body, asyncio.get_running_loop().time())
+    return Request(head[0].split(" ")[1], headers, body, asyncio.get_running_loop().time(), reader)

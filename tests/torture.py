@@ -26,7 +26,7 @@ import aiohttp
 from aiokafka import AIOKafkaProducer
 
 from tests.broker import make_broker
-from tests.daemon import Daemon, eventually, hook, route, workspace
+from tests.daemon import Daemon, ended, eventually, hook, route, workspace
 from tests.kafka_fixtures import create_topic
 from tests.receiver import Receiver, Request, reset, status
 from tests.torture_changes import Changes
@@ -45,6 +45,8 @@ LOAD_SECONDS = 0.35
 """How long a round's load lasts at most before the kill."""
 PACE_SECONDS = 0.004
 """The pause of each sender between two sends: the load must stay below what can be delivered."""
+SLOW_SECONDS = 0.05
+"""How long the receiver takes for an answer when it is slow."""
 EARLY = 0.15
 """In how many of the rounds the kill comes while the daemon starts."""
 BOTH = 0.1
@@ -98,8 +100,9 @@ class Torture:
         self._receiver = Receiver()
         self._daemon = Daemon(folder)
         self._up = asyncio.Event()
-        self._over = False
+        self._over = asyncio.Event()
         self._ended = asyncio.Event()
+        self._load: set[asyncio.Task[None]] = set()
         self._changes = Changes(self._daemon, self._up, self._random)
         self._in_air = 0
         self._number = 0
@@ -114,21 +117,21 @@ class Torture:
         self._receiver.default = self._answer
         async with self._receiver, _producer(self._bootstrap) as producer:
             self._daemon.configure(self._config())
-            load = [asyncio.create_task(self._post_on()) for _ in range(POSTERS)]
-            load += [asyncio.create_task(self._produce_on(producer)) for _ in range(PRODUCERS)]
-            load.append(asyncio.create_task(self._changes.run_until(self._ended)))
+            self._load |= {asyncio.create_task(self._post_on()) for _ in range(POSTERS)}
+            self._load |= {asyncio.create_task(self._produce_on(producer)) for _ in range(PRODUCERS)}
+            self._load.add(asyncio.create_task(self._changes.run_until(self._ended)))
             try:
                 for _ in range(rounds):
                     await self._round()
-                self._over = True
+                self._over.set()
                 await self._start()
                 self._ended.set()
-                await asyncio.gather(*load)
+                await asyncio.gather(*self._load)
                 await self._settle()
             finally:
-                for task in load:
+                for task in self._load:
                     task.cancel()
-                await asyncio.wait(load)
+                await asyncio.wait(self._load)
                 await self._daemon.close()
         self.report.seconds = time.monotonic() - began
         self.report.start_seconds_median = sorted(self._starts)[len(self._starts) // 2]
@@ -169,13 +172,18 @@ class Torture:
         if self._starts and self._random.random() < EARLY:
             self.report.early_kills += 1
             self._daemon.launch()
-            await asyncio.sleep(self._random.uniform(0, self._starts[0]))
+            await self._flow(self._random.uniform(0, self._starts[0]))
         else:
             await self._start()
-            await asyncio.sleep(self._random.uniform(0, LOAD_SECONDS))
+            await self._flow(self._random.uniform(0, LOAD_SECONDS))
         self.report.requests_cut += self._in_air
         self._up.clear()
         await self._daemon.kill()
+
+    async def _flow(self, seconds: float) -> None:
+        """Let the load flow for so long; a part of it that ends by itself has failed. Raises what it failed with."""
+        done, _ = await asyncio.wait(self._load, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.gather(*done)
 
     # -- the load -------------------------------------------------------------------------------------------------
 
@@ -186,12 +194,11 @@ class Torture:
 
     async def _post_on(self) -> None:
         """Post bodies; one that was cut is posted again until it is acknowledged, as a producer would."""
-        while not self._over:
+        while not await ended(self._over, PACE_SECONDS):
             events = self._events()
             while not await self._post(events):
                 self.report.http_repeats += 1
             self.report.http_acknowledged += len(events)
-            await asyncio.sleep(PACE_SECONDS)
 
     async def _post(self, events: list[dict[str, Any]]) -> bool:
         await self._up.wait()
@@ -199,7 +206,7 @@ class Torture:
         try:
             reply = await self._daemon.offer(*events)
         except (aiohttp.ClientError, OSError, TimeoutError):
-            await asyncio.sleep(PACE_SECONDS)
+            await ended(self._ended, PACE_SECONDS)
             return False
         finally:
             self._in_air -= 1
@@ -211,7 +218,7 @@ class Torture:
 
     async def _produce_on(self, producer: AIOKafkaProducer) -> None:
         """Send records, with the daemon up or down; some of them by HTTP as well."""
-        while not self._over:
+        while not await ended(self._over, PACE_SECONDS * 4):
             events = self._events()
             both = self._random.random() < BOTH
             twin = asyncio.create_task(self._twin(events)) if both else None
@@ -223,7 +230,6 @@ class Torture:
             self.report.kafka_acknowledged += len(events)
             if twin is not None:
                 await twin
-            await asyncio.sleep(PACE_SECONDS * 4)
 
     async def _twin(self, events: list[dict[str, Any]]) -> None:
         while not await self._post(events):
@@ -245,7 +251,7 @@ class Torture:
             await status(429, Retry_After="0")(request, writer)
         else:
             if mood == "slow":
-                await asyncio.sleep(0.05)
+                await request.left(SLOW_SECONDS)
             await status(204)(request, writer)
 
     # -- the reckoning --------------------------------------------------------------------------------------------

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from tests.daemon import BELOW, Daemon
+from tests.daemon import BELOW, Daemon, ended
 
 if TYPE_CHECKING:
+    import asyncio
     import random
     from collections.abc import Iterator
 
@@ -37,14 +37,13 @@ class Changes:
 
     async def run_until(self, over: asyncio.Event) -> None:
         """Change one channel after the other until it is over."""
-        while not over.is_set():
+        while not await ended(over, PAUSE_SECONDS):
             await self._up.wait()
             name = self._random.choice(list(self._possible))
             try:
                 await self._change(name)
             except (aiohttp.ClientError, OSError, TimeoutError):
                 self.cut += 1
-            await asyncio.sleep(PAUSE_SECONDS)
 
     async def _change(self, name: str) -> None:
         self._number += 1

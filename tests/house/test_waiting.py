@@ -14,19 +14,8 @@ SLEEPS = {"sleep", "wait_for_timeout"}
 
 ALLOWED = {
     "daemon.py: eventually": "polls a condition with a deadline, for all tests",
-    "broker.py: freeze": "polls a condition with a deadline: a file that must do without the others, and without a loop",
-    "broker.py: _await_ready": "as above",
-    "broker.py: _spawn_keeper": "as above",
-    "broker.py: locked": "as above",
+    "broker.py: _until": "as above, in a file that must do without the others, and without a loop",
     "unit/delivery/world.py: passes": "simulated time",
-    "unit/intake/test_kafka_session.py: getmany": "a broker that takes a while",
-    "receiver.py: trickle": "a receiver that is slow",
-    "torture.py: _answer": "a receiver that is slow",
-    "torture.py: _round": "kills come at random moments",
-    "torture.py: _post": "the pace of senders",
-    "torture.py: _post_on": "the pace of senders",
-    "torture.py: _produce_on": "the pace of senders",
-    "torture_changes.py: run_until": "the pace of an operator",
 }
 """Function -> why it sleeps for more than a turn of the loop (`sleep(0)`)."""
 

@@ -63,9 +63,10 @@ class Consumer:
         return len(self.polls)
 
     async def getmany(self, timeout_ms: int, max_records: int) -> dict[Any, Any]:
-        """Take a while, and remember if somebody does not wait for it."""
+        """Take some turns of the loop, and remember if somebody does not wait for it."""
         try:
-            await asyncio.sleep(0.01)
+            for _ in range(10):
+                await asyncio.sleep(0)
         except asyncio.CancelledError:
             self.polls.append("cut")
             raise

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from alertd.delivery.outage import Outage
 from alertd.errors import StoreUnavailableError
 from alertd.model.delivery import DeliveryState
 
@@ -28,6 +29,7 @@ class Expiry:
     def __init__(self, store: OutboxStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._outage = Outage("sweep")
 
     async def sweep(self, lanes: Iterable[Lane]) -> None:
         """Look at each lane once."""
@@ -36,8 +38,9 @@ class Expiry:
                 try:
                     await self._expire(lane)
                 except StoreUnavailableError as error:
-                    _log.warning("store.unavailable", waiting="sweep", detail=str(error))
+                    self._outage.failed(error)
                     return
+        self._outage.passed()
 
     async def _expire(self, lane: Lane) -> None:
         if not lane.seal():

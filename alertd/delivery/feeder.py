@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from alertd.delivery.outage import Outage
 from alertd.errors import StoreUnavailableError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Feeder:
         self._store = store
         self._clock = clock
         self._on_failure = on_failure
+        self._outage = Outage("pages")
         self._waiting: deque[Lane] = deque()
         self._asked: set[Lane] = set()
         self._readers: set[asyncio.Task[None]] = set()
@@ -76,7 +78,8 @@ class Feeder:
         due = None
         try:
             due = await self._store.due(lane.spec.destination_id, asked_ms, limit, frozenset(lane.backlog.held))
-        except StoreUnavailableError:
-            pass
+            self._outage.passed()
+        except StoreUnavailableError as error:
+            self._outage.failed(error)
         finally:
             lane.end_page(due, asked_ms)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from alertd.delivery.bucket import TokenBucket
+from alertd.delivery.outage import Outage
 from alertd.errors import NotFoundError, StoreUnavailableError, TooManyError
 from alertd.model.ids import REPLAY, format_id
 from alertd.store.replaying import ReplayState
@@ -65,6 +66,7 @@ class Replayer:
         self._offer = offer
         self._exists = exists
         self._metrics = metrics
+        self._outage = Outage("replays")
         self._running: dict[int, tuple[Replay, TokenBucket]] = {}
         self._wake = asyncio.Event()
         self._stopping = False
@@ -117,9 +119,13 @@ class Replayer:
     async def _load(self) -> list[Replay]:
         while not self._stopping:
             try:
-                return await self._store.running_replays()
-            except StoreUnavailableError:
+                found = await self._store.running_replays()
+            except StoreUnavailableError as error:
+                self._outage.failed(error)
                 await asyncio.sleep(PAUSE_SECONDS)
+            else:
+                self._outage.passed()
+                return found
         return []
 
     async def _round(self) -> float:
@@ -130,8 +136,12 @@ class Replayer:
             if not seconds and not self._stopping:
                 try:
                     made = await self._step(replay, bucket)
+                    self._outage.passed()
                     seconds = max(TICK_SECONDS, bucket.wait_seconds(self._clock.monotonic())) if made else 0.0
-                except (StoreUnavailableError, NotFoundError):  # it cannot be written now, or was begun just now
+                except StoreUnavailableError as error:
+                    self._outage.failed(error)
+                    seconds = PAUSE_SECONDS
+                except NotFoundError:  # it was begun just now
                     seconds = PAUSE_SECONDS
             if replay.id in self._running:
                 wait = min(wait, seconds)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from alertd.delivery.outage import Outage
 from alertd.errors import StoreUnavailableError
 from alertd.model.delivery import DeliveryState
 from alertd.model.digest import DIGESTED
@@ -30,6 +31,7 @@ class Spiller:
         self._store = store
         self._clock = clock
         self._ids = ids
+        self._outage = Outage("digest")
         self._since = 0
 
     async def look(self, lanes: Iterable[Lane]) -> None:
@@ -41,8 +43,9 @@ class Spiller:
             try:
                 await self._look(lane, keep)
             except StoreUnavailableError as error:
-                _log.warning("store.unavailable", waiting="digest", detail=str(error))
+                self._outage.failed(error)
                 return
+        self._outage.passed()
 
     async def _look(self, lane: Lane, keep: int) -> None:
         if await self._store.waiting(lane.spec.destination_id, lane.backlog.busy()) <= keep or not lane.seal():

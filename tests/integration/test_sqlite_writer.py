@@ -74,3 +74,18 @@ async def test_a_connection_that_cannot_roll_back_is_opened_anew(tmp_path: Path)
     assert logs[0]["error"] == "not authorized"
     assert (await store.get_meta("a"), await store.get_meta("b")) == (None, "1")
     await store.close()
+
+
+@pytest.mark.parametrize("name", ["alertd.db", "link.db"])
+async def test_a_log_is_truncated_by_whatever_name_the_file_is_opened(tmp_path: Path, name: str) -> None:
+    """SQLite keeps it beside the file that a symbolic link leads to; it is looked for there."""
+    (tmp_path / "state").mkdir()
+    file = tmp_path / "state" / "alertd.db"
+    place = file if name == file.name else tmp_path / name
+    if place != file:
+        place.symlink_to(file)
+    store = await open_sqlite(place, StillClock(), SqliteOptions(wal_max_bytes=0))
+    await store.set_meta("a", "1")
+    await store.core.writer.run(lambda conn: conn.execute("SELECT 1").fetchone())  # the log is looked at before
+    assert file.with_name("alertd.db-wal").stat().st_size == 0
+    await store.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -119,7 +120,7 @@ async def open_sqlite(path: str | Path, clock: Clock, options: SqliteOptions | N
         opened.conn,
         reopen,
         queue_jobs=bounds.queue_jobs,
-        wal_bytes=lambda: _size(place.with_name(place.name + "-wal")),
+        wal_bytes=lambda: _wal_bytes(place),
         wal_max_bytes=bounds.wal_max_bytes,
         begun=named.write,
         settled=settled,
@@ -174,8 +175,9 @@ def _check_table(path: Path, options: SqliteOptions, table: str) -> None:
         check(conn, table)
 
 
-def _size(path: Path) -> int:
+def _wal_bytes(place: Path) -> int:
+    """Weigh the log, which SQLite keeps beside the file that a symbolic link leads to."""
     try:
-        return path.stat().st_size
+        return Path(f"{os.path.realpath(place)}-wal").stat().st_size
     except OSError:
         return 0

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 DEPTH_MAX: Final = 64
 """How many levels of objects and arrays a resource may have."""
+AROUND: Final = 2
+"""How many more there are around resources that stand in their workspace's document."""
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -96,10 +98,7 @@ def read(
 
     Raises InvalidError with every bad place.
     """
-    findings = Findings()
-    for name in (name for name, value in document.items() if is_deeper(value, DEPTH_MAX - 1)):
-        findings.add((name,), f"expected at most {DEPTH_MAX} levels of nesting, the resource itself included")
-    findings.check()
+    findings = _shallow(document, DEPTH_MAX)
     model: Resource | None = read_model(kind.model if before is None else kind.kept, document, findings)
     for judge in _CHECKS.get(kind.word, ()):
         judge(document, findings, types)
@@ -114,8 +113,17 @@ def read(
 
 def read_alone(model: type[M], document: Mapping[str, Any]) -> M:
     """Read a document that refers to nothing. Raises InvalidError with every bad place."""
-    findings = Findings()
+    findings = _shallow(document, DEPTH_MAX + AROUND)
     return _sound(read_model(model, document, findings), findings)
+
+
+def _shallow(document: Mapping[str, Any], most: int) -> Findings:
+    """Begin to judge a document. Raises InvalidError at each field that is nested too deeply to be read."""
+    findings = Findings()
+    for name in (name for name, value in document.items() if is_deeper(value, most - 1)):
+        findings.add((name,), f"expected at most {most} levels of nesting, the resource itself included")
+    findings.check()
+    return findings
 
 
 def _sound(model: M | None, findings: Findings) -> M:

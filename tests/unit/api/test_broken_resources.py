@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from alertd.api.examples import MADE
-from alertd.resources.judge import DEPTH_MAX
+from alertd.resources.judge import AROUND, DEPTH_MAX
 from alertd.resources.kinds import KINDS, WORKSPACE
 from tests.unit.api.bench import HOME, Caller, running
 
@@ -138,3 +138,23 @@ async def test_how_deep_a_resource_may_be(levels: int, status: int) -> None:
         assert found == status, problem
         if status != 201:
             assert [each["pointer"] for each in problem["errors"]] == ["/data_schema"]
+
+
+@pytest.mark.parametrize("name", ["tokens", "diff", "incidents/simulate"])
+@pytest.mark.parametrize("levels", [DEPTH_MAX + AROUND + 1, 260, 1000])
+async def test_a_body_that_is_too_deep_is_told_so(name: str, levels: int) -> None:
+    """Whatever is read as a whole is refused at the field that has too many levels, and not as something else."""
+    async with running() as call:
+        body = b'{"a":' * levels + b"1" + b"}" * levels
+        status, problem = await call("POST", f"{HOME}/{name}", data=body)
+        assert status == 422
+        (error,) = problem["errors"]
+        assert (error["pointer"], "levels of nesting" in error["detail"]) == ("/a", True)
+
+
+async def test_a_workspace_is_compared_with_resources_as_deep_as_they_may_be() -> None:
+    """What may be made may stand in a file."""
+    async with running() as call:
+        inner = b'{"a":' * (DEPTH_MAX - 2) + b"1" + b"}" * (DEPTH_MAX - 2)
+        own = document("event_type", {"data_schema": {"enum": [orjson.loads(inner)["a"]]}})
+        assert (await call("POST", f"{HOME}/diff", json={"name": "default", "event_types": [own]}))[0] == 200

@@ -321,8 +321,8 @@ class Daemon:
     @contextlib.asynccontextmanager
     async def tail_stream(self) -> AsyncIterator[AsyncIterator[tuple[str, dict[str, Any]]]]:
         """Listen to the live stream: (kind, entry) pairs until the daemon ends."""
-        headers = self._authorization(None)
-        async with self.session.get(self.base_url + f"{BELOW}/deliveries/stream", headers=headers) as answer:
+        url, headers = self.base_url + f"{BELOW}/deliveries/stream", self._authorization(None)
+        async with self.session.get(url, headers=headers, timeout=aiohttp.ClientTimeout(sock_read=60)) as answer:
             assert answer.status == 200
             assert await answer.content.readline() == b": ready\n"
             yield _entries(answer.content)

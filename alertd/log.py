@@ -172,14 +172,16 @@ class FloodGuard(logging.Filter):
 
 
 class _Bridge(logging.Handler):
-    """Hands the records of the standard library's loggers to structlog."""
+    """Hands the records of the standard library's loggers to structlog; a level of a library's own counts as the one below."""
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
+        log = structlog.get_logger(record.name)
+        level = min(record.levelno // 10 * 10, logging.CRITICAL)
         try:
-            structlog.get_logger(record.name).log(record.levelno, record.getMessage(), exc_info=record.exc_info or None)
-        except Exception:  # noqa: BLE001 - a logging handler must not raise into the code that logs
-            self.handleError(record)
+            log.log(level, record.getMessage(), exc_info=record.exc_info or None)
+        except Exception as error:  # noqa: BLE001 - a logging handler must not raise into the code that logs
+            log.warning("log.unreadable", place=record.lineno, error=f"{type(error).__name__}: {error}")
 
 
 class _Line:

@@ -112,6 +112,30 @@ def test_an_exception_is_structured_and_shows_no_variables() -> None:
     assert "hunter22" not in stream.getvalue()
 
 
+def test_a_record_that_cannot_be_written_is_told_without_what_it_held(capsys: pytest.CaptureFixture[str]) -> None:
+    """A library whose arguments do not fit its text costs one line, which shows none of them."""
+    stream = io.StringIO()
+    configure_logging("json", "info", stream)
+    handlers = logging.getLogger().handlers
+    handlers[:] = handlers[-1:]  # ours: those of pytest raise
+    logging.getLogger("library").warning("so many: %d", "hunter22")
+    (line,) = lines_of(stream)
+    assert (line["level"], line["event"], line["logger"]) == ("warning", "log.unreadable", "library")
+    assert line["error"] == "TypeError: %d format: a real number is required, not str"
+    assert "hunter22" not in stream.getvalue() + capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("level", "word"), [(logging.INFO + 9, "info"), (logging.ERROR + 1, "error"), (99, "critical")]
+)
+def test_a_level_between_is_the_one_below(level: int, word: str) -> None:
+    """Libraries have levels of their own; what they say at them is shown."""
+    stream = io.StringIO()
+    configure_logging("json", "info", stream)
+    logging.getLogger("library").log(level, "old")
+    assert [(line["level"], line["event"]) for line in lines_of(stream)] == [(word, "old")]
+
+
 @pytest.mark.parametrize("value", [1 << 70, "\ud800", {("a",): "b"}, object(), b"\xff", {1, 2}, float("nan")])
 def test_any_value_can_be_logged(value: object) -> None:
     """A value that JSON cannot say costs its own form, never the line or the caller."""

@@ -1,4 +1,4 @@
-"""Loads the Kafka fixtures, says at the end of a run which broker it used, and keeps the garbage collector calm."""
+"""Loads the Kafka fixtures, says at the end of a run which broker it used, and sets Hypothesis and the garbage collector for all."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import gc
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from hypothesis import Phase, settings
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -15,10 +16,18 @@ pytest_plugins = ["tests.kafka_fixtures"]
 COLLECTOR_THRESHOLDS: Final = (20_000, 20, 20)
 """Twelve thousand tests are half a million objects, and a full collection walks over all of them: a quarter of the time."""
 
+AS_FOUND: Final = (Phase.explicit, Phase.reuse, Phase.generate, Phase.target)
+"""Hypothesis tells a failure as it finds it: a store machine looks for a smaller one past its time-out, and would tell of none."""
+SHRUNK: Final = (Phase.explicit, Phase.generate, Phase.target, Phase.shrink, Phase.explain)
+"""With `--hypothesis-profile=shrink` it finds one anew, and looks for the smallest: what is kept of earlier runs is as it was found."""
+
 
 def pytest_configure() -> None:
-    """Look for garbage less often."""
+    """Look for garbage less often; let no example be too slow, on whatever machine, and each failure be repeatable."""
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
+    for name, phases in (("shrink", SHRUNK), ("tests", AS_FOUND)):
+        settings.register_profile(name, settings.get_profile("default"), deadline=None, print_blob=True, phases=phases)
+        settings.load_profile(name)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -1,0 +1,36 @@
+"""What Hypothesis tells of a failure: enough to repeat it anywhere, and soon."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+def test_a_failure_says_how_to_repeat_it() -> None:
+    """Its notes hold the decorator, also where no database of examples is left behind, as on CI."""
+
+    @settings(database=None)
+    @given(st.integers())
+    def fails(number: int) -> None:
+        assert number < 100
+
+    with pytest.raises(AssertionError) as told:
+        fails()
+    assert "@reproduce_failure(" in "".join(told.value.__notes__)
+
+
+def test_a_failure_is_told_as_it_is_found() -> None:
+    """Once found it is run again once, to be told, and not hundreds of times for a smaller one."""
+    seen: list[int] = []
+
+    @settings(settings.get_profile("tests"), database=None)
+    @given(st.integers())
+    def fails(number: int) -> None:
+        seen.append(number)
+        assert number < 100
+
+    with pytest.raises(AssertionError):
+        fails()
+    first = next(at for at, number in enumerate(seen) if number >= 100)
+    assert seen[first:] == [seen[first]] * 2

@@ -20,7 +20,7 @@ from alertd.destinations.tls_settings import TlsSettings
 from alertd.model.delivery import Outcome, OutcomeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pydantic import BaseModel
 
@@ -41,7 +41,7 @@ class HttpDestination(ABC, Generic[S]):
         self._own_sender = _own_sender(settings, world)
         self.world = world if self._own_sender is None else replace(world, sender=self._own_sender)
         self._timeout_seconds = timeout_seconds
-        self._redactor = Redactor(secrets_of(settings))
+        self._redactor = Redactor(self.secrets())
 
     @abstractmethod
     def render(self, message: Message, now_seconds: int) -> HttpRequest:
@@ -50,6 +50,10 @@ class HttpDestination(ABC, Generic[S]):
     @abstractmethod
     def classify(self, answer: HttpAnswer, now_seconds: int) -> Outcome:
         """Say what an answer means for the delivery. Pure."""
+
+    def secrets(self) -> Iterable[str]:
+        """List what is in no outcome and no preview."""
+        return secrets_of(self.settings)
 
     async def attempt(self, message: Message) -> Outcome:
         """Send once and say what came of it."""

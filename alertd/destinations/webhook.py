@@ -19,7 +19,7 @@ from alertd.destinations.base import HttpRequest, SendError
 from alertd.destinations.cloudevents_body import binary, structured
 from alertd.destinations.http_destination import DELIVERY_HEADER, HttpDestination, HttpType
 from alertd.destinations.nora_body import nora_body
-from alertd.destinations.redaction import Redactor, credentials_of, secrets_of
+from alertd.destinations.redaction import credentials_of
 from alertd.destinations.retry_after import parse_retry_after
 from alertd.destinations.rustrak_body import rustrak_body
 from alertd.destinations.standard_body import body_of
@@ -29,6 +29,8 @@ from alertd.destinations.webhook_settings import WebhookSettings, texts
 from alertd.model.delivery import ANSWER_MAX, Outcome, OutcomeKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pydantic import BaseModel
 
     from alertd.destinations.base import HttpAnswer, Message, World
@@ -52,7 +54,11 @@ class WebhookDestination(HttpDestination[WebhookSettings]):
         self._signer = signing_of(settings)
         self._sender = self.world.sender
         self._clock = world.clock
-        self._redactor = Redactor([*secrets_of(settings), *credentials_of(settings.headers), settings.url])
+
+    @override
+    def secrets(self) -> Iterable[str]:
+        """List those of the settings, what authorises in headers, and the URL: many a service's is a secret."""
+        return *super().secrets(), *credentials_of(self.settings.headers), self.settings.url
 
     @override
     async def attempt(self, message: Message) -> Outcome:

@@ -357,12 +357,24 @@ async def test_file_locked_by_another(path: Path) -> None:
 
 
 async def test_file_that_was_replaced_is_not_healthy(path: Path) -> None:
-    """A database that somebody moved away under the daemon is noticed."""
+    """A database that somebody moved away under the daemon is noticed, and each reason is told once for as long as it holds."""
+    aside = path.with_name("elsewhere.db")
     async with opened(path) as (store, _):
-        path.rename(path.with_name("elsewhere.db"))
-        assert not await store.healthy()
-        path.with_name("elsewhere.db").rename(path)
-        assert await store.healthy()
+        with capture_logs() as logs:
+            path.rename(aside)
+            assert [await store.healthy() for _ in range(3)] == [False] * 3
+            path.touch()
+            assert not await store.healthy()
+            aside.rename(path)
+            assert await store.healthy()
+            path.rename(aside)
+            assert not await store.healthy()
+            aside.rename(path)
+        missing = f"[Errno 2] No such file or directory: '{path}'"
+        other = "another file stands in the place of the one that was opened"
+        assert [(line["event"], line["error"]) for line in logs] == [
+            ("store.unhealthy", error) for error in (missing, other, missing)
+        ]
 
 
 # -- foreign and damaged files, versions ------------------------------------------------------------------------------

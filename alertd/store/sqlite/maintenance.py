@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+import structlog
+
 from alertd.errors import StoreError
 from alertd.model.ids import first_of
 from alertd.store.sqlite.backup import backup
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 SLICE: Final = 250
 """How many events one transaction deletes at most."""
+_log = structlog.get_logger(__name__)
 
 _BRING_BACK: Final = """
 UPDATE delivery SET next_at = :now + max(0, next_at - max(id >> 20, coalesce(started_at, 0)))
@@ -61,6 +64,7 @@ class Maintenance(Blocks):
     def __init__(self, core: Core) -> None:
         super().__init__(core)
         self._retained_to = 0
+        self._last_fault = ""
 
     @property
     def salt(self) -> int:
@@ -105,15 +109,23 @@ class Maintenance(Blocks):
         await backup(self.core.path, path)
 
     async def healthy(self) -> bool:
-        """Whether the store can write now, and the file is still the one that was opened."""
+        """Whether the store can write now, and the file is still the one that was opened; a new reason is logged."""
+        fault = await self._fault()
+        if fault and fault != self._last_fault:
+            _log.error("store.unhealthy", path=str(self.core.path), error=fault)
+        self._last_fault = fault
+        return not fault
+
+    async def _fault(self) -> str:
+        """Say why the store cannot be used now; empty: it can."""
         try:
             stat = self.core.path.stat()
             if (stat.st_dev, stat.st_ino) != self.core.inode:
-                return False
+                return "another file stands in the place of the one that was opened"
             await self.core.writer.run(lambda conn: set_meta(conn, "probed_at_ms", str(self.core.clock.now_ms())))
-        except (StoreError, OSError):
-            return False
-        return True
+        except (StoreError, OSError) as error:
+            return str(error) or repr(error)
+        return ""
 
     async def _retain_slice(self, below: int, limit: int) -> int | None:
         """Pass over some old events and delete those that may go; None when the walk is at its end."""

@@ -14,6 +14,7 @@ import yaml
 from typing_extensions import override
 
 from alertd.errors import ConfigError, ConfigProblem
+from alertd.resources.judge import DEPTH_MAX
 
 if TYPE_CHECKING:
     from alertd.places import Place
@@ -22,8 +23,8 @@ WHOLE = "(file)"
 """The path of a problem that belongs to no setting."""
 MAX_REPEATED = 100_000
 """Values in one document that aliases repeat."""
-MAX_DEPTH = 64
-"""Levels of nesting in one document."""
+MAX_DEPTH = DEPTH_MAX + 4
+"""Levels of nesting in one document: those of a resource, and the workspaces, lists and all, that it stands in."""
 
 
 class Mark(NamedTuple):
@@ -83,7 +84,7 @@ class _Loader(yaml.CBaseLoader):
 
     def __init__(self, stream: bytes) -> None:
         super().__init__(stream)
-        self.depth = 0
+        self.depth = -1  # the root stands in nothing
 
     @override
     def descend_resolver(self, current_node: Any, current_index: Any) -> None:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from alertd.config.lines import Mark, dotted, read_document
+from alertd.config.lines import MAX_DEPTH, Mark, dotted, read_document
 from alertd.errors import ConfigError
 
 
@@ -59,7 +59,7 @@ def test_aliases_stand_for_their_anchor() -> None:
 def test_deep_nesting_is_refused() -> None:
     """Nesting is bounded, so no document can exhaust the stack."""
     for text in ["- " * 900 + "a", "[" * 100_000, "{a: " * 100_000]:
-        with pytest.raises(ConfigError, match="at most 64 levels"):
+        with pytest.raises(ConfigError, match=f"at most {MAX_DEPTH} levels"):
             read_document(text, "f")
 
 
@@ -67,7 +67,7 @@ def test_deep_nesting_by_aliases_is_refused() -> None:
     """Aliases count as what they stand for."""
     chain = "".join(f"a{i}: &a{i} {'[' * 40}{f'*a{i - 1}' if i else 'x'}{']' * 40}\n" for i in range(60))
     document = read_document(chain, "f")
-    assert "at most 64 levels" in str(document.problems[0][1])
+    assert f"at most {MAX_DEPTH} levels" in str(document.problems[0][1])
 
 
 def test_places_are_written_for_people() -> None:

@@ -12,6 +12,8 @@ from alertd.clock import SystemClock
 from alertd.config.lines import read_document
 from alertd.config.load import load_config
 from alertd.resources.export import dump
+from alertd.resources.judge import DEPTH_MAX
+from alertd.resources.kinds import EVENT_TYPE
 from alertd.store.memory import MemoryStore
 from tests.unit.resources.test_registry import Live, registry_on
 
@@ -60,3 +62,18 @@ async def test_what_was_learnt_is_taken_back(tmp_path: Path) -> None:
         ("My Shop! ä", ("Prod 1",)),
         ("09", ()),
     ]
+
+
+async def test_a_resource_as_deep_as_may_be_is_taken_back(tmp_path: Path) -> None:
+    """What the API takes stands in a file as well, however deep it is."""
+    registry = registry_on(MemoryStore(SystemClock()), Live())
+    await registry.load({})
+    deep: Any = 1
+    for _ in range(DEPTH_MAX - 3):
+        deep = {"a": deep}
+    schema = {"enum": [deep]}
+    await registry.create(EVENT_TYPE, "default", {"name": "deep", "data_schema": schema}, "ann")
+    file = tmp_path / "alertd.yml"
+    file.write_text(await registry.export("default"))
+    (workspace,) = load_config(file, {}).workspaces
+    assert workspace.event_types[0].data_schema == schema

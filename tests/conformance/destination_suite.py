@@ -207,7 +207,7 @@ class DestinationSuite:
         await self.check(message)
 
     @given(said=hostile())
-    @profile(suppress_health_check=list(HealthCheck), deadline=None, max_examples=50)
+    @profile(suppress_health_check=list(HealthCheck), max_examples=50)
     async def test_any_text_stays_within_limits(self, said: Said) -> None:
         """So does any text of any length in any place."""
         await self.check(said.message())

@@ -101,5 +101,5 @@ class StoresAgreeOnMore(StoresAgree):
 # Thousands of commits: on a disk that others use, too, each waits for it.
 TestStoresAgreeOnMore = pytest.mark.timeout(300)(StoresAgreeOnMore.TestCase)
 TestStoresAgreeOnMore.settings = settings(
-    max_examples=30, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=30, stateful_step_count=30, suppress_health_check=list(HealthCheck)
 )

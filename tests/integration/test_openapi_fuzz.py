@@ -78,7 +78,6 @@ def test_answers_keep_to_the_document(stage: Stage, role: str) -> None:
 
         @settings(
             max_examples=CASES,
-            deadline=None,
             database=None,
             derandomize=GIVEN is None,
             phases=[Phase.generate],

@@ -232,7 +232,7 @@ SEGMENTS = st.sampled_from(
 ) | st.text(max_size=8)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(METHODS, st.lists(SEGMENTS, max_size=7), st.binary(max_size=40)), max_size=12))
 def test_no_request_is_answered_with_5xx_or_without_a_token(requests: list[tuple[str, list[str], bytes]]) -> None:
     """Whatever path, method and body: 401 below /api/ without a token, and never a 5xx with one."""

@@ -379,7 +379,7 @@ VALUES = st.text(max_size=30) | st.sampled_from(
 NAMES = st.sampled_from([*FILTERS, "since", "until", "limit", "cursor", "matched"]) | st.text(max_size=5)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.lists(st.tuples(NAMES, VALUES), max_size=4), max_size=10))
 def test_no_query_is_answered_with_5xx(queries: list[list[tuple[str, str]]]) -> None:
     """Any query of any list is 200, or 422 with pointers."""

@@ -137,7 +137,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(JSON.map(orjson.dumps) | st.binary(max_size=20), max_size=10))
 def test_no_body_is_answered_with_5xx(bodies: list[bytes]) -> None:
     """Whatever is sent to make a token or an event is 2xx or 4xx."""

@@ -67,14 +67,14 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("mutations") / "alertd.yml"
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(place=st.sampled_from(places(TREE)), value=VALUES)
 def test_any_value_anywhere_is_read_or_refused(path: Path, place: tuple[Any, ...], value: object) -> None:
     """One value replaced by any other never raises anything but ConfigError."""
     attempt(path, yaml.safe_dump(changed(TREE, place, value)).encode())
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_any_damage_to_the_bytes_is_read_or_refused(path: Path, data: st.DataObject) -> None:
     """Bytes cut out, put in or replaced never raise anything but ConfigError."""

@@ -313,7 +313,7 @@ def test_known_hostility_is_clean(message: Message) -> None:
 
 
 @given(hostile())
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_any_text_is_clean(said: Said) -> None:
     """So it is for any text."""
     check(said.message())

@@ -111,14 +111,14 @@ def test_known_hostility_is_only_text(message: Message) -> None:
 
 
 @given(said=hostile())
-@profile(suppress_health_check=list(HealthCheck), deadline=None, max_examples=40)
+@profile(suppress_health_check=list(HealthCheck), max_examples=40)
 def test_any_text_is_only_text(said: Said) -> None:
     """So does any text of any length in any place."""
     check(said.message())
 
 
 @given(text=st.text(alphabet="\r\n\t :<>@,;=?_\0\x0b\x85\u2028\u2029aBc-.\U0001f600é", max_size=400))
-@profile(deadline=None, max_examples=40)
+@profile(max_examples=40)
 def test_no_text_ends_a_header(text: str) -> None:
     """Line ends of every kind and all that structures a header stay inside it."""
     for message in (everywhere(text), everywhere(f"x\r\nBcc: evil@example.com\r\n\r\n{text}")):
@@ -128,7 +128,6 @@ def test_no_text_ends_a_header(text: str) -> None:
 
 
 @given(name=st.text(max_size=80))
-@profile(deadline=None)
 def test_no_person_s_name_ends_a_header(name: str) -> None:
     """A person's name may be anything that is one line."""
     from alertd.destinations.clean import line  # noqa: PLC0415 - what recipients_of does to it

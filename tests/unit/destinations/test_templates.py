@@ -196,7 +196,7 @@ def test_json_and_round_numbers_within_their_bounds() -> None:
 
 
 @given(source=st.text(alphabet="{}%|.()[]'\" \neventisforx0~*+#-", max_size=60))
-@profile(deadline=None, suppress_health_check=list(HealthCheck))
+@profile(suppress_health_check=list(HealthCheck))
 def test_any_template_is_read_or_refused(source: str) -> None:
     """Whatever is read is a template or an error with a place in it; no template raises."""
     made = render(source, VALUES)

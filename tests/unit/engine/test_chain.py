@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.engine.explain import Progress, explain
@@ -79,7 +79,6 @@ def run(steps: list[tuple[float, dict[str, Any]]], *, batched: bool, restart_at:
     return line.wait(10)
 
 
-@settings(deadline=None)
 @given(STEPS)
 def test_one_batch_or_event_by_event(steps: list[tuple[float, dict[str, Any]]]) -> None:
     """How events are cut into batches changes no plan and nothing that is remembered."""
@@ -90,7 +89,6 @@ def test_one_batch_or_event_by_event(steps: list[tuple[float, dict[str, Any]]]) 
     assert alone.memory.cooldowns == together.memory.cooldowns
 
 
-@settings(deadline=None)
 @given(STEPS, st.integers(0, 25))
 def test_a_restart_from_the_store_changes_nothing(steps: list[tuple[float, dict[str, Any]]], cut: int) -> None:
     """What was stored is enough to go on as before."""
@@ -98,7 +96,6 @@ def test_a_restart_from_the_store_changes_nothing(steps: list[tuple[float, dict[
     assert [shape(plan) for plan in through.plans] == [shape(plan) for plan in cut_off.plans]
 
 
-@settings(deadline=None)
 @given(STEPS, STEP)
 def test_explain_decides_as_production_does(steps: list[tuple[float, dict[str, Any]]], last: dict[str, Any]) -> None:
     """Explained just before it is sent, an event has the very plans that it then gets, and explaining changes nothing."""

@@ -101,7 +101,7 @@ def seen(ruleset: Ruleset) -> Any:
     return told, heard, rules.channel_count, rules.metrics, rules.known, schemas, rules.per_subscription
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(STEPS, max_size=8))
 def test_taking_over_changes_nothing(steps: list[tuple[str, Any]]) -> None:
     """Step by step, with all that rules have been asked before still remembered; what is refused is refused both times."""
@@ -163,7 +163,7 @@ def test_other_reach_is_another_scope() -> None:
     assert first.workspaces["default"].scope("made:x", "", "prod").plain
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(STEPS, max_size=6))
 def test_documents_are_written_as_if_anew(steps: list[tuple[str, Any]]) -> None:
     """What a document says does not depend on what was written before, and it can be compiled again."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from weakref import ref
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.errors import AlertdError, PatternError
@@ -63,14 +63,12 @@ def assert_agrees(written: list[Written], types: list[str]) -> None:
     assert index.fallbacks == 0
 
 
-@settings(deadline=None)
 @given(st.lists(reference.WRITTEN, max_size=12), st.lists(reference.TYPES, min_size=1, max_size=8))
 def test_the_index_agrees_with_a_loop(written: list[Written], types: list[str]) -> None:
     """Whatever the patterns are, a look-up gives the positions that a loop gives."""
     assert_agrees(written, types)
 
 
-@settings(deadline=None)
 @given(st.lists(reference.WRITTEN, max_size=20), st.lists(reference.TYPES, min_size=1, max_size=8))
 def test_small_shards_change_no_answer(written: list[Written], types: list[str]) -> None:
     """How patterns are cut into shards, carried down and turned round is never seen in an answer."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from alertd.errors import PatternError
@@ -87,7 +87,6 @@ def test_globs_match_what_is_documented(pattern: str, matched: list[str], left_o
     assert [text for text in left_out if glob(pattern, text)] == []
 
 
-@settings(deadline=None)
 @given(reference.GLOBS, reference.TYPES)
 def test_globs_agree_with_a_second_opinion(pattern: str, text: str) -> None:
     """The translation to RE2 means what a matcher means that walks over characters."""
@@ -95,7 +94,6 @@ def test_globs_agree_with_a_second_opinion(pattern: str, text: str) -> None:
     assert compiled.matches(text) == reference.matches((GLOB, pattern), text)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=20), st.text(max_size=20))
 def test_literals_match_themselves_alone(pattern: str, text: str) -> None:
     """A literal has no special characters, and its RE2 source says the same as it."""
@@ -106,7 +104,6 @@ def test_literals_match_themselves_alone(pattern: str, text: str) -> None:
     assert literal.matches(text) == (text == pattern) == regex(source, text)
 
 
-@settings(deadline=None)
 @given(reference.REGEXES, reference.TYPES)
 def test_regexes_agree_with_a_second_opinion(pattern: str, text: str) -> None:
     """Where RE2 and `re` know a construct, both match the same whole types."""
@@ -246,7 +243,6 @@ def test_globs_are_refused_with_reason_and_position(pattern: str, position: int,
     assert error.position == position
 
 
-@settings(deadline=None)
 @given(st.sampled_from([GLOB, REGEX]), st.text(r"a.*+?[](){}|\^$,-!:=<>PQE1xi", max_size=12))
 def test_any_text_compiles_or_is_refused(kind: PatternKind, pattern: str) -> None:
     """No text, however odd, raises anything but a PatternError, whose position lies inside it."""

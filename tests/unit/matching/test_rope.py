@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.matching import rope
@@ -36,7 +36,6 @@ def sizes(of: Rope) -> list[int]:
     return [len(index) for index in of.indexes]
 
 
-@settings(deadline=None)
 @given(st.lists(reference.WRITTEN, max_size=8), EDITS, st.lists(reference.TYPES, min_size=1, max_size=4), st.booleans())
 def test_changes_in_any_order_agree_with_a_loop(
     written: list[Written], edits: list[tuple[int, int, list[Written]]], types: list[str], whole: bool

@@ -61,7 +61,7 @@ def shown(workspace: Workspace) -> dict[str, Any]:
     return workspace.model_dump(mode="json")
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.lists(entries(), max_size=3), st.lists(changes(), max_size=6))
 def test_a_change_is_as_a_new_beginning(
     given_: list[Entry], changed: list[tuple[list[Entry], list[ResourceKey]]]

@@ -85,7 +85,7 @@ def test_good_bodies_are_decoded() -> None:
         by_every_decoder(body)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_damaged_bytes(data: st.DataObject) -> None:
     """Bytes changed, lost, doubled, cut off, or taken from another body."""
@@ -119,7 +119,7 @@ def paths_of(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str
 PATHS = {name: sorted(paths_of(value), key=str) for name, value in OBJECTS.items()}
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.data())
 def test_damaged_members(data: st.DataObject) -> None:
     """Members of another kind, gone, renamed or doubled, anywhere."""

@@ -353,7 +353,7 @@ JSON = st.recursive(
 
 
 @pytest.mark.parametrize("decoder", DECODERS, ids=lambda decoder: decoder.source)
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_only_its_own_error(decoder: WebhookDecoder, data: st.DataObject) -> None:
     """Whatever comes, good bodies with parts of any shape or any bytes: events, or the decoder's own error."""

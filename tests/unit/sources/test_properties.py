@@ -97,7 +97,6 @@ contexts = st.sampled_from(
 )
 
 
-@settings(deadline=None)
 @given(good_events)
 def test_a_good_event_survives(value: dict[str, Any]) -> None:
     """Whatever is valid is kept, and decoding what came out changes nothing."""
@@ -112,7 +111,7 @@ def test_a_good_event_survives(value: dict[str, Any]) -> None:
     assert again == event
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(strange_events, contexts)
 def test_the_builder_and_the_explainer_agree(value: dict[str, Any], context: Context) -> None:
     """What the fast builder refuses has a problem, what it accepts has none; nulls alone make the careful way longer."""
@@ -130,7 +129,6 @@ def test_the_builder_and_the_explainer_agree(value: dict[str, Any], context: Con
     assert value == before
 
 
-@settings(deadline=None)
 @given(json_values | st.lists(strange_events, max_size=3), contexts)
 def test_any_json_is_decoded_or_refused(value: Any, context: Context) -> None:
     """No JSON value makes any decoder raise anything but a refusal."""
@@ -138,7 +136,7 @@ def test_any_json_is_decoded_or_refused(value: Any, context: Context) -> None:
     everything(body, {}, context)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.binary(max_size=200) | st.sampled_from([b'{"type":"a"', b"[", b"\x1f\x8b", b"\xff"]), st.dictionaries(text, text)
 )
@@ -187,7 +185,6 @@ def everything(body: bytes, headers: dict[str, str], context: Context) -> None:
             assert all(orjson.loads(event.payload) == event.body for event in events)
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["ce-id", "Ce-Type", "CE-source", "ce-specversion", "ce-time", "ce-x", "ce-Å"]),
@@ -200,7 +197,6 @@ def test_any_http_headers_are_decoded_or_refused(headers: dict[str, str], body: 
     everything(body, headers, CONTEXT)
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(
@@ -219,7 +215,6 @@ def test_any_kafka_headers_are_decoded_or_refused(headers: list[tuple[str, bytes
             refusals(error)
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(
@@ -250,7 +245,6 @@ def test_any_cloudevent_is_decoded_or_refused(value: dict[str, Any]) -> None:
     everything(orjson.dumps(value), {}, CONTEXT)
 
 
-@settings(deadline=None)
 @given(st.tuples(text, text), st.tuples(text, text))
 def test_two_cloudevents_never_share_an_idempotency_key(one: tuple[str, str], other: tuple[str, str]) -> None:
     """Pairs of source and id have the same key only if they are the same, and every key is a good event id."""
@@ -258,7 +252,6 @@ def test_two_cloudevents_never_share_an_idempotency_key(one: tuple[str, str], ot
     assert is_name(idempotency_key(*one))
 
 
-@settings(deadline=None)
 @given(
     st.text(max_size=30)
     | st.from_regex(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[tT][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([zZ]|[+-][0-9]{2}:[0-9]{2})")
@@ -274,7 +267,6 @@ def test_every_time_that_is_kept_can_be_read(given_time: str) -> None:
         assert kept == given_time
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300), st.integers(0, 400))
 def test_compression_round_trip(plain: bytes, limit: int) -> None:
     """What fits is inflated whole, what does not is too large, in every encoding."""
@@ -294,7 +286,7 @@ def test_compression_round_trip(plain: bytes, limit: int) -> None:
                 decompress(name, body, limit)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.binary(max_size=100),
     st.sampled_from([b"", b"\x1f\x8b\x08\x00", b"\x78\x9c", b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18"]),

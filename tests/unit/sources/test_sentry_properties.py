@@ -168,7 +168,7 @@ def by_every_decoder(body: bytes, context: Context) -> None:
     checked(lambda: decode_envelope(Envelope(body, context), context).events, context)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(errors, contexts)
 def test_any_error_is_an_event(value: dict[str, Any], context: Context) -> None:
     """An error with anything in any of its members is decoded; only a bad id is ever held against it."""
@@ -180,14 +180,14 @@ def test_any_error_is_an_event(value: dict[str, Any], context: Context) -> None:
     checked(lambda: decode_webhook(wrapped, "event_alert", context), context)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(hooks | json_values, contexts)
 def test_any_webhook_is_decoded_or_refused(value: Any, context: Context) -> None:
     """No JSON makes any decoder raise anything but a refusal."""
     by_every_decoder(orjson.dumps(value), context)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(items, loose(event_id=st.just("9ec79c33ec9942ab8353589fcb2e04dc"), dsn=text), contexts)
 def test_any_envelope_is_decoded_or_refused(given_items: list[tuple[str, Any]], header: Any, context: Context) -> None:
     """No items in an envelope raise anything but a refusal."""
@@ -196,7 +196,7 @@ def test_any_envelope_is_decoded_or_refused(given_items: list[tuple[str, Any]], 
     checked(lambda: decode_envelope(Envelope(body, context), context).events, context)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.binary(max_size=60)
     | st.lists(
@@ -221,7 +221,7 @@ def test_any_bytes_are_decoded_or_refused(body: bytes) -> None:
     by_every_decoder(body, CONTEXT)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(st.sampled_from(sorted(SKIPPED)), st.binary(max_size=20)), max_size=5), st.booleans())
 def test_framing_round_trip(parts: list[tuple[str, bytes]], end: bool) -> None:
     """Whatever payloads an envelope holds, the same ones are read, with a newline at the end or without."""
@@ -229,7 +229,7 @@ def test_framing_round_trip(parts: list[tuple[str, bytes]], end: bool) -> None:
     assert [(each.type, bytes(each.payload)) for each in Envelope(body, CONTEXT).items()] == parts
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 2000), st.binary(min_size=1, max_size=3))
 def test_a_damaged_envelope_is_decoded_or_refused(place: int, damage: bytes) -> None:
     """A good envelope with damage at any place raises nothing but a refusal."""
@@ -243,7 +243,6 @@ def test_a_damaged_envelope_is_decoded_or_refused(place: int, damage: bytes) -> 
         checked(partial(events_of, body), CONTEXT)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300), st.integers(0, 400))
 def test_brotli_round_trip(plain: bytes, limit: int) -> None:
     """What fits is inflated whole, what does not is refused."""
@@ -255,7 +254,7 @@ def test_brotli_round_trip(plain: bytes, limit: int) -> None:
             decompress("br", packed, limit)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary(max_size=100))
 def test_any_bytes_are_inflated_or_refused(body: bytes) -> None:
     """No bytes make inflating raise anything but a refusal."""
@@ -265,7 +264,6 @@ def test_any_bytes_are_inflated_or_refused(body: bytes) -> None:
         hold_refusal(error)
 
 
-@settings(deadline=None)
 @given(*(st.none() | st.text(max_size=30) | st.just("Sentry sentry_key=a") for _ in range(4)))
 def test_any_key_is_read_or_refused(header: str | None, other: str | None, query: str | None, dsn: str | None) -> None:
     """No text makes reading a key raise anything but its refusal."""
@@ -273,7 +271,6 @@ def test_any_key_is_read_or_refused(header: str | None, other: str | None, query
         assert key_of(header, other, query, dsn) != ""
 
 
-@settings(deadline=None)
 @given(
     st.binary(max_size=50),
     st.binary(max_size=50),

@@ -72,14 +72,14 @@ def known(text: bytes, recent: Traces, times: int = 1) -> list[bool]:
     return [type(value["stacktrace"]["frames"]) is Frames for value in values]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(errors | tricked)
 def test_an_error_is_the_same_by_either_way(value: dict[str, Any]) -> None:
     """Whatever an error holds, its event is the same, byte for byte."""
     same(orjson.dumps(value))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(tricked, st.lists(st.tuples(st.integers(0, 10_000), st.sampled_from(TRICKS), st.booleans()), max_size=3))
 def test_a_text_is_the_same_by_either_way(value: dict[str, Any], changes: list[tuple[int, str, bool]]) -> None:
     """However the text of an error is damaged, the event, or the refusal, is the same."""

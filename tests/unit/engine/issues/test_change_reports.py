@@ -150,7 +150,7 @@ names = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.dictionaries(names, json | st.lists(st.dictionaries(names, json)) | st.dictionaries(names, json)),
     st.sampled_from(["push", "release", "deployment_status"]),

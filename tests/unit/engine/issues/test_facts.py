@@ -58,7 +58,7 @@ json = st.recursive(
 names = ("culprit", "release", "user", "exception", "stacktrace", "logentry", "fingerprint", "title", "event_id")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(st.sampled_from(names), json), st.lists(json, max_size=2), st.lists(json, max_size=3))
 def test_nothing_that_a_producer_writes_breaks_it(odd: dict[str, Any], values: list[Any], frames: list[Any]) -> None:
     """Whatever stands where a stack, a user or a title should: it is weighed, opens an incident, and can be stored."""

@@ -363,7 +363,7 @@ def shown(issue: Issue) -> tuple[Any, ...]:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(happenings, st.randoms(use_true_random=False))
 def test_any_order_gives_the_same_issues(found: list[Any], dice: random.Random) -> None:
     """Shuffled and duplicated events give the same issues, and each is told as new exactly once."""
@@ -376,7 +376,7 @@ def test_any_order_gives_the_same_issues(found: list[Any], dice: random.Random) 
     assert told == told_too == {key: ["new"] for key in straight}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(happenings, st.randoms(use_true_random=False))
 def test_any_order_tells_one_regression(found: list[Any], dice: random.Random) -> None:
     """Resolved in the middle of shuffled and duplicated events: at most one regression, and none without an event after."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from alertd.engine.issues.facts import moment, said_ms
+from alertd.engine.issues.facts import OLDEST_MS, moment, said_ms
 from alertd.model.change import COMMITS_MAX, FILES_MAX, Change, ChangeKind, Commit
 
 if TYPE_CHECKING:
@@ -141,11 +141,8 @@ def _commit(given: Mapping[str, Any], commit_id: str, time: str, now_ms: int) ->
 
 
 def _moment(time: str, now_ms: int) -> int:
-    """When something happened; now where nobody says so, or not in RFC 3339 with an offset."""
-    try:
-        return moment(time, now_ms)
-    except (ValueError, OverflowError):
-        return now_ms
+    """When something happened, as `moment` says it; now where nobody says so."""
+    return max(_told(time, now_ms), now_ms - OLDEST_MS)
 
 
 def _told(time: str, now_ms: int) -> int:

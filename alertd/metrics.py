@@ -8,7 +8,7 @@ from __future__ import annotations
 import platform
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from alertd.timings import Timings
 
@@ -62,12 +62,10 @@ class Metrics:
             ["item"],
             registry=own,
         )
-        self.commit_seconds = Histogram(
-            "alertd_commit_seconds", "How long one commit of a batch took.", buckets=_SECONDS, registry=own
+        self.commit_seconds = Timings(
+            "alertd_commit_seconds", "How long one commit of a batch took.", (), _SECONDS, own
         )
-        self.commit_events = Histogram(
-            "alertd_commit_events", "How many events one commit held.", buckets=_SIZES, registry=own
-        )
+        self.commit_events = Timings("alertd_commit_events", "How many events one commit held.", (), _SIZES, own)
         self.commit_failures = Counter(
             "alertd_commit_failures",
             "Commits that the store could not write; nothing of them was acknowledged.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -151,9 +150,8 @@ class BatchUnderWay:
         repeated = self._repeated
         return [Accepted(event.id, id(event) in repeated) for event in submission.events]
 
-    def tally(self) -> Counter[tuple[str, str]]:
+    def tally(self) -> dict[tuple[str, str], int]:
         """How many events came, by source and result."""
-        counted: Counter[tuple[str, str]] = Counter()
         by_source: dict[str, list[int]] = {}
         for submission in self.submissions:
             repeated = sum(id(event) in self._repeated for event in submission.events) if self._repeated else 0
@@ -161,8 +159,12 @@ class BatchUnderWay:
             counts[0] += repeated
             counts[1] += len(submission.events) - repeated
             counts[2] += len(submission.rejected)
-        for source, counts in by_source.items():
-            counted.update({(source, result): count for result, count in zip(_RESULTS, counts, strict=True)})
+        counted = {
+            (source, result): count
+            for source, counts in by_source.items()
+            for result, count in zip(_RESULTS, counts, strict=True)
+        }
         if self.made:
-            counted["alertd", "accepted"] += self.made
+            own = ("alertd", "accepted")
+            counted[own] = counted.get(own, 0) + self.made
         return counted

@@ -37,6 +37,7 @@ class Tally:
     def __init__(self, metrics: Metrics, facts: FactSink | None = None) -> None:
         self._metrics = metrics
         self._facts = facts
+        self._arrived: dict[tuple[str, str], Counted] = {}
         self._children: dict[tuple[int, int], Counted] = {}
         self._issues: Issues | None = None
         self._evicted = 0
@@ -50,11 +51,15 @@ class Tally:
         """Count one committed batch."""
         plans: Sequence[Plan] = work.batch.plans
         self._metrics.commit_events.observe(len(plans))
-        for (source, result), count in work.tally().items():
-            self._metrics.events.labels(source, result).inc(count)
+        for arrived, count in work.tally().items():
+            child = self._arrived.get(arrived)
+            if child is None:
+                child = self._arrived[arrived] = self._metrics.events.labels(*arrived)
+            if count:
+                child.inc(count)
         if work.issues is not None:
             self._weighed(work.issues.issues)
-        if any(plan.event.body.get("source") == SIMULATION for plan in plans):
+        if SIMULATION in [plan.event.body.get("source") for plan in plans]:
             plans = [plan for plan in plans if not plan.event.is_simulated]
         decided = Counter([(v.subscription_id, v.code) for p in plans for v in p.verdicts])
         for (subscription_id, code), count in decided.items():

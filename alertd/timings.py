@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Timing:
-    """One series: counts by bucket, and the sum in seconds."""
+    """One series: counts by bucket, and the sum."""
 
     __slots__ = ("_bounds", "counts", "total")
 
@@ -27,14 +27,17 @@ class Timing:
         self.counts = [0] * (len(bounds) + 1)
         self.total = 0.0
 
-    def observe(self, seconds: float) -> None:
-        """Count one span."""
-        self.counts[bisect_left(self._bounds, seconds)] += 1
-        self.total += seconds
+    def observe(self, value: float) -> None:
+        """Count one value."""
+        self.counts[bisect_left(self._bounds, value)] += 1
+        self.total += value
 
 
 class Timings(Collector):
-    """A histogram in seconds with its series by label values; `bounds` are the buckets' upper bounds, ascending."""
+    """A histogram with its series by label values; `bounds` are the buckets' upper bounds, ascending.
+
+    One without labels is shown from the start, empty.
+    """
 
     def __init__(
         self, name: str, documentation: str, labels: Sequence[str], bounds: Sequence[float], registry: CollectorRegistry
@@ -43,7 +46,7 @@ class Timings(Collector):
         self._documentation = documentation
         self._labels = tuple(labels)
         self._bounds = tuple(bounds)
-        self._series: dict[tuple[str, ...], Timing] = {}
+        self._series: dict[tuple[str, ...], Timing] = {} if labels else {(): Timing(self._bounds)}
         registry.register(self)
 
     def labels(self, *values: str) -> Timing:
@@ -53,9 +56,9 @@ class Timings(Collector):
             found = self._series[values] = Timing(self._bounds)
         return found
 
-    def observe(self, seconds: float) -> None:
-        """Count one span of a histogram without labels."""
-        self.labels().observe(seconds)
+    def observe(self, value: float) -> None:
+        """Count one value of a histogram without labels."""
+        self._series[()].observe(value)
 
     def describe(self) -> Iterable[Metric]:
         """Name the family without its series, for the registry."""

@@ -25,9 +25,11 @@ def test_it_exposes_what_the_library_would(spans: list[tuple[str, float]]) -> No
 
 
 def test_without_labels_there_is_one_series() -> None:
-    """A histogram without labels is observed directly."""
-    registry = CollectorRegistry()
+    """A histogram without labels is observed directly, and is shown before that, as the library's is."""
+    registry, theirs = CollectorRegistry(), CollectorRegistry()
     timings = Timings("wait_seconds", "How long.", (), BOUNDS, registry)
+    Histogram("wait_seconds", "How long.", buckets=BOUNDS, registry=theirs)
+    assert _lines(registry) == _lines(theirs)
     timings.observe(0.7)
     assert registry.get_sample_value("wait_seconds_count") == 1
     assert registry.get_sample_value("wait_seconds_bucket", {"le": "0.5"}) == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.clock import SystemClock
@@ -43,7 +43,6 @@ def test_a_text_stays_a_text(text: str) -> None:
     assert read_document(dump(document), "a.yml").root == document
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_what_is_written_is_read(value: Any) -> None:
     """Any JSON value comes back as it is, numbers as numbers."""

@@ -95,7 +95,7 @@ class Server:
 
     async def _serve(self, peer: Peer) -> None:
         try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError):
+            with suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):  # the client left
                 await self._handler(peer)
         finally:
             peer.writer.transport.abort() if self.scheme == "https" else peer.writer.close()
@@ -111,10 +111,13 @@ class Server:
         await soon(asyncio.gather(*self._tasks, return_exceptions=True))
 
     async def stop(self) -> None:
-        """End all handlers."""
+        """End all handlers. Raises what one of them failed with."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        ends = await asyncio.gather(*self._tasks, return_exceptions=True)
+        for error in ends:
+            if isinstance(error, Exception):
+                raise error
 
 
 @asynccontextmanager

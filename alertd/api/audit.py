@@ -10,6 +10,7 @@ from alertd.api.context import json
 from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
 from alertd.api.query import Query, page_found
 from alertd.api.resources import BELOW
+from alertd.api.selecting import TIMES
 from alertd.clock import rfc3339
 from alertd.model import ids
 from alertd.store.resource import AuditEntry, AuditFilter
@@ -55,13 +56,6 @@ class Audit:
         )
         query.check()
         return json(page_found(await self._context.store.audit(which), limit, _view))
-
-
-TIMES = (
-    Parameter("since", "from this RFC 3339 time on", {"type": "string", "format": "date-time"}),
-    Parameter("until", "before this RFC 3339 time", {"type": "string", "format": "date-time"}),
-)
-"""What lists of what happened take."""
 
 
 def _view(entry: AuditEntry) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from alertd.api.shapes import (
     TEXT_OR_NULL,
     TIME,
     TIME_OR_NULL,
+    among,
     many,
     or_null,
     whole,
@@ -24,7 +25,7 @@ from alertd.api.shapes import (
 from alertd.model.selection import STATES
 from alertd.store.replaying import ReplayState
 
-STATE: Final[Schema] = {"type": "string", "enum": list(STATES)}
+STATE: Final = among(STATES)
 _SEARCHED_TO: Final[Schema] = {
     **TIME,
     "description": "there when the search stopped before the page was full, since little fits among much:"
@@ -158,7 +159,7 @@ HISTORY_SHAPES: Final[dict[str, Any]] = {
     "Replay": with_more(
         _REQUEST,
         id=TEXT,
-        state={"type": "string", "enum": [state.word for state in ReplayState]},
+        state=among(state.word for state in ReplayState),
         reason={**TEXT_OR_NULL, "description": "why it ended before it was done"},
         matched={**COUNT, "description": "how many deliveries it is of"},
         replayed={**COUNT, "description": "how many were sent again so far"},
@@ -178,7 +179,7 @@ HISTORY_SHAPES: Final[dict[str, Any]] = {
         headers=many(whole(name=TEXT, value_base64=TEXT_OR_NULL)),
     ),
     "RecordReplay": whole(
-        result={"type": "string", "enum": ["accepted", "duplicate"], "description": "duplicate: its id was known"},
+        result={**among(("accepted", "duplicate")), "description": "duplicate: its id was known"},
         event_id=TEXT,
         origin={**ref("RejectedRecord"), "description": "the record, which is kept no longer"},
     ),

@@ -10,6 +10,7 @@ from alertd.api.context import json, read_body
 from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
 from alertd.api.query import Query, page_found
 from alertd.api.resources import BELOW
+from alertd.api.shapes import among
 from alertd.api.simulation import Simulate, simulate
 from alertd.engine.issues import incidents
 from alertd.engine.issues.document import INCIDENT, incident_document
@@ -48,10 +49,9 @@ class Incidents:
     def register(self, app: web.Application) -> None:
         """Add the routes."""
         path, one, shape = f"{BELOW}/incidents", f"{BELOW}/incidents/{{id}}", ref("Incident")
-        text = {"type": "string"}
-        state = Parameter("state", "open has acknowledged ones too", {**text, "enum": list(_STATES)})
-        kind = Parameter("kind", "what it is about", {**text, "enum": list(_KINDS)})
-        places = [Parameter(name, f"the {name}'s name", text) for name in ("project", "environment")]
+        state = Parameter("state", "open has acknowledged ones too", among(_STATES))
+        kind = Parameter("kind", "what it is about", among(_KINDS))
+        places = [Parameter(name, f"the {name}'s name") for name in ("project", "environment")]
         listed = Operation(
             "List incidents, newest first",
             "incidents",

@@ -8,7 +8,7 @@ from multidict import MultiDict
 
 from alertd.api.operation import Parameter
 from alertd.api.query import Query
-from alertd.api.shapes import TIME
+from alertd.api.shapes import TIME, among
 from alertd.errors import InvalidError, Problem
 from alertd.model.selection import STATES, Selection
 from alertd.model.severity import BY_WORD
@@ -19,18 +19,22 @@ if TYPE_CHECKING:
 
     from alertd.api.context import Context
 
+TIMES: Final = (
+    Parameter("since", "from this RFC 3339 time on", TIME),
+    Parameter("until", "before this RFC 3339 time", TIME),
+)
+"""What lists of what happened take."""
 SELECTING: Final = (
     Parameter("type", "only this type"),
     Parameter("project", "only this project"),
     Parameter("environment", "only this environment"),
-    Parameter("severity", "only this severity", {"type": "string", "enum": list(BY_WORD)}),
+    Parameter("severity", "only this severity", among(BY_WORD)),
     Parameter("channel", "only what went through this channel"),
     Parameter("subscription", "only what this subscription sent"),
     Parameter("destination", "only what went to this destination"),
-    Parameter("state", "only deliveries in this state, or what has one", {"type": "string", "enum": list(STATES)}),
+    Parameter("state", "only deliveries in this state, or what has one", among(STATES)),
     Parameter("alert_id", "only what belongs to this alert"),
-    Parameter("since", "from this RFC 3339 time on", TIME),
-    Parameter("until", "before this RFC 3339 time", TIME),
+    *TIMES,
     Parameter(
         "text",
         "looked for in the event's JSON, in what it says and as it is written, and in a delivery's error;"

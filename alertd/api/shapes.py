@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from alertd.api.operation import Schema, ref
 from alertd.model.delivery import OutcomeKind
 from alertd.model.event import LABEL_NAME_MAX, LABEL_VALUE_MAX, LABELS_MAX, NAME_MAX
-from alertd.model.incident import IncidentKind
+from alertd.model.incident import IncidentKind, IncidentState
 from alertd.model.issue import State
 from alertd.model.severity import WORDS
 from alertd.model.token import ROLES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def whole(**properties: Schema) -> Schema:
@@ -34,6 +37,11 @@ def many(item: Schema) -> Schema:
     return {"type": "array", "items": item}
 
 
+def among(words: Iterable[str]) -> Schema:
+    """Describe a text that is one of these."""
+    return {"type": "string", "enum": list(words)}
+
+
 def or_null(schema: Schema) -> Schema:
     """Describe what may be null."""
     return {**schema, "type": [schema["type"], "null"]}
@@ -48,7 +56,7 @@ TEXT_OR_NULL: Final = or_null(TEXT)
 TIME_OR_NULL: Final = or_null(TIME)
 INTEGER_OR_NULL: Final = or_null({"type": "integer"})
 OBJECT_OR_NULL: Final = or_null({"type": "object"})
-OUTCOME: Final[Schema] = {"type": "string", "enum": [kind.word for kind in OutcomeKind]}
+OUTCOME: Final = among(kind.word for kind in OutcomeKind)
 _SHOWN: Final[dict[str, Schema]] = {
     "target": {**TEXT, "description": "how and where it is sent to"},
     "headers": {"type": "object", "additionalProperties": TEXT},
@@ -65,7 +73,7 @@ EVENT: Final[Schema] = {
         project=TEXT,
         environment=TEXT,
         source=TEXT,
-        severity={"type": "string", "enum": [*WORDS, "fatal"], "default": "info"},
+        severity={**among((*WORDS, "fatal")), "default": "info"},
         time={**TIME, "description": "when; absent: now"},
         key={**TEXT, "description": "what cooldowns and counts are kept for; absent: the type"},
         message=TEXT,
@@ -110,7 +118,7 @@ _ORIGIN: Final = {**TEXT_OR_NULL, "description": "where the configuration holds 
 _TOKEN: Final = whole(
     id=TEXT,
     name=TEXT,
-    role={"type": "string", "enum": list(ROLES)},
+    role=among(ROLES),
     workspace=TEXT_OR_NULL,
     created_at=TIME_OR_NULL,
     expires_at=TIME_OR_NULL,
@@ -148,7 +156,7 @@ SHAPES: Final[dict[str, Schema]] = {
     "Difference": whole(
         changes=many(
             whole(
-                change={"type": "string", "enum": ["created", "updated", "deleted"]},
+                change=among(("created", "updated", "deleted")),
                 kind=TEXT,
                 name=TEXT,
                 fields=many(TEXT),
@@ -171,7 +179,7 @@ SHAPES: Final[dict[str, Schema]] = {
         short_id={**TEXT, "description": "its name for people, as SHOP-42"},
         title=TEXT,
         level=TEXT,
-        state={"type": "string", "enum": [state.word for state in State]},
+        state=among(state.word for state in State),
         project=TEXT,
         event_count=COUNT,
         first_seen=TIME,
@@ -192,9 +200,9 @@ SHAPES: Final[dict[str, Schema]] = {
     "Incident": some(
         ("id", "kind", "title", "state", "project", "score", "score_parts", "opened_at", "timeline", "suspect_commits"),
         id=TEXT,
-        kind={"type": "string", "enum": [kind.word for kind in IncidentKind]},
+        kind=among(kind.word for kind in IncidentKind),
         title=TEXT,
-        state={"type": "string", "enum": ["open", "acknowledged", "resolved"]},
+        state=among(state.word for state in IncidentState),
         project=TEXT,
         environment=TEXT_OR_NULL,
         trigger=TEXT_OR_NULL,

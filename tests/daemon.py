@@ -207,7 +207,8 @@ class Daemon:
                 return any(map(matches, self.lines))
 
         if not await asyncio.to_thread(wait):
-            raise AssertionError(f"no sign of {what}:\n{self.tail()}")
+            why = ", and it has ended" if self._closed else f" in {seconds} s"
+            raise AssertionError(f"no sign of {what}{why}:\n{self.tail()}")
 
     async def wait_log(self, event: str, count: int = 1) -> list[dict[str, Any]]:
         """Wait until it logged an event so many times, and return the entries."""

@@ -21,7 +21,7 @@ def test_a_failure_says_how_to_repeat_it() -> None:
 
 
 def test_a_failure_is_told_as_it_is_found() -> None:
-    """Once found it is run again once, to be told, and not hundreds of times for a smaller one."""
+    """Nothing else is tried after it, for hundreds of runs: it is run again, to be told."""
     seen: list[int] = []
 
     @settings(settings.get_profile("tests"), database=None)
@@ -33,4 +33,4 @@ def test_a_failure_is_told_as_it_is_found() -> None:
     with pytest.raises(AssertionError):
         fails()
     first = next(at for at, number in enumerate(seen) if number >= 100)
-    assert seen[first:] == [seen[first]] * 2
+    assert set(seen[first:]) == {seen[first]}

@@ -1,6 +1,6 @@
 """`alertd explain`: who would be told of an event, or was, and who not and why, as a tree."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,9 @@ from alertd.cli.event import (
     labels_of,
 )
 from alertd.cli.options import ConfigOption, JsonOption, TokenOption, UrlOption, WorkspaceOption, print_json, say
+
+if TYPE_CHECKING:
+    from alertd.cli.client import Client
 
 
 def explain(
@@ -37,7 +40,7 @@ def explain(
     With the id of a stored event: what was decided, and what became of it. With options, or with what is no such id: what would be decided now about an event of that type; nothing is sent.
     With --json, `stored` says which of the two it is, and of one made up `type_known` whether anybody knows its type.
     """
-    from alertd.cli.client import Client, Server, below, with_client
+    from alertd.cli.client import Server, below, with_client
 
     given: dict[str, Any] = {
         "severity": severity,
@@ -49,7 +52,7 @@ def explain(
     }
     said = {name: value for name, value in given.items() if value is not None}
 
-    def ask(client: Client) -> dict[str, Any]:
+    def ask(client: "Client") -> dict[str, Any]:
         if not said and (event := _found(client, below(workspace, "events", what), "verdicts")) is not None:
             return {**event, "stored": True}
         known = _found(client, below(workspace, "event-types", what), "name") is not None
@@ -67,17 +70,16 @@ def explain(
         say(line)
 
 
-def _found(client: Any, path: str, needed: str) -> dict[str, Any] | None:
+def _found(client: "Client", path: str, needed: str) -> dict[str, Any] | None:
     """Read what stands at a path, which has at least the field `needed`; None when nothing is there."""
     from alertd.cli.client import Refusal
 
     try:
-        answer: dict[str, Any] = client.call("GET", path, needs=(needed,))
+        return client.call("GET", path, needs=(needed,))
     except Refusal as refusal:
         if refusal.status != 404:  # noqa: PLR2004 - there is no such thing
             raise
         return None
-    return answer
 
 
 def tree(found: dict[str, Any], *, stored: bool = True) -> list[str]:

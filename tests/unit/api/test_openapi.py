@@ -69,7 +69,7 @@ def _shown(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], int 
 def examples_of(content: dict[str, Any]) -> list[Any]:
     """Give the one example of a content, or all of several."""
     several = [each["value"] for each in content.get("examples", {}).values()]
-    return several or [content["example"]] if several or "example" in content else []
+    return several or ([content["example"]] if "example" in content else [])
 
 
 async def test_every_body_has_an_example() -> None:

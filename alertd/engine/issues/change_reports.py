@@ -146,7 +146,7 @@ def _moment(time: str, now_ms: int) -> int:
 
 
 def _told(time: str, now_ms: int) -> int:
-    """When something is said to have happened, however long ago; now where nobody says so, or it is yet to come."""
+    """When something is said to have happened, however long ago; now where nobody says so, with an offset, or it is yet to come."""
     try:
         return min(now_ms, said_ms(time))
     except (ValueError, OverflowError):

@@ -85,9 +85,12 @@ def moment(time: str, now_ms: int) -> int:
 def said_ms(time: str) -> int:
     """When something is said to have happened, however long ago, in milliseconds since 1970.
 
-    Raises ValueError, OverflowError.
+    Raises ValueError for what is no time with an offset, OverflowError.
     """
-    return max(0, int(datetime.fromisoformat(time).timestamp() * 1000))
+    said = datetime.fromisoformat(time)
+    if said.tzinfo is None:
+        raise ValueError(f"{time} has no offset")
+    return max(0, int(said.timestamp() * 1000))
 
 
 def _user(given: Any) -> str:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.engine.issues.batch import IssueBatch, Loaded
+from alertd.engine.issues.change_reports import change_of
 from alertd.engine.issues.incidents import FOLLOWS_MS, OPEN_MAX
 from alertd.engine.issues.news import concerns, take
 from alertd.engine.issues.reporting import report_of
@@ -177,6 +178,15 @@ def test_a_report_that_knows_more_explains_what_is_open() -> None:
     assert [deploy.at_ms for deploy in made.incidents[5].deploys] == [NOW - HOUR]
     take(made, report(message="d", change_window={"deploy_time": time_of(NOW - HOUR), "commits": []}), 1, 8, NOW + HOUR)
     assert [suspect.commit_id for suspect in made.incidents[5].suspects] == ["c1"]
+
+
+def test_a_time_without_an_offset_says_nothing() -> None:
+    """Where the machine stands has no say in when code went live, nor in when a commit was made: both count from now."""
+    local = time_of(NOW - HOUR).removesuffix("Z")
+    window = {"deploy_time": local, "commits": [{"id": "c1", "timestamp": local}]}
+    change = change_of(event(change_window=window), NOW)
+    assert change is not None
+    assert (change.at_ms, change.commits[0].at_ms) == (NOW, NOW)
 
 
 def test_a_deployment_names_commits_that_were_told_after_it() -> None:

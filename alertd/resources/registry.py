@@ -61,6 +61,9 @@ class Live(Protocol):
     async def apply(self, prepared: Any) -> None:
         """Let what was prepared decide from the next event on."""
 
+    async def give_way(self) -> None:
+        """Rest for a moment when events wait; what is asked for meanwhile is made live together."""
+
 
 class _Asked:
     """One call that waits."""
@@ -221,6 +224,7 @@ class Registry:
                 except Exception as error:  # noqa: BLE001 - the boundary of a task: whoever waits is told
                     _log.exception("resource.failed")
                     _fail(taken, error)
+            await self._live.give_way()
 
     async def _make(self, taken: Sequence[_Asked]) -> None:
         """Make changes together; when together they cannot be compiled, each on its own."""

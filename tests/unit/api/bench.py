@@ -172,6 +172,9 @@ class Bench:
         """Explain nothing."""
         return RulesetDocument(1, ())
 
+    async def give_way(self) -> None:
+        """Never rest."""
+
     async def apply(self, prepared: Any) -> None:
         """Make live, every destination with a scripted door."""
         workspaces, self.ruleset = prepared

@@ -62,6 +62,8 @@ class Live:
         self.refused = ""
         self.gate = asyncio.Event()
         self.gate.set()
+        self.rested = asyncio.Event()
+        self.rested.set()
         self.applied: list[Snapshot] = []
 
     async def prepare(self, snapshot: Snapshot) -> Snapshot:
@@ -78,6 +80,10 @@ class Live:
     async def apply(self, prepared: Snapshot) -> None:
         """Take note."""
         self.applied.append(prepared)
+
+    async def give_way(self) -> None:
+        """Rest until told otherwise."""
+        await self.rested.wait()
 
 
 @pytest.fixture
@@ -411,6 +417,21 @@ async def test_waiting_changes_are_made_together(registry: Registry, live: Live,
     assert sum(isinstance(answer, ConflictError) for answer in answers) == 10
     assert len(live.applied) <= 3
     assert len(await store.resources()) == 51
+
+
+async def test_what_is_asked_for_in_a_rest_is_made_together(registry: Registry, live: Live) -> None:
+    """After a change the next ones wait for the end of the rest, and are compiled and stored once."""
+    live.rested.clear()
+    await registry.create(CHANNEL, "default", RUNS, "ann")
+    made = []
+    for name in ("a", "b"):
+        made.append(asyncio.create_task(registry.create(CHANNEL, "default", {**RUNS, "name": name}, "ann")))
+        for _ in range(20):
+            await asyncio.sleep(0)
+    assert len(live.applied) == 1
+    live.rested.set()
+    await asyncio.gather(*made)
+    assert len(live.applied) == 2
 
 
 async def test_one_that_does_not_compile_spoils_no_other(registry: Registry, live: Live, store: MemoryStore) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 from aiokafka import TopicPartition
 
@@ -196,3 +197,17 @@ async def test_records_held_back_at_a_rebalance_come_again(kafka: Broker, make_t
         await until(lambda: place in one.consumer.assignment() and one.session._positions.settled)
 
     assert doubles(one.numbers) == doubles(two.numbers) == []
+
+
+@pytest.mark.partitions(2)
+async def test_a_full_partition_holds_up_no_other(kafka: Broker, topic: str) -> None:
+    """The client gives all that it fetched of one partition before it turns to the next, but a fetch has a bound."""
+    padding = "x" * 1000
+    many = [(orjson.dumps({"type": "t", "data": {"n": n, "padding": padding}}), 0) for n in range(4000)]
+    async with Feeder(kafka) as feeder:
+        await feeder.send_values(topic, many)
+        await feeder.send_values(topic, [(value(4000), 1)])
+        async with Member(kafka, topic, group=fresh_group(), max_poll_records=250) as member:
+            await until(lambda: member.has(range(4001)))
+
+    assert member.numbers.index(4000) < 2000

@@ -20,6 +20,11 @@ def test_positions_are_never_moved_behind_our_back() -> None:
     assert found["isolation_level"] == "read_committed"
 
 
+def test_versions_are_left_to_the_handshake() -> None:
+    """`api_version` comes and goes with the client's versions; the broker tells what it speaks."""
+    assert "api_version" not in OPTIONS.arguments()
+
+
 def test_a_request_outlasts_a_rebalance() -> None:
     """A request time-out below the rebalance's would give up each join before it is done, for ever."""
     found = KafkaOptions(("a:1",), {"t": Topic()}, rebalance_timeout_seconds=30, request_timeout_seconds=5).arguments()

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from alertd.store.resource import RulesetDocument
 
 
-REST_SECONDS: Final = 0.05
-"""How long nothing else is made live after a change, while events wait. A change costs a few milliseconds, by itself or with
-others."""
+REST_FACTOR: Final = 10
+"""While events wait, changes rest for so many times as long as the last ones took (milliseconds, by one or by many) ..."""
+REST_MAX_SECONDS: Final = 0.25
+"""... but never longer than this."""
 
 
 class LiveRules:
@@ -74,7 +75,7 @@ class LiveRules:
             await dispatcher.apply(lanes, naming)
         await pipeline.swap(ruleset)
 
-    async def give_way(self) -> None:
-        """Rest for `REST_SECONDS` when events wait for their commit: changes that come fast must not hold up an alert."""
+    async def give_way(self, took_seconds: float) -> None:
+        """Rest when events wait for their commit: changes that come fast must not hold up an alert."""
         if self._parts is not None and self._parts[1].queued_events:
-            await asyncio.sleep(REST_SECONDS)
+            await asyncio.sleep(min(REST_MAX_SECONDS, took_seconds * REST_FACTOR))

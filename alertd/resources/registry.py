@@ -61,8 +61,8 @@ class Live(Protocol):
     async def apply(self, prepared: Any) -> None:
         """Let what was prepared decide from the next event on."""
 
-    async def give_way(self) -> None:
-        """Rest for a moment when events wait; what is asked for meanwhile is made live together."""
+    async def give_way(self, took_seconds: float) -> None:
+        """Rest when events wait, by how long the last changes took; what is asked for meanwhile is made live together."""
 
 
 class _Asked:
@@ -216,15 +216,17 @@ class Registry:
         return asked
 
     async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
         while self._waiting:
             async with self._lock:
+                begun = loop.time()
                 taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_MAX))]
                 try:
                     await self._make(taken)
                 except Exception as error:  # noqa: BLE001 - the boundary of a task: whoever waits is told
                     _log.exception("resource.failed")
                     _fail(taken, error)
-            await self._live.give_way()
+            await self._live.give_way(loop.time() - begun)
 
     async def _make(self, taken: Sequence[_Asked]) -> None:
         """Make changes together; when together they cannot be compiled, each on its own."""

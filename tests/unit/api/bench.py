@@ -172,7 +172,7 @@ class Bench:
         """Explain nothing."""
         return RulesetDocument(1, ())
 
-    async def give_way(self) -> None:
+    async def give_way(self, took_seconds: float) -> None:
         """Never rest."""
 
     async def apply(self, prepared: Any) -> None:

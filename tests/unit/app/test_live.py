@@ -6,7 +6,9 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
-from alertd.app.live import REST_SECONDS, LiveRules
+import pytest
+
+from alertd.app.live import REST_FACTOR, REST_MAX_SECONDS, LiveRules
 
 ANY: Any = None
 
@@ -19,17 +21,19 @@ def live_with(queued_events: int) -> LiveRules:
     return live
 
 
-async def test_changes_rest_while_events_wait() -> None:
-    """For as long as is said."""
+@pytest.mark.parametrize(("took", "least"), [(0.002, 0.002 * REST_FACTOR), (60.0, REST_MAX_SECONDS)])
+async def test_changes_rest_while_events_wait(took: float, least: float) -> None:
+    """They rest by how long they took, but not for ever."""
     loop = asyncio.get_running_loop()
     begun = loop.time()
-    await live_with(1).give_way()
-    assert loop.time() - begun >= REST_SECONDS * 0.99
+    async with asyncio.timeout(60):
+        await live_with(1).give_way(took)
+    assert loop.time() - begun >= least * 0.9
 
 
 async def test_changes_do_not_rest_when_nothing_waits() -> None:
     """Neither with an idle pipeline nor before there is one: not a turn of the loop passes."""
     for live in (live_with(0), LiveRules(ANY, ANY)):
-        resting = asyncio.ensure_future(live.give_way())
+        resting = asyncio.ensure_future(live.give_way(1.0))
         await asyncio.sleep(0)
         assert resting.done()

@@ -81,8 +81,9 @@ class Live:
         """Take note."""
         self.applied.append(prepared)
 
-    async def give_way(self) -> None:
+    async def give_way(self, took_seconds: float) -> None:
         """Rest until told otherwise."""
+        assert took_seconds >= 0
         await self.rested.wait()
 
 

@@ -23,8 +23,7 @@ from alertd.model import ids
 from alertd.model.fields import Resource
 from alertd.model.token import ROLES, Role, Token, TokenSettings, digest_of, new_secret
 from alertd.resources.change import Noted, Precondition
-from alertd.resources.documents import merge_patch
-from alertd.resources.judge import read_alone
+from alertd.resources.judge import patched, read_alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,7 +143,7 @@ class Tokens:
         """Change a token's role or expiry."""
         self._enter(request)
         given = await body_of(request)
-        return await self._change(request, lambda token: merge_patch(self._shown(token), given))
+        return await self._change(request, lambda token: patched(self._shown(token), given))
 
     def _shown(self, token: Token) -> dict[str, Any]:
         return {key: value for key, value in self._view(token).items() if key not in _SHOWN}

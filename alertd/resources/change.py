@@ -10,10 +10,10 @@ import orjson
 from alertd.errors import ConflictError, InvalidError, NotFoundError, Problem, StaleError, UnconditionalError
 from alertd.model.workspace import DEFAULT
 from alertd.resources.assembly import without
-from alertd.resources.documents import document_of, merge_patch
+from alertd.resources.documents import document_of
 from alertd.resources.entry import Entry
 from alertd.resources.joined_groups import group_of, stranded
-from alertd.resources.judge import Findings, read, read_model
+from alertd.resources.judge import Findings, patched, read, read_model
 from alertd.resources.kinds import BY_WORD, CHANNEL, OWNED_KINDS, SUBSCRIPTION, WORKSPACE, referred
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class Changes:
         kind, before = BY_WORD[key[0]], find(snapshot, key)
         _refuse_fixed(before)
         given.check(_noun(before.kind), before.name, before.etag)
-        return self._update(snapshot, kind, before, merge_patch(document_of(before.model), patch))
+        return self._update(snapshot, kind, before, patched(document_of(before.model), patch))
 
     def _update(self, snapshot: Snapshot, kind: Kind, before: Entry, document: Document) -> Change:
         if document.get("name") != before.name:

@@ -16,6 +16,7 @@ from alertd.matching.pattern import PatternKind, compile_pattern
 from alertd.model.catalogue import groups, known_types
 from alertd.model.channel import ChannelKind
 from alertd.places import annotation_at, keys_at, place_of
+from alertd.resources.documents import merge_patch
 from alertd.sources.document import is_deeper
 from alertd.words import expected_of, one_of, suggestion, unknown_key, with_unit
 
@@ -115,6 +116,13 @@ def read_alone(model: type[M], document: Mapping[str, Any]) -> M:
     """Read a document that refers to nothing. Raises InvalidError with every bad place."""
     findings = _shallow(document, DEPTH_MAX + AROUND)
     return _sound(read_model(model, document, findings), findings)
+
+
+def patched(before: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """Apply an RFC 7396 merge patch to a document. Raises InvalidError where it is nested too deeply to be merged."""
+    _shallow(patch, DEPTH_MAX)
+    merged: dict[str, Any] = merge_patch(before, patch)
+    return merged
 
 
 def _shallow(document: Mapping[str, Any], most: int) -> Findings:

@@ -152,6 +152,22 @@ async def test_a_body_that_is_too_deep_is_told_so(name: str, levels: int) -> Non
         assert (error["pointer"], "levels of nesting" in error["detail"]) == ("/a", True)
 
 
+@pytest.mark.parametrize("levels", [DEPTH_MAX, 1000])
+async def test_a_patch_that_is_too_deep_is_told_so(levels: int) -> None:
+    """It is refused at the field that has too many levels before it is merged, and changes nothing; as deep as may be is taken."""
+    async with running() as call:
+        assert (await call("POST", PATHS["event_type"], json=document("event_type", {"name": "deep"})))[0] == 201
+        assert (await call("POST", f"{HOME}/tokens", json={"name": "deep", "role": "viewer"}))[0] == 201
+        for kind, field, expected in (("event-types", "data_schema", 200), ("tokens", "expires_at", 422)):
+            body = b'{"%b":%b1%b}' % (field.encode(), b'{"not":' * (levels - 2) + b'{"const":', b"}" * (levels - 1))
+            before = await call("GET", f"{HOME}/{kind}/deep")
+            status, answer = await call("PATCH", f"{HOME}/{kind}/deep", data=body, headers={"If-Match": "*"} | JSON)
+            assert status == (expected if levels == DEPTH_MAX else 422), answer
+            if status == 422:
+                assert [each["pointer"].split("/")[1] for each in answer["errors"]] == [field]
+                assert await call("GET", f"{HOME}/{kind}/deep") == before
+
+
 async def test_a_workspace_is_compared_with_resources_as_deep_as_they_may_be() -> None:
     """What may be made may stand in a file."""
     async with running() as call:

@@ -131,7 +131,7 @@ class Daemon:
         self.live = LiveRules(self.rules, lambda: self.config)
         types = KnownTypes(lambda: self.rules.policy, lambda: self.config.mail)
         self.registry = Registry(store, clock, ids, types, Secrecy(types, vault), self.live)
-        self.learner = Learner(self.registry.learn)
+        self.learner = Learner(self.registry.learn, lambda: self.registry.places_changed)
         self._file, self._inode = config.store.path, inode_of(config.store.path)
         self._reloading = asyncio.Lock()
         self._kafka: KafkaIntake | None = None

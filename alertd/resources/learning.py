@@ -55,13 +55,26 @@ def learnt(snapshot: Snapshot, seen: Collection[Place]) -> Change:
     return Change(list(made.values()))
 
 
+def takes_places(change: Change) -> bool:
+    """Tell whether projects or environments may have gone with a change that somebody made."""
+    kinds = (PROJECT.word, WORKSPACE.word)
+    return any(noted.key[0] in kinds and noted.action != "created" for noted in change.noted)
+
+
 class Learner:
-    """The service that learns: `see` what was stored; what is new is learnt a moment later, all of it together."""
+    """The service that learns: `see` what was stored; what is new is learnt a moment later, all of it together.
+
+    When `changed` gives another number, nothing passes for known any more: it may have been deleted.
+    """
 
     name = "learner"
 
-    def __init__(self, learn: Callable[[Collection[Place]], Awaitable[None]]) -> None:
+    def __init__(
+        self, learn: Callable[[Collection[Place]], Awaitable[None]], changed: Callable[[], int] = lambda: 0
+    ) -> None:
         self._learn = learn
+        self._changed = changed
+        self._known_at = 0
         self._known: set[Place] = set()
         self._fresh: set[Place] = set()
         self._news = asyncio.Event()
@@ -69,7 +82,10 @@ class Learner:
 
     def see(self, plans: Sequence[Plan]) -> None:
         """Look at what was stored."""
-        known = self._known
+        known, changed = self._known, self._changed()
+        if changed != self._known_at:
+            self._known_at = changed
+            known.clear()
         for plan in plans:
             event = plan.event
             place = (event.workspace, event.project, event.environment)

@@ -91,6 +91,8 @@ class Registry:
         self._waiting: deque[_Asked] = deque()
         self._worker: asyncio.Task[None] | None = None
         self.snapshot = Snapshot({}, {})
+        self.places_changed = 0
+        """How often projects and environments may have gone: who remembers them as known looks again."""
 
     # -- what operators do ----------------------------------------------------------------------------------------
 
@@ -190,6 +192,7 @@ class Registry:
             snapshot = Snapshot(provisioned, self.snapshot.owned)
             yield snapshot
             self.snapshot = snapshot
+            self.places_changed += 1
 
     async def close(self) -> None:
         """Finish what was asked."""
@@ -264,6 +267,7 @@ class Registry:
             _fail([asked for asked, _ in done], error)
             return
         self.snapshot = snapshot
+        self.places_changed += any(learning.takes_places(change) for _, change in done)
         await self._live.apply(prepared)
         for asked, change in done:
             if not asked.done.done():

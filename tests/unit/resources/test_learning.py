@@ -95,3 +95,22 @@ async def test_each_place_is_told_once() -> None:
         learner.stop()
         await task
     assert told == [[("default", "a", ""), ("default", "b", "x")], [("default", "a", "")]]
+
+
+async def test_a_place_that_was_deleted_is_learnt_again() -> None:
+    """Once places may have gone an event that names one tells it anew, and only the first of them."""
+    told: asyncio.Queue[Collection[tuple[str, str, str]]] = asyncio.Queue()
+    changed = [0]
+    learner = Learner(told.put, lambda: changed[0])
+    task = asyncio.create_task(learner.run())
+    async with asyncio.timeout(10):
+        learner.see([plan("a")])
+        assert await told.get() == {("default", "a", "")}
+        learner.see([plan("a")])
+        changed[0] += 1
+        learner.see([plan("a")])
+        learner.see([plan("a")])
+        assert await told.get() == {("default", "a", "")}
+        learner.stop()
+        await task
+    assert told.empty()

@@ -44,6 +44,8 @@ from alertd.store.memory import MemoryStore
 from alertd.store.resource import AuditFilter, RulesetDocument
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from alertd.resources.snapshot import Snapshot
 
 KEY = Fernet.generate_key()
@@ -481,3 +483,29 @@ async def test_log_holds_what_was_and_what_is(registry: Registry, store: MemoryS
     line = (await store.audit(AuditFilter("default", limit=1)))[0]
     assert orjson.loads(line.before or b"") == RUNS
     assert orjson.loads(line.after or b"") == {**RUNS, "title": "Runs"}
+
+
+async def test_it_is_told_when_projects_may_have_gone(registry: Registry) -> None:
+    """A project that is changed or deleted, a workspace that is deleted and another configuration count; nothing else does."""
+    told = []
+
+    async def tell(change: Awaitable[object]) -> None:
+        before = registry.places_changed
+        await change
+        told.append(registry.places_changed != before)
+
+    key, anyhow = ("project", "default", "shop"), Precondition("*")
+    await tell(registry.create(PROJECT, "default", {"name": "shop", "environments": ["prod"]}, "ann"))
+    await tell(registry.create(CHANNEL, "default", RUNS, "ann"))
+    await tell(registry.remove((CHANNEL.word, "default", RUNS["name"]), anyhow, "ann"))
+    await tell(registry.learn({("default", "shop", "test"), ("default", "blog", "")}))
+    assert told == [False] * 4
+    await tell(registry.patch(key, {"environments": []}, anyhow, "ann"))
+    await tell(registry.remove(key, anyhow, "ann"))
+    await registry.create(WORKSPACE, "other", {"name": "other"}, "ann")
+    await tell(registry.remove((WORKSPACE.word, "other", "other"), anyhow, "ann"))
+    assert told[4:] == [True] * 3
+    before = registry.places_changed
+    async with registry.rebased({}):
+        pass
+    assert registry.places_changed != before

@@ -111,7 +111,7 @@ class Tokens:
         tokens, query = self._of(self._enter(request)), Query(request, ("name", "role", "limit", "cursor"))
         name, role = query.text("name"), query.word("role", tuple(ROLES))
         found = [t for t in tokens if name in (None, t.name) and role in (None, t.role.word)]
-        return json(cut(query, [(token.id, self._view(token)) for token in found]))
+        return json(cut(query, [(token.id, token_view(self._context, token)) for token in found]))
 
     async def show(self, request: web.Request) -> web.Response:
         """Show one token, without its secret."""
@@ -146,7 +146,7 @@ class Tokens:
         return await self._change(request, lambda token: patched(self._shown(token), given))
 
     def _shown(self, token: Token) -> dict[str, Any]:
-        return {key: value for key, value in self._view(token).items() if key not in _SHOWN}
+        return {key: value for key, value in token_view(self._context, token).items() if key not in _SHOWN}
 
     async def _change(self, request: web.Request, document: Callable[[Token], dict[str, Any]]) -> web.Response:
         async with self._context.changing_tokens:
@@ -185,28 +185,30 @@ class Tokens:
         await context.reload_tokens()
         if token is not None:
             key = ("token", str(token.workspace), token.name)
-            shown = [None if each is None else self._view(each) for each in (before, after)]
+            shown = [None if each is None else token_view(self._context, each) for each in (before, after)]
             await context.registry.note(caller(request).name, Noted(action, key, *shown))
 
-    def _view(self, token: Token) -> dict[str, Any]:
-        used = self._context.authenticator.last_used_ms(token)
-        return {
-            "id": ids.format_id(ids.TOKEN, token.id),
-            "name": token.name,
-            "role": token.role.word,
-            "workspace": token.workspace,
-            "created_at": None if token.provisioned else rfc3339(token.created_at_ms),
-            "expires_at": rfc3339_or_none(token.expires_at_ms),
-            "last_used_at": rfc3339_or_none(used),
-            "provisioned": token.provisioned,
-            "origin": token.origin,
-        }
-
     def _answer(self, token: Token, status: int = 200, secret: str | None = None) -> web.Response:
-        view = self._view(token)
+        view = token_view(self._context, token)
         answer = json(view if secret is None else {**view, "value": secret}, status)
         answer.headers["ETag"] = _etag(token)
         return answer
+
+
+def token_view(context: Context, token: Token) -> dict[str, Any]:
+    """Show a token, without its secret."""
+    used = context.authenticator.last_used_ms(token)
+    return {
+        "id": ids.format_id(ids.TOKEN, token.id),
+        "name": token.name,
+        "role": token.role.word,
+        "workspace": token.workspace,
+        "created_at": None if token.provisioned else rfc3339(token.created_at_ms),
+        "expires_at": rfc3339_or_none(token.expires_at_ms),
+        "last_used_at": rfc3339_or_none(used),
+        "provisioned": token.provisioned,
+        "origin": token.origin,
+    }
 
 
 def _etag(token: Token) -> str:

@@ -10,6 +10,7 @@ from alertd.api.auth import caller, require
 from alertd.api.operation import documented, route
 from alertd.api.query import refuse_unknown
 from alertd.api.resources import Collection, operations
+from alertd.api.tokens import token_view
 from alertd.resources.change import Noted
 from alertd.resources.kinds import WORKSPACE
 
@@ -65,7 +66,7 @@ class Workspaces(Collection):
         """Give its tokens, which the store forgets with it."""
         for token in self.context.authenticator.tokens():
             if token.workspace == name and not token.provisioned:
-                yield Noted("deleted", ("token", name, token.name), None, None)
+                yield Noted("deleted", ("token", name, token.name), token_view(self.context, token), None)
 
     @override
     def entries(self, request: web.Request, workspace: str) -> Sequence[Entry]:

@@ -284,3 +284,5 @@ async def test_a_token_does_not_come_back_with_another_workspace_of_the_name() -
         assert [token.name for token in await call.bench.store.tokens()] == ["root"]
         _, told = await call("GET", "/api/v1/workspaces/lab/audit?kind=token")
         assert [(each["action"], each["name"]) for each in told["items"]] == [("deleted", "late"), ("created", "late")]
+        assert (told["items"][0]["before"]["role"], told["items"][0]["after"]) == ("admin", None)
+        assert made["value"] not in str(told)

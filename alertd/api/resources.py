@@ -114,7 +114,7 @@ class Collection:
         """Make one."""
         workspace = self.enter(request, Role.ADMIN)
         document = self._own_fields(await body_of(request))
-        entry = await self.context.registry.create(self.kind, workspace, document, caller(request).name)
+        entry = await self.make(workspace, document, caller(request).name)
         return self.answer(entry, request, 201)
 
     async def replace(self, request: web.Request) -> web.Response:
@@ -150,6 +150,10 @@ class Collection:
     def enter(self, request: web.Request, least: Role) -> str:
         """Return the workspace of the path. Raises ForbiddenError, NotFoundError."""
         return self.context.enter(request, least)
+
+    async def make(self, workspace: str, document: dict[str, Any], actor: str) -> Entry:
+        """Make one of a document."""
+        return await self.context.registry.create(self.kind, workspace, document, actor)
 
     def ended_with(self, name: str) -> Iterable[Noted]:
         """Say what goes with one that is deleted and is no resource."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
 
@@ -52,6 +52,15 @@ class Workspaces(Collection):
         require(request, least, None if documented(request).everywhere else own)
         refuse_unknown(request)
         return name
+
+    @override
+    async def make(self, workspace: str, document: dict[str, Any], actor: str) -> Entry:
+        """Make one, that begins empty: the tokens of one that was in the configuration under its name end."""
+        async with self.context.changing_tokens:
+            left = [*self.ended_with(document.get("name", ""))]
+            entry = await self.context.registry.create(self.kind, workspace, document, actor, also=left)
+            await self.context.reload_tokens()
+        return entry
 
     @override
     async def remove(self, request: web.Request) -> web.Response:

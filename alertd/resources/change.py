@@ -72,7 +72,10 @@ class Changes:
         self._secrecy = secrecy
 
     def create(self, snapshot: Snapshot, kind: Kind, workspace: str, document: Document) -> Change:
-        """Make a resource. Raises ConflictError when the name is taken, InvalidError."""
+        """Make a resource. Raises ConflictError when the name is taken, InvalidError.
+
+        A workspace begins empty: what the API made in one of that name which the configuration had ends with it.
+        """
         name = document.get("name")
         if isinstance(name, str):
             home = name if kind is WORKSPACE else workspace
@@ -88,7 +91,18 @@ class Changes:
         if kind is not WORKSPACE:
             _refuse_stranding(snapshot, kind, (workspace, str(name)), model)
         entry = Entry(kind.word, model.name if kind is WORKSPACE else workspace, model.name, model, 1)  # type: ignore[attr-defined]  # what has a kind has a name
-        return Change([entry], [], [Noted("created", entry.key, None, self._secrecy.shown(entry))], entry)
+        change = self._cleared(snapshot, entry) if kind is WORKSPACE else Change()
+        change.kept, change.entry = [entry], entry
+        change.noted.append(Noted("created", entry.key, None, self._secrecy.shown(entry)))
+        return change
+
+    def _cleared(self, snapshot: Snapshot, workspace: Entry) -> Change:
+        """Remove what is left in the place of a new workspace; with its key the store ends its tokens."""
+        left = [each for each in snapshot.owned.values() if each.workspace == workspace.name]
+        return Change(
+            removed=[each.key for each in left] + [workspace.key],
+            noted=[Noted("deleted", each.key, self._secrecy.shown(each), None) for each in left],
+        )
 
     def replace(self, snapshot: Snapshot, key: ResourceKey, document: Document, given: Precondition) -> Change:
         """Put another document in the place of one."""

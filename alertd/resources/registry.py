@@ -96,9 +96,17 @@ class Registry:
 
     # -- what operators do ----------------------------------------------------------------------------------------
 
-    async def create(self, kind: Kind, workspace: str, document: Document, actor: str) -> Entry:
-        """Make a resource. Raises ConflictError, InvalidError, StoreUnavailableError."""
-        return await self._ask(lambda s: self._changes.create(s, kind, workspace, document), actor)
+    async def create(
+        self, kind: Kind, workspace: str, document: Document, actor: str, *, also: Sequence[Noted] = ()
+    ) -> Entry:
+        """Make a resource; `also` is logged before it. Raises ConflictError, InvalidError, StoreUnavailableError."""
+
+        def decide(snapshot: Snapshot) -> Change:
+            change = self._changes.create(snapshot, kind, workspace, document)
+            change.noted = [*also, *change.noted]
+            return change
+
+        return await self._ask(decide, actor)
 
     async def replace(self, key: ResourceKey, document: Document, given: Precondition, actor: str) -> Entry:
         """Replace a resource. Raises as `create`, and NotFoundError, StaleError, UnconditionalError."""

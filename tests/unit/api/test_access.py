@@ -269,6 +269,32 @@ async def test_a_token_of_a_workspace_that_is_no_more_may_not_send() -> None:
         await call.sent({"type": "t"})
 
 
+async def test_a_workspace_that_the_configuration_had_is_not_taken_over() -> None:
+    """One that is made under its name begins empty: what was made in it over the API, tokens too, ends, and the log says so."""
+    async with running() as call:
+        home, channel = "/api/v1/workspaces/other", {"name": "mine", "kind": "literal", "pattern": "run:failed"}
+        _, made = await call("POST", f"{home}/tokens", json={"name": "late", "role": "admin"})
+        own = {"Authorization": f"Bearer {made['value']}"}
+        assert (await call("POST", f"{home}/channels", None, json=channel, headers=own))[0] == 201
+        async with call.bench.registry.rebased({}):
+            pass
+        assert (await call("GET", f"{home}/channels"))[0] == 404
+        assert (await call("POST", "/api/v1/workspaces", json={"name": "other"}))[0] == 201
+        assert (await call("GET", f"{home}/channels", None, headers=own))[0] == 401
+        assert [
+            each["name"] for each in (await call("GET", f"{home}/channels"))[1]["items"] if not each["built_in"]
+        ] == []
+        assert [(each.kind, each.name) for each in await call.bench.store.resources()] == [("workspace", "other")]
+        assert [token.name for token in await call.bench.store.tokens()] == ["root"]
+        _, told = await call("GET", f"{home}/audit")
+        said = [(each["action"], each["kind"], each["name"]) for each in told["items"]]
+        assert said[:3] == [
+            ("created", "workspace", "other"),
+            ("deleted", "channel", "mine"),
+            ("deleted", "token", "late"),
+        ]
+
+
 async def test_a_token_does_not_come_back_with_another_workspace_of_the_name() -> None:
     """A workspace takes its tokens with it: who makes one of that name later has let nobody in."""
     async with running() as call:

@@ -14,6 +14,7 @@ from alertd.cli.options import (
     WorkspaceOption,
     fail,
     harmless,
+    note,
     print_json,
     say,
 )
@@ -69,11 +70,15 @@ def diff(
     except ConfigError as error:
         fail(harmless(str(error)))
     found = next((each for each in loaded.workspaces if each.name == workspace), None)
+    if found is None:
+        note(f"{file} has no workspace {workspace!r}")
     document = {"name": workspace} if found is None else document_of(found)
     path = below(workspace, "diff")
     answer = with_client(
         Server(url, config, token_file), lambda client: client.call("POST", path, document, ("changes",))
     )
+    if found is None:  # nor does it say anything of the workspace's own fields
+        answer["changes"] = [each for each in answer["changes"] if each["kind"] != "workspace"]
     if json:
         print_json(answer)
         return

@@ -10,7 +10,7 @@ from alertd.config.load import load_config
 from alertd.model.destination import Destination
 from alertd.resources.entry import Entry
 from alertd.resources.export import HEAD
-from alertd.resources.kinds import CHANNEL, DESTINATION, SUBSCRIPTION
+from alertd.resources.kinds import CHANNEL, DESTINATION, SUBSCRIPTION, WORKSPACE
 from tests.unit.cli.stage import typed
 
 if TYPE_CHECKING:
@@ -130,6 +130,16 @@ def test_diff_of_what_is_there_is_nothing(stage: Stage, folder: Path) -> None:
     assert load_config("same.yml", {}).workspaces[0].name == "default"
     result = stage.typed("diff", "same.yml")
     assert (result.exit_code, result.stdout) == (0, "nothing would change\n")
+
+
+def test_diff_of_a_file_without_the_workspace_leaves_the_workspace_itself(stage: Stage, folder: Path) -> None:
+    """A file that does not name a workspace changes nothing of what the API made, and diff says that it has none."""
+    registry = stage.bench.registry  # type: ignore[union-attr]
+    stage.on_loop(registry.create(WORKSPACE, "lab", {"name": "lab", "title": "The lab"}, "ann"))
+    (folder / "other.yml").write_text(yaml.safe_dump({"workspaces": [{"name": "default"}]}))
+    result = stage.typed("diff", "other.yml", "-w", "lab")
+    assert (result.exit_code, result.stdout) == (0, "nothing would change\n")
+    assert "other.yml has no workspace 'lab'" in result.stderr
 
 
 def test_an_export_says_what_is_not_in_it(stage: Stage, folder: Path) -> None:

@@ -190,7 +190,8 @@ def _message(rule: CompiledMetric, series: Series, said: Said, lasted_ms: int) -
     seconds = f"{round(lasted_ms / 1000, 1):g} s"
     if said in {Said.FIRING, Said.REMINDER}:
         side = "above" if rule.above else "below"
-        return f"{rule.field} is {series.value:g}, {side} {rule.limit:g} for {seconds}"
+        lasted = f" for {seconds}" if lasted_ms else ""
+        return f"{rule.field} is {series.value:g}, {side} {rule.limit:g}{lasted}"
     if said is Said.STALE:
         return f"{rule.field}: no value has come any more; it was {series.value:g}"
     return f"{rule.field} is {series.value:g} again, after {seconds} beyond {rule.limit:g}"

@@ -120,7 +120,7 @@ def test_what_it_says() -> None:
         "limit": 90.0, "since": rfc3339(START_MS), "cause": {"id": "m1", "type": "m"},
     }  # fmt: skip
     assert (over.body["data"]["state"], over.body["data"]["value"]) == ("resolved", 3)
-    assert fired.body["message"] == "data.cpu is 95.5, above 90 for 0 s"
+    assert fired.body["message"] == "data.cpu is 95.5, above 90"
     assert over.body["message"] == "data.cpu is 3 again, after 10 s beyond 90"
 
 

@@ -21,13 +21,21 @@ if TYPE_CHECKING:
 
 
 def welcome(store: Path, config: Path | None, url: str, access: "Access") -> str:
-    """Write the screen for a daemon that is at `url`, has its database at `store`, and lets in as `access` says."""
+    """Write the screen for a daemon that is at `url`, has its database at `store`, and lets in as `access` says.
+
+    `config` is the file that it was started with; None: there was none, and so there are no destinations.
+    """
     url = _reachable(url)
     token_file = store.with_name("admin.token")
     lines = ["", f"alertd listens on {url}"]
     if access.first is not None:
         lines += ["", f"Admin token, shown this once (also kept in {token_file}):", access.first]
-    lines += ["", "Send an event from another terminal, and see it delivered here:", ""]
+    if config is None:
+        places = " or ".join(str(path) for path in CONFIG_PATHS)
+        lines += ["", f"There is no configuration at {places}: with the defaults nothing is delivered to anybody."]
+        lines += ["", "Send an event from another terminal:", ""]
+    else:
+        lines += ["", "Send an event from another terminal, and see it delivered here:", ""]
     options = _options(config, url, token_file if access.filed else None)
     lines += [" ".join([program(), 'send run:failed --severity error --message "Run 17 failed"', *options])]
     if access.filed:

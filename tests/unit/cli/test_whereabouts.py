@@ -141,6 +141,16 @@ def test_without_a_first_token_the_screen_says_what_is_missing(access: Access, s
     assert [each for each in ("that the configuration holds", "made before") if each in line] == said
 
 
+def test_without_a_configuration_no_delivery_is_promised(folder: Path) -> None:
+    """Whoever starts it in the wrong folder is told so, and where a configuration was looked for."""
+    found = screen.welcome(folder / "a.db", folder / "config/alertd.yml", "http://127.0.0.1:8080", Access(filed=True))
+    missing = screen.welcome(folder / "a.db", None, "http://127.0.0.1:8080", Access(filed=True))
+    assert "see it delivered here" in found
+    assert "no configuration" not in found
+    assert "see it delivered here" not in missing
+    assert "There is no configuration at config/alertd.yml or /etc/alertd/alertd.yml" in missing
+
+
 def test_the_program_is_named_so_that_a_shell_finds_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By its name when installed on the path, else by a path with a slash; never by a name that other shells lack."""
     there = folder / "bin" / "alertd"

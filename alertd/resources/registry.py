@@ -68,9 +68,10 @@ class Live(Protocol):
 class _Asked:
     """One call that waits."""
 
-    def __init__(self, decide: Decide, actor: str) -> None:
+    def __init__(self, decide: Decide, actor: str, also: Sequence[Noted]) -> None:
         self.decide = decide
         self.actor = actor
+        self.also = also
         self.done: asyncio.Future[Entry | None] = asyncio.get_running_loop().create_future()
 
 
@@ -100,13 +101,7 @@ class Registry:
         self, kind: Kind, workspace: str, document: Document, actor: str, *, also: Sequence[Noted] = ()
     ) -> Entry:
         """Make a resource; `also` is logged before it. Raises ConflictError, InvalidError, StoreUnavailableError."""
-
-        def decide(snapshot: Snapshot) -> Change:
-            change = self._changes.create(snapshot, kind, workspace, document)
-            change.noted = [*also, *change.noted]
-            return change
-
-        return await self._ask(decide, actor)
+        return await self._ask(lambda s: self._changes.create(s, kind, workspace, document), actor, also)
 
     async def replace(self, key: ResourceKey, document: Document, given: Precondition, actor: str) -> Entry:
         """Replace a resource. Raises as `create`, and NotFoundError, StaleError, UnconditionalError."""
@@ -125,14 +120,8 @@ class Registry:
         cascade: bool = False,
         also: Sequence[Noted] = (),
     ) -> None:
-        """Remove a resource; `also` is logged with it. Raises NotFoundError, StaleError, ConflictError when it is in use."""
-
-        def decide(snapshot: Snapshot) -> Change:
-            change = self._changes.remove(snapshot, key, given, cascade=cascade)
-            change.noted += also
-            return change
-
-        await self._queue(decide, actor).done
+        """Remove a resource; `also` is logged before it. Raises NotFoundError, StaleError, ConflictError when it is in use."""
+        await self._queue(lambda s: self._changes.remove(s, key, given, cascade=cascade), actor, also).done
 
     async def note(self, actor: str, noted: Noted) -> None:
         """Write a line into the log about something that is no resource of this registry."""
@@ -213,14 +202,14 @@ class Registry:
 
     # -- the worker -----------------------------------------------------------------------------------------------
 
-    async def _ask(self, decide: Decide, actor: str) -> Entry:
-        entry = await self._queue(decide, actor).done
+    async def _ask(self, decide: Decide, actor: str, also: Sequence[Noted] = ()) -> Entry:
+        entry = await self._queue(decide, actor, also).done
         if entry is None:
             raise AssertionError("a change that is answered with nothing")
         return entry
 
-    def _queue(self, decide: Decide, actor: str) -> _Asked:
-        asked = _Asked(decide, actor)
+    def _queue(self, decide: Decide, actor: str, also: Sequence[Noted] = ()) -> _Asked:
+        asked = _Asked(decide, actor, also)
         self._waiting.append(asked)
         if self._worker is None or self._worker.done():
             self._worker = asyncio.get_running_loop().create_task(self._work())
@@ -248,6 +237,7 @@ class Registry:
             except AlertdError as error:
                 _fail([asked], error)
                 continue
+            change.noted[:0] = asked.also
             self._stamp(change)
             snapshot = snapshot.changed(change.kept, change.removed)
             done.append((asked, change))

@@ -230,6 +230,13 @@ class Caller:
                 answer.headers,
             )
 
+    async def late_for(self, workspace: str, *pieces: bytes) -> AsyncIterator[bytes]:
+        """Give a body; when its first piece is there, the workspace goes."""
+        yield pieces[0]
+        assert (await self("DELETE", f"/api/v1/workspaces/{workspace}"))[0] == 204
+        for piece in pieces[1:]:
+            yield piece
+
     async def sent(self, *events: dict[str, Any]) -> list[str]:
         """Send events and return their ids."""
         status, answer = await self("POST", "/api/v1/events", json=list(events))

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from alertd.model.event import Bounds
 from alertd.resources.kinds import SUBSCRIPTION
 from tests.unit.api.bench import HOME, running
 from tests.unit.api.test_issues import error
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 EXPLAIN = f"{HOME}/explain"
 
@@ -49,13 +44,8 @@ async def test_a_workspace_that_goes_while_the_event_comes() -> None:
     """It is 404, as it would have been a moment later."""
     async with running() as call:
         await call("POST", "/api/v1/workspaces", json={"name": "lab"})
-
-        async def event() -> AsyncIterator[bytes]:
-            yield b'{"type": '
-            assert (await call("DELETE", "/api/v1/workspaces/lab"))[0] == 204
-            yield b'"t"}'
-
-        status, problem = await call("POST", "/api/v1/workspaces/lab/explain", data=event())
+        event = call.late_for("lab", b'{"type": ', b'"t"}')
+        status, problem = await call("POST", "/api/v1/workspaces/lab/explain", data=event)
         assert (status, "'lab'" in problem["detail"]) == (404, True)
 
 

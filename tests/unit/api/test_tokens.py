@@ -224,13 +224,8 @@ async def test_no_token_is_made_for_a_workspace_that_goes_while_its_body_comes()
     """It is 404, and nothing is kept that would be good in another workspace of the name."""
     async with running() as call:
         await call("POST", "/api/v1/workspaces", json={"name": "lab"})
-
-        async def body() -> AsyncIterator[bytes]:
-            yield b'{"name": "late", '
-            assert (await call("DELETE", "/api/v1/workspaces/lab"))[0] == 204
-            yield b'"role": "admin"}'
-
-        assert (await call("POST", "/api/v1/workspaces/lab/tokens", data=body()))[0] == 404
+        body = call.late_for("lab", b'{"name": "late", ', b'"role": "admin"}')
+        assert (await call("POST", "/api/v1/workspaces/lab/tokens", data=body))[0] == 404
         assert [token.name for token in await call.bench.store.tokens()] == ["root"]
 
 

@@ -1,4 +1,4 @@
-"""The insides of aiokafka that alertd leans on: which they are, whether they are there, and what tears a client out.
+"""The insides of aiokafka that alertd leans on: which they are, whether they are there, and what tears a producer out.
 
 aiokafka offers no way to connect for it, nor to end a producer at once. The names are those of aiokafka 0.14, to which
 pyproject.toml holds it; another one that lacks any of them is said at the first attempt, before anything is connected.
@@ -6,16 +6,13 @@ pyproject.toml holds it; another one that lacks any of them is said at the first
 
 from __future__ import annotations
 
-import asyncio
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
-import structlog
-
-from alertd.runtime import look_away
+from alertd.kafka_tear import tear
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    import asyncio
 
 WANTED: Final = "aiokafka>=0.14,<0.15"
 
@@ -43,8 +40,6 @@ CLIENT: Final = (
 )
 CONNECTION: Final = ("_create_reader_task", "_loop", "_reader", "close", "connect", "connected", "send")
 """What is used, or overridden, of each."""
-
-_log = structlog.get_logger("alertd.kafka")
 
 
 class UnknownClientError(RuntimeError):
@@ -80,20 +75,3 @@ def tear_out(producer: Any) -> set[asyncio.Future[Any]]:
     producer._closed = True  # noqa: SLF001 - what this module is for
     client = producer.client
     return tear(client, (producer._sender.sender_task, client._sync_task))  # noqa: SLF001 - as above
-
-
-def tear(client: Any, tasks: Iterable[object]) -> set[asyncio.Future[Any]]:
-    """Cancel those of these that are tasks and close a client's connections; return what is still ending."""
-    torn: set[asyncio.Future[Any]] = {task for task in tasks if isinstance(task, asyncio.Task) and not task.done()}
-    for task in torn:
-        task.add_done_callback(look_away)
-        task.cancel()
-    for connection in list(client._conns.values()):  # noqa: SLF001 - as above
-        try:
-            closing = connection.close()
-        except Exception as error:  # noqa: BLE001 - one that was cut while it was made: the others are closed all the same
-            _log.warning("kafka.close_failed", error=str(error) or type(error).__name__)
-        else:
-            if closing is not None and not closing.done():
-                torn.add(closing)
-    return torn

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from alertd.destinations.kafka_inside import tear
+from alertd.kafka_tear import tear
 from alertd.runtime import look_away
 from alertd.undo import OnFailure
 

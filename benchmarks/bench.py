@@ -44,6 +44,7 @@ class Size:
     slow_events: int
     single_events: int
     paced_seconds: float
+    warm_seconds: float
     pending: int
     history: int
     pages: int
@@ -51,12 +52,12 @@ class Size:
     @classmethod
     def full(cls) -> Size:
         """About 25 minutes."""
-        return cls(5, 40_000, 150_000, 5_000, 30_000, 6.0, 1_000_000, 5_000_000, 10_000_000)
+        return cls(5, 40_000, 150_000, 5_000, 30_000, 6.0, 30.0, 1_000_000, 5_000_000, 10_000_000)
 
     @classmethod
     def quick(cls) -> Size:
         """About 3 minutes; too short to be trusted."""
-        return cls(2, 10_000, 30_000, 1_500, 6_000, 2.5, 100_000, 200_000, 200_000)
+        return cls(2, 10_000, 30_000, 1_500, 6_000, 2.5, 5.0, 100_000, 200_000, 200_000)
 
 
 class Sink:
@@ -113,6 +114,7 @@ class Bench:
         self._numbers = itertools.count(1)
         self._topics: dict[tuple[Any, ...], str] = {}
         self._rates: list[float] = []
+        self._warm = False
         self._scratch = scratch
         self.folder: Path
         self.authority: Path
@@ -173,7 +175,22 @@ class Bench:
         if not self._rates:
             count = self.size.events
             self.note(self.ours(KAFKA_TO_WEBHOOK, Rules(), self.filled_topic(count), count))
-        return statistics.median(self._rates) / 2
+        rate = statistics.median(self._rates) / 2
+        if not self._warm:
+            self._warm_broker(rate)
+        return rate
+
+    def _warm_broker(self, rate: float) -> None:
+        """Pace through the broker for a while: it compiles what small requests need while they come, and takes a core for it."""
+        topic, seconds = self.new_topic(), self.size.warm_seconds
+        pace = {"rate": rate, "seconds": seconds, "warm_up": 0.0, "seed": self.seed(), "projects": DESTINATIONS}
+        where = {"bootstrap": self.broker.bootstrap, "topic": topic}
+        reader = {**where, "group": self.name("warm"), "limit": int(rate * seconds)}
+        with module("bare_getmany", self.cores.subject, self.fresh(), reader) as taker:
+            with self.tool("produce", **where, **pace) as producer:
+                producer.line()
+            taker.line()
+        self._warm = True
 
     def note(self, run: Run) -> None:
         """Tell whoever waits how a run went, and remember the rate that half load is half of."""

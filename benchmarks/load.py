@@ -173,12 +173,13 @@ async def open_loop(load: Load, options: dict[str, Any]) -> dict[str, Any]:
     """Send at a steady pace."""
     steady = Pace(options["rate"], options["seconds"], options["warm_up"])
     load.expected = steady.count
-    late = []
+    late: list[int] = []
     await begin()
     load.first_ns = time.monotonic_ns()
-    async for _, body, lag_ns in steady.events(options["seed"], options["projects"]):
-        load.give(request_of(body, options["host"]))
-        late.append(lag_ns)
+    async for bodies, late_ns in steady.bursts(options["seed"], options["projects"]):
+        for body in bodies:
+            load.give(request_of(body, options["host"]))
+        late += [late_ns] * len(bodies)
     await load.done.wait()
     return {"timed": steady.timed, "late_p99_ms": lateness(late)}
 

@@ -34,8 +34,8 @@ class Pace:
         """How many events are timed."""
         return self.count - self.first_timed
 
-    async def events(self, seed: int, projects: int) -> AsyncIterator[tuple[int, bytes, int]]:
-        """Give each event's burst, its bytes, and by how many nanoseconds it is late."""
+    async def bursts(self, seed: int, projects: int) -> AsyncIterator[tuple[list[bytes], int]]:
+        """Give the events that are due, one burst after the other, and by how many nanoseconds each is late."""
         rng = random.Random(seed)  # noqa: S311 - a workload, no secret
         begun = time.monotonic_ns()
         position, burst = 0, 0
@@ -45,11 +45,13 @@ class Pace:
             while (now := time.monotonic_ns()) < due:  # noqa: ASYNC110 - it is the clock that is waited for
                 await asyncio.sleep(max(0.001, (due - now) / 1e9))
             last = min(self.count, int(burst * TICK_NS / self.gap_ns))
+            bodies = []
             for number in range(position, last):
                 own = str(UUID(int=rng.getrandbits(128), version=4))
                 made = time.monotonic_ns()
                 sent = NEVER if number < self.first_timed else f"{made:0{SENT_DIGITS}d}"
-                yield burst, event(number, event_id=own, projects=projects, sent=sent), now - due
+                bodies.append(event(number, event_id=own, projects=projects, sent=sent))
+            yield bodies, now - due
             position = last
 
 

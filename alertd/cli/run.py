@@ -16,6 +16,11 @@ def run(config: ConfigOption = None) -> None:
 
     SIGHUP reads the configuration again. The first screen says where it listens and what to type next.
     """
+    from alertd.cli.absent import absent
+
+    with absent("rich"):  # for tracebacks that no log of ours prints: a twentieth of the start, and 5 MB
+        import structlog  # noqa: F401
+
     from alertd.cli.welcome import welcome
     from alertd.cli.whereabouts import broken
     from alertd.config.load import load_config

@@ -326,17 +326,30 @@ def test_completion_knows_the_commands(shell: str, tmp_path: Path) -> None:
     assert asked.stdout.split() == [b"token"]
 
 
+def loaded_by(folder: Path, *words: str) -> set[str]:
+    """Name the modules that a command loads."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", PROGRAM, *words],
+        cwd=folder,
+        env={**BARE, "ALERTD_TOKEN": "x"},
+        capture_output=True,
+        timeout=DEADLINE,
+        check=False,
+    )
+    return {line.rpartition(b"|")[2].strip().decode() for line in done.stderr.splitlines()}
+
+
 def test_commands_import_what_they_need(tmp_path: Path) -> None:
     """What makes the daemon slow to start is not loaded by a command that only talks to it."""
     heavy = ("aiohttp", "aiokafka", "re2", "uvloop", "sqlite3", "alertd.app", "alertd.config.settings", "rich")
     for words in (["--help"], ["version"], ["send", "--help"], ["send", "t", "--url", "http://127.0.0.1:1"]):
-        done = subprocess.run(
-            [sys.executable, "-X", "importtime", PROGRAM, *words],
-            cwd=tmp_path,
-            env={**BARE, "ALERTD_TOKEN": "x"},
-            capture_output=True,
-            timeout=DEADLINE,
-            check=False,
-        )
-        loaded = {line.rpartition(b"|")[2].strip().decode() for line in done.stderr.splitlines()}
+        loaded = loaded_by(tmp_path, *words)
         assert not [name for name in heavy if name in loaded], words
+
+
+def test_daemon_loads_no_rich(tmp_path: Path) -> None:
+    """Nothing that the daemon imports loads rich, whose fifty modules it has no use for."""
+    (tmp_path / "alertd.yml").write_text("server: {listen: 192.0.2.1:1}\n")  # nobody can listen there
+    loaded = loaded_by(tmp_path, "run", "--config", "alertd.yml")
+    assert {"structlog.dev", "alertd.app.daemon"} <= loaded
+    assert "rich.console" not in loaded

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from alertd.api.operation import Schema, ref
+from alertd.engine.progress import Stand
 from alertd.model.delivery import OutcomeKind
 from alertd.model.event import LABEL_NAME_MAX, LABEL_VALUE_MAX, LABELS_MAX, NAME_MAX
 from alertd.model.incident import IncidentKind, IncidentState
@@ -99,19 +100,46 @@ VERDICT: Final = whole(
         (),
         remaining_seconds={**NUMBER, "description": "cooldown: how long it still rested"},
         matcher={**COUNT, "description": "matcher: the position, from 0, of the one that does not hold"},
+        condition={**TEXT, "description": "matcher: as it is written; cut where it is long"},
+        field={**TEXT, "description": "matcher: the field of the event, or the label, that it looks at"},
+        found={**TEXT_OR_NULL, "description": "matcher: what the event has there, cut where it is long; null: nothing"},
+        severity={**TEXT, "description": "severity: that of the event"},
+        min_severity={**TEXT, "description": "severity: the least that the subscription takes"},
         occurrence={**COUNT, "description": "with a ladder: which occurrence this was"},
         next_occurrence={**INTEGER_OR_NULL, "description": "which is sent next; null: none until a quiet period"},
     ),
     destinations=many({"type": "object"}),
 )
 PLACES: Final = many(whole(pointer=TEXT, detail=TEXT))
+_PROGRESS: Final = some(
+    ("kind", "name", "count", "next", "value", "due_at", "detail"),
+    kind={**among(("derived_type", "metric_alert")), "description": "which sort of rule, that may make events, it is"},
+    name=TEXT,
+    count={**INTEGER_OR_NULL, "description": "derived type: the count of this event; null of a stored event"},
+    next={
+        **INTEGER_OR_NULL,
+        "description": "derived type: the next count that makes an event; 0: none until it is quiet",
+    },
+    value={**or_null(NUMBER), "description": "metric alert: the number that the event has; null: it has none"},
+    due_at={**TIME_OR_NULL, "description": "metric alert: when time alone moves what is followed"},
+    detail={**TEXT, "description": "how far the rule has come, in words"},
+    state={**among(Stand), "description": "metric alert: how it stands with this event; beyond: of a stored one"},
+    field={**TEXT, "description": "metric alert: where it looks for the number"},
+    when={**among(("above", "below")), "description": "metric alert: on which side of the limit it fires"},
+    limit={**NUMBER, "description": "metric alert: the value that is still good"},
+    for_seconds={**NUMBER, "description": "metric alert: how long beyond the limit until it fires"},
+    since={
+        **TIME_OR_NULL,
+        "description": "metric alert: since when what is followed is beyond the limit; null: it is not",
+    },
+)
 _PART: Final[dict[str, Schema]] = {
     "event": {"type": "object"},
     "matched": FLAG,
     "violations": PLACES,
     "verdicts": many(ref("Verdict")),
     "deliveries": many({"type": "object"}),
-    "progress": many({"type": "object"}),
+    "progress": many(ref("Progress")),
 }
 
 _ORIGIN: Final = {**TEXT_OR_NULL, "description": "where the configuration holds it, as alertd.yml:42"}
@@ -142,6 +170,7 @@ SHAPES: Final[dict[str, Schema]] = {
     "Event": EVENT,
     "Accepted": whole(accepted=COUNT, duplicates=COUNT, ids=many(TEXT)),
     "Verdict": VERDICT,
+    "Progress": _PROGRESS,
     "Explanation": whole(**_PART, makes=many(whole(**_PART))),
     "AuditEntry": whole(
         id=TEXT,
@@ -248,6 +277,7 @@ def with_status(schema: Schema, status: dict[str, Schema]) -> Schema:
     return {**schema, "properties": {**schema["properties"], **shown}}
 
 
+_KNOWN: Final = "; after a start, what the newest deliveries tell of it; null: none is known"
 STATUS: Final[dict[str, dict[str, Schema]]] = {
     "Channel": {"built_in": FLAG},
     "Destination": {
@@ -260,9 +290,9 @@ STATUS: Final[dict[str, dict[str, Schema]]] = {
         "in_flight": COUNT,
         "breaker_state": TEXT,
         "paused_until": TIME_OR_NULL,
-        "last_success_at": TIME_OR_NULL,
-        "last_failure_at": TIME_OR_NULL,
-        "last_error": TEXT_OR_NULL,
+        "last_success_at": {**TIME_OR_NULL, "description": f"when an attempt last delivered{_KNOWN}"},
+        "last_failure_at": {**TIME_OR_NULL, "description": f"when an attempt last failed{_KNOWN}"},
+        "last_error": {**TEXT_OR_NULL, "description": "why that attempt failed"},
     },
     "EventType": {
         "built_in": {**FLAG, "description": "whether a catalogue knows it"},

@@ -31,6 +31,7 @@ from alertd.config.restart import needs_restart
 from alertd.delivery.acknowledging import AcknowledgeLinks
 from alertd.delivery.dispatcher import Dispatcher
 from alertd.delivery.hub import Hub
+from alertd.delivery.recollection import Recollection
 from alertd.delivery.replayer import Replayer
 from alertd.errors import ConfigError
 from alertd.facts import Facts
@@ -41,6 +42,7 @@ from alertd.log import configure_logging, tapped
 from alertd.metrics import Metrics
 from alertd.model.ids import IdSource, milliseconds
 from alertd.pipeline import Pipeline
+from alertd.resources.gone import GoneLog
 from alertd.resources.learning import Learner
 from alertd.resources.registry import Registry
 from alertd.resources.secrecy import Secrecy
@@ -131,7 +133,9 @@ class Daemon:
         self.live = LiveRules(self.rules, lambda: self.config)
         types = KnownTypes(lambda: self.rules.policy, lambda: self.config.mail)
         self.registry = Registry(store, clock, ids, types, Secrecy(types, vault), self.live)
+        self.gone = GoneLog(self.registry.note)
         self.learner = Learner(self.registry.learn, lambda: self.registry.places_changed)
+        self.rules.directory.learnt = self.learner.caught_up
         self._file, self._inode = config.store.path, inode_of(config.store.path)
         self._reloading = asyncio.Lock()
         self._kafka: KafkaIntake | None = None
@@ -171,6 +175,7 @@ class Daemon:
             debug=config.log.level == "debug",
             on_ended=self.facts.finished,
             ids=self.ids,
+            on_gone=lambda spec, reason: self.gone.tell(spec.workspace, spec.name, reason),
         )
         self.pipeline = Pipeline(
             store,
@@ -230,7 +235,7 @@ class Daemon:
         """Serve until asked to stop; each hang-up reads the configuration again."""
         drain = self.config.shutdown.drain_seconds + STOP_MARGIN_SECONDS
         stages = [
-            Stage("facts", [self.facts], grace_seconds=STOP_MARGIN_SECONDS),
+            Stage("facts", [self.facts, self.gone], grace_seconds=STOP_MARGIN_SECONDS),
             Stage("delivery", [self.dispatcher], grace_seconds=drain),
             Stage("side", [*self._side(), Reloader(hangups, self._reload_quietly)]),
             Stage("pipeline", [self.pipeline], grace_seconds=STOP_MARGIN_SECONDS),
@@ -246,7 +251,8 @@ class Daemon:
 
     def _side(self) -> list[Service]:
         lag = LoopLag(self.metrics.loop_lag_seconds.set, self.clock)
-        side: list[Service] = [lag, self.housekeeping, self.learner, self.replayer, *self.about.services]
+        past = Recollection(self.store, self.clock, lambda: self.dispatcher.lanes, self._made_at)
+        side: list[Service] = [lag, self.housekeeping, self.learner, self.replayer, past, *self.about.services]
         if (seconds := watchdog_seconds(self.launch.environ)) is not None:
             side.append(Watchdog(self.notifier, self._alive, seconds))
         return side
@@ -361,6 +367,10 @@ class Daemon:
     def _place(self, number: int) -> tuple[str, str] | None:
         key = self.pipeline.ruleset.names.get(number)
         return (key[1], key[2]) if key else None
+
+    def _made_at(self, workspace: str, destination: str) -> int | None:
+        entry = self.registry.snapshot.get(("destination", workspace, destination))
+        return None if entry is None else entry.created_at_ms
 
     def _publish(self, plans: Sequence[Plan]) -> None:
         self.learner.see(plans)

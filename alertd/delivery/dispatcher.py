@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from alertd.delivery.endpoint import closed
 from alertd.delivery.expiry import Expiry
 from alertd.delivery.feeder import Feeder
 from alertd.delivery.lane import Lane
@@ -57,7 +58,8 @@ class Dispatcher:
     """Delivers. Call `apply` before `run`; `offer` after each commit.
 
     `on_disabled` hears the ids of all destinations that take nothing now, whenever they change; `on_ended` each attempt
-    after which its delivery is delivered or dead. `random` gives [0, 1); `ids` numbers digests (None: none are made).
+    after which its delivery is delivered or dead; `on_gone` why a receiver that wants nothing more was disabled. `random`
+    gives [0, 1); `ids` numbers digests (None: none are made).
     """
 
     name = "dispatcher"
@@ -75,11 +77,12 @@ class Dispatcher:
         debug: bool = False,
         on_ended: Callable[[Delivery, Attempt], None] = lambda delivery, attempt: None,
         ids: IdSource | None = None,
+        on_gone: Callable[[LaneSpec, str], None] = lambda spec, reason: None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._drain_seconds = drain_seconds
-        self._on_disabled = on_disabled
+        self._on_disabled, self._on_gone = on_disabled, on_gone
         self._lanes: dict[int, Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._applying = asyncio.Lock()
@@ -150,8 +153,7 @@ class Dispatcher:
         return self._disabled
 
     def _take(self, spec: LaneSpec, state: DestinationState | None) -> None:
-        lane = self._lanes.get(spec.destination_id)
-        if lane is not None:
+        if (lane := self._lanes.get(spec.destination_id)) is not None:
             lane.update(spec)
             return
         lane = self._lanes[spec.destination_id] = Lane(spec, self._around)
@@ -277,6 +279,11 @@ class Dispatcher:
         """How a destination stands now. Raises NotFoundError."""
         return snapshot_of(self._lane(destination_id), self._around.flying, self._clock)
 
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """The lanes of all destinations."""
+        return tuple(self._lanes.values())
+
     def _lane(self, destination_id: int) -> Lane:
         lane = self._lanes.get(destination_id)
         if lane is None:
@@ -286,6 +293,7 @@ class Dispatcher:
     def _gone(self, lane: Lane, reason: str) -> None:
         if not lane.disabled_reason and self._lanes.get(lane.spec.destination_id) is lane:
             self._disable(lane, f"gone: {reason}")
+            self._on_gone(lane.spec, lane.disabled_reason)
 
     def _disable(self, lane: Lane, reason: str) -> None:
         lane.disable(reason)
@@ -343,8 +351,7 @@ class Dispatcher:
         return (*self._lanes.values(), *self._removals.lanes())
 
     async def _drain(self) -> None:
-        workers = self._workers()
-        if workers and self._drain_seconds > 0:
+        if (workers := self._workers()) and self._drain_seconds > 0:
             await asyncio.wait(workers, timeout=self._drain_seconds)
 
     async def _shut(self) -> None:
@@ -368,7 +375,7 @@ class Dispatcher:
             task.cancel()
 
     def _close(self, destination: OpenDestination) -> None:
-        self._background(_close(destination))
+        self._background(closed(destination))
 
     def _background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -391,10 +398,3 @@ class Dispatcher:
     async def spill(self) -> None:
         """Put together in digests what waits beyond `queue.spill_max`."""
         await self._rounds.spill()
-
-
-async def _close(destination: OpenDestination) -> None:
-    try:
-        await destination.close()
-    except Exception as error:  # noqa: BLE001 - a destination that cannot be closed must not end the daemon
-        _log.error("destination.broken", exc_info=error)

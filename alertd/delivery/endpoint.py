@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from alertd.destinations.base import Message
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 UNREAD: Final = Message("", "", 1, "", "", "", None, "", b"{}", "")
 """What an instant destination is given: writing a message that nobody reads would cost more than all else about it."""
+_log = structlog.get_logger("alertd.delivery")
 
 
 class Endpoint:
@@ -41,3 +44,11 @@ class Endpoint:
         if self.retired and not self.users and not self._closed:
             self._closed = True
             self._close(self.destination)
+
+
+async def closed(destination: OpenDestination) -> None:
+    """Close a destination; one that cannot be closed must not end the daemon."""
+    try:
+        await destination.close()
+    except Exception as error:  # noqa: BLE001 - a destination that breaks its contract
+        _log.error("destination.broken", exc_info=error)

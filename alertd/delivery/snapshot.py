@@ -19,7 +19,7 @@ class LaneSnapshot:
     """One lane as it is now.
 
     Shapes: `depth` of `capacity` deliveries are in memory, `in_flight` are the ids of those being attempted; `*_ms` are
-    milliseconds since 1970 or None; `last_error` is the detail of the last failed attempt since the start, or empty;
+    milliseconds since 1970 or None; `last_error` is the detail of the last failed attempt that is known, or empty;
     `retry` is how often and how long it tries; `deaths` counts deliveries that died since the start.
     """
 

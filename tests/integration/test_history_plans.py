@@ -48,6 +48,7 @@ SELECTIONS: tuple[dict[str, Any], ...] = (
     {"text": "needle", "since_ms": 1, "until_ms": 1 << 41},
     {"since_ms": 1, "until_ms": 1 << 41},
     *({"state": state} for state in STATES),
+    *({"state": state, "destination": RARELY, "since_ms": 1} for state in STATES),
     *({"state": state, "destination": "d1", "type": "run:failed"} for state in STATES),
     {"state": "dead", "text": "404", "since_ms": 1},
     {"type": "nothing", "project": "nothing", "destination": "nothing"},

@@ -507,6 +507,7 @@ async def test_gone_while_removed_changes_nothing_else(world: World) -> None:
     await world.dispatcher.apply([], NAMING)
     await world.all_final()
     assert world.dispatcher.disabled == frozenset()
+    assert world.gone == []
     assert 1 not in world.store.states
 
 

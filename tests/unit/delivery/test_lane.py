@@ -252,6 +252,7 @@ async def test_gone_disables_the_destination_and_keeps_the_rest_waiting(world: W
     assert len(hook.sent) == 2
     assert world.store.states[1].disabled_reason == "gone: returned 410"
     assert world.disabled[-1] == {1}
+    assert world.gone == [("d1", "gone: returned 410")]
     now = world.dispatcher.snapshot(1)
     assert (now.state, now.disabled_reason) == ("disabled", "gone: returned 410")
     assert world.sample("alertd_destination_disabled", **WHERE) == 1

@@ -297,6 +297,7 @@ class World:
         self.hub = Hub()
         self.ids = IdSource(self.clock, max(self.store.rows, default=0))
         self.disabled: list[frozenset[int]] = []
+        self.gone: list[tuple[str, str]] = []
         self.random = random.Random(seed)  # noqa: S311 - a test
         self.dispatcher = Dispatcher(
             self.store,
@@ -306,6 +307,7 @@ class World:
             drain_seconds=drain_seconds,
             on_disabled=self.disabled.append,
             random=self.random.random,
+            on_gone=lambda spec, reason: self.gone.append((spec.name, reason)),
         )
         self.task: asyncio.Task[None] | None = None
 

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Final
 
 from alertd.app.compiling import same
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from alertd.engine.ruleset import NameKey
     from alertd.model.workspace import Workspace
 
+LEARNING_SECONDS: Final = 5.0
+"""So long an alert of a new project waits for the project's number, and then goes without."""
+
+
+async def _at_once() -> None:
+    """Nobody learns."""
+
 
 class LiveDirectory:
-    """Answers for the rules that were taken last; destinations stay open over a change of them."""
+    """Answers for the rules that were taken last; destinations stay open over a change of them.
+
+    `learnt` waits for whoever learns projects from events.
+    """
 
     def __init__(self) -> None:
+        self.learnt: Callable[[], Awaitable[object]] = _at_once
         self._ids: Mapping[NameKey, int] = {}
         self._titles: dict[NameKey, str] = {}
         self._seen: Sequence[object] = ()
@@ -35,6 +48,12 @@ class LiveDirectory:
             for each in resources
             if each.title
         }
+
+    async def catch_up(self) -> None:
+        """Wait for what is being learnt, for a while."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEARNING_SECONDS):
+                await self.learnt()
 
     def project_number(self, workspace: str, project: str) -> int:
         """Give a project's number; 0: unknown."""

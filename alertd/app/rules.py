@@ -91,7 +91,7 @@ class Rules:
         self._peopled: Sequence[object] = ()
         self._seen: Sequence[object] = ()
         self._names: dict[int, str] = {}
-        self._directory = LiveDirectory()
+        self.directory = LiveDirectory()
         self._egress: Egress | None = None
         self.policy = EgressPolicy()
         self._sender_with: Callable[[ssl.SSLContext], Sender] = uncertified
@@ -117,7 +117,7 @@ class Rules:
     def lanes(self, config: Config, compiled: Compiled) -> list[LaneSpec] | None:
         """List the lanes of all destinations, with the defaults of a configuration; None: all are as they were."""
         workspaces, ruleset = compiled.workspaces, compiled.ruleset
-        self._directory.take(workspaces, ruleset.ids)
+        self.directory.take(workspaces, ruleset.ids)
         self._take_people(workspaces)
         seen = [config, *(workspace.destinations for workspace in workspaces), *(w.name for w in workspaces)]
         if same(self._seen, seen):
@@ -213,7 +213,7 @@ class Rules:
             connect=self._connectors[-1].connect,
             sender_with=self._sender_with,
             permit=self.policy.check_address,
-            directory=self._directory,
+            directory=self.directory,
         )
         opened = templated(kind.open(settings, timeout_seconds, world), destination.templates)
         linked = isinstance(kind, ForPeople) and kind.shows_links(settings)

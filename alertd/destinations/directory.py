@@ -8,6 +8,9 @@ from typing import Protocol
 class Directory(Protocol):
     """Looks up what is configured now. Names that are unknown, or known no more, are answered as best as can be."""
 
+    async def catch_up(self) -> None:
+        """Wait until projects that events have just named for the first time are known, or cannot be."""
+
     def project_number(self, workspace: str, project: str) -> int:
         """Give a project's number, the one in its DSN; 0: unknown."""
 
@@ -23,6 +26,9 @@ class Directory(Protocol):
 
 class EmptyDirectory:
     """Knows nothing: for previews, and for tests."""
+
+    async def catch_up(self) -> None:
+        """At once: nothing will be known."""
 
     def project_number(self, workspace: str, project: str) -> int:
         """Unknown."""

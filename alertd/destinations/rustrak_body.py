@@ -32,10 +32,10 @@ _TYPES: Final = {"new": "new_issue", "regression": "regression", "unmuted": "unm
 def rustrak_body(message: Message, directory: Directory, now_seconds: int) -> tuple[str, bytes]:
     """Give the alert's id, which is the same on every attempt, and the body."""
     event = object_in(message.event)
+    name = project_of(message)
     at = normal(message.time) or normal(text_in(event.get("time"))) or of_seconds(now_seconds)
     issue = _issue(message, at)
     known = object_in(message.issue)
-    name = text_in(known.get("project")) or text_in(_first(message, event).get("project"), "default")
     number = directory.project_number(message.workspace, name)
     alert_id = f"{number}-{_ascii(issue['id'])}-{_milliseconds(message.alert_id)}"
     body = {
@@ -52,6 +52,12 @@ def rustrak_body(message: Message, directory: Directory, now_seconds: int) -> tu
         "actor": ACTOR,
     }
     return alert_id, orjson.dumps(body)
+
+
+def project_of(message: Message) -> str:
+    """Name the project whose number an alert carries."""
+    known = object_in(message.issue)
+    return text_in(known.get("project")) or text_in(_first(message, object_in(message.event)).get("project"), "default")
 
 
 def _issue(message: Message, at: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from alertd.destinations.http_destination import DELIVERY_HEADER, HttpDestinatio
 from alertd.destinations.nora_body import nora_body
 from alertd.destinations.redaction import credentials_of
 from alertd.destinations.retry_after import parse_retry_after
-from alertd.destinations.rustrak_body import rustrak_body
+from alertd.destinations.rustrak_body import project_of, rustrak_body
 from alertd.destinations.standard_body import body_of
 from alertd.destinations.template_body import template_body
 from alertd.destinations.webhook_seal import seal_of, signing_of
@@ -101,6 +101,14 @@ class ShapedWebhook(WebhookDestination):
         super().__init__(type_name, settings, timeout_seconds, world)
         self._seal = seal_of(settings)
         self._directory = world.directory
+
+    @override
+    async def attempt(self, message: Message) -> Outcome:
+        """Post once, for Rustrak's receivers not before the project has its number: the alert's id begins with it."""
+        directory = self._directory
+        if self.settings.format == "rustrak" and not directory.project_number(message.workspace, project_of(message)):
+            await directory.catch_up()
+        return await super().attempt(message)
 
     @override
     def render(self, message: Message, now_seconds: int) -> HttpRequest:

@@ -77,6 +77,9 @@ class Learner:
         self._known_at = 0
         self._known: set[Place] = set()
         self._fresh: set[Place] = set()
+        self._next = asyncio.Event()
+        self._last = asyncio.Event()
+        self._last.set()
         self._news = asyncio.Event()
         self._stopping = asyncio.Event()
 
@@ -97,19 +100,34 @@ class Learner:
                     self._fresh.add(place)
                     self._news.set()
 
+    async def caught_up(self) -> None:
+        """Wait until what was seen before now is learnt, or cannot be."""
+        pending = [self._last, *([self._next] if self._fresh else [])]
+        for done in pending:
+            await done.wait()
+
     async def run(self) -> None:
         """Learn until stopped."""
-        while not self._stopping.is_set():
-            await self._news.wait()
-            self._news.clear()
-            seen, self._fresh = self._fresh, set()
-            try:
+        try:
+            while not self._stopping.is_set():
+                await self._news.wait()
+                self._news.clear()
+                seen, self._fresh = self._fresh, set()
+                self._last, self._next = self._next, asyncio.Event()
                 if seen:
-                    await self._learn(seen)
-            except StoreError as error:  # told again by a later event, when it is seen anew
-                _log.warning("learning.put_off", places=len(seen), error=str(error))
-                self._known -= seen
-            await wait_event(self._stopping, PAUSE_SECONDS)
+                    await self._learn_all(seen)
+                self._last.set()
+                await wait_event(self._stopping, PAUSE_SECONDS)
+        finally:
+            self._last.set()
+            self._next.set()
+
+    async def _learn_all(self, seen: set[Place]) -> None:
+        try:
+            await self._learn(seen)
+        except StoreError as error:  # told again by a later event, when it is seen anew
+            _log.warning("learning.put_off", places=len(seen), error=str(error))
+            self._known -= seen
 
     def stop(self) -> None:
         """Learn no more."""

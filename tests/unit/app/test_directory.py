@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import TYPE_CHECKING
+
 from alertd.app.directory import LiveDirectory
 from alertd.destinations.directory import EmptyDirectory
 from alertd.model.subscription import Subscription
 from alertd.model.workspace import Project, Workspace
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_it_answers_for_what_was_taken_last() -> None:
@@ -27,6 +33,21 @@ def test_it_answers_for_what_was_taken_last() -> None:
     directory.take([], {})
     assert directory.subscription_title("default", "runs") == "runs"
     assert directory.subscription_number("default", "runs") == 0
+
+
+async def test_it_waits_for_what_is_learnt_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever learns projects says when he is done; when he never is, an alert goes out without a number."""
+    directory, done = LiveDirectory(), asyncio.Event()
+    await directory.catch_up()
+    directory.learnt = done.wait
+    waiting = asyncio.create_task(directory.catch_up())
+    done.set()
+    async with asyncio.timeout(10):
+        await waiting
+        done.clear()
+        monkeypatch.setattr("alertd.app.directory.LEARNING_SECONDS", 0.01)
+        await directory.catch_up()
+    assert not done.is_set()
 
 
 def test_the_empty_one_knows_names_only() -> None:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from typing_extensions import override
 
 from alertd.destinations.base import Digest, DigestEntry, HttpAnswer, World
 from alertd.destinations.webhook import WebhookType
@@ -24,6 +25,9 @@ ALERT = f"alt_{(NOW * 1000 << 20) + 7:016x}"
 class Known:
     """A directory with one project and one subscription."""
 
+    async def catch_up(self) -> None:
+        """Nothing is being learnt."""
+
     def project_number(self, workspace: str, project: str) -> int:
         """Number it."""
         return 7
@@ -41,6 +45,23 @@ class Known:
         return "Production runs"
 
 
+class Learning(Known):
+    """A directory that knows the project when it has caught up."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    @override
+    async def catch_up(self) -> None:
+        """Learn."""
+        self.asked += 1
+
+    @override
+    def project_number(self, workspace: str, project: str) -> int:
+        """Number it, when it is known."""
+        return 7 if self.asked else 0
+
+
 def sent(message: Message, **settings: Any) -> HttpRequest:
     """Render."""
     valid = WebhookSettings.model_validate({"url": URL, **settings})
@@ -51,6 +72,20 @@ def sent(message: Message, **settings: Any) -> HttpRequest:
 def body(message: Message, **settings: Any) -> Any:
     """Render and read the body."""
     return json.loads(sent(message, **settings).body)
+
+
+@pytest.mark.parametrize(("form", "asked"), [("rustrak", 1), ("nora", 0)])
+async def test_rustrak_waits_for_the_number_of_a_new_project(form: str, asked: int) -> None:
+    """The alert's id begins with it, and is to be the same on every attempt; nobody else waits, and once is enough."""
+    sender, directory = ScriptedSender([HttpAnswer(503, {}, b""), HttpAnswer(204, {}, b"")]), Learning()
+    settings = WebhookSettings.model_validate({"url": URL, "format": form})
+    hook = WebhookType().open(settings, 10, World(FixedClock(), sender, print, directory=directory))
+    message = make_message(alert_id=ALERT, event=make_event(), issue=make_issue(), trigger="new")
+    for _ in range(2):
+        await hook.attempt(message)
+    assert directory.asked == asked
+    if asked:
+        assert {json.loads(request.body)["alert_id"][:2] for request in sender.requests} == {"7-"}
 
 
 def test_rustrak_has_the_exact_body() -> None:

@@ -6,6 +6,8 @@ import asyncio
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from alertd.errors import StoreUnavailableError
 from alertd.model.workspace import Project
 from alertd.resources.entry import Entry
@@ -114,3 +116,33 @@ async def test_a_place_that_was_deleted_is_learnt_again() -> None:
         learner.stop()
         await task
     assert told.empty()
+
+
+@pytest.mark.parametrize("works", [True, False])
+async def test_catching_up(works: bool) -> None:
+    """It ends when what was seen before is learnt or cannot be, what comes later does not hold it, and a stop ends it."""
+    gates: asyncio.Queue[asyncio.Event] = asyncio.Queue()
+
+    async def learn(seen: Collection[tuple[str, str, str]]) -> None:
+        gate = asyncio.Event()
+        await gates.put(gate)
+        await gate.wait()
+        if not works:
+            raise StoreUnavailableError("full")
+
+    learner = Learner(learn)
+    async with asyncio.timeout(10):
+        await learner.caught_up()
+        task = asyncio.create_task(learner.run())
+        learner.see([plan("a")])
+        waiting = asyncio.create_task(learner.caught_up())
+        gate = await gates.get()
+        learner.see([plan("b")])
+        later = asyncio.create_task(learner.caught_up())
+        assert not waiting.done()
+        gate.set()
+        await waiting
+        assert not later.done()
+        learner.stop()
+        await task
+        await later

@@ -136,7 +136,6 @@ class Daemon:
         self.gone = GoneLog(self.registry.note)
         self.learner = Learner(self.registry.learn, lambda: self.registry.places_changed)
         self.rules.directory.learnt = self.learner.caught_up
-        self.rules.directory.learnt = self.learner.caught_up
         self._file, self._inode = config.store.path, inode_of(config.store.path)
         self._reloading = asyncio.Lock()
         self._kafka: KafkaIntake | None = None

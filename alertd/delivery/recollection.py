@@ -38,7 +38,6 @@ REST_FACTOR: Final = 3
 """A destination is followed by a rest of so many times as long as its looks took: others read the history too."""
 REST_MAX_SECONDS: Final = 1.0
 """And no rest is longer."""
-_FAILED: Final = (DeliveryState.DEAD.word, DeliveryState.RETRYING.word)
 _log = structlog.get_logger("alertd.delivery")
 
 
@@ -82,16 +81,17 @@ class Recollection:
 
     async def run(self) -> None:
         """Look, then wait for the stop."""
-        for lane in list(self._lanes()):
-            if self._stopping.is_set():
-                return
-            began = self._clock.monotonic()
-            try:
-                await self.recall(lane)
-            except StoreError as error:
-                _log.warning("destination.not_recalled", destination=lane.spec.name, error=str(error))
-            took = self._clock.monotonic() - began
-            await wait_event(self._stopping, min(REST_MAX_SECONDS, took * REST_FACTOR))
+        for look in (self.recall, self.search):
+            for lane in list(self._lanes()):
+                if self._stopping.is_set():
+                    return
+                began = self._clock.monotonic()
+                try:
+                    await look(lane)
+                except StoreError as error:
+                    _log.warning("destination.not_recalled", destination=lane.spec.name, error=str(error))
+                took = self._clock.monotonic() - began
+                await wait_event(self._stopping, min(REST_MAX_SECONDS, took * REST_FACTOR))
         await self._stopping.wait()
 
     def stop(self) -> None:
@@ -99,27 +99,34 @@ class Recollection:
         self._stopping.set()
 
     async def recall(self, lane: Lane) -> None:
-        """Tell a lane what it does not know better by now. Raises StoreError."""
-        past = await self._past(lane.spec.workspace, lane.spec.name)
-        if lane.last_success_ms is None:
-            lane.last_success_ms = past.success_at_ms
-        if lane.last_failure_ms is None:
-            lane.last_failure_ms, lane.last_error = past.failure_at_ms, past.error
-
-    async def _past(self, workspace: str, name: str) -> Past:
-        """Look at the newest deliveries of a destination, then at the newest of the states that tell what these do not."""
-        past, since_ms = Past(), self._since(workspace, name)
-        which = Filter(workspace, limit=NEWEST, destination=name, since_ms=since_ms)
+        """Tell a lane what its newest deliveries say, and the newest dead ones if these say of no failure. Raises StoreError."""
+        past, which = Past(), self._of(lane)
         await self._see(which, past)
-        if past.success_at_ms is None:
-            await self._see(replace(which, state=DeliveryState.DELIVERED.word), past)
         if past.failure_at_ms is None:
-            for state in _FAILED:
-                await self._see(replace(which, state=state), past)
-        return past
+            await self._see(replace(which, state=DeliveryState.DEAD.word), past)
+        _tell(lane, past)
+
+    async def search(self, lane: Lane) -> None:
+        """Look for a success below what waits, unless one is known by now: that takes longer. Raises StoreError."""
+        if lane.last_success_ms is None:
+            past = Past()
+            await self._see(replace(self._of(lane), state=DeliveryState.DELIVERED.word), past)
+            _tell(lane, past)
+
+    def _of(self, lane: Lane) -> Filter:
+        workspace, name = lane.spec.workspace, lane.spec.name
+        return Filter(workspace, limit=NEWEST, destination=name, since_ms=self._since(workspace, name))
 
     async def _see(self, which: Filter, past: Past) -> None:
         ids, _ = await self._store.delivery_ids(which)
         for attempts in (await self._store.attempts_of(ids)).values():
             for attempt in attempts:
                 past.see(attempt)
+
+
+def _tell(lane: Lane, past: Past) -> None:
+    """Tell a lane what it does not know better by now."""
+    if lane.last_success_ms is None:
+        lane.last_success_ms = past.success_at_ms
+    if lane.last_failure_ms is None:
+        lane.last_failure_ms, lane.last_error = past.failure_at_ms, past.error

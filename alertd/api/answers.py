@@ -97,15 +97,22 @@ _DELIVERED: Final[Example] = {
 }
 _ACCEPTED: Final[Example] = {**_EVENT, "received_at": _AT, "matched": True, "alert_id": _ALERT, "violations": []}
 _LANE: Final[Example] = {"state": "enabled", "queue_depth": 0, "breaker_state": "closed", "paused_until": None}
+_COUNTED: Final[Example] = {
+    "kind": "derived_type",
+    "name": "checkout-often",
+    "count": 1,
+    "next": 2,
+    "value": None,
+    "due_at": None,
+    "detail": "occurrence number 1; number 2 makes an event",
+}
 _EXPLAINED: Final[Example] = {
     "event": _EVENT,
     "matched": True,
     "violations": [],
     "verdicts": [_COOLDOWN],
     "deliveries": [],
-    "progress": [
-        {"kind": "derived_type", "name": "checkout-often", "count": 1, "next": 2, "value": None, "due_at": None}
-    ],
+    "progress": [_COUNTED],
 }
 _TESTED: Final[Example] = {
     "destination": "ops-hook",
@@ -170,7 +177,21 @@ _TOKEN: Final[Example] = {
 SHOWN: Final[dict[str, Example]] = {
     "Accepted": {"accepted": 1, "duplicates": 0, "ids": [_EVENT_ID]},
     "AcceptedEvent": _ACCEPTED,
-    "EventPage": {**_ACCEPTED, "verdicts": [_VERDICT], "deliveries": [{**_DELIVERED, "lane": _LANE}]},
+    "EventPage": {
+        **_ACCEPTED,
+        "verdicts": [_VERDICT],
+        "deliveries": [{**_DELIVERED, "lane": _LANE}],
+        "progress": [
+            {
+                **_COUNTED,
+                "count": None,
+                "next": None,
+                "detail": "by now 1 occurrence is counted; number 2 makes an event",
+            },
+        ],
+        "cause": None,
+        "made": [],
+    },
     "Alert": {
         "id": _ALERT,
         "workspace": "default",

@@ -8,9 +8,11 @@ import orjson
 
 from alertd.api.context import json, read_bytes
 from alertd.api.examples import EVENT
+from alertd.api.grounds import Grounds
 from alertd.api.operation import Operation, ref, route
+from alertd.api.progress_views import progress_view
 from alertd.api.resources import BELOW
-from alertd.api.views import Names, verdict_view, verdict_views
+from alertd.api.views import Names, verdict_views
 from alertd.clock import rfc3339_or_none
 from alertd.engine.explain import explain
 from alertd.errors import InvalidError, NotJsonError, Problem
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from alertd.api.context import Context
-    from alertd.engine.explain import Explained, Progress
+    from alertd.engine.explain import Explained
     from alertd.model.delivery import Delivery
     from alertd.model.event import Event
 
@@ -57,7 +59,8 @@ class Explain:
         ruleset = context.pipeline.ruleset
         await context.pipeline.issues.foresee(event, ruleset, number, now_ms)
         parts = explain(ruleset, context.pipeline.state(), event, now_ms, number)
-        first, *made = (self._part(part) for part in parts)
+        rules = ruleset.workspaces[workspace]
+        first, *made = (self._part(part, Grounds(rules, part.plan.event)) for part in parts)
         return json({**first, "makes": made})
 
     def _event(self, body: bytes, workspace: str) -> Event:
@@ -71,15 +74,15 @@ class Explain:
             raise InvalidError([Problem("", "one event at a time, as an object")])
         return events[0]
 
-    def _part(self, part: Explained) -> dict[str, Any]:
+    def _part(self, part: Explained, grounds: Grounds) -> dict[str, Any]:
         names, plan = self._context.names, part.plan
         return {
             "event": orjson.loads(plan.event.payload),
             "matched": plan.matched,
             "violations": [{"pointer": v.pointer, "detail": v.detail} for v in plan.violations],
-            "verdicts": [*verdict_views(plan.verdicts, names), *(verdict_view(each, names) for each in part.outside)],
+            "verdicts": verdict_views([*plan.verdicts, *part.outside], names, grounds),
             "deliveries": [self._delivery(each, names) for each in plan.deliveries],
-            "progress": [_progress(each) for each in part.progress],
+            "progress": [progress_view(each) for each in part.progress],
         }
 
     def _delivery(self, delivery: Delivery, names: Names) -> dict[str, Any]:
@@ -92,14 +95,3 @@ class Explain:
             "breaker_state": lane.breaker,
             "paused_until": rfc3339_or_none(lane.paused_until_ms),
         }
-
-
-def _progress(progress: Progress) -> dict[str, Any]:
-    return {
-        "kind": progress.kind,
-        "name": progress.name,
-        "count": progress.count,
-        "next": progress.next,
-        "value": progress.value,
-        "due_at": rfc3339_or_none(progress.due_at_ms),
-    }

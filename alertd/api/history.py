@@ -10,13 +10,17 @@ from alertd.api.auth import caller
 from alertd.api.context import body_of, json
 from alertd.api.delivery_views import DeliveryViews
 from alertd.api.examples import REPLAY_ONE
+from alertd.api.grounds import Grounds
 from alertd.api.history_shapes import history_page
+from alertd.api.lineage import Lineage
 from alertd.api.operation import PAGE, Operation, Parameter, ref, route
 from alertd.api.past import PastRulesets
+from alertd.api.progress_views import progress_view
 from alertd.api.query import Query, write_cursor
 from alertd.api.resources import BELOW
 from alertd.api.selecting import ACKNOWLEDGED, DELIVERIES, SELECTING, filter_of, names_of
-from alertd.api.views import event_view, page_view, verdict_views
+from alertd.api.views import event_view, page_view, relative_view, verdict_views
+from alertd.engine.progress import by_now
 from alertd.engine.router import excluded
 from alertd.errors import InvalidError, NotFoundError, Problem
 from alertd.model import ids
@@ -31,6 +35,9 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from alertd.api.context import Context
+    from alertd.engine.rules import WorkspaceRules
+    from alertd.engine.ruleset import Ruleset
+    from alertd.model.event import Event
 
 DELIVERIES_MAX = 1000
 """How many deliveries an event shows."""
@@ -47,6 +54,7 @@ class History:
         self._store = context.store
         self._deliveries = DeliveryViews(context)
         self._past = PastRulesets(context.store)
+        self._lineage = Lineage(context.store)
 
     def register(self, app: web.Application) -> None:
         """Add the routes."""
@@ -93,34 +101,47 @@ class History:
         return json(page_view([event_view(row) for row in page.items], page, write_cursor))
 
     async def event(self, request: web.Request) -> web.Response:
-        """Show one event by its own id: fields, every verdict, deliveries."""
+        """Show one event by its own id: fields, every verdict, deliveries, what it came of and what it made."""
         workspace = self._context.enter(request)
         row = await self._store.event(workspace, request.match_info["id"])
         if row is None:
             raise NotFoundError(f"there is no event {request.match_info['id']!r} in the workspace {workspace!r}")
-        made = (await self._store.deliveries_of([row["number"]])).get(row["number"], [])
-        view = event_view(row)
+        sent = (await self._store.deliveries_of([row["number"]])).get(row["number"], [])
+        ruleset = await self._past.at(row["revision"], self._context.pipeline.ruleset)
+        event, number = from_payload(row["payload"]), row["number"]
+        rules = None if ruleset is None else ruleset.workspaces.get(event.workspace)
+        cause = await self._lineage.cause(event, number)
         return json(
             {
-                **view,
-                "verdicts": await self._verdicts(row),
-                "deliveries": await self._deliveries.with_lanes(made[:DELIVERIES_MAX]),
+                **event_view(row),
+                "verdicts": self._verdicts(row, event, ruleset),
+                "deliveries": await self._deliveries.with_lanes(sent[:DELIVERIES_MAX]),
+                "progress": self._progress(event, rules),
+                "cause": None if cause is None else relative_view(cause),
+                "made": [relative_view(each) for each in await self._lineage.made(event, number, rules)],
             }
         )
 
-    async def _verdicts(self, row: dict[str, Any]) -> list[dict[str, Any]]:
+    def _verdicts(self, row: dict[str, Any], event: Event, ruleset: Ruleset | None) -> list[dict[str, Any]]:
         """Stored verdicts, and those of subscriptions out of scope as the ruleset that decided derives them.
 
         An event from before rulesets were kept, or of a workspace that is gone, shows what is stored alone.
         """
-        names = self._context.names
-        ruleset = await self._past.at(row["revision"], self._context.pipeline.ruleset)
-        stored, event = decode(row["verdicts"]), from_payload(row["payload"])
+        names, stored = self._context.names, decode(row["verdicts"])
+        if ruleset is None or event.workspace not in ruleset.workspaces:
+            return verdict_views(stored, names)
         looked_at = {verdict.subscription_id for verdict in stored}
-        known = ruleset is not None and event.workspace in ruleset.workspaces
-        outside = [] if ruleset is None or not known else excluded(ruleset, event)
-        outside = [verdict for verdict in outside if verdict.subscription_id not in looked_at]
-        return verdict_views([*stored, *outside], names)
+        outside = [verdict for verdict in excluded(ruleset, event) if verdict.subscription_id not in looked_at]
+        return verdict_views([*stored, *outside], names, Grounds(ruleset.workspaces[event.workspace], event))
+
+    def _progress(self, event: Event, rules: WorkspaceRules | None) -> list[dict[str, Any]]:
+        """Say what the rules that make events, as they then were, saw in an event, and how they stand by now."""
+        context = self._context
+        if rules is None:
+            return []
+        now = context.pipeline.ruleset.workspaces.get(event.workspace)
+        found = by_now(rules, now, context.pipeline.state(), event, context.clock.now_ms())
+        return [progress_view(each) for each in found]
 
     # -- deliveries -----------------------------------------------------------------------------------------------
 

@@ -47,6 +47,7 @@ _EVENT: Final = whole(
     alert_id=TEXT_OR_NULL,
     violations={**PLACES, "description": "where its data is not as the schema of its type says"},
 )
+_RELATIVE: Final = whole(id=TEXT, type=TEXT, severity=TEXT, message=TEXT, received_at=TIME)
 _ATTEMPT: Final = whole(
     number=COUNT,
     started_at=TIME,
@@ -106,8 +107,22 @@ _REQUEST: Final = whole(
 HISTORY_SHAPES: Final[dict[str, Any]] = {
     "AcceptedEvent": {**_EVENT, "description": "an event's own fields, and what became of it"},
     "EventPage": {
-        **with_more(_EVENT, verdicts=many(ref("Verdict")), deliveries=many(ref("DeliveryInLane"))),
-        "description": "an event with every verdict and its deliveries",
+        **with_more(
+            _EVENT,
+            verdicts=many(ref("Verdict")),
+            deliveries=many(ref("DeliveryInLane")),
+            progress={
+                **many(ref("Progress")),
+                "description": "what derived types and metric alerts saw in it, and how they stand by now",
+            },
+            cause={
+                **or_null(_RELATIVE),
+                "description": "the event that alertd made it of; null: none, or none that is kept. Of incident.resolved: the"
+                " one that opened the incident; of an alert that fired by time: the one that went beyond the limit",
+            },
+            made={**many(_RELATIVE), "description": "the events that alertd made of it, oldest first"},
+        ),
+        "description": "an event with every verdict and its deliveries, where it came from and what came of it",
     },
     "Alert": whole(
         id=TEXT,

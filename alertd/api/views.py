@@ -16,6 +16,7 @@ from alertd.model.verdict import Verdict, VerdictCode, decode, decode_violations
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from alertd.api.grounds import Grounds
     from alertd.model.ids import NameKey
     from alertd.store.base import Acknowledgement, Page, Reached
 
@@ -50,6 +51,15 @@ def event_view(row: Row) -> Row:
     }
 
 
+def relative_view(row: Row) -> Row:
+    """An event that another one came of, or that came of it, to be looked up by its id."""
+    event = orjson.loads(row["payload"])
+    return {
+        **{name: event.get(name, "") for name in ("id", "type", "severity", "message")},
+        "received_at": rfc3339(ids.milliseconds(row["number"])),
+    }
+
+
 def alert_view(
     row: Row, deliveries: Sequence[tuple[Reached, bool]], names: Names, noted: Acknowledgement | None, shown: int
 ) -> Row:
@@ -81,12 +91,12 @@ def alert_view(
     }
 
 
-def verdict_views(verdicts: Iterable[Verdict], names: Names) -> list[Row]:
-    """Verdicts for people and programs."""
-    return [verdict_view(verdict, names) for verdict in verdicts]
+def verdict_views(verdicts: Iterable[Verdict], names: Names, grounds: Grounds | None = None) -> list[Row]:
+    """Verdicts for people and programs; with `grounds` they say the values that decided."""
+    return [_verdict_view(verdict, names, grounds) for verdict in verdicts]
 
 
-def verdict_view(verdict: Verdict, names: Names) -> Row:
+def _verdict_view(verdict: Verdict, names: Names, grounds: Grounds | None) -> Row:
     """One verdict: the word, the field that decided (None when sent), a sentence, and the same as data."""
     word = verdict.code.word
     return {
@@ -94,8 +104,8 @@ def verdict_view(verdict: Verdict, names: Names) -> Row:
         "channel": names.name(verdict.channel_id),
         "verdict": word,
         "reason": None if verdict.code is VerdictCode.SENT else word,
-        "detail": _sentence(verdict),
-        "data": _data(verdict),
+        "detail": (grounds and grounds.sentence(verdict)) or _sentence(verdict),
+        "data": _data(verdict) | (grounds.data(verdict) if grounds else {}),
         "destinations": [{"destination": names.name(d), "verdict": code.word} for d, code in verdict.destinations],
     }
 

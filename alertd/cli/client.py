@@ -29,6 +29,7 @@ IDLE_SECONDS = 10.0
 WAIT_SECONDS = 60.0
 """How long, in all, a daemon that says "later" (429, 503) is waited for."""
 _LATER = (429, 503)
+_NOT_FOUND = 404
 
 
 class Refusal(Exception):  # noqa: N818 - it is the daemon's answer, not our failure
@@ -119,6 +120,15 @@ class Client:
                 if not answer.keys() >= set(needs):
                     raise NotAlertdError
                 return answer
+
+    def find(self, path: str, needs: Collection[str]) -> dict[str, Any] | None:
+        """Read what stands at a path, as `call` does; None when nothing is there."""
+        try:
+            return self.call("GET", path, needs=needs)
+        except Refusal as refusal:
+            if refusal.status != _NOT_FOUND:
+                raise
+            return None
 
     def _once(self, method: str, path: str, data: bytes | None, kind: str, seconds: float) -> dict[str, Any]:
         answer = self._request(method, path, data, {"Content-Type": kind} if data is not None else {}, seconds)

@@ -37,10 +37,11 @@ def explain(
 ) -> None:
     """Say who is told of an event and who not, and why.
 
-    With the id of a stored event: what was decided, and what became of it. With options, or with what is no such id: what would be decided now about an event of that type; nothing is sent.
+    With the id of a stored event: what was decided, what became of it, which events alertd made of it, and of which it was made itself. With options, or with what is no such id: what would be decided now about an event of that type; nothing is sent.
     With --json, `stored` says which of the two it is, and of one made up `type_known` whether anybody knows its type.
     """
     from alertd.cli.client import Server, below, with_client
+    from alertd.cli.family import with_family
 
     given: dict[str, Any] = {
         "severity": severity,
@@ -53,9 +54,9 @@ def explain(
     said = {name: value for name, value in given.items() if value is not None}
 
     def ask(client: "Client") -> dict[str, Any]:
-        if not said and (event := _found(client, below(workspace, "events", what), "verdicts")) is not None:
-            return {**event, "stored": True}
-        known = _found(client, below(workspace, "event-types", what), "name") is not None
+        if not said and (event := client.find(below(workspace, "events", what), ("verdicts",))) is not None:
+            return {**(event if json else with_family(client, workspace, event)), "stored": True}
+        known = client.find(below(workspace, "event-types", what), ("name",)) is not None
         plan = client.call("POST", below(workspace, "explain"), {"type": what, **said}, ("verdicts", "deliveries"))
         return {**plan, "stored": False, "type_known": known}
 
@@ -70,40 +71,37 @@ def explain(
         say(line)
 
 
-def _found(client: "Client", path: str, needed: str) -> dict[str, Any] | None:
-    """Read what stands at a path, which has at least the field `needed`; None when nothing is there."""
-    from alertd.cli.client import Refusal
-
-    try:
-        return client.call("GET", path, needs=(needed,))
-    except Refusal as refusal:
-        if refusal.status != 404:  # noqa: PLR2004 - there is no such thing
-            raise
-        return None
-
-
-def tree(found: dict[str, Any], *, stored: bool = True) -> list[str]:
+def tree(found: dict[str, Any], *, stored: bool = True, beneath: bool = False) -> list[str]:
     """Draw what was decided: the event, each subscription with its verdict, its deliveries, and what else came of it.
 
-    Of one that is not `stored` it says what would be decided, and leaves out the id, which nobody can look up.
+    Of one that is not `stored` it says what would be decided, and leaves out the id, which nobody can look up. One that
+    stands `beneath` the event that it came of does not say which that is.
     """
     event = found.get("event", found)
-    where = "/".join(str(event[name]) for name in ("project", "environment") if event.get(name))
     name = event["id"] if stored else "(made up here: nothing is sent)"
-    lines = [" ".join(part for part in (event["type"], event["severity"], where, name) if part)]
+    lines = [_title(event, name)]
+    if found.get("cause") and not beneath:
+        lines.append(f"  made because of {_title(found['cause'], found['cause']['id'])}")
+    if "verdicts" not in found:
+        return lines
     lines += [f"! {v['pointer'] or 'data'}: {v['detail']}" for v in found.get("violations", [])]
     branches = [_verdict(verdict, found, stored=stored) for verdict in found["verdicts"]]
     branches += [_progress(each) for each in found.get("progress", [])]
-    branches += [
-        ["makes " + inner[0], *inner[1:]] for inner in (tree(each, stored=stored) for each in found.get("makes", []))
-    ]
-    if not branches:
-        branches = [["no subscription listens to this type"]]
+    for verb, relatives in (("makes", found.get("makes", [])), ("made", found.get("made", []))):
+        inner = (tree(each, stored=stored, beneath=True) for each in relatives)
+        branches += [[f"{verb} {each[0]}", *each[1:]] for each in inner]
+    if not found["verdicts"]:
+        branches.insert(0, ["no subscription listens to this type"])
     for position, branch in enumerate(branches):
         last = position == len(branches) - 1
         lines.append(("└─ " if last else "├─ ") + branch[0])
         lines += [("   " if last else "│  ") + line for line in branch[1:]]
     return lines
+
+
+def _title(event: dict[str, Any], name: str) -> str:
+    where = "/".join(str(event[part]) for part in ("project", "environment") if event.get(part))
+    return " ".join(part for part in (event["type"], event["severity"], where, name) if part)
 
 
 def _verdict(verdict: dict[str, Any], found: dict[str, Any], *, stored: bool) -> list[str]:
@@ -132,11 +130,4 @@ def _delivery(delivery: dict[str, Any]) -> str:
 
 
 def _progress(progress: dict[str, Any]) -> list[str]:
-    noun = progress["kind"].replace("_", " ")
-    if progress["count"] is not None:
-        following = (
-            f"number {progress['next']} makes an event" if progress["next"] else "none makes one until it is quiet"
-        )
-        return [f"{noun} {progress['name']}: occurrence number {progress['count']}; {following}"]
-    due = f", moved by time alone at {progress['due_at']}" if progress["due_at"] else ""
-    return [f"{noun} {progress['name']}: value {progress['value']:g}{due}"]
+    return [f"{progress['kind'].replace('_', ' ')} {progress['name']}: {progress['detail']}"]

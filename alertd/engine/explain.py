@@ -10,36 +10,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alertd.engine.chain import decide
-from alertd.engine.derive import key_of
 from alertd.engine.memory import Overlay, layered
-from alertd.engine.metric import due_at
+from alertd.engine.progress import foreseen
 from alertd.engine.router import excluded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from alertd.engine.plan import Plan
+    from alertd.engine.progress import Progress
     from alertd.engine.ruleset import Ruleset
     from alertd.engine.state import EngineState
     from alertd.model.event import Event
     from alertd.model.verdict import Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a rule that makes events has come with this one.
-
-    Shapes: `kind` is `derived_type` or `metric_alert`. A derived type has the `count` of this event and the `next` one
-    that makes an event (0: none until a quiet period); a metric alert has its `value`, and in `due_at_ms` when time alone
-    would move it (None: never).
-    """
-
-    kind: str
-    name: str
-    count: int | None = None
-    next: int | None = None
-    value: float | None = None
-    due_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +55,8 @@ def explain(ruleset: Ruleset, state: EngineState, event: Event, now_ms: int, num
     overlay = Overlay()
     seen = {(event.workspace, event.id)}
     plans = decide(ruleset, layered(state, overlay), overlay, event, _Numbers(number), now_ms, seen)
+    rules = ruleset.workspaces[event.workspace]
     return [
-        Explained(decided, tuple(excluded(ruleset, decided.event)), tuple(_progress(ruleset, decided)))
+        Explained(decided, tuple(excluded(ruleset, decided.event)), tuple(foreseen(rules, state, decided, now_ms)))
         for decided in plans
     ]
-
-
-def _progress(ruleset: Ruleset, decided: Plan) -> Iterator[Progress]:
-    rules = ruleset.workspaces[decided.event.workspace]
-    if decided.changes is None:
-        return
-    event = decided.event
-    scope = rules.scope(event.type, event.project, event.environment)
-    for derived in scope.derived:
-        counted = decided.changes.counts.get(key_of(derived, event))
-        if counted is not None:
-            count, following = derived.ladder.position(counted.times)
-            yield Progress("derived_type", derived.name, count=count, next=following)
-    for metric in scope.metrics:
-        series = decided.changes.series.get((metric.id, event.project, event.environment, event.key))
-        if series is not None:
-            yield Progress("metric_alert", metric.name, value=series.value, due_at_ms=due_at(metric, series))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.daemon import Daemon, hook, route, workspace
+from tests.daemon import Daemon, eventually, hook, route, workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,3 +129,46 @@ async def test_an_old_event_is_explained_by_its_own_ruleset(receiver: Receiver, 
             ]
             assert reasons == [{"one": "environment"}, {"two": None, "one": "project"}]
             await daemon.restart()
+
+
+async def test_a_cause_leads_to_what_came_of_it_and_back(receiver: Receiver, tmp_path: Path) -> None:
+    """Of derived types, of an alert that fired by time and of its end, of an error: as they then were, through a restart."""
+    alert = {"name": "cpu", "types": ["metrics"], "field": "data.cpu", "when": "above", "limit": 90, "for_seconds": 0.2}
+    typo = {"name": "memory", "types": ["metrics"], "field": "data.mem", "when": "below", "limit": 10}
+    hooks = [hook("all", receiver.url("/all"))]
+    config = with_rules(hooks, [route("all", "*", "all", min_severity="error")], metric_alerts=[alert, typo])
+    error = {"event_id": "0" * 32, "title": "KeyError: sku", "level": "error"}
+    async with Daemon(tmp_path, config) as daemon:
+
+        async def made_of(cause: str) -> list[str]:
+            """Name what an event made, each of which must lead back to it."""
+            named = (await daemon.get(f"events/{cause}"))["made"]
+            causes = [(await daemon.get(f"events/{each['id']}"))["cause"]["id"] for each in named]
+            assert causes == [cause] * len(named)
+            return sorted(each["type"] for each in named)
+
+        await daemon.send({"type": CRASH, "id": "crash-1"}, {"type": CRASH, "id": "crash-2"})
+        await daemon.send({"type": "metrics", "id": "high", "project": "shop", "data": {"cpu": 97}})
+        await eventually(lambda: made_of("high"), "the alert to fire")
+        await daemon.send({"type": "metrics", "id": "good", "project": "shop", "data": {"cpu": 20}})
+        await daemon.send(
+            {"type": "sentry.error", "id": "error", "environment": "prod", "severity": "error", "data": error}
+        )
+        progress = {each["name"]: each["detail"] for each in (await daemon.get("events/high"))["progress"]}
+        assert progress == {
+            "cpu": "data.cpu is 97, above 90; by now the value is 20",
+            "memory": "the event has no data.mem, so the alert does not look at it",
+        }
+        daemon.configure(with_rules(hooks, []))
+        for _ in range(2):
+            found = {cause: await made_of(cause) for cause in ("crash-1", "crash-2", "high", "good", "error")}
+            assert found == {
+                "crash-1": [],
+                "crash-2": ["app_crashed"],
+                "high": ["app_alert_triggered"],
+                "good": ["app_alert_resolved"],
+                "error": ["incident.opened", "issue.new"],
+            }
+            await daemon.restart()
+        gone = (await daemon.get("events/high"))["progress"][0]["detail"]
+        assert gone == "data.cpu is 97, above 90; by now no value is followed any more"

@@ -303,7 +303,8 @@ async def test_reasons_are_told_as_data_too() -> None:
         assert data["everything"] == {}
         assert 590 < data["resting"]["remaining_seconds"] <= 600
         assert data["climbing"] == {"occurrence": 2, "next_occurrence": 3}
-        assert data["choosing"] == {"matcher": 1}
+        assert data["choosing"] == {"matcher": 1, "condition": 'team="a"', "field": "team", "found": None}
+        assert data["serious"] == {"severity": "info", "min_severity": "warning"}
         assert data["both"].pop("remaining_seconds") > 590
         assert data["both"] == {"occurrence": 2, "next_occurrence": 5}
         assert event["deliveries"][0]["lane"] == {

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from alertd.cli.explain import tree
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.unit.cli.stage import Stage
 
 
@@ -25,7 +27,7 @@ def test_a_type_is_explained_as_a_tree(stage: Stage) -> None:
     assert lines[1:] == [
         "├─ ✓ everything (channel all): would be sent",
         "│     → hook",
-        "├─ ✗ serious (channel all): the event's severity is below min_severity",
+        "├─ ✗ serious (channel all): the event's severity is info, below min_severity, which is warning",
         "└─ ✗ elsewhere (channel all): the event's environment is not among those of the subscription or its channel",
     ]
 
@@ -74,6 +76,30 @@ def test_a_subscription_whose_destination_is_told_already_says_so() -> None:
         "└─ ✓ second (channel all): sent",
         "      → nothing of its own: another subscription's message goes there",
     ]
+
+
+def test_a_cause_leads_to_what_it_made_and_back(stage: Stage) -> None:
+    """What a stored event made hangs in its tree with its own verdicts; the made one, asked for by its id, names its cause."""
+    for number in (1, 2):
+        crash = ("send", "app_crashed_repeated", "--project", "shop", "--id", f"crash-{number}")
+        assert stage.typed(*crash).exit_code == 0
+    lines = shown(stage, "crash-2")
+    made = next(line for line in lines if line.startswith("└─ made app_crashed critical shop drv-"))
+    assert "   ├─ ✓ everything (channel all): sent" in lines[lines.index(made) :]
+    assert "├─ derived type app_crashed: by now 2 occurrences are counted; number 5 makes an event" in lines
+    assert not any("made because of" in line for line in lines)
+    assert not any("made app_crashed" in line for line in shown(stage, "crash-1"))
+    again = shown(stage, made.rpartition(" ")[2])
+    assert again[1] == "  made because of app_crashed_repeated info crash-2"
+
+
+def test_only_so_many_events_are_asked_for(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the bound what was made stands there by its name and id alone."""
+    monkeypatch.setattr("alertd.cli.family.FAMILY_MAX", 0)
+    for number in (1, 2):
+        stage.typed("send", "app_crashed_repeated", "--project", "shop", "--id", f"crash-{number}")
+    last = shown(stage, "crash-2")[-1]
+    assert last.startswith("└─ made app_crashed critical drv-")
 
 
 def test_what_comes_of_it_is_a_branch(stage: Stage) -> None:

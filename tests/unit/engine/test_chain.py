@@ -8,8 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertd.engine.explain import Progress, explain
+from alertd.engine.explain import explain
 from alertd.engine.memory import Overlay
+from alertd.engine.progress import Counted, Measured, Stand
 from tests.unit.engine.timeline import START_MS, Timeline, made_event, shape
 
 WORKSPACE: dict[str, Any] = {
@@ -118,11 +119,13 @@ def test_explain_tells_what_is_out_of_scope_and_how_far_rules_have_come() -> Non
     names = line.ruleset.names
     assert [(names[v.subscription_id][2], v.code.word) for v in first.outside] == [("shop", "project")]
     assert [names[v.subscription_id][2] for v in first.plan.verdicts] == ["ladder", "cool", "both", "loud"]
-    assert first.progress == (
-        Progress("derived_type", "d", count=1, next=2),
-        Progress("metric_alert", "v", value=7, due_at_ms=START_MS + 2000),
-        Progress("metric_alert", "w", value=7, due_at_ms=None),
-    )
+    derived, waits, good = first.progress
+    assert isinstance(derived, Counted)
+    assert isinstance(waits, Measured)
+    assert isinstance(good, Measured)
+    assert (derived.rule.name, derived.count, derived.following) == ("d", 1, 2)
+    assert (waits.rule.name, waits.stand, waits.value, waits.due_ms) == ("v", Stand.WAITING, 7, START_MS + 2000)
+    assert (good.rule.name, good.stand, good.value, good.due_ms) == ("w", Stand.GOOD, 7, None)
 
 
 def test_explain_tells_what_would_be_made() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
+from alertd.engine.issues.fingerprint import fingerprint_of
 from alertd.errors import DecodeError, NotJsonError
 from alertd.sources.base import UnsupportedMediaTypeError
 from alertd.sources.cloudevents import REQUIRED, decode_batch, decode_binary, decode_structured, decode_value
@@ -18,14 +19,14 @@ from alertd.sources.headers import (
     kafka_content_type,
     kafka_header,
 )
-from alertd.sources.incident import IncidentDecoder
+from alertd.sources.incident import IncidentDecoder, is_report
 from alertd.sources.media_type import MediaType, media_type
 from alertd.sources.native import build, decode_json, decode_ndjson, decode_record
 from alertd.sources.outside import WebhookDecoder, WebhookRequest
-from alertd.sources.sentry_defaults import STANDARD
+from alertd.sources.sentry_defaults import SentryDefaults
 from alertd.sources.sentry_webhook import HEADER as SENTRY_HEADER
 from alertd.sources.sentry_webhook import decode_value as decode_webhook_value
-from alertd.sources.sentry_webhook import decode_webhook
+from alertd.sources.sentry_webhook import decode_webhook, is_webhook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,6 +43,8 @@ ACCEPTED: Final = (
 """What an answer of 415 may say in `Accept-Post`."""
 
 _OUTSIDE: Final[dict[str, WebhookDecoder]] = {"github": GithubDecoder(), "incidents": IncidentDecoder()}
+_DEFAULTS: Final = SentryDefaults(issue_key=lambda _project, data, labels: fingerprint_of(data, labels))
+"""A topic is no endpoint, which might say otherwise; its errors are grouped as those of every endpoint."""
 _JSON: Final = frozenset({"", "application/json", "text/json"})
 _NDJSON: Final = frozenset(
     {
@@ -88,7 +91,8 @@ def decode_kafka(
     """Decode one record as its topic's format says.
 
     `native` never looks at the headers. `cloudevents` is structured unless the headers say binary. `auto` goes by the
-    headers; without a sign there it is native, or a structured CloudEvent when it has the member `specversion`.
+    headers; without a sign there it is native, or a structured CloudEvent when it has the member `specversion`, or, where it
+    has no `type`, a webhook of Sentry or a report of an incident, told by their members.
     `sentry` is a webhook of Sentry, told by its header, else by its members; `github` one of GitHub, with its header
     `X-GitHub-Event`; `incidents` a report. Errors: see `alertd.sources.base`.
     """
@@ -134,7 +138,7 @@ def _decode_outside(
     """Decode a webhook that somebody put into a topic, its headers with it."""
     body = _present(value)
     texts = {name: kafka_header(headers, name) or "" for name in (GITHUB_EVENT, GITHUB_DELIVERY)}
-    events = decoder.decode(WebhookRequest(texts, body, body), context, STANDARD)
+    events = decoder.decode(WebhookRequest(texts, body, body), context, _DEFAULTS)
     if len(events) != 1:
         raise DecodeError("the record holds no event")
     return events[0]
@@ -156,12 +160,19 @@ def _decode_either(value: bytes, context: Context) -> Event:
         return event
     if isinstance(given, dict) and "specversion" in given:
         return decode_value(given, context)
+    if is_webhook(given):
+        return _decode_sentry(None, value, context)
+    if is_report(given):
+        return _decode_outside(_OUTSIDE["incidents"], (), value, context)
     return decode_record(value, context)
 
 
 def _decode_sentry(resource: str | None, value: bytes | None, context: Context) -> Event:
     body = _present(value)
-    events = decode_webhook(body, resource, context) if resource else decode_webhook_value(body, context)
+    if resource:
+        events = decode_webhook(body, resource, context, _DEFAULTS)
+    else:
+        events = decode_webhook_value(body, context, _DEFAULTS)
     if not events:
         raise DecodeError("a webhook of Sentry that becomes no event")
     return events[0]

@@ -5,14 +5,16 @@ least one frame, the place of the crash first. The id is made of the body, so th
 shared secret is compared with the header `X-Incident-Webhook-Secret`.
 
 `data` is laid out as that of an error (`alertd.sources.sentry_event`): title, level, exception with its frames, the crash
-frame last; and service, tags, links, change_window (deploy_time, commits: id, timestamp, files; of one that is too large
-fewer files, those of the stack first, and `files_omitted`).
+frame last (of a stack that is too large the calls next to it); and service, tags, links, change_window (deploy_time,
+commits: id, timestamp, files; of one that is too large fewer files, those of the stack first, and `files_omitted`).
 """
 
 from __future__ import annotations
 
 import hmac
 from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import orjson
 
 from alertd.errors import DecodeError, Problem
 from alertd.model.incident import REPORTED
@@ -49,6 +51,8 @@ TEXTS: Final = {
 }
 """What is required, and how long each may be in characters."""
 FRAMES_MAX: Final = 200
+FEWER_FRAMES: Final = (50, 20, 5)
+"""So many calls are kept where all are too large; the first of these that is few enough."""
 FILE_MAX: Final = 1024
 FUNCTION_MAX: Final = 512
 COMMITS_MAX: Final = 100
@@ -57,6 +61,13 @@ COMMIT_MAX: Final = 128
 TAGS_MAX: Final = 64
 TAG_MAX: Final = 512
 LINK_MAX: Final = 2048
+
+
+def is_report(given: Any) -> bool:
+    """Tell whether a value that came without a word about what it is is a report: its members, and no `type` of ours."""
+    return (
+        isinstance(given, dict) and "type" not in given and given.keys() >= {"service", "exception_type", "stacktrace"}
+    )
 
 
 class IncidentDecoder:
@@ -97,8 +108,11 @@ class IncidentDecoder:
             "change_window": window,
         }
         data = {name: value for name, value in data.items() if value not in (None, {}, "")}
-        data = _fitted(data, {_base(frame["filename"]) for frame in frames}, context.bounds.max_event_bytes // 2)
         project = place_of(defaults.project or texts["service"])
+        key = defaults.issue_key(project, data, tags) if defaults.issue_key else None
+        most_bytes = context.bounds.max_event_bytes
+        data = _fitted(data, {_base(frame["filename"]) for frame in frames}, most_bytes // 2)
+        data = _nearest(data, most_bytes // 4)
         native = {
             "type": defaults.type_of(REPORTED),
             "id": f"incident-{derived_id(request.read)}",
@@ -107,7 +121,7 @@ class IncidentDecoder:
             "source": texts["source"],
             "severity": severity,
             "time": time,
-            "key": defaults.issue_key(project, data, tags) if defaults.issue_key else None,
+            "key": key,
             "message": cut(message, 2000),
             "url": link_of(links.get("source_url"), *links.values()),
             "labels": labels_of(tags, set()),
@@ -128,6 +142,22 @@ def _fitted(data: dict[str, Any], named: set[str], most_bytes: int) -> dict[str,
     if commits is None:
         return data
     return {**data, "change_window": {**window, "commits": commits}, TRIMMED: ["change_window.commits.files"]}
+
+
+def _nearest(data: dict[str, Any], most_bytes: int) -> dict[str, Any]:
+    """Leave out calls of a large stack trace, those farthest from the crash: better some of them than none."""
+    exception = data["exception"]
+    (raised,) = exception["values"]
+    frames = kept = raised["stacktrace"]["frames"]
+    for most in FEWER_FRAMES:
+        if len(orjson.dumps(kept)) <= most_bytes:
+            break
+        kept = frames[-most:]
+    if kept is frames:
+        return data
+    fewer = {**raised, "stacktrace": {"frames": kept}}
+    trimmed = [*data.get(TRIMMED, ()), "exception.values.stacktrace.frames"]
+    return {**data, "exception": {**exception, "values": [fewer]}, TRIMMED: trimmed}
 
 
 def _base(file: str) -> str:

@@ -66,11 +66,11 @@ def made(native: dict[str, Any], context: Context) -> Event:
     native = {name: value for name, value in native.items() if value not in (None, "", {}, [])}
     event = build(native, context)
     data = native.get("data")
-    gone: list[str] = []
+    gone: set[str] = set(data.get(TRIMMED, ())) if isinstance(data, dict) else set()
     while event is None and isinstance(data, dict) and len(data) > (TRIMMED in data):
         sizes = {name: len(orjson.dumps(value)) for name, value in data.items() if name != TRIMMED}
         largest = max(sizes, key=sizes.__getitem__)
-        gone.append(largest)
+        gone = {mark for mark in gone if not mark.startswith(f"{largest}.")} | {largest}
         data = {name: value for name, value in data.items() if name != largest} | {TRIMMED: sorted(gone)}
         event = build({**native, "data": data}, context)
     if event is not None:

@@ -76,6 +76,14 @@ def decode_value(body: bytes, context: Context, defaults: SentryDefaults = STAND
     return _decode(given, body, resource, context, defaults)
 
 
+def is_webhook(given: Any) -> bool:
+    """Tell whether a value that came without headers is a webhook of Sentry: an action, its data, and no `type` of ours."""
+    if not isinstance(given, dict) or "type" in given or not isinstance(given.get("action"), str):
+        return False
+    data = given.get("data")
+    return isinstance(data, dict) and not _MEMBERS.keys().isdisjoint(data)
+
+
 def _decode(
     given: Mapping[str, Any], body: bytes, resource: str | None, context: Context, defaults: SentryDefaults
 ) -> list[Event]:

@@ -373,10 +373,34 @@ def test_kafka_values() -> None:
     context = Context("default", NOW_MS, frozenset({"default"}))
     headers = [("X-GitHub-Event", b"push"), ("X-GitHub-Delivery", GUID.encode())]
     for form in ("github", "auto"):
-        assert decode_kafka(form, headers, orjson.dumps(PUSH), context).id == GUID  # type: ignore[arg-type]
-    assert decode_kafka("incidents", [], orjson.dumps(INCIDENT), context).type == "incident.reported"
+        assert decode_kafka(form, headers, orjson.dumps(PUSH), context).id == GUID
+    for form in ("incidents", "auto"):
+        event = decode_kafka(form, [], orjson.dumps(INCIDENT), context)  # type: ignore[arg-type]
+        assert (event.type, event.key) == ("incident.reported", fingerprint_of(event.body["data"]))
+    with pytest.raises(DecodeError, match="/stacktrace: expected at least one frame"):
+        decode_kafka("auto", [], orjson.dumps({**INCIDENT, "stacktrace": []}), context)
+    with pytest.raises(DecodeError, match="/service: unknown field"):
+        decode_kafka("auto", [], orjson.dumps({**INCIDENT, "type": "x"}), context)
     with pytest.raises(DecodeError, match="no event"):
         decode_kafka("github", [("X-GitHub-Event", b"ping")], b"{}", context)
+
+
+def test_a_report_with_a_huge_stack_keeps_the_calls_next_to_the_crash() -> None:
+    """Its key is that of the whole stack, and what was left out is named beside what else was."""
+    frames = [{"file": f"src/{n}{'x' * 900}.ts", "function": "f" * 500} for n in range(FRAMES_MAX)]
+    files = [f"{n}{'y' * 1000}" for n in range(400)]
+    commits = [{"id": f"{n}", "timestamp": "2025-01-15T09:50:00Z", "files": files} for n in range(3)]
+    window = {"deploy_time": "2025-01-15T10:00:00Z", "commits": commits}
+    by_stack = SentryDefaults(issue_key=lambda _project, data, tags: fingerprint_of(data, tags))
+    (event,) = decoded(
+        IncidentDecoder(), {**INCIDENT, "stacktrace": frames, "change_window": window}, defaults=by_stack
+    )
+    kept = event["data"]["exception"]["values"][0]["stacktrace"]["frames"]
+    assert [frame["filename"] for frame in kept] == [frame["file"] for frame in frames[:20]][::-1]
+    assert event["data"]["trimmed"] == ["change_window.commits.files", "exception.values.stacktrace.frames"]
+    (few,) = decoded(IncidentDecoder(), {**INCIDENT, "stacktrace": frames[:5]}, defaults=by_stack)
+    assert event["key"] == few["key"]
+    assert "trimmed" not in few["data"]
 
 
 @pytest.mark.parametrize("decoder", DECODERS, ids=lambda decoder: decoder.source)

@@ -30,11 +30,26 @@ def test_the_format_sentry() -> None:
 
 
 def test_the_format_auto() -> None:
-    """Among others, the header alone makes it a webhook of Sentry."""
+    """Among others, the header makes it a webhook of Sentry, or an action with its data where there is no `type`."""
     assert decoded("auto", issue("resolved"), ("sentry-hook-resource", b"issue")) == "sentry.issue.resolved"
+    assert decoded("auto", issue("resolved")) == "sentry.issue.resolved"
+    assert decoded("auto", alert()) == "sentry.error"
     assert decoded("auto", {"type": "a"}) == "a"
-    with pytest.raises(DecodeError, match="unknown field"):
-        decoded("auto", issue("resolved"))
+    for other in (
+        {**issue("resolved"), "type": "a"},
+        {"action": "created", "data": {"x": 1}},
+        {"action": 1, "data": {}},
+    ):
+        with pytest.raises(DecodeError, match="unknown field"):
+            decoded("auto", other)
+
+
+def test_an_error_without_an_issue_of_sentry() -> None:
+    """It is grouped as at an endpoint: by its fingerprint, not by its title."""
+    records = [orjson.dumps(alert(title=title, issue_id=None)) for title in ("one", "another")]
+    keys = {decode_kafka("sentry", [], record, CONTEXT).key for record in records}
+    assert len(keys) == 1
+    assert keys.pop().startswith("1:")
 
 
 def test_what_becomes_no_event_is_refused() -> None:

@@ -76,6 +76,22 @@ class ConfigProblem:
         return f"{place}: {self.path}: {found}expected {self.expected}"
 
 
+@dataclass(frozen=True, slots=True)
+class ConfigWarning:
+    """One thing in a configuration that is allowed and odd; fields as those of ConfigProblem."""
+
+    file: str
+    line: int | None
+    path: str
+    message: str
+
+    @override
+    def __str__(self) -> str:
+        """Read as `file:line: path: message`."""
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.path}: {self.message}"
+
+
 class ConfigError(AlertdError):
     """A configuration that cannot be used; `problems` lists everything that is wrong, in file order."""
 

@@ -1,6 +1,7 @@
 """Commands that work on files: check, backup, migrate; and version."""
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -18,15 +19,14 @@ def check(
 ) -> None:
     """Name everything that is wrong in a configuration, at once.
 
-    Each error comes with its file, line and path; if there is any, the exit code is 1. An address that the egress guard refuses is one. What is allowed and odd is a warning. Secrets are looked up, as they would be at the start, and never printed.
+    Each error comes with its file, line and path; if there is any, the exit code is 1. An address that the egress guard refuses is one. What is allowed and odd is a warning, with its place as well. Secrets are looked up, as they would be at the start, and never printed.
     """
-    from alertd.config.advice import advice
-    from alertd.config.load import load_config
+    from alertd.config.load import check_config
     from alertd.errors import ConfigError
 
     path = find_config(file)
     try:
-        config = load_config(path, os.environ, guarded=True)
+        config, warnings = check_config(path, os.environ)
     except ConfigError as error:
         if json:
             shape = ("file", "line", "path", "found", "expected")
@@ -38,9 +38,9 @@ def check(
         name: sum(len(getattr(w, name)) for w in config.workspaces)
         for name in ("channels", "destinations", "subscriptions")
     }
-    warnings = advice(config)
     if json:
-        print_json({"valid": True, "file": str(path) if path else None, **counts, "warnings": warnings})
+        told = [asdict(warning) for warning in warnings]
+        print_json({"valid": True, "file": str(path) if path else None, **counts, "warnings": told})
     else:
         for warning in warnings:
             note(f"warning: {warning}")

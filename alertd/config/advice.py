@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alertd.destinations.signing import KEY_BYTES_MIN, parse_key
@@ -11,32 +12,47 @@ if TYPE_CHECKING:
 
     from alertd.config.settings import Config
     from alertd.model.destination import Destination, RetryOptions
+    from alertd.places import Place
 
 
-def advice(config: Config) -> list[str]:
-    """Say all of it, one sentence each, beginning with the path of what it is about."""
-    found = list(_of_retry("delivery.retry", config.delivery.retry))
-    for number, workspace in enumerate(config.workspaces):
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One thing that is odd: where, and a sentence that says what; without secrets."""
+
+    place: Place
+    message: str
+
+
+def advice(config: Config, first: int = 0) -> list[Advice]:
+    """Say all of it; `first` is the place in the file that the first workspace has (-1: it is not written there)."""
+    found = list(_of_retry(("delivery", "retry"), config.delivery.retry, config.delivery.retry))
+    for number, workspace in enumerate(config.workspaces, first):
         for index, destination in enumerate(workspace.destinations):
-            path = f"workspaces[{number}].destinations[{index}]"
-            if destination.retry.model_fields_set:
-                found += _of_retry(f"{path}.retry", config.delivery.for_destination(destination).retry)
-            found += _of_secret(path, destination)
+            place = ("workspaces", number, "destinations", index)
+            own = destination.retry
+            if own.model_fields_set & {"initial_seconds", "max_seconds"}:
+                merged = config.delivery.for_destination(destination).retry
+                found += _of_retry((*place, "retry"), own, merged)
+            found += _of_secret((*place, "settings", "secret"), destination)
     return found
 
 
-def _of_secret(path: str, destination: Destination) -> Iterator[str]:
+def _of_secret(place: Place, destination: Destination) -> Iterator[Advice]:
     secret = destination.settings.get("secret")
     if destination.type == "webhook" and isinstance(secret, str) and len(parse_key(secret)) < KEY_BYTES_MIN:
-        yield (
-            f"{path}.settings.secret: the key has less than {KEY_BYTES_MIN} bytes, so that its signatures may be forged "
-            "by guessing it; take 24 to 64 random bytes"
+        yield Advice(
+            place,
+            f"the key has less than {KEY_BYTES_MIN} bytes, so that its signatures may be forged by guessing it; "
+            "take 24 to 64 random bytes",
         )
 
 
-def _of_retry(path: str, retry: RetryOptions) -> Iterator[str]:
-    if retry.max_seconds < retry.initial_seconds:
-        yield (
-            f"{path}: max_seconds ({retry.max_seconds:g}) is less than initial_seconds ({retry.initial_seconds:g}), "
-            "so that all waits are alike and none is as long as initial_seconds"
+def _of_retry(place: Place, own: RetryOptions, merged: RetryOptions) -> Iterator[Advice]:
+    """Look at waits as they are in the end, `merged`; the line is that of one which is written here, in `own`."""
+    if merged.max_seconds < merged.initial_seconds:
+        name = "max_seconds" if "max_seconds" in own.model_fields_set else "initial_seconds"
+        yield Advice(
+            (*place, name),
+            f"max_seconds ({merged.max_seconds:g}) is less than initial_seconds ({merged.initial_seconds:g}), "
+            "so that all waits are alike and none is as long as initial_seconds",
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from alertd.config.advice import advice
 from alertd.config.agreement import check_agreement
 from alertd.config.egress import check_egress
 from alertd.config.environment import override
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from alertd.config.settings import Origin
+    from alertd.errors import ConfigWarning
 
 MAX_FILE_BYTES = 64 << 20
 """How large a configuration file may be."""
@@ -35,13 +37,28 @@ ENVIRONMENT = "environment"
 """What stands for the file's name when there is no file."""
 
 
-def load_config(path: Path | str | None, environ: Mapping[str, str], *, guarded: bool = False) -> Config:
+def load_config(path: Path | str | None, environ: Mapping[str, str]) -> Config:
     """Read the configuration; `path` None means defaults and environment alone.
-
-    `guarded`: it may also name no place where the egress guard lets nothing be sent.
 
     Raises ConfigError with every problem: of the document, of single values, and of what has to agree.
     """
+    return _config(*_read(path, environ))
+
+
+def check_config(path: Path | str | None, environ: Mapping[str, str]) -> tuple[Config, list[ConfigWarning]]:
+    """Read the configuration as its writer wants it looked at; give also what is allowed and odd in it, in file order.
+
+    Raises ConfigError as `load_config`, and for places where the egress guard lets nothing be sent.
+    """
+    root, problems = _read(path, environ)
+    check_egress(root, problems)
+    config = _config(root, problems)
+    first = len(root.get("workspaces") or ()) - len(config.workspaces)  # `default` stands first when it is not written
+    warnings = [problems.warning(each.place, each.message) for each in advice(config, first)]
+    return config, sorted(warnings, key=lambda warning: warning.line or float("inf"))
+
+
+def _read(path: Path | str | None, environ: Mapping[str, str]) -> tuple[dict[str, Any], Problems]:
     document = Document(ENVIRONMENT, {}) if path is None else read_document(_text_of(Path(path)), str(path))
     root = _mapping(document)
     problems = Problems(document.file, Shape(root), document.marks)
@@ -51,9 +68,7 @@ def load_config(path: Path | str | None, environ: Mapping[str, str], *, guarded:
     _name_null_types(root, document)
     folder = Path() if path is None else Path(path).parent
     _Resolver(root, References(environ, folder), problems).resolve(root, ())
-    if guarded:
-        check_egress(root, problems)
-    return _config(root, problems)
+    return root, problems
 
 
 def _config(root: dict[str, Any], problems: Problems) -> Config:

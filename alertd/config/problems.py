@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from alertd.config.lines import Mark, dotted
 from alertd.config.shape import Shape, in_settings
-from alertd.errors import ConfigError, ConfigProblem
+from alertd.errors import ConfigError, ConfigProblem, ConfigWarning
 from alertd.words import HIDDEN
 
 if TYPE_CHECKING:
@@ -71,6 +71,10 @@ class Problems:
         """Say where a value is written, as `alertd.yml:42`."""
         file, line = self._written(place, at_key=True)
         return f"{file}:{line}" if line else file
+
+    def warning(self, place: Place, message: str) -> ConfigWarning:
+        """Say of a value that it is allowed and odd; the message holds no secret."""
+        return ConfigWarning(*self._written(place, at_key=False), dotted(place), message)
 
     def check(self, secrets: Iterable[str] = ()) -> None:
         """Raise ConfigError with all problems in the order of the file, environment last; `secrets` are taken out."""

@@ -164,9 +164,11 @@ def test_check_warns_of_what_is_allowed_and_odd(folder: Path) -> None:
     result = typed("check", "odd.yml")
     assert (result.exit_code, result.stdout) == (0, "odd.yml: valid (0 channels, 0 destinations, 0 subscriptions)\n")
     assert result.stderr.startswith(
-        "alertd: warning: delivery.retry: max_seconds (30) is less than initial_seconds (60)"
+        "alertd: warning: odd.yml:1: delivery.retry.max_seconds: max_seconds (30) is less than initial_seconds (60)"
     )
-    assert len(json.loads(typed("check", "odd.yml", "--json").stdout)["warnings"]) == 1
+    [told] = json.loads(typed("check", "odd.yml", "--json").stdout)["warnings"]
+    assert (told["file"], told["line"], told["path"]) == ("odd.yml", 1, "delivery.retry.max_seconds")
+    assert told["message"].startswith("max_seconds (30)")
 
 
 def test_the_store_is_made_copied_and_not_overwritten(folder: Path) -> None:

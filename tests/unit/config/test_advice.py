@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from alertd.config.advice import advice
+from alertd.config.load import check_config
 from alertd.config.settings import Config
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def config(defaults: dict[str, float], own: dict[str, float] | None = None) -> Config:
@@ -22,20 +28,23 @@ def test_waits_that_grow_are_not_talked_about(waits: dict[str, float]) -> None:
 
 
 def test_a_greatest_wait_below_the_first_is_odd() -> None:
-    """In the defaults, and in a destination where its own setting meets a default."""
-    assert [text.split(":")[0] for text in advice(config({"max_seconds": 4}))] == ["delivery.retry"]
+    """In the defaults, and in a destination where its own setting meets a default; it is told of once."""
+    for own in ({}, {"max_attempts": 3}):
+        assert [each.place for each in advice(config({"max_seconds": 4}, own))] == [
+            ("delivery", "retry", "max_seconds")
+        ]
     [only] = advice(config({}, {"initial_seconds": 3601}))
-    assert only.startswith(
-        "workspaces[0].destinations[1].retry: max_seconds (3600) is less than initial_seconds (3601)"
-    )
+    assert only.place == ("workspaces", 0, "destinations", 1, "retry", "initial_seconds")
+    assert only.message.startswith("max_seconds (3600) is less than initial_seconds (3601)")
 
 
 @pytest.mark.parametrize("secret", ["k", "whsec_zzz", "whsec_YWJj", "x" * 23, "whsec_" + "A" * 30, "\u00e4" * 11])
 def test_a_key_that_can_be_guessed_is_told_of(secret: str) -> None:
     """A webhook's secret whose key is shorter than Standard Webhooks asks for is named, and not shown."""
     [only] = advice(signed(secret))
-    assert only.startswith("workspaces[0].destinations[0].settings.secret: the key has less than 24 bytes")
-    assert f"{secret} " not in only
+    assert only.place == ("workspaces", 0, "destinations", 0, "settings", "secret")
+    assert only.message.startswith("the key has less than 24 bytes")
+    assert f"{secret} " not in only.message
 
 
 @pytest.mark.parametrize("secret", ["x" * 24, "whsec_" + "A" * 32, "\u00e4" * 12, None])
@@ -48,3 +57,44 @@ def signed(secret: str | None) -> Config:
     """Make a configuration with a webhook that signs so."""
     hook = {"name": "a", "type": "webhook", "settings": {"url": "https://example.com/", "secret": secret}}
     return Config.model_validate({"workspaces": [{"name": "default", "destinations": [hook]}]})
+
+
+WRITTEN = """\
+delivery:
+  retry: {max_attempts: 3}
+workspaces:
+  - name: shop
+    destinations:
+      - name: waits
+        type: console
+        retry:
+          max_attempts: 3
+          max_seconds: 1
+      - name: hook
+        type: webhook
+        settings:
+          url: https://example.com/
+          secret: ${SHORT}
+"""
+
+
+def test_a_warning_names_file_and_line(tmp_path: Path) -> None:
+    """That of the value, also in a file without the default workspace; what is put in is not shown."""
+    file = tmp_path / "alertd.yml"
+    file.write_text(WRITTEN)
+    _, [waits, secret] = check_config(file, {"SHORT": "k3y", "ALERTD_LOG__LEVEL": "info"})
+    assert (waits.file, waits.line, waits.path) == (str(file), 10, "workspaces[0].destinations[0].retry.max_seconds")
+    assert (secret.file, secret.line, secret.path) == (
+        str(file),
+        15,
+        "workspaces[0].destinations[1].settings.secret",
+    )
+    assert str(secret).startswith(f"{file}:15: workspaces[0].destinations[1].settings.secret: the key has less than")
+    assert "k3y" not in str(secret)
+
+
+def test_a_warning_of_the_environment_names_the_variable() -> None:
+    """Such a value has no line."""
+    name = "ALERTD_DELIVERY__RETRY__MAX_SECONDS"
+    _, [only] = check_config(None, {name: "1"})
+    assert str(only).startswith(f"{name}: delivery.retry.max_seconds: max_seconds (1) is less")

@@ -6,7 +6,17 @@ from typing import Annotated, Any
 import typer
 
 from alertd.cli import selecting as choose
-from alertd.cli.options import ConfigOption, JsonOption, TokenOption, UrlOption, WorkspaceOption, fail, harmless, note
+from alertd.cli.options import (
+    ConfigOption,
+    JsonOption,
+    TokenOption,
+    UrlOption,
+    WorkspaceOption,
+    counted,
+    fail,
+    harmless,
+    note,
+)
 
 GIVE_UP_SECONDS = 300.0
 
@@ -79,11 +89,21 @@ def line_of(kind: str, item: dict[str, Any]) -> str:
     if kind == "verdict":
         return f"{at}verdict   {item['type']}  {item['subscription']}: {item['verdict']}  ({item['event_id']})"
     if kind == "delivery":
-        outcome = item.get("outcome") or "no attempt"
-        shown = [f"{at}delivery  {item['type']}  {item['destination']}: {outcome}"]
-        shown += [str(item[name]) for name in ("status", "detail") if item.get(name)]
-        if item.get("state") in ("dead", "cancelled"):
-            shown.append(f"{item['state']}, not tried again")
-        shown.append(f"({item['delivery']})")
-        return "  ".join(shown)
+        outcome = _ended(item) if item.get("state") in ("dead", "cancelled") else _attempted(item)
+        return f"{at}delivery  {item['type']}  {item['destination']}: {outcome}  ({item['delivery']})"
     return f"{kind}  " + " ".join(f"{name}={value}" for name, value in item.items())
+
+
+def _attempted(item: dict[str, Any]) -> str:
+    shown = [item.get("outcome") or "no attempt", *(item[name] for name in ("status", "detail") if item.get(name))]
+    return "  ".join(map(str, shown))
+
+
+def _ended(item: dict[str, Any]) -> str:
+    """Say in a sentence how a delivery ended undelivered: what the last attempt came to, or why none was made."""
+    status, why = item.get("status"), str(item.get("detail") or "")
+    if status and str(status) not in why:
+        why = f"{why} ({status})" if why else f"answered {status}"
+    if not item.get("outcome"):
+        return f"{item['state']}, and not tried again: {why.replace('_', ' ') or 'no attempt'}"
+    return f"{item['state']} after {counted(item['attempt'], 'attempt')}, and not tried again: {why or item['outcome']}"

@@ -1,8 +1,9 @@
 """Slack through a bot token: one message for each issue, edited as the issue goes on, with what happened in its thread.
 
-The memory keeps, for each thread key, where the message is and how recent what it says is. An edit changes nothing when it
-is made twice, so it comes first; the reply in the thread, which would be there twice, comes last. When the message was
-deleted, a new one takes its place. Deliveries of one issue wait for each other; those of different issues do not.
+The memory keeps, for each thread key, where the message is, how recent what it says is, and whether that was an end. An edit
+changes nothing when it is made twice, so it comes first; the reply in the thread, which would be there twice, comes last.
+When the message was deleted, a new one takes its place. Deliveries of one issue wait for each other; those of different
+issues do not.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing_extensions import override
 
 from alertd.destinations.answers import members_of
 from alertd.destinations.composing import content_of
+from alertd.destinations.content import State
 from alertd.destinations.http_destination import HttpDestination, json_request
 from alertd.destinations.moments import unix_seconds
 from alertd.destinations.slack_blocks import payload_of, reply_of
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from alertd.destinations.content import Content
 
 BROADCAST: Final = frozenset({"regression", "unmuted", "spike"})
-"""Triggers whose replies are shown in the channel too: an edit tells nobody that trouble is back."""
+"""Triggers whose replies are shown in the channel too, as is trouble after an end: an edit tells nobody that it is back."""
 
 _JSON: Final = "application/json; charset=utf-8"
 _LOST: Final = frozenset({"cant_update_message", "edit_window_closed", "message_not_found", "thread_not_found"})
@@ -37,11 +39,15 @@ _LOST: Final = frozenset({"cant_update_message", "edit_window_closed", "message_
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """Where the message of an issue is, and the time of what it says, in seconds since 1970."""
+    """Where the message of an issue is, and the time of what it says, in seconds since 1970.
+
+    `over`: an end was told, and since then nothing in the channel.
+    """
 
     channel: str
     ts: str
     at: int
+    over: bool = False
 
 
 @dataclass(slots=True)
@@ -107,7 +113,7 @@ class SlackBot(HttpDestination[SlackSettings]):
             said = members_of(answer)
             channel, ts = said.get("channel"), said.get("ts")
             if isinstance(channel, str) and isinstance(ts, str):
-                await self.world.memory.set(key, _dump(Posted(channel, ts, _moment(content))))
+                await self.world.memory.set(key, _dump(Posted(channel, ts, _moment(content), _ends(content))))
         return outcome
 
     async def _edit(self, message: Message, content: Content, key: str, posted: Posted) -> Outcome | None:
@@ -120,17 +126,23 @@ class SlackBot(HttpDestination[SlackSettings]):
             return None
         outcome = self.judge(answer, self._now())
         if outcome.kind is OutcomeKind.DELIVERED:
-            await self.world.memory.set(key, _dump(replace(posted, at=_moment(content))))
+            over = posted.over or _ends(content)  # trouble is back when the channel was told so
+            await self.world.memory.set(key, _dump(replace(posted, at=_moment(content), over=over)))
         return outcome
 
     async def _reply(self, message: Message, content: Content, key: str, posted: Posted) -> Outcome:
-        shown = content.trigger in BROADCAST
+        back = posted.over and not _ends(content) and _moment(content) >= posted.at
+        shown = back or content.trigger in BROADCAST
         where = {"channel": posted.channel, "thread_ts": posted.ts, "reply_broadcast": shown}
         answer = await self.exchange(self._call("chat.postMessage", message, reply_of(content) | where))
         if isinstance(answer, Outcome):
             return answer
-        lost = error_of(answer) in _LOST
-        return await self._post(message, content, key) if lost else self.judge(answer, self._now())
+        if error_of(answer) in _LOST:
+            return await self._post(message, content, key)
+        outcome = self.judge(answer, self._now())
+        if back and outcome.kind is OutcomeKind.DELIVERED:
+            await self.world.memory.set(key, _dump(replace(posted, at=_moment(content), over=False)))
+        return outcome
 
     def _call(self, method: str, message: Message, payload: dict[str, Any]) -> HttpRequest:
         token = self.settings.token
@@ -149,6 +161,10 @@ def _moment(content: Content) -> int:
     return unix_seconds(content.at) or 0
 
 
+def _ends(content: Content) -> bool:
+    return content.state is State.RESOLVED
+
+
 def _dump(posted: Posted) -> str:
     return orjson.dumps(posted).decode()
 
@@ -157,6 +173,6 @@ def _read(text: str | None) -> Posted | None:
     """Read what the memory kept; what cannot be read is forgotten."""
     try:
         value = orjson.loads(text or "null")
-        return Posted(str(value["channel"]), str(value["ts"]), int(value["at"]))
+        return Posted(str(value["channel"]), str(value["ts"]), int(value["at"]), value.get("over") is True)
     except (orjson.JSONDecodeError, TypeError, KeyError, ValueError):
         return None

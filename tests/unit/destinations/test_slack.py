@@ -232,6 +232,37 @@ async def test_it_goes_on_after_a_restart() -> None:
     assert bot.slack.methods == ["postMessage", "update", "reply", "postMessage"]
 
 
+def alert(word: str, hour: int) -> Message:
+    """Make a message about a key of its own, which fires or is resolved, at an hour of the day."""
+    type_, time = f"alertmanager.alert.{word}", f"2026-05-07T{hour:02}:00:00Z"
+    event = make_event(key="fingerprint-1", type=type_, time=time)
+    return make_message(event=event, event_type=type_, time=time, trigger=None)
+
+
+async def test_trouble_after_an_end_is_shown_in_the_channel() -> None:
+    """What has no trigger is, too: once, after each end, whatever fails or restarts meanwhile; nothing that comes late is."""
+    bot = Bot()
+    await bot.attempt(alert("firing", 0))
+    await bot.attempt(alert("firing", 1))
+    await bot.attempt(alert("resolved", 3))
+    await bot.attempt(alert("firing", 2))
+    bot.slack.fails = [_answer(ok=True), HttpAnswer(500, {}, b"")]
+    assert (await bot.attempt(alert("firing", 4))).kind is OutcomeKind.RETRY_LATER
+    bot.opened = bot.open()
+    for hour, word in ((4, "firing"), (5, "firing"), (6, "resolved"), (6, "firing")):
+        assert (await bot.attempt(alert(word, hour))).kind is OutcomeKind.DELIVERED
+    replies = [payload["reply_broadcast"] for _, payload in bot.slack.calls if "thread_ts" in payload]
+    assert replies == [False, False, False, True, True, False, False, True]
+
+
+async def test_a_thread_that_began_with_an_end_is_shown_when_trouble_comes() -> None:
+    """A first message that tells of an end tells nobody of trouble."""
+    bot = Bot()
+    await bot.attempt(alert("resolved", 0))
+    await bot.attempt(alert("firing", 1))
+    assert [payload["reply_broadcast"] for _, payload in bot.slack.calls if "thread_ts" in payload] == [True]
+
+
 async def test_a_deleted_message_is_replaced() -> None:
     """When the message is gone a new one is posted, and edited from then on."""
     bot = Bot()

@@ -73,8 +73,14 @@ def _measured_in_words(progress: Measured) -> str:
         return f"{said}, {_good(rule)}: the alert fired, and is over now"
     said = f"{said}, {_good(rule) if progress.stand is Stand.GOOD else _beyond(rule)}"
     if progress.later and (series is None or series.value != progress.value):
-        return f"{said}; by now {_by_now(progress, series)}"
+        lasts = f" (the alert fires when that lasts for {_seconds(rule.for_ms)})" if _waits(progress) else ""
+        return f"{said}{lasts}; by now {_by_now(progress, series)}"
     return said if series is None or series.since_ms is None else f"{said}{_since(progress, series, series.since_ms)}"
+
+
+def _waits(progress: Measured) -> bool:
+    """Whether a value beyond the limit alone does not make the alert fire."""
+    return progress.stand is Stand.BEYOND and progress.rule.for_ms > 0
 
 
 def _since(progress: Measured, series: Series, since_ms: int) -> str:

@@ -119,6 +119,15 @@ async def test_a_merged_issue_leads_back_as_before() -> None:
             assert "issue.new" in await made_of(call, each)
 
 
+async def test_a_simulated_incident_leads_to_its_report() -> None:
+    """It is told of like a real one, and marked as it is."""
+    async with running() as call:
+        assert (await call("POST", f"{HOME}/incidents/simulate", json={}))[0] in (200, 201)
+        _, listed = await call("GET", f"{HOME}/events?type=incident.reported")
+        (reported,) = listed["items"]
+        assert await made_of(call, reported["id"]) == ["incident.opened"]
+
+
 async def test_reports_and_deployments_lead_to_their_incidents() -> None:
     """What informs is over at once, and only said to be opened."""
     async with running() as call:

@@ -23,8 +23,8 @@ WHOLE = "(file)"
 """The path of a problem that belongs to no setting."""
 MAX_REPEATED = 100_000
 """Values in one document that aliases repeat."""
-MAX_DEPTH = DEPTH_MAX + 4
-"""Levels of nesting in one document: those of a resource, and the workspaces, lists and all, that it stands in."""
+MAX_DEPTH = 2 * DEPTH_MAX
+"""Levels of nesting in one document: a resource that is deeper than it may be is still named, with its line."""
 
 
 class Mark(NamedTuple):

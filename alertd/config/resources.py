@@ -17,6 +17,7 @@ from alertd.matching.index import RulesetTooLargeError, compile_index
 from alertd.matching.pattern import PatternKind, compile_pattern
 from alertd.model.channel import SYSTEM_CHANNELS
 from alertd.model.defaults import CRITICAL_TYPES, OWNER_EMAIL
+from alertd.resources.judge import deep_fields, shallow_enough
 from alertd.words import one_of, suggestion
 
 if TYPE_CHECKING:
@@ -42,9 +43,12 @@ _REASON_HIDDEN = "one that is valid (why it is not is not shown, as it was put i
 
 
 def check_workspace(root: Any, place: Place, problems: Problems) -> None:
-    """Note what does not agree in one workspace."""
+    """Note what does not agree in one workspace, and what of its resources is too deep to be read."""
     for collection, noun in COLLECTIONS.items():
         check_unique(root, (*place, collection), noun, problems)
+        for at, resource in items(root, (*place, collection)):
+            for name in deep_fields(resource):
+                problems.add((*at, name), "deeper nesting", shallow_enough(), at_key=True)
     _check_channels(root, (*place, "channels"), problems)
     for at, destination in items(root, (*place, "destinations")):
         _check_destination(at, destination, problems)

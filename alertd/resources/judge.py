@@ -125,11 +125,21 @@ def patched(before: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, An
     return merged
 
 
+def deep_fields(document: Mapping[str, Any], most: int = DEPTH_MAX) -> list[str]:
+    """Name the fields that make a document more than so many levels deep, itself the first: it is not read any further."""
+    return [name for name, value in document.items() if is_deeper(value, most - 1)]
+
+
+def shallow_enough(most: int = DEPTH_MAX) -> str:
+    """Say how deep a resource may be."""
+    return f"at most {most} levels of nesting, the resource itself included"
+
+
 def _shallow(document: Mapping[str, Any], most: int) -> Findings:
     """Begin to judge a document. Raises InvalidError at each field that is nested too deeply to be read."""
     findings = Findings()
-    for name in (name for name, value in document.items() if is_deeper(value, most - 1)):
-        findings.add((name,), f"expected at most {most} levels of nesting, the resource itself included")
+    for name in deep_fields(document, most):
+        findings.add((name,), f"expected {shallow_enough(most)}")
     findings.check()
     return findings
 

@@ -173,7 +173,8 @@ class Reshaping:
             revived = [] if former is None else [former.id]
             followed = [(each.id, made.id) for each in _following(formers, former, keys, issue)]
             reshaped = Reshaped(revived=revived, followed=followed, moved=[(issue.id, made.id, frozenset(keys))])
-            await self._store([remaining, made], [transition, came], reshaped, (), ledger)
+            returned = self._give_back(remaining, made, former)
+            await self._store([remaining, made], [transition, came], reshaped, returned, ledger)
             context.pipeline.issues.memory.keep_ledger(ledger)
             context.pipeline.issues.memory.replace(remaining)
             context.pipeline.issues.memory.replace(made)
@@ -181,6 +182,15 @@ class Reshaping:
             after = {"from": issue.short_id, "keys": sorted(keys)}
             await context.registry.note(by, Noted("split", ("issue", workspace, name), None, after))
         return json(await self._issues.whole(made))
+
+    def _give_back(self, remaining: Issue, made: Issue, former: Issue | None) -> list[Incident]:
+        """Let the incident that a former issue brought be its own again, as long as it is open; return it."""
+        own = None if former is None else former.incident_id
+        incident = None if own is None else self._context.pipeline.issues.incidents.get(own)
+        if incident is None or remaining.incident_id != own:
+            return []
+        made.incident_id, remaining.incident_id = own, None
+        return [replace(incident, issue_id=made.id)]
 
     async def _latest(self, issue: Issue, keys: Collection[str], now_ms: int) -> tuple[Facts | None, Facts | None]:
         """Read what the newest kept event of the keys that are taken says, and that of those that remain."""

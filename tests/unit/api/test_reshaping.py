@@ -152,6 +152,35 @@ async def test_merged_into_what_is_resolved_incidents_end() -> None:
         assert await open_incidents(call) == ["SHOP-1", "SHOP-3"]
 
 
+@pytest.mark.parametrize("split", [{"issue": "SHOP-2"}, {"keys": ["b"]}], ids=["by-name", "by-keys"])
+async def test_an_incident_goes_back_with_the_issue_that_brought_it(split: dict[str, Any]) -> None:
+    """Undoing a merge undoes whose incident it is; it ends with that issue, and no second one is opened beside it."""
+    async with running() as call:
+        await three(call)
+        first = (await call("GET", f"{HOME}/incidents?state=open"))[1]["items"][-1]
+        await call("POST", f"{HOME}/incidents/{first['id']}/resolve")
+        await call("POST", f"{ISSUES}/SHOP-1/merge", json={"issues": ["SHOP-2"]})
+        assert await open_incidents(call) == ["SHOP-3", "SHOP-1"]
+        _, back = await call("POST", f"{ISSUES}/SHOP-1/split", json=split)
+        assert back["incident"]["title"].startswith("SHOP-2 new")
+        assert (await call("GET", f"{ISSUES}/SHOP-1"))[1]["incident"] is None
+        assert await open_incidents(call) == ["SHOP-3", "SHOP-2"]
+        await call("POST", f"{ISSUES}/SHOP-2/resolve")
+        assert await open_incidents(call) == ["SHOP-3"]
+        await call.sent(error(100, key="b"))
+        assert await open_incidents(call) == ["SHOP-2", "SHOP-3"]
+
+
+async def test_the_incident_of_what_remains_stays() -> None:
+    """Only what an issue brought goes with it: that of the issue into which it was merged stays there."""
+    async with running() as call:
+        await three(call)
+        await call("POST", f"{ISSUES}/SHOP-1/merge", json={"issues": ["SHOP-2"]})
+        _, back = await call("POST", f"{ISSUES}/SHOP-1/split", json={"issue": "SHOP-2"})
+        assert back["incident"] is None
+        assert await open_incidents(call) == ["SHOP-3", "SHOP-1"]
+
+
 async def test_a_full_queue_refuses_a_merge_before_anything_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where an incident would have to end: 429, every issue and incident as it was, nothing noted; later it is done."""
     async with running() as call:

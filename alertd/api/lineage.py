@@ -63,11 +63,9 @@ class Lineage:
             return None
         if event.id.startswith(INCIDENT_PREFIX):
             opened = parse_id(INCIDENT, event.key)
-            return (
-                None
-                if opened is None or not tells_of_incident(event, opened)
-                else await self._store.event_by_number(opened)
-            )
+            if opened is None or not tells_of_incident(event, opened):
+                return None
+            return await self._numbered(opened, event)
         if event.id.startswith(ISSUE_PREFIX):
             return await self._of_issue(event, number)
         named = named_cause(event)
@@ -86,6 +84,11 @@ class Lineage:
 
     # -- below ----------------------------------------------------------------------------------------------------
 
+    async def _numbered(self, number: int, beside: Event) -> Row | None:
+        """Return the row with a number, if it is of the same workspace: who wrote the event may have made its claim up."""
+        row = await self._store.event_by_number(number)
+        return row if row is not None and from_payload(row["payload"]).workspace == beside.workspace else None
+
     async def _of_issue(self, event: Event, number: int) -> Row | None:
         """Find the event whose transition an `issue.*` tells of; a person's command has none."""
         issue_id = parse_id(ISSUE, issue_of(event))
@@ -93,7 +96,7 @@ class Lineage:
             return None
         for caused_by, transition in await self._store.transitions(issue_id, TRANSITIONS_MAX):
             if caused_by < number and event.type == f"{ISSUE_PREFIX}{transition.change.word}":
-                row = await self._store.event_by_number(caused_by)
+                row = await self._numbered(caused_by, event)
                 if row is not None and tells_of(event, from_payload(row["payload"]).id):
                     return row
         return None

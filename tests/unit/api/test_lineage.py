@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from alertd.engine.issues.document import INCIDENT
+from alertd.engine.making import made_id
+from alertd.model.ids import parse_id
 from alertd.resources.kinds import METRIC_ALERT
 from tests.unit.api.bench import HOME, running
 from tests.unit.api.test_incidents import deploy, report
@@ -135,6 +138,24 @@ async def test_reports_and_deployments_lead_to_their_incidents() -> None:
         (deployed,) = await call.sent(deploy(call, 1))
         assert await made_of(call, reported) == ["incident.opened"]
         assert await made_of(call, deployed) == ["incident.opened"]
+
+
+async def test_a_claim_shows_nothing_of_another_workspace() -> None:
+    """Whoever knows the number, or the id, of an event elsewhere cannot have it shown as the cause of one of their own."""
+    async with running() as call:
+        secret = {**error(1), "workspace": "other"}
+        await call.sent(secret)
+        _, opened = await call("GET", "/api/v1/workspaces/other/events?type=incident.opened")
+        key = opened["items"][0]["key"]
+        number = parse_id(INCIDENT, key)
+        assert number is not None
+        issue = (await call("GET", "/api/v1/workspaces/other/issues"))[1]["items"][0]["id"]
+        for claim in (
+            {"type": "incident.opened", "id": made_id("incident.opened", "default", number), "key": key},
+            {"type": "issue.new", "id": made_id("issue.new", secret["id"]), "data": {"issue": {"id": issue}}},
+        ):
+            await call.sent({"source": "alertd", **claim})
+            assert (await page(call, claim["id"]))["cause"] is None
 
 
 @pytest.mark.parametrize(

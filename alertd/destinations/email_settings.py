@@ -5,16 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Final
 
-from pydantic import AfterValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from alertd.destinations.clean import line
 from alertd.destinations.mail_address import parse_mailbox
 from alertd.destinations.mail_server import Host, MailServer, Password, Port, Tls, Username, laid_over, with_from
 from alertd.destinations.settings_fields import RepeatingSettings
-
-if TYPE_CHECKING:
-    from typing import Self
 
 RECIPIENTS_MAX: Final = 100
 """The most that `recipients_max` may be: what any server takes in one transaction (RFC 5321)."""
@@ -50,14 +46,14 @@ else:
 class EmailSettings(_Sender):
     """To whom, how, and what differs from the platform's mail server."""
 
+    recipients_max: Annotated[int, Field(ge=1, le=RECIPIENTS_MAX)] = Field(
+        10, description="recipients of one alert at most, counted when names have become addresses"
+    )
     to: tuple[Recipient, ...] = Field(
         min_length=1,
         max_length=RECIPIENTS_MAX,
         description="addresses, and @owner, @collaborators or @ and a collaborator's name for people of the event's project",
         examples=[["ops@example.com", "@owner"]],
-    )
-    recipients_max: Annotated[int, Field(ge=1, le=RECIPIENTS_MAX)] = Field(
-        10, description="recipients of one alert at most, counted when names have become addresses"
     )
     per_recipient: bool = Field(
         True, description="true: one message to each recipient; false: one to all of them, who see each other"
@@ -73,13 +69,13 @@ class EmailSettings(_Sender):
     username: Username | None = Field(None, description="another name to log in with; null: mail.username")
     password: Password | None = Field(None, description="its password, a secret; null: mail.password")
 
-    @model_validator(mode="after")
-    def _not_too_many(self) -> Self:
-        fixed = sum(not each.startswith("@") for each in dict.fromkeys(self.to))
-        if fixed > self.recipients_max:
-            expected = "at most {most} addresses (recipients_max)"
-            raise PydanticCustomError("too_many_recipients", expected, {"most": self.recipients_max})
-        return self
+    @field_validator("to")
+    @classmethod
+    def _not_too_many(cls, to: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        most: int = info.data.get("recipients_max", RECIPIENTS_MAX)  # where it is broken in itself, that is said of it
+        if sum(not each.startswith("@") for each in dict.fromkeys(to)) > most:
+            raise ValueError(f"at most {most} addresses (recipients_max)")
+        return to
 
     def bare(self, mail: MailServer) -> tuple[str, str] | None:
         """Say which own setting makes letters go to another machine without TLS, and why that must not be."""

@@ -169,8 +169,12 @@ def test_at_most_ten_addresses() -> None:
     assert EmailSettings.model_validate({"to": eleven[:10]})
     assert EmailSettings.model_validate({"to": [*eleven[:10], "@owner"]})
     assert EmailSettings.model_validate({"to": eleven, "recipients_max": 11})
-    with pytest.raises(ValidationError, match=r"at most 10 addresses \(recipients_max\)"):
+    with pytest.raises(ValidationError, match=r"at most 10 addresses \(recipients_max\)") as caught:
         EmailSettings.model_validate({"to": eleven})
+    assert [error["loc"] for error in caught.value.errors(include_input=False)] == [("to",)]
+    with pytest.raises(ValidationError) as caught:
+        EmailSettings.model_validate({"to": eleven, "recipients_max": 0})
+    assert [error["loc"] for error in caught.value.errors(include_input=False)] == [("recipients_max",)]
 
 
 @pytest.mark.parametrize("prefix", ["a\nb", " a", "", "x" * 41])

@@ -15,7 +15,6 @@ import orjson
 from alertd.destinations.base import HttpRequest, SendError
 from alertd.destinations.certified_sender import CertifiedSender
 from alertd.destinations.redaction import Redactor, secrets_of
-from alertd.destinations.settings_fields import RepeatingSettings
 from alertd.destinations.tls_settings import TlsSettings
 from alertd.model.delivery import Outcome, OutcomeKind
 
@@ -96,7 +95,7 @@ class HttpDestination(ABC, Generic[S]):
             return Outcome(OutcomeKind.REJECTED, detail=reason)
         if not ambiguous:
             return Outcome(OutcomeKind.RETRY_LATER, detail=reason)
-        if isinstance(self.settings, RepeatingSettings) and self.settings.on_ambiguous == "dead":
+        if getattr(self.settings, "on_ambiguous", "retry") == "dead":
             return Outcome(OutcomeKind.REJECTED, detail=f"{reason}; it may have arrived (on_ambiguous: dead)")
         return Outcome(OutcomeKind.AMBIGUOUS, detail=reason)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from typing_extensions import override
 
 from alertd.destinations.answers import THROTTLED, header_wait, members_of, outcome_of, usual_kind
@@ -16,7 +16,7 @@ from alertd.destinations.composing import content_of
 from alertd.destinations.http_destination import HttpDestination, HttpType, json_request
 from alertd.destinations.limits import fit
 from alertd.destinations.moments import normal
-from alertd.destinations.settings_fields import SecretToken, Url
+from alertd.destinations.settings_fields import OnAmbiguous, SecretToken, Url
 from alertd.destinations.turn import Turn, details_of, ending_of, severity_of, turn_of
 from alertd.model.fields import Resource
 from alertd.model.severity import Severity
@@ -64,10 +64,15 @@ class PagerdutySettings(Resource):
     events: Literal["alerts", "changes"] = Field(
         "alerts",
         description="alerts: incidents that are triggered, acknowledged and resolved; changes: change events, for"
-        " deploys, which notify nobody",
+        " deploys, which notify nobody and need the key of a service",
     )
     api_url: Url = Field(
         "https://events.pagerduty.com", description="https://events.eu.pagerduty.com in the EU service region"
+    )
+    on_ambiguous: OnAmbiguous = Field(
+        "retry",
+        description="changes only, when nobody can tell whether one arrived; retry: send it again, it may be there twice;"
+        " dead: send it no more; a repeated alert PagerDuty recognises by itself",
     )
 
     @field_validator("routing_key")
@@ -76,6 +81,13 @@ class PagerdutySettings(Resource):
         if not key.get_secret_value().isalnum():
             raise ValueError("a routing key of letters and digits, usually 32")
         return key
+
+    @field_validator("on_ambiguous")
+    @classmethod
+    def _of_changes(cls, choice: str, info: ValidationInfo) -> str:
+        if choice == "dead" and info.data.get("events") == "alerts":
+            raise ValueError("retry: an alert that is sent twice PagerDuty recognises by itself")
+        return choice
 
 
 class PagerdutyDestination(HttpDestination[PagerdutySettings]):

@@ -60,10 +60,14 @@ TemplateText = Annotated[str, AfterValidator(_check_template)]
 """A template; what is wrong with it is said with line and column."""
 
 
+OnAmbiguous = Literal["retry", "dead"]
+"""Whether what may have arrived is sent again."""
+
+
 class RepeatingSettings(Resource):
     """What every type has whose provider cannot recognise a repeat."""
 
-    on_ambiguous: Literal["retry", "dead"] = Field(
+    on_ambiguous: OnAmbiguous = Field(
         "retry",
         description="when nobody can tell whether a message arrived; retry: send it again, it may be there twice;"
         " dead: send it no more, it may be missing",

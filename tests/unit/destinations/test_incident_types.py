@@ -92,6 +92,16 @@ def test_pagerduty_severity(chosen: str, own: str, told: str) -> None:
     assert pagerduty(make_message(event=make_event(severity=own)), severity=chosen)["payload"]["severity"] == told
 
 
+def test_pagerduty_has_a_choice_where_it_knows_no_repeat() -> None:
+    """A change event may be there twice, so the destination's choice counts; an alert has its key."""
+    settings = {"routing_key": KEY, "on_ambiguous": "dead"}
+    assert PagerdutyType.settings_model.model_validate(settings | {"events": "changes"})
+    for events, place in (("alerts", "on_ambiguous"), ("x", "events")):
+        with pytest.raises(ValidationError) as caught:
+            PagerdutyType.settings_model.model_validate(settings | {"events": events})
+        assert [error["loc"] for error in caught.value.errors(include_input=False)] == [(place,)]
+
+
 def test_pagerduty_change_events_have_no_key() -> None:
     """A change event has neither action, key nor severity, and another address."""
     url, body = sent(PagerdutyType(), make_message(), routing_key=KEY, events="changes")

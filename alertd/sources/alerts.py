@@ -6,7 +6,8 @@ fingerprint, labels are the labels, severity is that of the label `severity` (in
 hears of its end).
 
 `data`: status, alertname, starts_at, ends_at, annotations, fingerprint, generator_url, receiver, group_key, group_labels,
-external_url, truncated_alerts; of Grafana also dashboard_url, panel_url, silence_url, values, org_id, rule_uid.
+external_url, truncated_alerts; of Grafana also dashboard_url, panel_url, silence_url, values, org_id, rule_uid; and
+`trimmed`, which names what was left out of it or of the labels, where anything was.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from alertd.errors import DecodeError, Problem
 from alertd.model.event import NAME_MAX
 from alertd.sources.document import check_count, kind_of
-from alertd.sources.outside import json_object, made, place, text
+from alertd.sources.outside import TRIMMED, json_object, made, place, text
 from alertd.sources.sentry_fields import cut, derived_id, key_of, labels_of, link_of, place_of, time_of
 
 if TYPE_CHECKING:
@@ -135,7 +136,10 @@ def _event(
     labels = {str(name): text(value) for name, value in alert["labels"].items() if text(value)}
     status, start = alert["status"], text(alert, "startsAt")
     fingerprint = text(alert, "fingerprint") or derived_id(*(f"{n}={v}".encode() for n, v in sorted(labels.items())))
-    annotations = _short(alert.get("annotations"), _TEXT)
+    noted = alert.get("annotations")
+    annotations = _short(noted, _TEXT)
+    trimmed = {"annotations"} if isinstance(noted, dict) and len(noted) > _TEXTS_MAX else set()
+    bounded = labels_of(labels, trimmed)
     ended = text(alert, "endsAt")
     severity = labels.get("severity", "")
     native = {
@@ -151,8 +155,9 @@ def _event(
             annotations.get("summary") or annotations.get("description") or labels.get("alertname", ""), _TEXT
         ),
         "url": link_of(text(alert, "dashboardURL"), text(alert, "generatorURL"), shared["external_url"]),
-        "labels": labels_of(labels, set()),
-        "data": _data(source, alert, shared, annotations, fingerprint),
+        "labels": bounded,
+        "data": _data(source, alert, shared, annotations, fingerprint)
+        | ({TRIMMED: sorted(trimmed)} if trimmed else {}),
     }
     return made(native, context)
 

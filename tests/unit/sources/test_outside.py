@@ -199,6 +199,19 @@ def test_grafana() -> None:
     )
 
 
+@pytest.mark.parametrize("decoder", [AlertmanagerDecoder(), GrafanaDecoder()], ids=lambda decoder: decoder.source)
+def test_an_alert_with_more_than_is_kept_says_so(decoder: WebhookDecoder) -> None:
+    """So many labels and annotations, and not one more without a word."""
+    at, beyond = ({f"n{n}": "x" for n in range(most)} for most in (64, 65))
+    alerts = [{**ALERT, "labels": labels, "annotations": notes} for labels, notes in ((at, at), (beyond, beyond))]
+    whole, cut = decoded(decoder, {**GROUP, "alerts": alerts})
+    assert (len(whole["labels"]), len(whole["data"]["annotations"]), whole["data"].get("trimmed")) == (64, 64, None)
+    assert (len(cut["labels"]), len(cut["data"]["annotations"])) == (64, 64)
+    assert cut["data"]["trimmed"] == ["annotations", "labels"]
+    (cut,) = decoded(decoder, {**GROUP, "alerts": [{**ALERT, "labels": {"a": "x" * 1025}, "annotations": 1}]})
+    assert (len(cut["labels"]["a"]), cut["data"]["trimmed"]) == (1024, ["labels"])
+
+
 @pytest.mark.parametrize(
     ("body", "pointer"),
     [

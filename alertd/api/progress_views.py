@@ -72,10 +72,10 @@ def _measured_in_words(progress: Measured) -> str:
     if progress.stand is Stand.OVER:
         return f"{said}, {_good(rule)}: the alert fired, and is over now"
     said = f"{said}, {_good(rule) if progress.stand is Stand.GOOD else _beyond(rule)}"
-    if progress.later and (series is None or series.value != progress.value):
+    if progress.later and (series is None or progress.now is not None or series.value != progress.value):
         lasts = f" (the alert fires when that lasts for {_seconds(rule.for_ms)})" if _waits(progress) else ""
-        return f"{said}{lasts}; by now {_by_now(progress, series)}"
-    return said if series is None or series.since_ms is None else f"{said}{_since(progress, series, series.since_ms)}"
+        return f"{said}{lasts}; by now {_by_now(progress.now or rule, series)}"
+    return said if series is None else f"{said}{_since(rule, series, fires=progress.stand is Stand.FIRES)}"
 
 
 def _waits(progress: Measured) -> bool:
@@ -83,31 +83,36 @@ def _waits(progress: Measured) -> bool:
     return progress.stand is Stand.BEYOND and progress.rule.for_ms > 0
 
 
-def _since(progress: Measured, series: Series, since_ms: int) -> str:
-    """Say since when a value is beyond the limit, and what is still missing."""
-    rule, since = progress.rule, f" since {rfc3339(since_ms)}"
-    if progress.stand is Stand.FIRES:
-        return (
-            f"{since}, for {_seconds(rule.for_ms)} or longer: the alert fires" if rule.for_ms else ": the alert fires"
-        )
-    if progress.stand is Stand.FIRING or series.told_ms is not None:
-        return f"{since}: the alert fires already{_reminder(rule, series)}"
-    fires_ms = since_ms + rule.for_ms
-    return f"{since}, not yet for {_seconds(rule.for_ms)}: the alert fires at {rfc3339(fires_ms)} unless a value comes before that is {_good(rule)}"
-
-
-def _by_now(progress: Measured, series: Series | None) -> str:
+def _by_now(rule: CompiledMetric, series: Series | None) -> str:
     if series is None:
         return "no value is followed any more"
     if series.since_ms is None:
         return f"the value is {series.value:g}"
-    return f"the value is {series.value:g}, {_beyond(progress.rule)}{_since(progress, series, series.since_ms)}"
+    holds = series.value > rule.limit if rule.above else series.value < rule.limit
+    side = _beyond(rule) if holds else "beyond the limit before it was changed,"
+    return f"the value is {series.value:g}, {side}{_since(rule, series)}"
 
 
-def _reminder(rule: CompiledMetric, series: Series) -> str:
-    if not rule.reminder_ms or series.told_ms is None:
+def _since(rule: CompiledMetric, series: Series, *, fires: bool = False) -> str:
+    """Say since when a value is beyond the limit, and what is still missing until it `fires`; empty when it is not."""
+    if series.since_ms is None:
+        return ""
+    since = f" since {rfc3339(series.since_ms)}"
+    if fires:
+        return (
+            f"{since}, for {_seconds(rule.for_ms)} or longer: the alert fires" if rule.for_ms else ": the alert fires"
+        )
+    if series.told_ms is not None:
+        return f"{since}: the alert fires already{_reminder(rule, series.told_ms)}"
+    at = rfc3339(series.since_ms + rule.for_ms)
+    unless = f"unless a value comes before that is {_good(rule)}"
+    return f"{since}, not yet for {_seconds(rule.for_ms)}: the alert fires at {at} {unless}"
+
+
+def _reminder(rule: CompiledMetric, told_ms: int) -> str:
+    if not rule.reminder_ms:
         return ", and says no more until it is over"
-    return f", and reminds at {rfc3339(series.told_ms + rule.reminder_ms)}"
+    return f", and reminds at {rfc3339(told_ms + rule.reminder_ms)}"
 
 
 def _beyond(rule: CompiledMetric) -> str:

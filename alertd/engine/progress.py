@@ -65,7 +65,7 @@ class Measured:
 
     Shapes: `found` is what the event has at the alert's field, `value` the same as a number (None: it is none); `series` is
     what is followed once the event has been looked at, or by now (`later`; None: nothing is), `due_ms` when time alone
-    moves that (None: never).
+    moves that (None: never), `now` the alert as it follows that today, where this is not `rule`, which looked at the event.
     """
 
     rule: CompiledMetric
@@ -75,6 +75,7 @@ class Measured:
     series: Series | None = None
     due_ms: int | None = None
     later: bool = False
+    now: CompiledMetric | None = None
 
 
 Progress = Counted | Measured
@@ -137,7 +138,7 @@ def _by_now(then: CompiledMetric, now: CompiledMetric | None, state: EngineState
     stand = Stand.BEYOND if _is_beyond(then, event) else Stand.GOOD
     series = None if now is None else state.series.get((now.id, event.project, event.environment, event.key))
     due_ms = None if now is None or series is None else due_at(now, series)
-    return Measured(then, stand, found, value, series, due_ms, later=True)
+    return Measured(then, stand, found, value, series, due_ms, later=True, now=None if now == then else now)
 
 
 def _is_beyond(rule: CompiledMetric, event: Event) -> bool:

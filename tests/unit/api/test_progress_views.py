@@ -98,6 +98,22 @@ def test_a_stored_event() -> None:
     assert said(line, {"cpu": 20}, stored=True) == "data.cpu is 20, not above 90"
 
 
+def test_a_stored_event_of_an_alert_that_has_changed() -> None:
+    """Its value is held against the limit as it then was, what is followed by now against that of today."""
+    then, line = line_with(), line_with(limit=50, for_seconds=120)
+    event = made_event(99, START_MS, type="m", data={"cpu": 80})
+    line.event("m", data={"cpu": 80})
+    old, new = (each.ruleset.workspaces["default"] for each in (then, line))
+    (found,) = by_now(old, new, line.memory.state(Overlay(), {}), event, START_MS)
+    fires = rfc3339(START_MS + 120_000)
+    waits = f"not yet for 120 s: the alert fires at {fires} unless a value comes before that is not above 50"
+    told = f"data.cpu is 80, not above 90; by now the value is 80, above 50 since {SINCE}, {waits}"
+    assert (progress_view(found)["detail"], progress_view(found)["due_at"]) == (told, fires)
+    (raised,) = by_now(new, old, line.memory.state(Overlay(), {}), event, START_MS)
+    side = f"by now the value is 80, beyond the limit before it was changed, since {SINCE}, not yet for 60 s"
+    assert side in progress_view(raised)["detail"]
+
+
 def test_counts() -> None:
     """Of an event that is thought of its own count, of a stored one how many there are by now."""
     line, details = Timeline(), []

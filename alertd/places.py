@@ -36,6 +36,11 @@ def is_absent(error: ErrorDetails) -> bool:
     return error["type"] in _ABSENT
 
 
+def seems_short(error: ErrorDetails, value: Any) -> bool:
+    """Whether a list is called too short only because pydantic counts what is valid in it; `value` is the list."""
+    return error["type"] == "too_short" and isinstance(value, list) and len(value) >= error["ctx"]["min_length"]
+
+
 def place_of(error: ErrorDetails, document: Any) -> Place:
     """Take the parts of an error's location that are a place in the document: others name a branch of a union."""
     place: Place = ()

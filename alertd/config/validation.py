@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from alertd.places import is_absent, place_of, value_at
+from alertd.places import is_absent, place_of, seems_short, value_at
 from alertd.words import expected_of, unknown_key, with_unit, without_quotes_of
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def report_invalid(base: Place, invalid: ValidationError, value: Any, problems: 
     """Note every error of a model whose input `value` stands at `base`."""
     for error in invalid.errors(include_url=False, include_input=False):
         loc = place_of(error, value)
-        if error["type"] == "too_short" and _is_full(value_at(value, loc), error):
+        if seems_short(error, value_at(value, loc)):
             continue
         _report((*base, *loc), error, value_at(value, loc), problems)
 
@@ -29,11 +29,6 @@ def refuse_numbers_from_booleans(place: Place, value: Any, problems: Problems) -
     if isinstance(value, bool) and problems.shape.annotation(place) in {int, float}:
         number = "a whole number" if problems.shape.annotation(place) is int else "a number"
         problems.add(place, str(value).lower(), number)
-
-
-def _is_full(value: Any, error: ErrorDetails) -> bool:
-    """Whether a list is only too short because pydantic counts what is valid in it."""
-    return isinstance(value, list) and len(value) >= error["ctx"]["min_length"]
 
 
 def _report(place: Place, error: ErrorDetails, value: Any, problems: Problems) -> None:

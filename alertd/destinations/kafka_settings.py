@@ -18,6 +18,7 @@ SERVERS_MAX: Final = 50
 RECORD_BYTES_MIN: Final = 1024
 RECORD_BYTES_MAX: Final = 64 * 1024 * 1024
 
+_SERVER: Final = "host:port, such as kafka-1:9092 or [2001:db8::1]:9092"
 _SASL: Final = "SASL_PLAINTEXT or SASL_SSL"
 _TLS: Final = "SSL or SASL_SSL"
 
@@ -25,8 +26,12 @@ _TLS: Final = "SSL or SASL_SSL"
 def _check_server(text: str) -> str:
     host, colon, port = text.rpartition(":")
     if not colon or not host or not (port.isascii() and port.isdigit()):
-        raise ValueError("host:port, such as kafka-1:9092 or [2001:db8::1]:9092")
-    parse_url(f"http://{host}:{port}/")
+        raise ValueError(_SERVER)
+    try:
+        parse_url(f"http://{host}:{port}/")
+    except ValueError as error:
+        reason = str(error).replace("the URL's", "its").replace("the URL", "it")
+        raise ValueError(f"{_SERVER}: {reason}") from None
     return text
 
 

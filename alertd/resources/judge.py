@@ -15,7 +15,7 @@ from alertd.errors import InvalidError, NotFoundError, PatternError, Problem
 from alertd.matching.pattern import PatternKind, compile_pattern
 from alertd.model.catalogue import groups, known_types
 from alertd.model.channel import ChannelKind
-from alertd.places import annotation_at, keys_at, place_of
+from alertd.places import annotation_at, keys_at, place_of, seems_short, value_at
 from alertd.resources.documents import merge_patch
 from alertd.sources.document import is_deeper
 from alertd.words import expected_of, one_of, suggestion, unknown_key, with_unit
@@ -69,7 +69,8 @@ class Findings:
         """Note what a model found wrong; `at` is where the document stands in what was given."""
         for each in error.errors(include_url=False, include_input=False):
             place = place_of(each, document)
-            self.add((*at, *place), _sentence(each, model, place))
+            if not seems_short(each, value_at(document, place)):
+                self.add((*at, *place), _sentence(each, model, place))
 
     def check(self) -> None:
         """Raise InvalidError when there is any problem."""

@@ -114,6 +114,25 @@ async def test_a_broken_resource_is_named_and_nothing_changes(word: str, changes
             assert await state(call) == after
 
 
+@pytest.mark.parametrize(
+    ("settings", "pointers"),
+    [
+        ({"to": ["nobody"]}, ["/settings/to/0"]),
+        ({"to": ["nobody", "ops@example.com", "@"]}, ["/settings/to/0", "/settings/to/2"]),
+        ({"to": []}, ["/settings/to"]),
+    ],
+)
+async def test_a_list_with_something_wrong_in_it_is_not_called_empty(
+    settings: dict[str, Any], pointers: list[str]
+) -> None:
+    """Each bad entry is one problem, and the list as a whole is none; an empty one is."""
+    async with running() as call:
+        broken = {"name": "mail", "type": "email", "settings": settings}
+        status, problem = await call("POST", PATHS["destination"], json=broken)
+    assert status == 422, problem
+    assert [each["pointer"] for each in problem["errors"]] == pointers
+
+
 @pytest.mark.parametrize("word", PATHS)
 async def test_what_is_too_large_or_taken_changes_nothing(word: str) -> None:
     """A body of 10 MB is 413, one that is nested without end 400, a name that is taken 409."""

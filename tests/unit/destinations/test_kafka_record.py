@@ -85,6 +85,16 @@ def test_cloudevents_binary() -> None:
     assert json.loads(record.value)["alert_id"] == "alt_0001"
 
 
+@pytest.mark.parametrize("server", ["kafka-1:0", "::1:9092", "[::1:9092", "user@kafka:1", "127.1:9092", "a b:1"])
+def test_a_broker_is_not_called_a_url(server: str) -> None:
+    """What is expected is a broker's address, whatever is wrong with the one that is there."""
+    with pytest.raises(ValidationError) as caught:
+        settings(bootstrap_servers=[server])
+    message = caught.value.errors(include_input=False)[0]["msg"]
+    assert message.startswith("Value error, host:port, such as kafka-1:9092 or [2001:db8::1]:9092: ")
+    assert "URL" not in message
+
+
 @pytest.mark.parametrize(
     ("changes", "place"),
     [

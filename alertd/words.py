@@ -43,6 +43,7 @@ _FORMS = {
 }
 _UNITS = ("seconds", "bytes", "days")
 _NUMBER = re.compile(r"^a (?:whole |finite )?number(?= |$)")
+_DAYS = re.compile(r"(?<=[a-z] )\d{6,12}$")
 _OWN_WORDS = {"value_error", "assertion_error", "needed"}
 _QUOTED = re.compile(r"""(?P<quote>['"`])(?P<text>[^'"`]+)(?P=quote)""")
 _SUGGESTIONS_MIN = 0.6
@@ -62,7 +63,8 @@ def expected_of(error: ErrorDetails, annotation: Any) -> str:
         return one_of(alternatives) if alternatives else str(context["expected"])
     if kind in _COMPARISONS:
         key, words = _COMPARISONS[kind]
-        return f"a whole number {words} {context[key]}" if annotation is int else f"a number {words} {context[key]:g}"
+        bound = context[key]
+        return f"a whole number {words} {bound}" if annotation is int else f"a number {words} {bound:.15g}"
     return _sized(kind, context) or _typed(kind) or error["msg"][:1].lower() + error["msg"][1:]
 
 
@@ -71,7 +73,14 @@ def with_unit(expected: str, name: str | int) -> str:
     unit = next((unit for unit in _UNITS if str(name).endswith(f"_{unit}")), None)
     if unit is None:
         return expected
-    return _NUMBER.sub(rf"\g<0> of {unit}", expected, count=1)
+    told = _NUMBER.sub(rf"\g<0> of {unit}", expected, count=1)
+    return _DAYS.sub(_with_days, told) if unit == "seconds" and told != expected else told
+
+
+def _with_days(found: re.Match[str]) -> str:
+    """Write so many seconds, and how many days they are where they are whole days, and two at least."""
+    days, rest = divmod(int(found[0]), 86_400)
+    return found[0] if rest or days < 2 else f"{found[0]} ({days} days)"  # noqa: PLR2004 - as it says
 
 
 def unknown_key(key: str, known: Iterable[str]) -> tuple[str, str]:

@@ -1,11 +1,14 @@
-"""The words for what is wrong: what an unknown key is taken to have meant."""
+"""The words for what is wrong: what an unknown key is taken to have meant, and how a bound is written."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import pytest
+from pydantic import Field, TypeAdapter, ValidationError
 
 from alertd.destinations.registry import REGISTRY
-from alertd.words import unknown_key
+from alertd.words import expected_of, unknown_key, with_unit
 
 
 @pytest.mark.parametrize(
@@ -28,3 +31,21 @@ def test_an_unknown_key_suggests_what_was_meant(kind: str, key: str, meant: str)
 def test_nothing_near_is_no_suggestion() -> None:
     """A key that has nothing of the known ones suggests none of them."""
     assert unknown_key("colour", ["url", "token"]) == ("unknown key 'colour'", "one of url, token")
+
+
+@pytest.mark.parametrize(
+    ("bound", "name", "told"),
+    [
+        (2_592_000, "overlap_seconds", "a number of seconds of at most 2592000 (30 days)"),
+        (172_800, "overlap_seconds", "a number of seconds of at most 172800 (2 days)"),
+        (86_400, "overlap_seconds", "a number of seconds of at most 86400"),
+        (172_801, "overlap_seconds", "a number of seconds of at most 172801"),
+        (0.5, "overlap_seconds", "a number of seconds of at most 0.5"),
+        (2_592_000, "limit", "a number of at most 2592000"),
+    ],
+)
+def test_a_bound_is_written_as_people_write_it(bound: float, name: str, told: str) -> None:
+    """Without an exponent; many seconds with the days that they are."""
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(Annotated[float, Field(le=bound)]).validate_python(1e12)
+    assert with_unit(expected_of(caught.value.errors()[0], float), name) == told

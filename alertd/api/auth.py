@@ -30,6 +30,14 @@ class ForbiddenError(AlertdError):
     """The token is known and may not do this: 403."""
 
 
+class WrongWorkspaceError(ForbiddenError):
+    """The token belongs to another workspace, `own`, than the one that is asked for."""
+
+    def __init__(self, own: str, asked: str) -> None:
+        super().__init__(f"the token belongs to the workspace {own!r}, this concerns the workspace {asked!r}")
+        self.own = own
+
+
 class Authenticator:
     """All valid tokens, by the hash of their secret; notes when each was last used."""
 
@@ -120,14 +128,15 @@ def caller(request: web.Request) -> Token:
 def require(request: web.Request, least: Role, workspace: str | None = None) -> Token:
     """Return the caller's token if its role is at least `least` and it belongs to `workspace` (None: to all).
 
-    Raises ForbiddenError.
+    Raises ForbiddenError; of a token of another workspace it does not matter which role it has there.
     """
     token = caller(request)
+    if token.workspace is not None and workspace is not None and token.workspace != workspace:
+        raise WrongWorkspaceError(token.workspace, workspace)
     if token.role < least:
         raise ForbiddenError(f"this needs the role {least.word}; the token has {token.role.word}")
-    if token.workspace is not None and token.workspace != workspace:
-        where = f"the workspace {workspace!r}" if workspace else "all workspaces"
-        raise ForbiddenError(f"the token belongs to the workspace {token.workspace!r}, this concerns {where}")
+    if token.workspace is not None and workspace is None:
+        raise ForbiddenError(f"the token belongs to the workspace {token.workspace!r}, this concerns all workspaces")
     return token
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 from aiohttp import web
 
-from alertd.api.auth import ForbiddenError, UnauthorizedError
+from alertd.api.auth import ForbiddenError, UnauthorizedError, WrongWorkspaceError
 from alertd.api.wrong_tokens import TooManyWrongTokensError
 from alertd.errors import (
     AlertdError,
@@ -56,14 +56,19 @@ _STATUS: Final[dict[type[AlertdError], HTTPStatus]] = {
 
 
 def problem(
-    status: int, detail: str, errors: Sequence[Problem] = (), headers: Mapping[str, str] | None = None
+    status: int,
+    detail: str,
+    errors: Sequence[Problem] = (),
+    headers: Mapping[str, str] | None = None,
+    **more: str,
 ) -> web.Response:
-    """Build a problem document."""
+    """Build a problem document; `more` are further members."""
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": sayable(detail),
+        **more,
     }
     if errors:
         body["errors"] = [{"pointer": sayable(e.pointer), "detail": sayable(e.detail)} for e in errors]
@@ -92,7 +97,8 @@ def of_error(error: AlertdError) -> web.Response:
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, UnauthorizedError):
         headers["WWW-Authenticate"] = 'Bearer realm="alertd"'
-    return problem(status_of(error), detail, errors, headers)
+    more = {"token_workspace": error.own} if isinstance(error, WrongWorkspaceError) else {}
+    return problem(status_of(error), detail, errors, headers, **more)
 
 
 def _pointer(path: str) -> str:

@@ -127,9 +127,8 @@ class Collection:
         """Change some of its fields."""
         key = self._key(request)
         if request.headers.get("Content-Type") and request.content_type not in PATCH_TYPES:
-            raise UnsupportedMediaTypeError(
-                f"content type {request.content_type[:64]!r} is not read here, send {PATCH_TYPES[0]}"
-            )
+            sent, accepted = request.content_type[:64], " or ".join(PATCH_TYPES)
+            raise UnsupportedMediaTypeError(f"content type {sent!r} is not read here, send {accepted}")
         patch = self._own_fields(await body_of(request))
         entry = await self.context.registry.patch(key, patch, _given(request), caller(request).name)
         return self.answer(entry, request)

@@ -164,6 +164,10 @@ SHAPES: Final[dict[str, Schema]] = {
             status={"type": "integer"},
             detail=TEXT,
             errors={**PLACES, "description": "every bad place"},
+            token_workspace={
+                **TEXT,
+                "description": "of 403: the workspace that the token belongs to, if it is another",
+            },
         ),
         "description": "RFC 9457",
     },

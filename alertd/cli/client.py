@@ -218,7 +218,8 @@ def refusal_of(status: int, raw: bytes, headers: Any) -> Refusal:
     later = headers.get("Retry-After")
     try:
         problem = orjson.loads(raw)
-        text = f"{problem['title']} ({status}): {problem['detail']}"
+        own = problem.get("token_workspace")
+        text = f"{problem['title']} ({status}): {problem['detail']}{f'; try -w {own}' if own else ''}"
         places = [(str(each["pointer"]), str(each["detail"])) for each in problem.get("errors", ())]
     except (ValueError, KeyError, TypeError):
         where = headers.get("Location")

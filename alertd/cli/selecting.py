@@ -18,14 +18,19 @@ _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 _MOMENT = "an RFC 3339 time, or how long ago: 90s, 10m, 2h, 7d"
 
 
+def span_of(given: str | None) -> timedelta | None:
+    """Read `10m` as ten minutes; None: it is no such span."""
+    found = _SPAN.fullmatch(given or "")
+    return None if found is None else timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+
+
 def moment(given: str | None) -> str | None:
     """Turn `10m` into the time ten minutes ago; a time stays as it is, and the daemon judges it. Raises BadParameter."""
-    found = _SPAN.fullmatch(given or "")
-    if found is None:
+    ago = span_of(given)
+    if ago is None:
         if given and not given[:4].isdigit():
             raise typer.BadParameter(f"{given!r} is not {_MOMENT}")
         return given
-    ago = timedelta(seconds=int(found[1]) * _UNITS[found[2]])
     try:
         return (datetime.now(UTC) - ago).isoformat()
     except OverflowError:

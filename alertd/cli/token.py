@@ -1,6 +1,7 @@
 """`alertd token`: make, list and revoke tokens of the API."""
 
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 import typer
 
@@ -15,9 +16,24 @@ from alertd.cli.options import (
     print_table,
     say,
 )
+from alertd.cli.selecting import by_options, span_of
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke tokens of the API.")
 ROLES = ("intake", "viewer", "operator", "admin")
+_END = "an RFC 3339 time, or how long it lasts: 30m, 12h, 90d"
+
+
+def end(given: str | None) -> str | None:
+    """Turn `90d` into the time ninety days from now; a time stays as it is, and the daemon judges it. Raises BadParameter."""
+    lasts = span_of(given)
+    if lasts is None:
+        if given is not None and not given[:4].isdigit():
+            raise typer.BadParameter(f"{given!r} is not {_END}")
+        return given
+    try:
+        return (datetime.now(UTC) + lasts).isoformat()
+    except OverflowError:
+        raise typer.BadParameter(f"{given!r} is too long") from None
 
 
 @app.command("create")
@@ -34,6 +50,12 @@ def create(
             "admin (everything in its workspace).",
         ),
     ],
+    expires: Annotated[
+        str | None,
+        typer.Option(
+            "--expires", metavar="TIME", help=f"When it ends: {_END}. Default: never.", callback=end, show_default=False
+        ),
+    ] = None,
     workspace: WorkspaceOption = "default",
     json: JsonOption = False,
     url: UrlOption = None,
@@ -41,13 +63,15 @@ def create(
     token_file: TokenOption = None,
 ) -> None:
     """Make a token and print its secret, this once."""
-    from alertd.cli.client import Server, below, with_client
+    from alertd.cli.client import Client, Server, below, with_client
 
-    body = {"name": name, "role": role}
-    made = with_client(
-        Server(url, config, token_file),
-        lambda client: client.call("POST", below(workspace, "tokens"), body, ("value",)),
-    )
+    body = {"name": name, "role": role, "expires_at": expires}
+
+    def make(client: Client) -> dict[str, Any]:
+        with by_options(name="NAME", role="--role", expires_at="--expires"):
+            return client.call("POST", below(workspace, "tokens"), body, ("value",))
+
+    made = with_client(Server(url, config, token_file), make)
     if json:
         print_json(made)
     else:
@@ -64,7 +88,7 @@ def list_tokens(
 ) -> None:
     """List the tokens of a workspace, never their secrets.
 
-    A provisioned token stands in the configuration file and is revoked there.
+    EXPIRES is when one ends, USED when it was last shown; of a provisioned one the latter is not known. A provisioned token stands in the configuration file and is revoked there.
     """
     from alertd.cli.client import Server, below, with_client
     from alertd.cli.pages import items_of
@@ -73,8 +97,14 @@ def list_tokens(
     if json:
         print_json({"items": items})
         return
-    rows = [(t["name"], t["role"], t["created_at"] or "-", "yes" if t["provisioned"] else "no", t["id"]) for t in items]
-    print_table(("NAME", "ROLE", "CREATED", "PROVISIONED", "ID"), rows)
+    rows = [
+        (
+            *(t["name"], t["role"], t["created_at"] or "-", t["expires_at"] or "never", t["last_used_at"] or "-"),
+            *("yes" if t["provisioned"] else "no", t["id"]),
+        )
+        for t in items
+    ]
+    print_table(("NAME", "ROLE", "CREATED", "EXPIRES", "USED", "PROVISIONED", "ID"), rows)
 
 
 @app.command("revoke")

@@ -158,7 +158,9 @@ async def test_a_token_of_another_workspace_is_403_and_its_ids_are_404() -> None
         [event] = await call.sent({"type": "t"})
         [delivery] = await call.settled(f"{HOME}/deliveries")
         for name in (*READ, "tokens", "deliveries/stream", f"events/{event}", f"deliveries/{delivery['id']}"):
-            assert (await call("GET", f"{HOME}/{name}", "other-admin"))[0] == 403, name
+            status, told = await call("GET", f"{HOME}/{name}", "other-admin")
+            assert (status, told["token_workspace"]) == (403, "other"), name
+            assert told["detail"] == "the token belongs to the workspace 'other', this concerns the workspace 'default'"
         away = "/api/v1/workspaces/other"
         for name in (f"events/{event}", f"deliveries/{delivery['id']}", f"alerts/{delivery['alert_id']}"):
             assert (await call("GET", f"{away}/{name}", "other-admin"))[0] == 404, name

@@ -141,10 +141,11 @@ async def test_patch_is_a_merge_patch() -> None:
             "PATCH", where, json={"owner": None, "environments": ["a", "b"]}, headers=fresh | MERGE
         )
         assert (status, shown["owner"], shown["environments"]) == (200, None, ["a", "b"])
-        status, _ = await call(
+        status, problem = await call(
             "PATCH", where, data="[]", headers=fresh | {"Content-Type": "application/json-patch+json"}
         )
         assert status == 415
+        assert "send application/merge-patch+json or application/json" in problem["detail"]
 
 
 async def test_system_channels_are_built_in() -> None:

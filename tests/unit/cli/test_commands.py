@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from importlib.metadata import version as version_of
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,28 @@ def test_a_token_is_made_listed_and_revoked(stage: Stage) -> None:
     assert stage.typed("token", "revoke", "ci").stdout == "revoked ci\n"
     assert stage.typed("token", "revoke", "ci").exit_code == 1
     assert typed("token", "list", "--url", stage.url, ALERTD_TOKEN=secret).exit_code == 1
+
+
+def test_a_token_may_end(stage: Stage) -> None:
+    """After a span, or at a time; the list shows it, and when a token was last used. What is neither is refused."""
+    assert stage.typed("token", "create", "brief", "--role", "viewer", "--expires", "90d").exit_code == 0
+    at = stage.typed("token", "create", "dated", "--role", "viewer", "--expires", "2126-01-02T03:04:05+00:00", "--json")
+    assert json.loads(at.stdout)["expires_at"] == "2126-01-02T03:04:05.000Z"
+    secret = stage.typed("token", "create", "lasting", "--role", "viewer").stdout.strip()
+    assert typed("explain", "t", "--url", stage.url, ALERTD_TOKEN=secret).exit_code == 0
+    head, *lines = (line.split() for line in stage.typed("token", "list").stdout.splitlines())
+    rows = {line[0]: dict(zip(head, line, strict=True)) for line in lines}
+    assert (rows["dated"]["EXPIRES"], rows["dated"]["USED"]) == ("2126-01-02T03:04:05.000Z", "-")
+    assert (rows["lasting"]["EXPIRES"], rows["lasting"]["USED"] > "2026") == ("never", True)
+    lasts = datetime.fromisoformat(rows["brief"]["EXPIRES"]) - datetime.fromisoformat(rows["brief"]["CREATED"])
+    assert abs(lasts.total_seconds() - 90 * 86_400) < 60
+    for wrong, code, told in (
+        ("soon", 2, "how long it lasts: 30m, 12h, 90d"),
+        ("999999999d", 2, "too long"),
+        ("2126-13-01T00:00:00Z", 1, "--expires: "),
+    ):
+        refused = stage.typed("token", "create", "x", "--role", "viewer", "--expires", wrong)
+        assert (refused.exit_code, told in refused.stderr) == (code, True), refused.stderr
 
 
 def test_tokens_as_json(stage: Stage) -> None:
@@ -111,6 +134,17 @@ def test_a_refused_token_is_said_with_its_origin(stage: Stage, folder: Path) -> 
     result = typed("token", "list", "--url", stage.url, "--token-file", "mine")
     assert "Forbidden (403)" in result.stderr
     assert "(the token is from mine)" in result.stderr
+
+
+@pytest.mark.parametrize("command", [["token", "list"], ["destination", "test", "hook"], ["export"], ["tail"]])
+def test_a_token_of_another_workspace_is_told_which_one_to_name(stage: Stage, command: list[str]) -> None:
+    """Whose token it is, which workspace was meant, and the option that says another."""
+    result = stage.typed(*command, who="other-admin")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "alertd: Forbidden (403): the token belongs to the workspace 'other', this concerns the workspace 'default'; "
+        "try -w other (the token is from ALERTD_TOKEN)\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def _operation(path: str) -> Operation:
             body={},
             example=examples.WEBHOOKS[source],
             answers={202: ref("Accepted")},
-            errors=(401, 415, 422, 429),
+            errors=(401, 415, 422),
             self_guarded=True,
         )
     is_store = path.rstrip("/").endswith("/store")

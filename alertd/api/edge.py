@@ -114,4 +114,5 @@ def _of_http(request: web.Request, error: web.HTTPException) -> web.Response:
     if error.status == HTTPStatus.METHOD_NOT_ALLOWED and allow:
         detail = f"{request.path} does not take {request.method}, only {allow.replace(',', ', ')}"
         return problem(error.status, detail, headers={"Allow": allow})
-    return problem(error.status, error.text or error.reason)
+    wait = error.headers.get("Retry-After")
+    return problem(error.status, error.text or error.reason, headers={"Retry-After": wait} if wait else None)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
 from aiohttp import web
 
+from alertd.errors import IntakeFullError
 from alertd.model.intake_endpoint import MAX_BODY_BYTES
 from alertd.sources.sentry_defaults import STANDARD
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pydantic import SecretStr
 
@@ -36,6 +38,16 @@ class Endpoints(Protocol):
 
     def find(self, source: str, token: str) -> WebhookEndpoint | None:
         """Return the endpoint for this source with this token, None when there is none; in constant time per endpoint."""
+
+
+@contextmanager
+def retried() -> Iterator[None]:
+    """Answer 503 where the intake is full: Alertmanager and Sentry come again after that, never after 429."""
+    try:
+        yield
+    except IntakeFullError as error:
+        headers = {"Retry-After": str(error.retry_after)}
+        raise web.HTTPServiceUnavailable(text=str(error), headers=headers) from error
 
 
 class EndpointGuard:

@@ -13,7 +13,7 @@ import structlog
 from aiohttp import web
 
 from alertd.errors import DecodeError, IntakeFullError
-from alertd.intake.endpoints import EndpointGuard
+from alertd.intake.endpoints import EndpointGuard, retried
 from alertd.intake.http import answer
 from alertd.intake.sentry_body import Bodies
 from alertd.sources.base import Context
@@ -78,11 +78,12 @@ class SentryWebhooks:
     async def post(self, request: web.Request) -> web.Response:
         """Take one webhook. Errors are raised as what they are; the edge turns them into answers."""
         endpoint = self._guard.enter(SOURCE, request.match_info["token"])
-        if not self._pipeline.has_room():
-            raise IntakeFullError
-        events = await self._read(endpoint, request)
-        size = sum(len(event.payload) for event in events)
-        accepted = await self._pipeline.submit(events, size, SOURCE) if events else []
+        with retried():
+            if not self._pipeline.has_room():
+                raise IntakeFullError
+            events = await self._read(endpoint, request)
+            size = sum(len(event.payload) for event in events)
+            accepted = await self._pipeline.submit(events, size, SOURCE) if events else []
         return web.Response(status=202, body=answer(accepted), content_type="application/json")
 
     async def _read(self, endpoint: WebhookEndpoint, request: web.Request) -> list[Event]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from aiohttp import web
 
 from alertd.errors import DecodeError, IntakeFullError
-from alertd.intake.endpoints import EndpointGuard
+from alertd.intake.endpoints import EndpointGuard, retried
 from alertd.intake.http import answer
 from alertd.sources.base import Context
 from alertd.sources.outside import WebhookRequest
@@ -65,11 +65,12 @@ class Webhooks:
         """Take one webhook. Errors are raised as what they are; the edge turns them into answers."""
         source = request.path.removeprefix(BELOW + "/").partition("/")[0]
         endpoint = self._guard.enter(source, request.match_info["token"])
-        if not self._pipeline.has_room():
-            raise IntakeFullError
-        events = await self._read(self._decoders[source], endpoint, request)
-        size = sum(len(event.payload) for event in events)
-        accepted = await self._pipeline.submit(events, size, source) if events else []
+        with retried():
+            if not self._pipeline.has_room():
+                raise IntakeFullError
+            events = await self._read(self._decoders[source], endpoint, request)
+            size = sum(len(event.payload) for event in events)
+            accepted = await self._pipeline.submit(events, size, source) if events else []
         return web.Response(status=202, body=answer(accepted), content_type="application/json")
 
     async def _read(self, decoder: WebhookDecoder, endpoint: WebhookEndpoint, request: web.Request) -> list[Event]:

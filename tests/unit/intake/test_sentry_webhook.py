@@ -188,20 +188,22 @@ async def test_the_answer_waits_for_the_commit(stage: Stage) -> None:
     assert (await under_way)[0] == 202
 
 
-async def test_a_full_pipeline_is_429_and_a_dead_store_503(stage: Stage) -> None:
-    """What cannot be taken now is refused as such."""
+async def test_a_full_pipeline_and_a_dead_store_are_503(stage: Stage) -> None:
+    """What cannot be taken now is refused so that Sentry comes again, which it never does after another status."""
     stage.pipeline.failure = StoreUnavailableError("disk full")
     assert (await post(stage, ALERT))[0] == 503
     stage.pipeline.failure = IntakeFullError(7)
-    assert (await post(stage, ALERT))[0] == 429
+    signed = {"Sentry-Hook-Signature": sign(SECRET, ALERT)}
+    async with stage.client.post("/api/v1/webhooks/sentry/signed", data=ALERT, headers=signed) as full:
+        assert (full.status, full.headers["Retry-After"]) == (503, "7")
     stage.pipeline.failure, stage.pipeline.full = None, True
-    assert (await post(stage, ALERT))[0] == 429
+    assert (await post(stage, ALERT))[0] == 503
 
 
 async def test_bodies_are_bounded_together() -> None:
-    """When too much is being received at once the answer is 429, and what was held is let go."""
+    """When too much is being received at once the answer is 503, and what was held is let go."""
     async with running(held_max_bytes=50_000) as stage:
         assert (await post(stage, ALERT + b" " * (50_000 - len(ALERT))))[0] == 202
-        assert (await post(stage, ALERT + b" " * (50_001 - len(ALERT))))[0] == 429
+        assert (await post(stage, ALERT + b" " * (50_001 - len(ALERT))))[0] == 503
         assert stage.bodies.held_bytes == 0
         assert (await post(stage, ALERT))[0] == 202

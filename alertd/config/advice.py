@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from alertd.destinations.signing import KEY_BYTES_MIN, parse_key
 
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from alertd.config.settings import Config
     from alertd.model.destination import Destination, RetryOptions
     from alertd.places import Place
+
+
+_WORDLESS: Final = frozenset({"file", "kafka", "null"})
+"""Types for programs, as most forms of a webhook are: the event is sent, and nothing is said about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,17 @@ def advice(config: Config, first: int = 0) -> list[Advice]:
                 merged = config.delivery.for_destination(destination).retry
                 found += _of_retry((*place, "retry"), own, merged)
             found += _of_secret((*place, "settings", "secret"), destination)
+            found += _of_templates((*place, "templates"), destination)
     return found
+
+
+def _of_templates(place: Place, destination: Destination) -> Iterator[Advice]:
+    kind, form = destination.type, destination.settings.get("format", "standard")
+    wordless = kind in _WORDLESS or (kind == "webhook" and form != "alertmanager")
+    if wordless and (destination.templates.title is not None or destination.templates.body is not None):
+        named = f"{kind} with format: {form}" if kind == "webhook" else kind
+        hint = "; a webhook's own body is format: template" if kind == "webhook" and form != "template" else ""
+        yield Advice(place, f"what {named} sends has no title and no text of its own, so these change nothing{hint}")
 
 
 def _of_secret(place: Place, destination: Destination) -> Iterator[Advice]:

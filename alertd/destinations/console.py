@@ -64,7 +64,10 @@ class ConsoleType:
 
 
 def line_of(message: Message) -> str:
-    """Write a delivery as one line: time, severity, type, project/environment, message, subscription, delivery id."""
+    """Write a delivery as one line: time, severity, type, project/environment, message, subscription, delivery id.
+
+    A user's own title stands in place of the message, the own body behind it, and why there is none behind both.
+    """
     event = object_in(message.event)
     place = "/".join(_text(event.get(name)) for name in ("project", "environment") if event.get(name))
     words = (
@@ -72,7 +75,9 @@ def line_of(message: Message) -> str:
         _text(event.get("severity") or "info").upper(),
         _text(message.event_type),
         place,
-        _text(event.get("message")),
+        _text(event.get("message") if message.own_title is None else message.own_title),
+        _text(message.own_body),
+        _text(message.note and f"({message.note})"),
         f"[{_text(message.subscription)}{', test' if message.test else ''}]",
         _text(message.delivery_id),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -51,6 +51,32 @@ def test_a_key_that_can_be_guessed_is_told_of(secret: str) -> None:
 def test_a_long_key_is_not_talked_about(secret: str | None) -> None:
     """24 bytes are enough, and none is a decision."""
     assert advice(signed(secret)) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "hint"),
+    [
+        ("file", {"path": "/x.ndjson"}, "what file sends has no title"),
+        ("null", {}, "what null sends has no title"),
+        ("kafka", {"bootstrap_servers": ["k:9092"], "topic": "t"}, "what kafka sends has no title"),
+        ("webhook", {"url": "https://x.example/"}, "format: standard sends has no title"),
+        ("webhook", {"url": "https://x.example/", "format": "nora"}, "a webhook's own body is format: template"),
+        ("webhook", {"url": "https://x.example/", "format": "template", "template": "x"}, "these change nothing"),
+        ("webhook", {"url": "https://x.example/", "format": "alertmanager"}, None),
+        ("console", {}, None),
+        ("slack", {"url": "https://x.example/"}, None),
+    ],
+)
+def test_templates_that_change_nothing_are_told_of(kind: str, settings: dict[str, Any], hint: str | None) -> None:
+    """Where nothing is said in words, there are none to replace; without templates nothing is odd."""
+    for templates in ({"title": "x"}, {"body": "x"}, {}):
+        made = {"name": "a", "type": kind, "settings": settings, "templates": templates}
+        found = advice(Config.model_validate({"workspaces": [{"name": "default", "destinations": [made]}]}))
+        if hint is None or not templates:
+            assert found == []
+        else:
+            assert [each.place for each in found] == [("workspaces", 0, "destinations", 0, "templates")]
+            assert hint in found[0].message
 
 
 def signed(secret: str | None) -> Config:

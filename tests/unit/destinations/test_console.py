@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -32,6 +33,14 @@ def test_line_tells_the_whole_story() -> None:
 def test_line_of_the_smallest_event() -> None:
     """What an event does not say leaves no gap."""
     assert line_of(make_message(event=b'{"type": "run:failed"}')) == "INFO run:failed [production-runs] dlv_0001"
+
+
+def test_a_users_own_words_are_shown() -> None:
+    """They stand where the message would, as safely, and the line says when a template failed."""
+    message = replace(make_message(event=b'{"message": "ours"}'), own_title="a\x1b", own_body="b\nc")
+    assert line_of(message) == r"INFO run:failed a\x1b b\nc [production-runs] dlv_0001"
+    failed = replace(message, own_title=None, own_body=None, note="the template of the title failed: x")
+    assert " ours (the template of the title failed: x) [production-runs]" in line_of(failed)
 
 
 def test_test_delivery_is_marked() -> None:

@@ -16,9 +16,9 @@ import hmac
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from alertd.errors import DecodeError, Problem
+from alertd.errors import DecodeError, Problem, TooLargeError
 from alertd.model.event import NAME_MAX
-from alertd.sources.document import check_count, kind_of
+from alertd.sources.document import kind_of
 from alertd.sources.outside import TRIMMED, json_object, made, place, text
 from alertd.sources.sentry_fields import cut, derived_id, key_of, labels_of, link_of, place_of, time_of
 
@@ -52,6 +52,8 @@ SEVERITIES: Final = {
     "debug": "debug",
 }
 """Words of the label `severity`, and what each is here; any other is a warning, none at all an error."""
+ALERTS_MAX: Final = 5_000
+"""Alerts of a group, unless a body may hold more events: in the worst of outages a group is large, and not sent again."""
 _ZERO: Final = "0001-01-01"
 _STATES: Final = frozenset({"firing", "resolved"})
 _TEXT: Final = 2000
@@ -111,7 +113,9 @@ def _events(source: str, request: WebhookRequest, context: Context, defaults: Se
     if not isinstance(alerts, list):
         found = "nothing" if alerts is None else kind_of(alerts)
         raise DecodeError([Problem("/alerts", f"expected an array of alerts, found {found}")])
-    check_count(len(alerts), context)
+    most = max(context.bounds.max_events, ALERTS_MAX)
+    if len(alerts) > most:
+        raise TooLargeError([Problem("/alerts", f"the group has {len(alerts)} alerts, at most {most} are accepted")])
     problems = [problem for n, alert in enumerate(alerts) for problem in _problems(alert, f"/alerts/{n}")]
     if problems:
         raise DecodeError(problems[:100])

@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alertd.engine.issues.fingerprint import fingerprint_of
-from alertd.errors import DecodeError
+from alertd.errors import DecodeError, TooLargeError
 from alertd.model.event import Bounds
-from alertd.sources.alerts import SKEW_SECONDS, AlertmanagerDecoder, GrafanaDecoder
+from alertd.sources.alerts import ALERTS_MAX, SKEW_SECONDS, AlertmanagerDecoder, GrafanaDecoder
 from alertd.sources.base import Context
 from alertd.sources.detect import decode_kafka
 from alertd.sources.github import COMMITS_MAX, GithubDecoder
@@ -197,6 +197,16 @@ def test_grafana() -> None:
         "http://g/p",
         "1",
     )
+
+
+@pytest.mark.parametrize("decoder", [AlertmanagerDecoder(), GrafanaDecoder()], ids=lambda decoder: decoder.source)
+def test_how_many_alerts_a_group_may_have(decoder: WebhookDecoder) -> None:
+    """More than a body of events may hold, since who sends groups does not send a refused one again; or so many as that."""
+    few = [{"status": "firing", "labels": {"n": f"{n}"}} for n in range(ALERTS_MAX + 1)]
+    assert len(decoded(decoder, {"alerts": few[:-1]}, max_events=10)) == ALERTS_MAX
+    with pytest.raises(TooLargeError, match="/alerts: the group has 5001 alerts, at most 5000 are accepted"):
+        decoded(decoder, {"alerts": few}, max_events=10)
+    assert len(decoded(decoder, {"alerts": few}, max_events=ALERTS_MAX + 1)) == ALERTS_MAX + 1
 
 
 @pytest.mark.parametrize("decoder", [AlertmanagerDecoder(), GrafanaDecoder()], ids=lambda decoder: decoder.source)

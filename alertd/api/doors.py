@@ -39,9 +39,9 @@ def open_doors(app: web.Application, register: Callable[[web.Application], None]
     before = {id(route) for route in app.router.routes()}
     register(app)
     for added in app.router.routes():
-        if id(added) not in before and added.resource is not None and added.method == "POST":
+        if id(added) not in before and added.resource is not None and added.method in {"POST", "PUT"}:
             path = added.resource.canonical
-            app[OPERATIONS]["POST", path] = _operation(path)
+            app[OPERATIONS][added.method, path] = _operation(path)
     app.router.add_route("*", WEBHOOKS + "{rest:.*}", _no_endpoint)
     app.router.add_route("*", SENTRY + "{rest:.*}", _no_key)
 

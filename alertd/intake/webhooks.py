@@ -1,4 +1,4 @@
-"""Webhooks of outside services: `POST /api/v1/webhooks/{source}/{token}`, 202 once the events are committed.
+"""Webhooks of outside services: `POST /api/v1/webhooks/{source}/{token}` (`PUT` also of Grafana), 202 once the events are committed.
 
 The token in the path names an intake endpoint. Where that has a secret, the request must prove that it knows it, checked on
 the bytes as they were sent, before anything else is made of them. Each service is a decoder (`alertd.sources.outside`).
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from alertd.sources.outside import WebhookDecoder
 
 BELOW: Final = "/api/v1/webhooks"
+WITH_PUT: Final = frozenset({"grafana"})
+"""Services that may be told to send by PUT as well, which means the same."""
 
 
 class Webhooks:
@@ -56,6 +58,8 @@ class Webhooks:
         """Add the routes."""
         for source in self._decoders:
             app.router.add_post(f"{BELOW}/{source}/{{token}}", self.post)
+            if source in WITH_PUT:
+                app.router.add_put(f"{BELOW}/{source}/{{token}}", self.post)
 
     def reconfigure(self, bounds: Bounds) -> None:
         """Use other bounds from the next request on."""

@@ -75,8 +75,8 @@ class HttpDestination(ABC, Generic[S]):
         outcome = self.classify(answer, now_seconds)
         if not (outcome.detail or outcome.answer):
             return outcome
-        detail, answered = self._redactor.text(outcome.detail), self._redactor.data(outcome.answer)
-        if detail is outcome.detail and answered is outcome.answer:
+        detail, answered = self._shown(outcome.detail), self._redactor.data(outcome.answer)
+        if detail == outcome.detail and answered is outcome.answer:
             return outcome
         return replace(outcome, detail=detail, answer=answered)
 
@@ -89,8 +89,13 @@ class HttpDestination(ABC, Generic[S]):
         if self._own_sender is not None:
             await self._own_sender.close()
 
+    def _shown(self, detail: str) -> str:
+        """Take secrets out of a reason, but for the type that stands before it: an address may have its name as a part."""
+        named = f"{self.type_name}: " if detail.startswith(f"{self.type_name}: ") else ""
+        return named + self._redactor.text(detail.removeprefix(named))
+
     def _outcome_of_error(self, error: SendError, *, ambiguous: bool) -> Outcome:
-        reason = self._redactor.text(f"{self.type_name}: {error}")
+        reason = self._shown(f"{self.type_name}: {error}")
         if error.refused:
             return Outcome(OutcomeKind.REJECTED, detail=reason)
         if not ambiguous:

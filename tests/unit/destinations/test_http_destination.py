@@ -9,6 +9,7 @@ from typing_extensions import override
 from alertd.destinations.answers import outcome_of, usual_kind
 from alertd.destinations.base import HttpAnswer, HttpRequest, Message, SendError, World
 from alertd.destinations.http_destination import HttpDestination, HttpType
+from alertd.destinations.registry import REGISTRY
 from alertd.destinations.settings_fields import RepeatingSettings
 from alertd.model.delivery import Outcome, OutcomeKind
 from tests.conformance.destination_suite import NOW, FixedClock, ScriptedSender, make_message
@@ -85,6 +86,27 @@ async def test_an_answer_is_classified_and_silent() -> None:
         OutcomeKind.REJECTED, 403, "sample: returned 403: bad token [redacted]", b"bad token [redacted]"
     )
     assert sender.requests[0].body == f"hunter2 at {NOW}".encode()
+
+
+@pytest.mark.parametrize("type_name", ["mattermost", "rocketchat"])
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (SendError("no hooks-of-ops"), "no [redacted]"),
+        (
+            HttpAnswer(500, {}, b'{"message": "no hooks-of-ops", "error": "no hooks-of-ops"}'),
+            "returned 500: no [redacted]",
+        ),
+    ],
+)
+async def test_a_type_is_named_though_its_address_has_the_name(
+    type_name: str, said: HttpAnswer | SendError, reason: str
+) -> None:
+    """The name of a type before a reason is no secret, also where a secret address has it as a part; the rest is."""
+    kind = REGISTRY[type_name]
+    settings = kind.settings_model.model_validate({"url": f"https://chat.example.com/{type_name}/hooks-of-ops"})
+    outcome = await kind.open(settings, 10, World(FixedClock(), ScriptedSender([said]), print)).attempt(make_message())
+    assert outcome.detail == f"{type_name}: {reason}"
 
 
 async def test_a_preview_sends_nothing() -> None:

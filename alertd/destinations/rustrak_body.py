@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from alertd.destinations.about_issue import issue_of
 from alertd.destinations.clean import line
 from alertd.destinations.composing import content_of, safe_url
 from alertd.destinations.loose import object_in, text_in
@@ -27,6 +28,8 @@ NAME_MAX: Final = 128
 """Characters of a project's name."""
 
 _TYPES: Final = {"new": "new_issue", "regression": "regression", "unmuted": "unmute", "spike": "regression"}
+_TOLD: Final = {f"issue.{trigger}": told for trigger, told in _TYPES.items()}
+"""The events by which alertd tells of the same, as of an issue that a person unmutes: there is no trigger then."""
 
 
 def rustrak_body(message: Message, directory: Directory, now_seconds: int) -> tuple[str, bytes]:
@@ -35,12 +38,12 @@ def rustrak_body(message: Message, directory: Directory, now_seconds: int) -> tu
     name = project_of(message)
     at = normal(message.time) or normal(text_in(event.get("time"))) or of_seconds(now_seconds)
     issue = _issue(message, at)
-    known = object_in(message.issue)
+    known = issue_of(message)
     number = directory.project_number(message.workspace, name)
     alert_id = f"{number}-{_ascii(issue['id'])}-{_milliseconds(message.alert_id)}"
     body = {
         "alert_id": alert_id,
-        "alert_type": _type(message.trigger, issue["event_count"]),
+        "alert_type": _type(message, issue["event_count"]),
         "triggered_at": at,
         "project": {
             "id": number,
@@ -56,13 +59,13 @@ def rustrak_body(message: Message, directory: Directory, now_seconds: int) -> tu
 
 def project_of(message: Message) -> str:
     """Name the project whose number an alert carries."""
-    known = object_in(message.issue)
+    known = issue_of(message)
     return text_in(known.get("project")) or text_in(_first(message, object_in(message.event)).get("project"), "default")
 
 
 def _issue(message: Message, at: str) -> dict[str, Any]:
     """Describe the issue, or where there is none (a test) what would be one."""
-    known = object_in(message.issue)
+    known = issue_of(message)
     content = content_of(message)
     count = known.get("event_count") if message.digest is None else message.digest.count
     return {
@@ -82,8 +85,9 @@ def _first(message: Message, event: dict[str, Any]) -> dict[str, Any]:
     return object_in(entries[0].event) if entries else event
 
 
-def _type(trigger: str | None, event_count: int) -> str:
-    return _TYPES.get(trigger or "") or ("new_issue" if event_count <= 1 else "regression")
+def _type(message: Message, event_count: int) -> str:
+    told = _TYPES.get(message.trigger or "") or _TOLD.get(message.event_type)
+    return told or ("new_issue" if event_count <= 1 else "regression")
 
 
 def _milliseconds(alert_id: str) -> int:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from alertd.engine.derive import derive
+from alertd.engine.making import SOURCE
 from alertd.engine.metric import told_of, weigh
 from alertd.engine.plan import Plan
 from alertd.engine.rules import excluded_by
@@ -189,7 +190,7 @@ def _closed(
 ) -> Mapping[int, VerdictCode]:
     """Add the destinations that do not take this very event."""
     more: dict[int, VerdictCode] = {}
-    if rules.needs_issue and not event.group and event.body.get("issue") is None:
+    if rules.needs_issue and not event.group and not _tells_of_issue(event.body):
         more |= dict.fromkeys(rules.needs_issue, VerdictCode.FORMAT_NEEDS_ISSUE)
     more |= scope.closed
     if scope.system:
@@ -198,6 +199,18 @@ def _closed(
         if about is not None:
             more[about] = VerdictCode.ABOUT_ITSELF
     return {**more, **closed} if more else closed
+
+
+def _tells_of_issue(body: Mapping[str, Any]) -> bool:
+    """Tell whether an event that belongs to no issue is about one: it says so, or tells that one was unmuted.
+
+    Of the other events `issue.*` the error that caused them has told already; what a person unmutes no error tells.
+    """
+    if body.get("issue") is not None:
+        return True
+    data = body.get("data")
+    is_own = body.get("source") == SOURCE and body["type"] == "issue.unmuted"
+    return is_own and isinstance(data, dict) and "issue" in data
 
 
 def _weigh_rules(found: Plan, scope: Scope, state: EngineState, now_ms: int, made: Made | None) -> None:

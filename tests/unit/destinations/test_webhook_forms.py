@@ -127,6 +127,24 @@ def test_rustrak_knows_three_reasons(trigger: str | None, count: int, expected: 
     assert body(message, format="rustrak")["alert_type"] == expected
 
 
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("issue.new", "new_issue"),
+        ("issue.regression", "regression"),
+        ("issue.unmuted", "unmute"),
+        ("issue.spike", "regression"),
+    ],
+)
+def test_rustrak_is_told_what_became_of_an_issue(kind: str, expected: str) -> None:
+    """The events of alertd's own have no trigger and carry their issue: so an issue that a person unmutes is told truly."""
+    issue = json.loads(make_issue(event_count=3))
+    event = make_event(type=kind, source="alertd", data={"issue": issue})
+    found = body(make_message(event=event, event_type=kind), format="rustrak")
+    assert (found["alert_type"], found["issue"]["short_id"]) == (expected, issue["short_id"])
+    assert (found["issue"]["event_count"], found["issue_url"]) == (3, issue["url"])
+
+
 def test_rustrak_headers() -> None:
     """The id of the request is the alert's, the same on every attempt."""
     message = make_message(alert_id=ALERT, issue=make_issue())

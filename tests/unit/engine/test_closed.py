@@ -79,10 +79,14 @@ def test_a_destination_reaches_people_in_their_projects() -> None:
 
 
 def test_a_format_may_need_an_issue() -> None:
-    """An event that belongs to none is not sent there."""
+    """An event that belongs to none is not sent there, unless it tells that one was unmuted, which no error may tell."""
     ruleset = rules(["a"], Reach({}, frozenset({("default", "a")})))
     assert told(ruleset, decide(ruleset, type="x")) == ("format_needs_issue", {}, [])
     assert told(ruleset, decide(ruleset, type="x", issue={"id": "i"})) == ("sent", {}, ["a"])
+    own = {"type": "issue.unmuted", "source": "alertd", "data": {"issue": {"id": "i"}}}
+    assert told(ruleset, decide(ruleset, **own)) == ("sent", {}, ["a"])
+    for other in ({"source": "x"}, {"type": "issue.new"}, {"type": "incident.resolved"}, {"data": {}}):
+        assert told(ruleset, decide(ruleset, **{**own, **other})) == ("format_needs_issue", {}, [])
     of_an_issue = made_event(1, 0, type="x")
     of_an_issue.group = "1:a"
     assert told(ruleset, plan(ruleset, EngineState(), of_an_issue, 1000, 1)) == ("sent", {}, ["a"])

@@ -14,7 +14,7 @@ import orjson
 from pydantic import Field, SecretStr
 from typing_extensions import override
 
-from alertd.destinations.alertmanager_alert import alerts_of
+from alertd.destinations.alertmanager_alert import alerts_of, rest_of
 from alertd.destinations.answers import header_wait, outcome_of, text_of, usual_kind
 from alertd.destinations.base import HttpRequest
 from alertd.destinations.http_destination import DELIVERY_HEADER, HttpDestination, HttpType
@@ -62,7 +62,7 @@ class AlertmanagerDestination(HttpDestination[AlertmanagerSettings]):
         """Send once, what ends under the labels of what began, and remember what began."""
         now = self.world.clock.wall_seconds()
         alerts = [await self._as_it_began(each) for each in alerts_of(message, now)]
-        answer = await self.exchange(self._request(alerts, message, now))
+        answer = await self.exchange(self._request([*alerts, *rest_of(message, now)], message, now))
         if isinstance(answer, Outcome):
             return answer
         outcome = self.judge(answer, now)
@@ -74,7 +74,8 @@ class AlertmanagerDestination(HttpDestination[AlertmanagerSettings]):
     @override
     def render(self, message: Message, now_seconds: int) -> HttpRequest:
         """Make the request, as if nothing had begun before."""
-        return self._request(alerts_of(message, now_seconds), message, now_seconds)
+        alerts = (*alerts_of(message, now_seconds), *rest_of(message, now_seconds))
+        return self._request(alerts, message, now_seconds)
 
     @override
     def classify(self, answer: HttpAnswer, now_seconds: int) -> Outcome:
@@ -129,7 +130,8 @@ class AlertmanagerType(HttpType):
     about: ClassVar[str] = (
         "An Alertmanager that routes, groups and silences further. `url` is where it answers; name it in `egress.allow` if"
         " it is in a private network. Alerts have the labels `alertname` (the event's type), `severity`, `workspace`,"
-        " `project`, `environment`, `key` or `issue`, and the event's own."
+        " `project`, `environment`, `key` or `issue`, and the event's own. A digest is the alerts that it lists, and, when"
+        " there are more, one called `alertd.digest`, which counts them and is as bad as the worst."
     )
     settings_model: ClassVar[type[BaseModel]] = AlertmanagerSettings
     destination = AlertmanagerDestination

@@ -73,6 +73,16 @@ def alerts_of(message: Message, now_seconds: int) -> tuple[PromAlert, ...]:
     )
 
 
+def rest_of(message: Message, now_seconds: int) -> tuple[PromAlert, ...]:
+    """Write an alert that stands for those of a digest that it does not list, as bad as the worst; none where it lists all."""
+    digest = message.digest
+    if digest is None or not digest.count > len(digest.entries) > 0:
+        return ()
+    alert, unlisted = _alert(message, now_seconds), digest.count - len(digest.entries)
+    said = f"{digest.count} alerts, of which {unlisted} are in the history alone"
+    return (replace(alert, annotations=alert.annotations | {"digest": said}),)
+
+
 def _alert(message: Message, now_seconds: int) -> PromAlert:
     content = content_of(message)
     now = of_seconds(now_seconds)

@@ -115,10 +115,13 @@ async def test_an_alert_fires_and_ends(alertmanager: Alertmanager) -> None:
 
 
 async def test_a_digest_is_its_alerts(alertmanager: Alertmanager) -> None:
-    """Each alert of a digest is one there; those of one key are the same."""
+    """Each alert of a digest is one there; those of one key are the same, and one more stands for those not listed."""
     async with destination(alertmanager) as opened:
         assert (await attempt(opened, make_message(digest=make_digest(5)))).kind is OutcomeKind.DELIVERED
-    assert len(await alertmanager.alerts()) == 1
+        assert len(await alertmanager.alerts()) == 1
+        many = make_message(digest=make_digest(500), event_type="alertd.digest")
+        assert (await attempt(opened, many)).kind is OutcomeKind.DELIVERED
+        assert min(each["labels"]["alertname"] for each in await alertmanager.alerts()) == "alertd.digest"
 
 
 async def test_it_takes_whatever_an_event_says(alertmanager: Alertmanager) -> None:

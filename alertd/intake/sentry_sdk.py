@@ -198,10 +198,11 @@ class SentrySdkIntake:
             return project, decode_envelope(envelope, self._context(project.workspace, limit), project.defaults)
 
     async def _read_store(self, request: web.Request) -> tuple[SdkProject, Received]:
-        project = self._find(request, _key(request, None))
-        limit = project.max_body_bytes
+        key = _key(request, None)
+        limit = self._find(request, key).max_body_bytes
         async with self._bodies.received(request, limit) as raw:
             body = await self._bodies.inflated(request.headers.get("Content-Encoding"), raw, limit)
+            project = self._find(request, key)  # which may have been revoked while the body came
             return project, decode_store(body, self._context(project.workspace, limit), project.defaults)
 
     async def _submit(self, project: SdkProject, events: list[Event]) -> None:

@@ -12,6 +12,7 @@ import brotli
 
 from alertd.errors import NotJsonError, TooLargeError
 from alertd.sources import compression
+from alertd.sources.base import UnsupportedMediaTypeError
 
 ACCEPTED: Final = f"{compression.ACCEPTED}, br"
 """What an answer of 415 may say in `Accept-Encoding`."""
@@ -21,8 +22,13 @@ _NAME: Final = "br"
 
 def decompress(encoding: str | None, body: bytes, limit: int) -> bytes:
     """Inflate a body by its `Content-Encoding`, up to `limit` bytes. Errors: as `alertd.sources.compression.decompress`."""
-    if (encoding or "").strip().lower() != _NAME:
-        return compression.decompress(encoding, body, limit)
+    name = (encoding or "").strip().lower()
+    if name != _NAME:
+        try:
+            return compression.decompress(encoding, body, limit)
+        except UnsupportedMediaTypeError:
+            detail = f"content encoding {name[:64]!r} is not read, send one of {ACCEPTED}"
+            raise UnsupportedMediaTypeError(detail) from None
     try:
         plain = _inflate(body, limit)
     except brotli.error as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import zlib
+from contextlib import asynccontextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ from tests.unit.sources.sentry_samples import OTHER_ID, envelope, item
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from aiohttp import ClientResponse
+    from aiohttp import ClientResponse, web
 
 AUTH = {"X-Sentry-Auth": f"Sentry sentry_key={KEY}, sentry_version=7, sentry_client=test/1"}
 ENVELOPE = envelope(item("event", {"message": "hello"}), item("session", {}))
@@ -126,6 +127,30 @@ async def test_who_is_not_let_in(stage: Stage) -> None:
     assert (await post(stage)).status == 403
     assert not stage.pipeline.events
     assert stage.count("alertd_intake_refused_total", reason="forbidden") == len(refused) + 1
+
+
+@pytest.mark.parametrize(("path", "body"), [("42/envelope/", ENVELOPE), ("42/store/", b'{"message": "hello"}')])
+async def test_a_key_that_is_revoked_while_a_body_comes(stage: Stage, path: str, body: bytes) -> None:
+    """Revoked is at once: nothing of a body whose end comes later is taken."""
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield body[:10]
+        await asyncio.wait_for(begun.wait(), 10)
+        stage.keys.revoked = True
+        yield body[10:]
+
+    begun, received = asyncio.Event(), stage.bodies.received
+
+    @asynccontextmanager
+    async def watched(request: web.Request, limit: int) -> AsyncIterator[bytes]:
+        begun.set()
+        async with received(request, limit) as raw:
+            yield raw
+
+    stage.bodies.received = watched  # type: ignore[method-assign]
+    response = await stage.client.post(f"/sentry/api/{path}", data=slowly(), headers=AUTH)
+    assert (response.status, stage.pipeline.events) == (403, [])
+    assert "revoked" in (await said(response))["detail"]
 
 
 PACKED = {

@@ -20,7 +20,7 @@ from alertd.sources.base import Context
 from alertd.sources.sentry_signature import HEADER as SIGNATURE
 from alertd.sources.sentry_signature import is_signed
 from alertd.sources.sentry_webhook import HEADER as RESOURCE
-from alertd.sources.sentry_webhook import RESOURCES, decode_webhook
+from alertd.sources.sentry_webhook import RESOURCES, SENT_AT, decode_webhook
 
 if TYPE_CHECKING:
     from alertd.clock import Clock
@@ -109,7 +109,7 @@ class SentryWebhooks:
             bounds=replace(self._bounds, max_body_bytes=limit),
         )
         resource = request.headers.get(RESOURCE)
-        events = decode_webhook(body, resource, context, endpoint.defaults)
+        events = decode_webhook(body, resource, context, endpoint.defaults, request.headers.get(SENT_AT))
         if not events:
             word = (resource or "").strip().lower()
             self._log.info("webhook.ignored", resource=word if word in RESOURCES else "other", endpoint=endpoint.name)

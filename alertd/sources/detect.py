@@ -25,6 +25,7 @@ from alertd.sources.native import build, decode_json, decode_ndjson, decode_reco
 from alertd.sources.outside import WebhookDecoder, WebhookRequest
 from alertd.sources.sentry_defaults import SentryDefaults
 from alertd.sources.sentry_webhook import HEADER as SENTRY_HEADER
+from alertd.sources.sentry_webhook import SENT_AT as SENTRY_SENT_AT
 from alertd.sources.sentry_webhook import decode_value as decode_webhook_value
 from alertd.sources.sentry_webhook import decode_webhook, is_webhook
 
@@ -99,7 +100,7 @@ def decode_kafka(
     if form == "native":
         return decode_record(value, context)
     if form == "sentry":
-        return _decode_sentry(kafka_header(headers, SENTRY_HEADER), value, context)
+        return _decode_sentry(headers, value, context)
     if form in _OUTSIDE:
         return _decode_outside(_OUTSIDE[form], headers, value, context)
     event = _decode_by_headers(form, headers, value, context) if headers else None
@@ -116,7 +117,7 @@ def _decode_by_headers(
     """Decode a record whose headers say what it is; None when they do not."""
     resource = kafka_header(headers, SENTRY_HEADER) if form == "auto" else None
     if resource is not None:
-        return _decode_sentry(resource, value, context)
+        return _decode_sentry(headers, value, context)
     if form == "auto" and kafka_header(headers, GITHUB_EVENT) is not None:
         return _decode_outside(_OUTSIDE["github"], headers, value, context)
     content_type = kafka_content_type(headers)
@@ -161,16 +162,16 @@ def _decode_either(value: bytes, context: Context) -> Event:
     if isinstance(given, dict) and "specversion" in given:
         return decode_value(given, context)
     if is_webhook(given):
-        return _decode_sentry(None, value, context)
+        return _decode_sentry((), value, context)
     if is_report(given):
         return _decode_outside(_OUTSIDE["incidents"], (), value, context)
     return decode_record(value, context)
 
 
-def _decode_sentry(resource: str | None, value: bytes | None, context: Context) -> Event:
-    body = _present(value)
+def _decode_sentry(headers: Sequence[tuple[str, bytes | None]], value: bytes | None, context: Context) -> Event:
+    body, resource = _present(value), kafka_header(headers, SENTRY_HEADER)
     if resource:
-        events = decode_webhook(body, resource, context, _DEFAULTS)
+        events = decode_webhook(body, resource, context, _DEFAULTS, kafka_header(headers, SENTRY_SENT_AT))
     else:
         events = decode_webhook_value(body, context, _DEFAULTS)
     if not events:

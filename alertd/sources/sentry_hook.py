@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _is_action = re.compile(r"[a-z0-9_.-]{1,64}").fullmatch
+_is_moment = re.compile(r"[0-9]{1,20}").fullmatch
 _ACTOR = {"type": 64, "id": 64, "name": 200}
 
 
@@ -24,10 +25,11 @@ class IncompleteError(NotJsonError):
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A body that is parsed, beside its bytes."""
+    """A body that is parsed, beside its bytes; `sent_at` is when Sentry sent it, in seconds since 1970, empty: unknown."""
 
     given: Mapping[str, Any]
     body: bytes
+    sent_at: str = ""
 
     @property
     def data(self) -> Mapping[str, Any]:
@@ -51,6 +53,13 @@ class Hook:
     def id_of(self, kind: str, identity: str) -> str:
         """Return the id of an event that may happen again to the same thing: these bytes, whenever they come, are one."""
         return f"{kind}:{identity}:{derived_id(self.body)}"
+
+    def moment_id_of(self, kind: str, identity: str) -> str:
+        """Return the id of an event that may happen again and look the same: these bytes are one only where sent at once."""
+        sent_at = self.sent_at.strip()
+        if not _is_moment(sent_at):
+            return self.id_of(kind, identity)
+        return f"{kind}:{identity}:{derived_id(self.body, sent_at.encode())}"
 
 
 def required(given: Any, pointer: str) -> Mapping[str, Any]:

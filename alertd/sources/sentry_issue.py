@@ -79,7 +79,7 @@ def decode_issue(hook: Hook, context: Context, defaults: SentryDefaults) -> Even
     data = _data(issue, issue_id, action, hook, trimmed)
     kind = f"{TYPE}.{action}"
     native: dict[str, Any] = {
-        "id": f"{kind}:{issue_id}" if action == "created" else hook.id_of(kind, issue_id),
+        "id": f"{kind}:{issue_id}" if action == "created" else hook.moment_id_of(kind, issue_id),
         "type": defaults.type_of(kind),
         "source": "sentry",
         "severity": defaults.severity_of(data["level"]),

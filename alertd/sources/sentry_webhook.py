@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 HEADER: Final = "Sentry-Hook-Resource"
 """The header that says what a body is about."""
+SENT_AT: Final = "Sentry-Hook-Timestamp"
+"""The header that says when it was sent, in seconds since 1970; nothing signs it."""
 RESOURCES: Final = frozenset({"event_alert", "error", "issue", "metric_alert", "comment", "installation"})
 """The resources that are known; of the others nothing is kept."""
 
@@ -54,15 +56,19 @@ _in_web_url = re.compile(r"/organizations/([^/?#]+)/").search
 
 
 def decode_webhook(
-    body: bytes, resource: str | None, context: Context, defaults: SentryDefaults = STANDARD
+    body: bytes,
+    resource: str | None,
+    context: Context,
+    defaults: SentryDefaults = STANDARD,
+    sent_at: str | None = None,
 ) -> list[Event]:
     """Decode a body by the value of its header, None when it has none: one event, or none.
 
+    `sent_at`, the value of `Sentry-Hook-Timestamp`, tells what happened to an issue again from what is sent again.
     Errors: see `alertd.sources.base`; `IncompleteError` (HTTP answers 400) where what the resource is about is missing.
     """
     check_size(body, context)
-    given = load_object(body, "", context)
-    return _decode(given, body, resource, context, defaults)
+    return _decode(Hook(load_object(body, "", context), body, sent_at or ""), resource, context, defaults)
 
 
 def decode_value(body: bytes, context: Context, defaults: SentryDefaults = STANDARD) -> list[Event]:
@@ -73,7 +79,7 @@ def decode_value(body: bytes, context: Context, defaults: SentryDefaults = STAND
     resource = None
     if isinstance(data, dict):
         resource = next((known for member, known in _MEMBERS.items() if member in data), None)
-    return _decode(given, body, resource, context, defaults)
+    return _decode(Hook(given, body), resource, context, defaults)
 
 
 def is_webhook(given: Any) -> bool:
@@ -84,15 +90,13 @@ def is_webhook(given: Any) -> bool:
     return isinstance(data, dict) and not _MEMBERS.keys().isdisjoint(data)
 
 
-def _decode(
-    given: Mapping[str, Any], body: bytes, resource: str | None, context: Context, defaults: SentryDefaults
-) -> list[Event]:
-    word = resource.strip().lower() if resource else ""
+def _decode(hook: Hook, resource: str | None, context: Context, defaults: SentryDefaults) -> list[Event]:
+    given, word = hook.given, resource.strip().lower() if resource else ""
     if not word and "data" not in given and "project_slug" in given and given.get("event"):
-        return [_legacy(given, body, context, defaults)]
+        return [_legacy(given, hook.body, context, defaults)]
     if word not in {"", "event_alert"} and (word not in _DECODERS or _is_test(given)):
         return []
-    return [_DECODERS[word or "event_alert"](Hook(given, body), context, defaults)]
+    return [_DECODERS[word or "event_alert"](hook, context, defaults)]
 
 
 def _is_test(given: Mapping[str, Any]) -> bool:

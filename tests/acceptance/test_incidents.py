@@ -65,6 +65,7 @@ class Shop:
     def __init__(self, daemon: Daemon) -> None:
         self.daemon = daemon
         self.guids = 0
+        self.told_at = 1_778_112_000
 
     async def open(self, **github: Any) -> Shop:
         """Make its doors."""
@@ -93,8 +94,10 @@ class Shop:
         assert await sent(self.daemon, self._now(self.reports), body) == 202
 
     async def upstream(self, resource: str, body: dict[str, Any]) -> None:
-        """Tell something as Sentry does."""
-        assert await sent(self.daemon, self._now(self.sentry), orjson.dumps(body), Sentry_Hook_Resource=resource) == 202
+        """Tell something as Sentry does, each time a second later."""
+        self.told_at += 1
+        headers = {"Sentry_Hook_Resource": resource, "Sentry_Hook_Timestamp": str(self.told_at)}
+        assert await sent(self.daemon, self._now(self.sentry), orjson.dumps(body), **headers) == 202
 
     async def crashes(self, number: int, file: str = "shop/cart.py") -> None:
         """Crash, and tell of it as an SDK does."""
@@ -262,6 +265,8 @@ async def test_sentry_moves_our_issues(tmp_path: Path) -> None:
         assert (await does("unresolved", issue={"substatus": "escalating"}))["state"] == "escalating"
         found = await does("assigned", assignee={"type": "user", "id": "1", "name": "ann"})
         assert (found["assignee"], found["event_count"]) == ("ann", 3)
+        changed_minds = [(await does(action))["state"] for action in ("resolved", "unresolved", "resolved")]
+        assert changed_minds == ["resolved", "ongoing", "resolved"]
         assert {each["by"] for each in found["transitions"]} == {None, "sentry"}
 
 

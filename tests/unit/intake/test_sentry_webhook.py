@@ -64,6 +64,19 @@ async def test_a_replay_does_nothing_twice(stage: Stage) -> None:
     assert len(stage.pipeline.events) == 2
 
 
+async def test_an_issue_may_be_resolved_again(stage: Stage) -> None:
+    """The same body at another time says that it happened again; of anything but an issue it is a repeat."""
+    for at, body, resource, accepted in (
+        ("1", orjson.dumps(issue("resolved")), "issue", 1),
+        ("1", orjson.dumps(issue("resolved")), "issue", 0),
+        ("2", orjson.dumps(issue("resolved")), "issue", 1),
+        ("1", ALERT, "event_alert", 1),
+        ("2", ALERT, "event_alert", 0),
+    ):
+        told = await post(stage, body, resource=resource, Sentry_Hook_Timestamp=at)
+        assert (told[0], told[1]["accepted"]) == (202, accepted)
+
+
 async def test_the_two_of_one_error_are_one(stage: Stage) -> None:
     """`error` and `event_alert` of one error make one event, in either order."""
     created = orjson.dumps(hook("created", error=ERROR))

@@ -392,6 +392,25 @@ def test_an_issue_again() -> None:
     assert len({body["id"] for body in made}) == 1
 
 
+def test_an_issue_again_without_a_difference() -> None:
+    """Resolved, reopened and resolved again looks the same: when it was sent tells. What is no time tells nothing."""
+
+    def id_of(action: str, sent_at: str | None) -> str:
+        return decode_webhook(orjson.dumps(issue(action)), "issue", CONTEXT, sent_at=sent_at)[0].id
+
+    first, again, later = (id_of("resolved", at) for at in ("1778112000", " 1778112000", "1778112001"))
+    assert first == again != later
+    unsaid = id_of("resolved", None)
+    assert [id_of("resolved", at) == unsaid for at in ("", "soon", "1" * 21, "1" * 20, "-1")] == [
+        True,
+        True,
+        True,
+        False,
+        True,
+    ]
+    assert id_of("created", "1") == id_of("created", "2")
+
+
 @pytest.mark.parametrize(
     ("action", "severity", "time"),
     [

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 NEWEST: Final = 50
 """How many deliveries of a destination one look reads the attempts of."""
-REST_FACTOR: Final = 3
+REST_FACTOR: Final = 9
 """A destination is followed by a rest of so many times as long as its looks took: others read the history too."""
 REST_MAX_SECONDS: Final = 1.0
 """And no rest is longer."""

@@ -54,6 +54,7 @@ class Walk:
         self.daemon = daemon
         self.document = document
         self.answers: list[tuple[str, dict[str, Any], Reply]] = []
+        self.doors: dict[str, str] = {}
 
     async def run(self) -> None:
         """Send all of them, in an order in which each can be done."""
@@ -86,9 +87,7 @@ class Walk:
     async def _filled(self, path: str) -> str:
         """Put names where a path has parameters."""
         if path.startswith("/api/v1/webhooks/"):
-            source = path.split("/")[4]
-            made = await self.daemon.post("intake-endpoints", {"name": f"own-{source}", "source": source})
-            return str(made.json["url"]).removeprefix(self.daemon.base_url)
+            return await self._door(path.split("/")[4])
         if path.startswith("/sentry/"):
             made = await self.daemon.post("projects/shop/keys")
             number = made.json["dsn"].rsplit("/", 1)[1]
@@ -97,6 +96,13 @@ class Walk:
         if "/deliveries/{id}" in path:
             named["id"] = await self._delivered()
         return re.sub(r"\{(\w+)\}", lambda found: named[found[1]], path)
+
+    async def _door(self, source: str) -> str:
+        """Return the path of a service's endpoint, the same one for all methods."""
+        if source not in self.doors:
+            made = await self.daemon.post("intake-endpoints", {"name": f"own-{source}", "source": source})
+            self.doors[source] = str(made.json["url"]).removeprefix(self.daemon.base_url)
+        return self.doors[source]
 
     def _made(self, path: str) -> str:
         """Name what was made from the example of a collection."""

@@ -101,11 +101,11 @@ class Issues:
         )
         listed = Operation("List issues", "issues", query=query, answers={200: page_of(shape)}, errors=(503,))
         route(app, "GET", path, self.index, listed)
-        for at, handler, summary in (
-            (one, self.show, "Show an issue, by its id or short id"),
-            ("/api/v1/issues/{id}", self.follow, "Show an issue of any workspace: links lead here"),
+        for at, handler, summary, errors in (
+            (one, self.show, "Show an issue, by its id or short id", (409, 503)),
+            ("/api/v1/issues/{id}", self.follow, "Show an issue of any workspace: links lead here", (503,)),
         ):
-            route(app, "GET", at, handler, Operation(summary, "issues", answers={200: shape}, errors=(503,)))
+            route(app, "GET", at, handler, Operation(summary, "issues", answers={200: shape}, errors=errors))
         for name, handler, summary, body, example in (
             ("resolve", self.resolve, "Resolve an issue", Resolve.model_json_schema(), RESOLVE),
             ("mute", self.mute, "Mute an issue", Mute.model_json_schema(), MUTE),
@@ -250,18 +250,28 @@ class Issues:
         return ""
 
     async def find(self, name: str, workspace: str) -> Issue:
-        """Return an issue by its id or short id, also the one into which one of that name was merged. Raises NotFoundError."""
+        """Return an issue by its id or short id, also the one into which one of that name was merged.
+
+        Raises NotFoundError; ConflictError where projects whose names differ only in their case have the same short id.
+        """
         number = ids.parse_id(ISSUE, name)
         short = _SHORT.fullmatch(name)
         if number is None and short is not None:
-            project = "" if short[1].upper() == "ISSUE" else short[1]
-            number = await self._context.store.issue_number(
-                self._context.workspace_number(workspace), project, int(short[2])
-            )
+            number = await self._numbered(name, workspace, short[1], int(short[2]))
         issue = await self._at(number) if number is not None else None
         if issue is None or issue.workspace_id != self._context.workspace_number(workspace):
             raise NotFoundError(f"there is no issue {name!r} in the workspace {workspace!r}")
         return issue
+
+    async def _numbered(self, name: str, workspace: str, project: str, number: int) -> int | None:
+        """Return the id of the one issue with a short id; those of no project and those of a project `issue` look alike."""
+        projects = ("", project) if project.upper() == "ISSUE" else (project,)
+        own = self._context.workspace_number(workspace)
+        found = await self._context.store.issues_numbered(own, projects, number)
+        if len(found) > 1:
+            every = ", ".join(ids.format_id(ISSUE, each) for each in found)
+            raise ConflictError(f"{name!r} is the short id of more issues than one; name it by its id: {every}")
+        return found[0] if found else None
 
     async def _at(self, number: int) -> Issue | None:
         """Return an issue, or the one into which it was merged."""

@@ -103,8 +103,11 @@ class IssueStore(Protocol):
     async def issue(self, issue_id: int) -> Issue | None:
         """One issue."""
 
-    async def issue_number(self, workspace_id: int, project: str, number: int) -> int | None:
-        """The id of the issue with this number in a project, whose name may be in any case; also of one that was merged."""
+    async def issues_numbered(self, workspace_id: int, projects: Collection[str], number: int) -> list[int]:
+        """The ids of the issues with this number in projects with one of these names, in whatever case, oldest first.
+
+        Of one that was merged it is the one into which it was.
+        """
 
     async def merged_into(self, issue_id: int) -> int | None:
         """The id of the issue that one was merged into; None when it was not."""

@@ -94,17 +94,12 @@ class MemoryIssues(MemoryResources):
         stored = self._issues.get(issue_id)
         return None if stored is None else decode_issue(stored)
 
-    async def issue_number(self, workspace_id: int, project: str, number: int) -> int | None:
-        """The id of the issue with this number in a project."""
-        for stored in self._issues.values():
-            issue = decode_issue(stored)
-            if (issue.workspace_id, issue.project.lower(), issue.number) == (workspace_id, project.lower(), number):
-                return issue.id
-        for into, stored in self._formers.values():
-            issue = decode_issue(stored)
-            if (issue.workspace_id, issue.project.lower(), issue.number) == (workspace_id, project.lower(), number):
-                return into
-        return None
+    async def issues_numbered(self, workspace_id: int, projects: Collection[str], number: int) -> list[int]:
+        """The ids of the issues with this number in projects with one of these names."""
+        wanted = {(workspace_id, project.lower(), number) for project in projects}
+        every = [*((i, stored) for i, stored in self._issues.items()), *self._formers.values()]
+        found = {issue_id for issue_id, stored in every if _short(decode_issue(stored)) in wanted}
+        return sorted(found)
 
     async def merged_into(self, issue_id: int) -> int | None:
         """The id of the issue that one was merged into."""
@@ -152,6 +147,11 @@ class MemoryIssues(MemoryResources):
     async def incident(self, incident_id: int) -> Incident | None:
         """One incident."""
         return self._incidents.get(incident_id)
+
+
+def _short(issue: Issue) -> tuple[int, str, int]:
+    """What names an issue for people."""
+    return issue.workspace_id, issue.project.lower(), issue.number
 
 
 def _is_of(incident: Incident, which: IncidentFilter) -> bool:

@@ -49,7 +49,7 @@ class ForgettingSuite:
         await store.write_issues(writes(made, IssueEvent(one.id, one.id, b"{}", "a")))
         assert await store.forget_issues(LATE, 0, 10) == ([one.id, two.id], None, [(1, "shop")])
         assert await keys(store) == []
-        assert (await store.transitions(one.id, 10), await store.issue_number(1, "shop", 1)) == ([], None)
+        assert (await store.transitions(one.id, 10), await store.issues_numbered(1, ["shop"], 1)) == ([], [])
         assert await store.issue_events(one.id, 10) == [one.id]
         read = Loaded()
         await store.read_issues(Wanted({(1, "shop", "a")}, {(1, "shop")}), read)
@@ -111,7 +111,7 @@ class ForgettingSuite:
         year = replace_now(LATE, START_MS + DECIDED_MS + 1_000)
         assert (await store.forget_issues(year, 0, 10)).ids == [one.id]
         assert (await store.former_issues(one.id), await store.merged_into(two.id)) == ([], None)
-        assert (await store.transitions(two.id, 10), await store.issue_number(1, "shop", 2)) == ([], None)
+        assert (await store.transitions(two.id, 10), await store.issues_numbered(1, ["shop"], 2)) == ([], [])
         read = Loaded()
         await store.read_issues(Wanted({(1, "shop", "a"), (1, "shop", "b")}), read)
         assert read.keys == {}

@@ -83,8 +83,21 @@ class IssueSuite:
         await store.write_issues(writes(batch("a", read=read, first=5)))
         (issue,) = await store.issues(IssueFilter(1))
         assert (issue.count, issue.number) == (2, 1)
-        assert await store.issue_number(1, "SHOP", 1) == issue.id
-        assert await store.issue_number(2, "shop", 1) is None
+        assert await store.issues_numbered(1, ["SHOP"], 1) == [issue.id]
+        assert await store.issues_numbered(2, ["shop"], 1) == []
+
+    async def test_a_short_id_may_be_that_of_several(self, store: Store) -> None:
+        """Projects whose names differ only in their case have the same short ids: all of them are found, oldest first."""
+        made = []
+        for n, project in enumerate(("shop", "Shop", "blog")):
+            batched = IssueBatch(Loaded())
+            event = from_payload(PAYLOAD.replace(b'"shop"', f'"{project}"'.encode()))
+            batched.weigh(event, 1, first_of(START_MS + n), START_MS + n)
+            await store.write_issues(writes(batched))
+            made += batched.issues
+        assert await store.issues_numbered(1, ["SHOP"], 1) == made[:2]
+        assert await store.issues_numbered(1, ["blog", "SHOP", ""], 1) == made
+        assert await store.issues_numbered(1, ["sho", "shops", ""], 1) == []
 
     async def test_lists(self, store: Store) -> None:
         """Newest first, by page and by each filter."""
@@ -166,7 +179,7 @@ class IssueSuite:
         for gone in (two, three):
             assert await store.issue(gone.id) is None
             assert await store.merged_into(gone.id) == one.id
-            assert await store.issue_number(1, "Shop", gone.number) == one.id
+            assert await store.issues_numbered(1, ["Shop"], gone.number) == [one.id]
         assert await store.merged_into(one.id) is None
         assert await store.former_issues(one.id) == [joined, three]
         assert await store.issue_events(one.id, 10) == [three.id, two.id, one.id]
@@ -192,7 +205,7 @@ class IssueSuite:
         assert await store.issue(two.id) == two
         assert await store.merged_into(two.id) is None
         assert await store.former_issues(one.id) == []
-        assert await store.issue_number(1, "shop", 2) == two.id
+        assert await store.issues_numbered(1, ["shop"], 2) == [two.id]
 
     async def test_what_was_merged_into_what_is_split_off_follows_it(self, store: Store) -> None:
         """Its names lead there, and it is one of those that were merged into it."""
@@ -207,7 +220,7 @@ class IssueSuite:
         await store.write_issues(IssueWrites([one, joined], reshaped=reshaped))
         assert await store.former_issues(one.id) == []
         assert await store.former_issues(two.id) == [three]
-        assert (await store.merged_into(three.id), await store.issue_number(1, "shop", 3)) == (two.id, two.id)
+        assert (await store.merged_into(three.id), await store.issues_numbered(1, ["shop"], 3)) == (two.id, [two.id])
 
     async def test_what_is_kept_of_an_issue_goes_with_its_events(
         self, store: Store, make: Maker, clock: StillClock

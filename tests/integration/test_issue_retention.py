@@ -51,6 +51,17 @@ def test_a_key_is_looked_up_whole() -> None:
     assert plan == ["SEARCH issue_key USING PRIMARY KEY (workspace_id=? AND project=? AND key=?)"]
 
 
+@pytest.mark.parametrize("sql", issues.NUMBERED, ids=["issue", "former_issue"])
+def test_a_short_id_is_looked_up_by_its_number(sql: str) -> None:
+    """In each project of the workspace, of which there are few; not among all its issues."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as conn:
+        migrate(conn)
+        given = {"own": 1, "projects": '["shop"]', "number": 1}
+        plan = [row[3] for row in conn.execute(f"EXPLAIN QUERY PLAN {sql}", given)]
+    assert {line for line in plan if line.startswith("SCAN") and "VIRTUAL TABLE" not in line} == {"SCAN p"}, plan
+    assert any(line.startswith("SEARCH i ") and "project=? AND number=?" in line for line in plan), plan
+
+
 async def test_a_kill_in_the_middle_of_a_walk(tmp_path: Path) -> None:
     """What went is gone with all that hung on it, what did not goes later; numbers go on behind both."""
     store = await open_sqlite(tmp_path / "alertd.db", StillClock())

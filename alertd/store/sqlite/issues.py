@@ -59,6 +59,18 @@ LEDGERS: Final = (
 )
 _ENVIRONMENT: Final = "CAST(body AS TEXT) ->> 4"
 _KIND: Final = "CAST(body AS TEXT) ->> 5"
+_NUMBERED: Final = """
+WITH RECURSIVE p(project) AS (SELECT min(project) FROM {table} WHERE workspace_id = :own
+    UNION ALL SELECT (SELECT min(project) FROM {table} WHERE workspace_id = :own AND project > p.project)
+    FROM p WHERE p.project IS NOT NULL)
+SELECT i.{found} FROM p CROSS JOIN {table} i ON i.workspace_id = :own AND i.project = p.project AND i.number = :number
+WHERE lower(p.project) IN (SELECT lower(value) FROM json_each(:projects))
+"""
+NUMBERED: Final = (
+    _NUMBERED.format(table="issue", found="id"),
+    _NUMBERED.format(table="former_issue", found="issue_id"),
+)
+"""They go from project to project, not from issue to issue: the index knows names in one case only."""
 NEWEST_EVENTS: Final = "SELECT key, max(event_id) FROM issue_event WHERE issue_id = ? GROUP BY key"
 _BY_KEY: Final = (
     "SELECT i.body FROM json_each(?) AS w CROSS JOIN issue_key k ON k.workspace_id = w.value ->> 0"
@@ -152,15 +164,11 @@ class Issues(Part):
         row = await self.core.reads.row("SELECT body FROM issue WHERE id = ?", (issue_id,))
         return None if row is None else decode_issue(row[0])
 
-    async def issue_number(self, workspace_id: int, project: str, number: int) -> int | None:
-        """The id of the issue with this number in a project."""
-        sql = "SELECT id FROM issue WHERE workspace_id = ? AND project = ? COLLATE NOCASE AND number = ?"
-        former = sql.replace("SELECT id FROM issue", "SELECT issue_id FROM former_issue")
-        for text in (sql, former):
-            row = await self.core.history.row(text, (workspace_id, project, number))
-            if row is not None:
-                return int(row[0])
-        return None
+    async def issues_numbered(self, workspace_id: int, projects: Collection[str], number: int) -> list[int]:
+        """The ids of the issues with this number in projects with one of these names."""
+        params = {"own": workspace_id, "projects": json_list(projects), "number": number}
+        found = {int(row[0]) for text in NUMBERED for row in await self.core.history.rows(text, params)}
+        return sorted(found)
 
     async def merged_into(self, issue_id: int) -> int | None:
         """The id of the issue that one was merged into."""

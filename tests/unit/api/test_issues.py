@@ -70,6 +70,24 @@ async def test_errors_with_one_key_are_one_issue() -> None:
             assert (await call("GET", f"{ISSUES}/{nothing}"))[0] == 404
 
 
+@pytest.mark.parametrize(("one", "other", "short"), [("shop", "Shop", "SHOP-1"), ("", "issue", "ISSUE-1")])
+async def test_a_short_id_of_two_is_a_question(one: str, other: str, short: str) -> None:
+    """Where it may be either of two, nothing is done to one of them by chance: both ids are named, and lead to them."""
+    async with running() as call:
+        errors = [{**error(number), "project": name} for number, name in enumerate((one, other))]
+        if not one:
+            del errors[0]["project"]
+        await call.sent(*errors)
+        _, page = await call("GET", ISSUES)
+        assert {issue["short_id"] for issue in page["items"]} == {short}
+        for path, method in ((short, "GET"), (short.lower(), "GET"), (f"{short}/resolve", "POST")):
+            status, problem = await call(method, f"{ISSUES}/{path}")
+            assert status == 409
+            assert all(issue["id"] in problem["detail"] for issue in page["items"])
+        for issue in page["items"]:
+            assert (await call("GET", f"{ISSUES}/{issue['id']}"))[1]["project"] == issue["project"]
+
+
 async def test_each_transition_alerts_once() -> None:
     """New once, nothing more while it goes on; resolved at once, the next event is a regression, once."""
     async with running() as call:

@@ -9,7 +9,6 @@ from alertd.engine.issues.document import INCIDENT, ISSUE
 from alertd.engine.lineage import (
     INCIDENT_PREFIX,
     ISSUE_PREFIX,
-    METRIC_PREFIX,
     began,
     fired_of,
     is_made,
@@ -21,6 +20,7 @@ from alertd.engine.lineage import (
     tells_of,
     tells_of_incident,
 )
+from alertd.engine.metric import PREFIX as METRIC_PREFIX
 from alertd.model.event import from_payload
 from alertd.model.ids import first_of, milliseconds, parse_id
 from alertd.store.base import Filter

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from alertd.engine.state import Changes, Count, RuleKey
     from alertd.model.event import Event
 
+PREFIX: Final = "drv"
+"""What the ids of all that is made here begin with, before a dash."""
 _TOLD: Final = ("id", "type", "message", "url")
 CAUSE_BYTES: Final = 65_536
 """An event that is larger is named as the cause without its data."""
@@ -61,10 +63,15 @@ def key_of(rule: CompiledDerived, event: Event) -> RuleKey:
     return (rule.id, event.project, environment, event.key if rule.by_key else "")
 
 
+def derived_id(name: str, cause_id: str) -> str:
+    """Return the id of the event that a derived type makes of another one."""
+    return made_id(PREFIX, name, cause_id)
+
+
 def _event(rule: CompiledDerived, cause: Event, count: int) -> Event:
     return make_event(
         type=rule.type,
-        id=made_id("drv", rule.name, cause.id),
+        id=derived_id(rule.name, cause.id),
         workspace=cause.workspace,
         project=cause.project,
         environment=cause.environment,

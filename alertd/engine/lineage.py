@@ -10,8 +10,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from alertd.clock import rfc3339
+from alertd.engine.derive import PREFIX as DERIVED_PREFIX
+from alertd.engine.derive import derived_id
 from alertd.engine.issues.news import concerns
-from alertd.engine.making import SOURCE, made_id
+from alertd.engine.issues.telling import incident_told_id, issue_told_id
+from alertd.engine.making import SOURCE
+from alertd.engine.metric import PREFIX as METRIC_PREFIX
 from alertd.engine.metric import Said, number_in
 from alertd.model.event import KEY_MAX, SIMULATION
 from alertd.model.issue import Change
@@ -23,8 +27,6 @@ if TYPE_CHECKING:
 
 ISSUE_PREFIX: Final = "issue."
 INCIDENT_PREFIX: Final = "incident."
-DERIVED_PREFIX: Final = "drv"
-METRIC_PREFIX: Final = "met"
 _RULES: Final = (f"{DERIVED_PREFIX}-", f"{METRIC_PREFIX}-")
 _TELLING: Final = (ISSUE_PREFIX, INCIDENT_PREFIX)
 _TOLD: Final = ("opened", "resolved")
@@ -49,15 +51,10 @@ def made_ids(rules: WorkspaceRules | None, event: Event, number: int) -> list[st
         found += [derived_id(rule.name, event.id) for rule in scope.derived]
     if not is_made(event) and concerns(event.body):
         kinds = [f"{ISSUE_PREFIX}{change.word}" for change in Change]
-        found += [made_id(kind, event.id) for kind in kinds]
+        found += [issue_told_id(kind, event.id) for kind in kinds]
         kinds = [f"{INCIDENT_PREFIX}{word}" for word in _TOLD]
-        found += [made_id(kind, event.workspace, number) for kind in kinds]
+        found += [incident_told_id(kind, event.workspace, number) for kind in kinds]
     return found
-
-
-def derived_id(name: str, cause_id: str) -> str:
-    """Return the id of the event that a derived type makes of another one."""
-    return made_id(DERIVED_PREFIX, name, cause_id)
 
 
 def made_by(rule: CompiledDerived, event: Event) -> bool:
@@ -120,12 +117,12 @@ def named_cause(made: Event) -> str | None:
 
 def tells_of(made: Event, cause_id: str) -> bool:
     """Whether an event tells what another one has made of an issue."""
-    return made.id == made_id(made.type, cause_id)
+    return made.id == issue_told_id(made.type, cause_id)
 
 
 def tells_of_incident(made: Event, number: int) -> bool:
     """Whether an event tells of the incident with a number, which is that of the event that opened it."""
-    return made.id == made_id(made.type, made.workspace, number)
+    return made.id == incident_told_id(made.type, made.workspace, number)
 
 
 def _data(event: Event) -> dict[str, Any]:

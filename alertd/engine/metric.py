@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from alertd.engine.state import Changes, RuleKey
     from alertd.model.event import Event
 
-_PREFIX: Final = "met"
+PREFIX: Final = "met"
+"""What the ids of all that is made here begin with, before a dash."""
 LATE_MS: Final = 3_600_000
 """How much older than the newest an event may be to pass for a late one."""
 
@@ -122,7 +123,7 @@ def advance(
 def told_of(metrics: Iterable[CompiledMetric], event: Event) -> Told | None:
     """Say whom alone an event concerns, when a metric alert has made it."""
     data = event.body.get("data")
-    if event.body.get("source") != SOURCE or not event.id.startswith(_PREFIX) or not isinstance(data, dict):
+    if event.body.get("source") != SOURCE or not event.id.startswith(PREFIX) or not isinstance(data, dict):
         return None
     return next((metric.told for metric in metrics if metric.name == data.get("metric_alert")), None)
 
@@ -173,7 +174,7 @@ def _made(
         data["cause"] = {"id": cause.id, "type": cause.type}
     event = make_event(
         type=rule.type if fires else rule.resolved_type,
-        id=made_id(_PREFIX, rule.name, *key[1:], since, told, said, "" if cause is None else cause.id),
+        id=made_id(PREFIX, rule.name, *key[1:], since, told, said, "" if cause is None else cause.id),
         workspace=workspace,
         project=key[1],
         environment=key[2],

@@ -97,7 +97,7 @@ class MemoryIssues(MemoryResources):
     async def issues_numbered(self, workspace_id: int, projects: Collection[str], number: int) -> list[int]:
         """The ids of the issues with this number in projects with one of these names."""
         wanted = {(workspace_id, project.lower(), number) for project in projects}
-        every = [*((i, stored) for i, stored in self._issues.items()), *self._formers.values()]
+        every = [*self._issues.items(), *self._formers.values()]
         found = {issue_id for issue_id, stored in every if _short(decode_issue(stored)) in wanted}
         return sorted(found)
 

@@ -33,12 +33,22 @@ TEXT_MAX: Final = 4096
 """So much of what an exception says is told, in characters."""
 
 
+def issue_told_id(kind: str, cause_id: str) -> str:
+    """Return the id of the event of a type that tells what another one has made of an issue."""
+    return made_id(kind, cause_id)
+
+
+def incident_told_id(kind: str, workspace: str, number: int) -> str:
+    """Return the id of the event of a type that tells of an incident, given its number."""
+    return made_id(kind, workspace, number)
+
+
 def told_of_issue(cause: Event, issue: Issue, transition: Transition, document: dict[str, Any]) -> Event:
     """Tell what an event has made of an issue, given as its document."""
     kind = f"issue.{transition.change.word}"
     return make_event(
         type=kind,
-        id=made_id(kind, cause.id),
+        id=issue_told_id(kind, cause.id),
         workspace=cause.workspace,
         project=cause.project,
         environment=issue.place(cause.environment),
@@ -83,7 +93,7 @@ def told_of_incident(
     """
     return make_event(
         type=f"incident.{what}",
-        id=made_id(f"incident.{what}", workspace, incident.id),
+        id=incident_told_id(f"incident.{what}", workspace, incident.id),
         workspace=workspace,
         project=incident.project,
         environment=incident.environment,

@@ -18,7 +18,7 @@ def run(config: ConfigOption = None) -> None:
     """
     from alertd.cli.absent import absent
 
-    with absent("rich"):  # for tracebacks that no log of ours prints: a twentieth of the start, and 5 MB
+    with absent("rich"):  # for tracebacks that no log of ours prints: a twenty-fifth of the start
         import structlog  # noqa: F401
 
     from alertd.cli.welcome import welcome

@@ -57,8 +57,8 @@ class Change:
 
     Shapes: `revision` is the commit that it ends at (push: the new head; deploy: what runs now), empty when nobody said;
     `environment` is empty for one that concerns all; `commits` are oldest first, those that a push or a window names;
-    `key` is the same for all reports of one deployment or release (empty: nobody said); `quiet`: whoever sends it wants no
-    incidents because of deployments.
+    `key` is the same for all reports of one deployment or release (empty: nobody said), of a push it is its branch and, behind
+    the last colon, the commit from which it went on; `quiet`: whoever sends it wants no incidents because of deployments.
     """
 
     kind: ChangeKind

@@ -14,7 +14,7 @@ from alertd.engine.issues.changes import CANDIDATES_MAX, LOOK_BACK_MS
 from alertd.model.change import ChangeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from alertd.model.change import Change
     from alertd.model.issue import ProjectKey
@@ -25,14 +25,32 @@ PROJECTS_MAX: Final = 1_000
 """Greatest number of logs in memory; the one not needed for longest is forgotten first."""
 
 
-def is_repeat(log: Iterable[Change], change: Change) -> bool:
-    """Tell whether a log has a change already: one deployment is reported by several, one window by each incident."""
+def is_repeat(log: Sequence[Change], change: Change) -> bool:
+    """Tell whether a log has a change already: one deployment is reported by several, one window by each incident.
+
+    A push comes once by the webhook of its repository and once by that of its organisation.
+    """
     if change.kind is ChangeKind.WINDOW:
         where = (change.kind, change.environment, change.at_ms)
         return any((each.kind, each.environment, each.at_ms) == where for each in log)
-    if change.kind is ChangeKind.PUSH or not change.key:
+    if not change.key:
         return False
+    if change.kind is ChangeKind.PUSH:
+        return _is_pushed(log, change)
     return any(each.kind is change.kind and each.key == change.key for each in log)
+
+
+def _is_pushed(log: Sequence[Change], push: Change) -> bool:
+    """Tell whether a log has a push from one commit to another that was not taken back since, as a forced one may."""
+    branch, _, before = push.key.rpartition(":")
+    for each in reversed(log):
+        if each.kind is not ChangeKind.PUSH:
+            continue
+        if (each.key, each.revision) == (push.key, push.revision):
+            return True
+        if each.revision == before and each.key.rpartition(":")[0] == branch:
+            return False
+    return False
 
 
 def added(log: Sequence[Change], change: Change, now_ms: int) -> list[Change]:

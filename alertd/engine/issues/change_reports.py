@@ -59,17 +59,19 @@ def _push(event: Event, data: Mapping[str, Any], now_ms: int) -> Change | None:
         for each in _list(data, "commits")
         if isinstance(each, dict)
     ]
+    before, after = _text(data, "before"), _text(data, "after")
     return Change(
         ChangeKind.PUSH,
         event.project,
         now_ms,
         "",
-        _text(data, "after"),
+        after,
         _text(data, "branch"),
         _text(data, "sender"),
         _url(event),
         tuple(commit for commit in commits if commit.id),
-        quiet=_quiet(data),
+        f"{event.key}:{before}" if before and after else "",
+        _quiet(data),
     )
 
 

@@ -13,7 +13,8 @@ from tests.unit.engine.issues.errors import MINUTE, NOW
 
 DEPLOY = Change(ChangeKind.DEPLOY, "shop", NOW, "prod", "a" * 40, key="acme/shop:1")
 WINDOW = Change(ChangeKind.WINDOW, "shop", NOW, "prod")
-PUSH = Change(ChangeKind.PUSH, "shop", NOW, revision="a" * 40, key="acme/shop:refs/heads/main")
+BRANCH = "acme/shop:refs/heads/main"
+PUSH = Change(ChangeKind.PUSH, "shop", NOW, revision="a" * 40, key=f"{BRANCH}:{'0' * 40}")
 
 
 def test_a_late_word_takes_its_place() -> None:
@@ -52,12 +53,30 @@ def test_the_newest_commits_and_changes_are_kept() -> None:
         (WINDOW, True),
         (replace(WINDOW, environment="staging"), False),
         (replace(WINDOW, at_ms=NOW + 1), False),
-        (PUSH, False),
+        (replace(PUSH, at_ms=NOW + MINUTE), True),
+        (replace(PUSH, key=f"{BRANCH}:{'b' * 40}"), False),
+        (replace(PUSH, revision="b" * 40), False),
+        (replace(PUSH, key=PUSH.key.replace("shop", "till")), False),
+        (replace(PUSH, key=""), False),
     ],
 )
 def test_repeats(change: Change, *, repeated: bool) -> None:
-    """One deployment that several statuses report is one; so is a window that each incident names; a push never repeats."""
-    assert is_repeat([DEPLOY, WINDOW, PUSH], change) is repeated
+    """One deployment that several statuses report is one; so is a window that each incident names, and a push told twice."""
+    assert is_repeat([DEPLOY, WINDOW, PUSH, replace(PUSH, key="")], change) is repeated
+
+
+def test_a_push_again_after_it_was_taken_back() -> None:
+    """Forced back to where the branch was, the same commits may be pushed again; in another repository that says nothing."""
+    first = replace(PUSH, key=f"{BRANCH}:{'b' * 40}")
+    back = replace(PUSH, at_ms=NOW + 1, revision="b" * 40, key=f"{BRANCH}:{'a' * 40}")
+    further = replace(PUSH, at_ms=NOW + 2, revision="c" * 40, key=f"{BRANCH}:{'a' * 40}")
+    again = replace(first, at_ms=NOW + MINUTE)
+    assert not is_repeat([first, back], again)
+    assert is_repeat([first, back], replace(back, at_ms=NOW + MINUTE))
+    assert is_repeat([first, back, again], replace(again, at_ms=NOW + MINUTE + 1))
+    assert is_repeat([first, further], again)
+    elsewhere = replace(back, key=back.key.replace("shop", "till"))
+    assert is_repeat([first, elsewhere], again)
 
 
 def test_the_least_needed_log_is_forgotten() -> None:

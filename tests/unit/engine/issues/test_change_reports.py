@@ -70,6 +70,7 @@ def test_a_push_to_the_default_branch() -> None:
     assert found is not None
     assert (found.kind, found.project, found.at_ms, found.revision) == (ChangeKind.PUSH, "shop", NOW, "a" * 40)
     assert (found.name, found.author, found.commits) == ("main", "ann", (commit,))
+    assert found.key == f"acme/shop:refs/heads/main:{'0' * 40}"
     assert is_news(found)
 
 

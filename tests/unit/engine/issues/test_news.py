@@ -81,6 +81,17 @@ def test_the_second_word_of_a_deployment_is_none() -> None:
     assert len(made.incidents) == 1
 
 
+def test_a_push_that_two_webhooks_tell_is_one() -> None:
+    """The repository's and the organisation's have delivery ids of their own; noted and told is the push."""
+    made = batch()
+    opened = [len(take(made, github("push", **PUSH), 1, number, NOW).opened) for number in (5, 6)]
+    assert opened == [1, 0]
+    assert [number for number, _, _ in made.changes] == [5]
+    assert len(made.log(1, "shop")) == 1
+    unsaid = {name: said for name, said in PUSH.items() if name != "before"}
+    assert len(take(made, github("push", **unsaid), 1, 7, NOW).opened) == 1
+
+
 def test_a_release_is_known() -> None:
     """So that an issue can be resolved in the next one; a release opens no incident."""
     made = batch()
@@ -241,7 +252,7 @@ def test_only_what_is_open_counts_towards_the_bound() -> None:
     opened = Incident(0, 1, "shop", "prod", IncidentKind.REPORTED, "t", NOW, NOW, key="0")
     made = batch(Loaded(incidents={n: replace(opened, id=n, key=str(n)) for n in range(OPEN_MAX - 2)}))
     for number in range(10):
-        take(made, github("push", **PUSH), 1, 5_000 + number, NOW)
+        take(made, github("push", **{**PUSH, "after": f"{number:040x}"}), 1, 5_000 + number, NOW)
         take(made, report(key=str(number)), 1, 6_000 + number, NOW)
     found = [len(take(made, report(key=f"k{number}"), 1, 7_000 + number, NOW).opened) for number in range(4)]
     assert (found, made.unopened) == ([1, 1, 0, 0], 2)

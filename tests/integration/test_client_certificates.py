@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,16 +17,18 @@ from alertd.destinations.base import World
 from alertd.destinations.egress import AiohttpSender
 from alertd.destinations.guard import EgressPolicy
 from alertd.destinations.http1.sender import FastSender
+from alertd.destinations.proxy import proxy_of
 from alertd.destinations.registry import REGISTRY, parse_settings
 from alertd.model.delivery import OutcomeKind
 from tests.certificates import Bouncer, Office, demanding, guarded
 from tests.conformance.destination_suite import FixedClock, make_message
+from tests.http_proxy import HttpProxy
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
-    from alertd.destinations.base import OpenDestination
+    from alertd.destinations.base import OpenDestination, Sender
     from alertd.model.delivery import Outcome
 
 DEADLINE = 20.0
@@ -55,7 +58,7 @@ def kind(request: pytest.FixtureRequest) -> type[FastSender | AiohttpSender]:
 
 @asynccontextmanager
 async def opened(
-    kind: type[FastSender | AiohttpSender], url: str, tls: dict[str, Any], type_name: str = "webhook", **settings: Any
+    kind: Callable[..., Sender], url: str, tls: dict[str, Any], type_name: str = "webhook", **settings: Any
 ) -> AsyncIterator[OpenDestination]:
     """Open a destination, and close it in the end."""
     shared = kind(POLICY)
@@ -196,6 +199,23 @@ async def test_what_is_under_way_ends_on_the_old_one(kind: Any, bouncer: Bouncer
     assert {outcome.kind for outcome in outcomes} == {OutcomeKind.DELIVERED}
     assert set(bouncer.seen) == {"ann.client.example", "bob.client.example"}
     assert len(bouncer.seen) == 21
+
+
+async def test_through_a_proxy_the_receiver_sees_who_comes(bouncer: Bouncer, office: Office) -> None:
+    """The certificate is shown in the tunnel, to the receiver; the proxy hears where to, and nothing else."""
+    async with HttpProxy() as proxy:
+        through = partial(AiohttpSender, proxy=proxy_of(f"http://127.0.0.1:{proxy.port}"))
+        async with opened(through, f"{bouncer.url}/x", office.give("ann")) as destination:
+            for _ in range(2):
+                outcome = await attempt(destination)
+                assert outcome.kind is OutcomeKind.DELIVERED, outcome
+        async with opened(through, f"{bouncer.url}/x", {"ca_file": str(office.ca_file)}) as destination:
+            outcome = await attempt(destination)
+            assert outcome.kind in {OutcomeKind.RETRY_LATER, OutcomeKind.AMBIGUOUS}, outcome
+    assert bouncer.seen == ["ann.client.example"] * 2
+    place = bouncer.url.removeprefix("https://")
+    assert set(proxy.asked) == {f"CONNECT {place} HTTP/1.1"}
+    assert len(bouncer.connections) == 1
 
 
 @pytest.mark.parametrize(

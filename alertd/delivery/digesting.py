@@ -24,7 +24,7 @@ REASON: Final = (
 def digest_of(digest: KeptDigest, listed: Sequence[Listed], link: Callable[[str], str]) -> Digest:
     """Write the digest as messages have it; `link` makes the address of an alert's page from its outside id."""
     entries = (DigestEntry(each.event, link(format_id(ALERT, each.event_number)), each.trigger) for each in listed)
-    return Digest(tuple(entries), digest.count, REASON, digest.worst)
+    return Digest(tuple(entries), digest.count, REASON, digest.worst, digest.projects)
 
 
 def digest_event(

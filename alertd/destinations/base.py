@@ -44,13 +44,14 @@ class Digest:
 
     Shapes: `entries` are the first ones, oldest first; `count` counts all of them, those in `entries` too; `reason` says
     in a sentence why they come together (empty: nothing to say); `worst` is how bad the worst of all is (None: nobody
-    knows but of those in `entries`).
+    knows but of those in `entries`); `projects` are those of all alerts, as far as they are known beyond `entries`.
     """
 
     entries: tuple[DigestEntry, ...]
     count: int
     reason: str = ""
     worst: Severity | None = None
+    projects: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

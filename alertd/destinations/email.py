@@ -230,8 +230,10 @@ def _nobody(to: Recipients) -> str:
 
 def _projects(message: Message) -> list[str]:
     """Name the projects that a message is about, each once; one without a project is about the project ''."""
-    entries = [entry.event for entry in message.digest.entries] if message.digest is not None else [message.event]
-    return list(dict.fromkeys(map(_project, entries)))
+    if message.digest is None:
+        return [_project(message.event)]
+    listed = (_project(entry.event) for entry in message.digest.entries)
+    return list(dict.fromkeys((*listed, *message.digest.projects)))
 
 
 def _project(event: bytes) -> str:

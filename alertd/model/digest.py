@@ -6,14 +6,14 @@ The events of those are kept small, so that a digest is no larger than a few ale
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
 from alertd.model.severity import BY_WORD, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 DIGEST_TYPE: Final = "alertd.digest"
 """What a digest says in place of an event's type."""
@@ -29,6 +29,8 @@ MEMBER_MAX: Final = 200
 """Characters of a member of a larger event's data."""
 MEMBERS_MAX: Final = 8
 """Members of a larger event's data that are kept: the first ones that are short."""
+PROJECTS_MAX: Final = 1000
+"""Projects that a digest knows to be in it, in the order in which they came, for whoever writes to their people."""
 
 _KEPT: Final = ("id", "type", "workspace", "project", "environment", "source", "severity", "time", "key")
 _URL_MAX: Final = 2000  # a longer address is left out: cut it would lead nowhere
@@ -46,7 +48,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class KeptDigest:
-    """A digest: `count` counts all of its alerts, `body` is the JSON of those that are listed (`read`), and of `worst`."""
+    """A digest: `count` counts all of its alerts; `body` is JSON: those that are listed (`read`), `worst` and `projects`."""
 
     count: int
     body: bytes
@@ -59,34 +61,55 @@ class KeptDigest:
     @property
     def worst(self) -> Severity:
         """How bad the worst of all its alerts is."""
-        return Severity(_parts(self.body)[0])
+        return Severity(_parts(self.body).worst)
 
-    def with_more(self, count: int, listed: Iterable[Listed], worst: Severity) -> KeptDigest:
-        """Give the same digest with so many more alerts, the worst of which is so bad, and the next ones of its list."""
-        all_listed = [*read(self.body), *listed][:LISTED_MAX]
-        return KeptDigest(self.count + count, write(all_listed, max(self.worst, worst)))
+    @property
+    def projects(self) -> tuple[str, ...]:
+        """The projects of all its alerts, each once, listed or not; alerts of none are those of the project ''."""
+        return tuple(_parts(self.body).projects)
+
+    def with_more(
+        self, count: int, listed: Iterable[Listed], worst: Severity, projects: Iterable[str] = ()
+    ) -> KeptDigest:
+        """Give the same digest with so many more alerts: the next ones of its list; the worst of all; their projects."""
+        known = _parts(self.body)
+        all_listed = [*_listed(known.rows), *listed][:LISTED_MAX]
+        all_projects = list(dict.fromkeys((*known.projects, *projects)))[:PROJECTS_MAX]
+        return KeptDigest(self.count + count, write(all_listed, max(Severity(known.worst), worst), all_projects))
 
 
-def write(listed: Iterable[Listed], worst: Severity) -> bytes:
-    """Write the alerts that are listed, their events made small, and how bad the worst of all is."""
+class _Parts(NamedTuple):
+    """What a digest's JSON says."""
+
+    worst: int
+    rows: list[Any]
+    projects: list[str]
+
+
+def write(listed: Iterable[Listed], worst: Severity, projects: Sequence[str] = ()) -> bytes:
+    """Write the alerts that are listed, their events made small, how bad the worst of all is, and all their projects."""
     rows = [[each.delivery_id, each.event_number, each.trigger, orjson.Fragment(small(each.event))] for each in listed]
-    return orjson.dumps({"worst": int(worst), "listed": rows})
+    return orjson.dumps({"worst": int(worst), "listed": rows, "projects": projects})
 
 
 def read(body: bytes) -> list[Listed]:
     """Read what `write` wrote."""
-    return [Listed(row[0], row[1], row[2], orjson.dumps(row[3])) for row in _parts(body)[1]]
+    return _listed(_parts(body).rows)
 
 
 EMPTY: Final = KeptDigest(0, write((), Severity.DEBUG))
 
 
-def _parts(body: bytes) -> tuple[int, list[Any]]:
-    """Give how bad the worst is, and the rows; the first digests were rows alone, and knew no more than these."""
+def _listed(rows: list[Any]) -> list[Listed]:
+    return [Listed(row[0], row[1], row[2], orjson.dumps(row[3])) for row in rows]
+
+
+def _parts(body: bytes) -> _Parts:
+    """Read it; the first digests were rows alone and knew no more than these, the next ones knew no projects."""
     found = orjson.loads(body)
     if isinstance(found, dict):
-        return found["worst"], found["listed"]
-    return max((BY_WORD[row[3]["severity"]] for row in found), default=Severity.DEBUG), found
+        return _Parts(found["worst"], found["listed"], found.get("projects", []))
+    return _Parts(max((BY_WORD[row[3]["severity"]] for row in found), default=Severity.DEBUG), found, [])
 
 
 def small(payload: bytes) -> bytes:

@@ -48,8 +48,9 @@ class MemoryDigests(MemoryFacts):
         d = into.delivery
         known = d.digest or EMPTY
         listed = [Listed(*_of(kept.delivery)) for kept in chosen[: known.missing]]
-        worst = max(_severity(kept.delivery.payload) for kept in chosen)
-        d.digest = known.with_more(len(chosen), listed, worst)
+        events = [orjson.loads(kept.delivery.payload) for kept in chosen]
+        worst = max(BY_WORD.get(event.get("severity"), Severity.INFO) for event in events)
+        d.digest = known.with_more(len(chosen), listed, worst, (event.get("project") or "" for event in events))
         for kept in chosen:
             kept.digest_id = d.id
             self._end(kept, DeliveryState.CANCELLED, DIGESTED)
@@ -101,10 +102,6 @@ class MemoryDigests(MemoryFacts):
 def _turn(kept: MemoryDelivery) -> tuple[int, int]:
     """Where a delivery stands in its destination's queue."""
     return (kept.delivery.next_at_ms, kept.delivery.id)
-
-
-def _severity(payload: bytes) -> Severity:
-    return BY_WORD.get(orjson.loads(payload).get("severity"), Severity.INFO)
 
 
 def _of(delivery: Delivery) -> tuple[int, int, str | None, bytes]:

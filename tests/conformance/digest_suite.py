@@ -67,6 +67,15 @@ class DigestSuite(StoreCase):
         (digest,) = (each.digest for each in await _due(store, make) if each.digest is not None)
         assert (digest.count, digest.worst) == (29, Severity.CRITICAL)
 
+    async def test_it_knows_the_projects_of_all_its_alerts(self, store: Store, make: Maker) -> None:
+        """Each once, in the order in which they came, also of alerts that are only counted, and of those without one."""
+        for batch, names in enumerate((["kept", *["shop"] * 25, "search", "", "shop"], ["billing", "shop"])):
+            await store.commit(Batch(batch + 1, [make.plan(to=(3,), project=name) for name in names]))
+            await _spill(store, make, keep=1)
+        (digest,) = (each.digest for each in await _due(store, make) if each.digest is not None)
+        assert digest.count == 30
+        assert digest.projects == ("shop", "search", "", "billing")
+
     @pytest.mark.parametrize(("count", "keep", "digested"), [(5, 5, 0), (6, 5, 1), (4, 5, 0), (1, 1, 0), (2, 1, 1)])
     async def test_the_bound_is_kept_exactly(
         self, store: Store, make: Maker, count: int, keep: int, digested: int

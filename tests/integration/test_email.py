@@ -335,6 +335,15 @@ async def test_a_digest_goes_to_the_people_of_all_its_projects() -> None:
         assert room.letters[0].recipients == ["ann@example.com"]
 
 
+async def test_a_digest_goes_to_the_people_of_what_it_only_counts() -> None:
+    """Its twenty listed alerts may all be of one project, and another's owner must hear of it as well."""
+    entries = (DigestEntry(make_event(project="")),) * 20
+    async with mailroom("none") as room:
+        message = make_message(event=b"{}", digest=Digest(entries, 500, projects=("", "shop")))
+        assert (await attempt(opened(room, to=["@owner"], people=ann_owns_shop), message)).kind is OK
+        assert room.letters[0].recipients == ["ann@example.com"]
+
+
 async def test_the_platform_s_login_stays_with_its_server() -> None:
     """A destination that names another host does not get the platform's password there."""
     async with mailroom("none", LOGIN) as room:

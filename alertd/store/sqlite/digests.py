@@ -49,9 +49,11 @@ _LISTED: Final = """
 SELECT d.id, d.event_id, d.trigger, e.payload
 FROM json_each(?) n CROSS JOIN delivery d ON d.id = n.value CROSS JOIN event e ON e.id = d.event_id ORDER BY n.key
 """
-_SEVERITIES: Final = """
-SELECT DISTINCT json_extract(CAST(e.payload AS TEXT), '$.severity')
+_KINDS: Final = """
+SELECT json_extract(CAST(e.payload AS TEXT), '$.severity') AS severity,
+    coalesce(json_extract(CAST(e.payload AS TEXT), '$.project'), '') AS project
 FROM json_each(?) n CROSS JOIN delivery d ON d.id = n.value CROSS JOIN event e ON e.id = d.event_id
+GROUP BY severity, project ORDER BY min(n.key)
 """
 _MAKE: Final = """
 INSERT INTO delivery(id, event_id, destination_id, subscription_id, channel_id, trigger, next_at, state, attempts, replay_of)
@@ -113,8 +115,9 @@ def _put_together(conn: sqlite3.Connection, spill: Spill, params: dict[str, Any]
         conn.execute(_MAKE, {"new_id": digest_id, "now": spill.now_ms, "id": chosen[0][1]})
     numbers = [row[1] for row in chosen]
     listed = [Listed(*row) for row in conn.execute(_LISTED, (json_list(numbers[: digest.missing]),))]
-    worst = max(BY_WORD.get(word, Severity.INFO) for (word,) in conn.execute(_SEVERITIES, (json_list(numbers),)))
-    digest = digest.with_more(len(numbers), listed, worst)
+    kinds = conn.execute(_KINDS, (json_list(numbers),)).fetchall()
+    worst = max(BY_WORD.get(word, Severity.INFO) for word, _ in kinds)
+    digest = digest.with_more(len(numbers), listed, worst, (project for _, project in kinds))
     conn.execute(_KEEP, (digest_id, spill.destination_id, digest.count, digest.body))
     end(conn, numbers, DeliveryState.CANCELLED, DIGESTED, spill.now_ms)
     _NAME.run(conn, [part for number in numbers for part in (number, digest_id)])

@@ -54,6 +54,16 @@ def test_its_event_is_one_like_any_other() -> None:
     assert content_of(message).severity is Severity.CRITICAL
 
 
+def test_it_names_the_projects_of_all() -> None:
+    """So that those who write to people reach the people of alerts that are only counted."""
+    delivery = made(500)
+    assert delivery.digest is not None
+    delivery.digest = delivery.digest.with_more(1, (), Severity.INFO, ["shop", "search"])
+    digest = NAMING.message(delivery, "default").digest
+    assert digest is not None
+    assert digest.projects == ("shop", "search")
+
+
 def test_every_attempt_says_the_same() -> None:
     """But for which attempt it is."""
     first, second = (NAMING.message(made(30, attempts=n), "default") for n in (0, 5))

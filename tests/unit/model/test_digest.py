@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertd.model.digest import EMPTY, EVENT_MAX, LISTED_MAX, MESSAGE_MAX, KeptDigest, Listed, read, small
+from alertd.model.digest import EMPTY, EVENT_MAX, LISTED_MAX, MESSAGE_MAX, PROJECTS_MAX, KeptDigest, Listed, read, small
 from alertd.model.severity import Severity
 
 
@@ -87,3 +87,20 @@ def test_the_first_digests_are_read() -> None:
     assert read(old.body) == [Listed(1, 2, None, event())]
     more = old.with_more(1, [Listed(3, 4, None, event())], Severity.WARNING)
     assert (old.worst, more.worst, len(read(more.body))) == (Severity.ERROR, Severity.ERROR, 2)
+
+
+def test_digests_of_before_know_no_projects() -> None:
+    """They learn those of what comes to them."""
+    for body in (b'[[1,2,null,{"type":"t","severity":"info"}]]', b'{"worst":3,"listed":[]}'):
+        old = KeptDigest(30, body)
+        assert old.projects == ()
+        assert old.with_more(1, (), Severity.INFO, ["shop"]).projects == ("shop",)
+
+
+def test_projects_are_bounded() -> None:
+    """As many as the bound are known, and one more is not."""
+    full = EMPTY.with_more(1, (), Severity.INFO, map(str, range(PROJECTS_MAX)))
+    assert len(full.projects) == PROJECTS_MAX
+    more = full.with_more(1, (), Severity.INFO, ["one more"])
+    assert more.projects == full.projects
+    assert more.count == 2

@@ -38,6 +38,7 @@ def advice(config: Config, first: int = 0) -> list[Advice]:
                 merged = config.delivery.for_destination(destination).retry
                 found += _of_retry((*place, "retry"), own, merged)
             found += _of_secret((*place, "settings", "secret"), destination)
+            found += _of_changes((*place, "settings", "routing_key"), destination)
             found += _of_templates((*place, "templates"), destination)
     return found
 
@@ -58,6 +59,18 @@ def _of_secret(place: Place, destination: Destination) -> Iterator[Advice]:
             place,
             f"the key has less than {KEY_BYTES_MIN} bytes, so that its signatures may be forged by guessing it; "
             "take 24 to 64 random bytes",
+        )
+
+
+def _of_changes(place: Place, destination: Destination) -> Iterator[Advice]:
+    settings = destination.settings
+    key = settings.get("routing_key")
+    changes = destination.type == "pagerduty" and settings.get("events") == "changes"
+    if changes and isinstance(key, str) and key.startswith("R"):
+        yield Advice(
+            place,
+            "a key that begins with R is as a rule that of a ruleset, and PagerDuty takes change events with the key of "
+            "a service alone",
         )
 
 

@@ -79,6 +79,23 @@ def test_templates_that_change_nothing_are_told_of(kind: str, settings: dict[str
             assert hint in found[0].message
 
 
+@pytest.mark.parametrize(
+    ("key", "events", "odd"),
+    [
+        ("R123456789ABCDEF0123456789ABCDEF", "changes", True),
+        ("R123456789ABCDEF0123456789ABCDEF", "alerts", False),
+        ("0123456789abcdef0123456789abcdef", "changes", False),
+        ("r123456789abcdef0123456789abcdef", "changes", False),
+    ],
+)
+def test_change_events_with_the_key_of_a_ruleset_are_told_of(key: str, events: str, *, odd: bool) -> None:
+    """A ruleset takes alerts alone; the key is not shown."""
+    made = {"name": "a", "type": "pagerduty", "settings": {"routing_key": key, "events": events}}
+    found = advice(Config.model_validate({"workspaces": [{"name": "default", "destinations": [made]}]}))
+    assert [each.place[-2:] for each in found] == ([("settings", "routing_key")] if odd else [])
+    assert all("change events" in each.message and key not in each.message for each in found)
+
+
 def signed(secret: str | None) -> Config:
     """Make a configuration with a webhook that signs so."""
     hook = {"name": "a", "type": "webhook", "settings": {"url": "https://example.com/", "secret": secret}}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -87,8 +88,7 @@ class Pipeline:
         self._on_committed = on_committed
         self._queue: deque[Submission] = deque()
         self._under_way: list[Submission] = []
-        self._queued_events = 0
-        self._queued_bytes = 0
+        self._queued_events = self._queued_bytes = 0
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -281,17 +281,17 @@ class Pipeline:
 
     async def _pause(self) -> None:
         seconds = STORE_RETRY_SECONDS[min(self._failures, len(STORE_RETRY_SECONDS)) - 1]
-        if all(s.partition is not None for s in self._queue):
-            await asyncio.sleep(seconds)
+        with suppress(TimeoutError):  # cut short when somebody waits for an answer
+            async with asyncio.timeout(seconds):
+                while all(s.partition is not None for s in self._queue):
+                    self._wake.clear()
+                    await self._wake.wait()
 
     def _abandon(self) -> None:
         """Tell those who wait that the pipeline ends without an answer for them."""
         self._stopping = True
         for submission in (*self._under_way, *self._queue):
-            if submission.partition is not None:
-                submission.done.cancel()
-            elif not submission.done.done():
-                submission.done.set_exception(StoreUnavailableError("the daemon stopped before this was stored"))
+            submission.refuse("the daemon stopped before this was stored")
 
     def _release(self, submission: Submission) -> None:
         self._queued_events -= len(submission.events)
@@ -371,13 +371,13 @@ class Pipeline:
         self._failures += 1
         self._metrics.commit_failures.inc()
         _log.error("commit.failed", events=sum(len(s.events) for s in submissions), error=str(error))
-        kept = [s for s in submissions if s.partition is not None and not s.done.cancelled()]
-        for submission in submissions:
-            if submission.partition is None or submission.done.cancelled():
-                self._release(submission)
-                if not submission.done.done():
-                    submission.done.set_exception(StoreUnavailableError(str(error)))
-        self._queue.extendleft(reversed(kept))
+        waiting, self._queue = (*submissions, *self._queue), deque()
+        for submission in waiting:
+            if submission.partition is not None and not submission.done.cancelled():
+                self._queue.append(submission)
+                continue
+            self._release(submission)
+            submission.refuse(str(error))
 
     def _committed(self, work: BatchUnderWay) -> None:
         if self._failures:

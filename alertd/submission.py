@@ -60,6 +60,13 @@ class Submission:
     rejected: Sequence[RejectedRecord] = ()
     deed: Deed | None = None
 
+    def refuse(self, reason: str) -> None:
+        """Say to whoever waits for an answer that it was not stored; Kafka's, which nobody waits for, is given up."""
+        if self.partition is not None:
+            self.done.cancel()
+        elif not self.done.done():
+            self.done.set_exception(StoreUnavailableError(reason))
+
 
 def turn_away(submissions: list[Submission], workspaces: Container[str]) -> list[Submission]:
     """Take out what has waited for a workspace that is no more, and say so to whoever waits for an answer.
@@ -75,8 +82,7 @@ def turn_away(submissions: list[Submission], workspaces: Container[str]) -> list
         numbers = {id(each) for each in gone}
         submissions[:] = [each for each in submissions if id(each) not in numbers]
     for each in gone:
-        if not each.done.done():
-            each.done.set_exception(StoreUnavailableError("the workspace was removed before this was stored"))
+        each.refuse("the workspace was removed before this was stored")
     return gone
 
 

@@ -1,24 +1,31 @@
-"""What the pipeline promises the Kafka intake: nothing of a partition is done twice, nor after it was given up."""
+"""What the pipeline promises the Kafka intake: nothing of a partition is done twice, nor after it was given up.
+
+And what it promises those who wait for an answer while Kafka's records wait for the store.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from alertd.clock import SystemClock
 from alertd.engine.ruleset import compile_ruleset, name_keys
+from alertd.errors import StoreUnavailableError
 from alertd.metrics import Metrics
 from alertd.model.event import Bounds
 from alertd.model.ids import IdSource
-from alertd.pipeline import Pipeline, Submission
+from alertd.pipeline import BATCH_EVENTS, Pipeline, Submission
 from alertd.sources.base import Context
 from alertd.sources.native import decode_json
 from tests.kafka_lab import WORKSPACE, Ledger, until, value
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from alertd.model.event import Event
 
 PLACE = ("topic", 0)
 
@@ -50,6 +57,11 @@ def fetch(offsets: range) -> Submission:
     events = [decode_json(value(offset), context)[0] for offset in offsets]
     done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
     return Submission("kafka", events, 100, done, PLACE, list(offsets), offsets.stop)
+
+
+def one() -> list[Event]:
+    """Make what a body with one event would bring."""
+    return decode_json(value(-1), Context("default", 0, frozenset({"default"}), Bounds(), confined=False))
 
 
 async def test_overlapping_fetches_in_one_batch_are_done_once(pipeline: Pipeline, ledger: Ledger) -> None:
@@ -105,3 +117,64 @@ async def test_what_is_under_way_may_still_land(pipeline: Pipeline, ledger: Ledg
     await again.done
 
     assert ledger.numbers == list(range(7))
+
+
+async def test_records_keep_their_order_while_the_store_fails(pipeline: Pipeline, ledger: Ledger) -> None:
+    """Fetches that failed together, and one that waited behind them, are stored in their order: none is passed over."""
+    ledger.failing = True
+    ledger.gate.clear()
+    fetches = [fetch(range(start, end)) for start, end in pairwise((0, 3, 5, 5 + BATCH_EVENTS, 1000, 1003))]
+    for submission in fetches:
+        pipeline.offer(submission)
+    await until(lambda: pipeline._under_way)
+    ledger.gate.set()
+    await until(lambda: ledger.refused >= 2)
+    ledger.failing = False
+
+    await fetches[-1].done
+    assert ledger.numbers == list(range(1003))
+    assert ledger.stored("topic") == {0: 1003}
+    assert pipeline.queued_events == 0
+
+
+async def test_whoever_waits_behind_records_is_told_that_the_store_fails(
+    pipeline: Pipeline, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer is not put off by a batch of Kafka's that fails in front of it, and that batch is not tried without a pause."""
+    monkeypatch.setattr("alertd.pipeline.STORE_RETRY_SECONDS", (3600.0,))
+    ledger.failing = True
+    ledger.gate.clear()
+    pipeline.offer(fetch(range(BATCH_EVENTS)))
+    await until(lambda: pipeline._under_way)
+    waiting = [asyncio.create_task(pipeline.submit(one(), 10)) for _ in range(3)]
+    await until(lambda: pipeline.queued_events == BATCH_EVENTS + 3)
+    ledger.gate.set()
+
+    async with asyncio.timeout(5):
+        told = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(each) for each in told] == [StoreUnavailableError] * 3
+    assert ledger.refused == 1
+    assert pipeline.queued_events == BATCH_EVENTS
+    ledger.failing = False
+    await pipeline.submit(one(), 10)  # which ends the pause
+
+
+async def test_whoever_comes_during_a_pause_is_answered_at_once(
+    pipeline: Pipeline, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kafka's next try does not wait for its time when somebody wants an answer: a refusal, or the commit of all."""
+    monkeypatch.setattr("alertd.pipeline.STORE_RETRY_SECONDS", (3600.0,))
+    ledger.failing = True
+    kafka = fetch(range(3))
+    pipeline.offer(kafka)
+    await until(lambda: ledger.refused == 1)
+    pipeline.offer(further := fetch(range(3, 5)))
+    async with asyncio.timeout(5):
+        with pytest.raises(StoreUnavailableError):
+            await pipeline.submit(one(), 10)
+        ledger.failing = False
+        await pipeline.submit(one(), 10)
+        await asyncio.gather(kafka.done, further.done)
+    assert ledger.refused == 2
+    assert ledger.stored("topic") == {0: 5}
+    assert pipeline.queued_events == 0

@@ -15,6 +15,7 @@ from alertd.api.views import Names
 from alertd.errors import InvalidError, NotFoundError, NotJsonError, Problem
 from alertd.model.token import Role
 from alertd.resources.judge import read_alone
+from alertd.resources.kinds import DESTINATION
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -102,6 +103,15 @@ class Context:
         if number is None:
             raise NotFoundError(f"there is no {kind} {name!r} in the workspace {workspace!r}")
         return number
+
+    def destination(self, workspace: str, name: str | None, pointer: str) -> int | None:
+        """Return the number of a destination that a body names; None when it names none. Raises InvalidError."""
+        if name is None:
+            return None
+        try:
+            return self.number(DESTINATION.word, workspace, name)
+        except NotFoundError:
+            raise InvalidError([Problem(pointer, f"unknown destination {name!r}")]) from None
 
     def workspace_number(self, name: str) -> int:
         """Return the number of a workspace. Raises NotFoundError."""

@@ -29,7 +29,6 @@ from alertd.model.event import from_payload
 from alertd.model.token import Role
 from alertd.model.verdict import decode
 from alertd.resources.change import Noted
-from alertd.resources.kinds import DESTINATION
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -178,7 +177,7 @@ class History:
         return json(shown, status=201)
 
     async def _other_destination(self, request: web.Request, workspace: str) -> int | None:
-        """Return the destination that the body names, if it names one. Raises InvalidError, NotFoundError."""
+        """Return the destination that the body names, if it names one. Raises InvalidError."""
         body = await body_of(request) if request.can_read_body else {}
         name = body.get("destination")
         problems = [
@@ -188,7 +187,7 @@ class History:
             problems.append(Problem("/destination", "must be the name of a destination, or null"))
         if problems:
             raise InvalidError(problems)
-        return None if name is None else self._context.number(DESTINATION.word, workspace, name)
+        return self._context.destination(workspace, name, "/destination")
 
     async def cancel(self, request: web.Request) -> web.Response:
         """Cancel a delivery that waits."""

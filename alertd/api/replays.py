@@ -21,7 +21,6 @@ from alertd.model import ids
 from alertd.model.delivery import DeliveryState
 from alertd.model.token import Role
 from alertd.resources.change import Noted
-from alertd.resources.kinds import DESTINATION
 from alertd.store.base import Filter
 from alertd.store.replaying import Replay, ReplayRule
 
@@ -123,7 +122,7 @@ class Replays:
         workspace = self._context.enter(request, Role.OPERATOR)
         asked, filter_ = await self._asked(request)
         context, actor = self._context, caller(request).name
-        to = None if asked.destination is None else context.number(DESTINATION.word, workspace, asked.destination)
+        to = context.destination(workspace, asked.destination, "/destination")
         if not asked.dry_run:
             context.replayer.check_room(workspace)
         number = context.ids.take()

@@ -88,9 +88,9 @@ def _one_by_one(client: "Client", workspace: str, delivery_ids: list[str], to: s
     from alertd.cli.client import below
 
     for number in delivery_ids:
-        made = client.call(
-            "POST", below(workspace, "deliveries", number, "replay"), {"destination": to}, ("id", "destination")
-        )
+        path = below(workspace, "deliveries", number, "replay")
+        with choose.by_options(**_OPTIONS):
+            made = client.call("POST", path, {"destination": to}, ("id", "destination"))
         if as_json:
             print_json(made)
         else:

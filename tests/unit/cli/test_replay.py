@@ -88,13 +88,16 @@ def test_ids_go_at_once(stage: Stage) -> None:
     refused = stage.typed("replay", "dlv_0000000000000001")
     assert refused.exit_code == 1
     assert "Not Found (404)" in refused.stderr
+    refused = stage.typed("replay", first, "--to", "nowhere")
+    assert refused.exit_code == 1
+    assert "--to: unknown destination 'nowhere'" in refused.stderr
 
 
 def test_what_is_refused_is_1(stage: Stage) -> None:
     """A viewer, an unknown destination, a state that is none of those: one sentence, and 1."""
     for words, arguments, who in (
         ("Forbidden (403)", ["--state", "dead"], "viewer"),
-        ("Not Found (404)", ["--state", "dead", "--to", "nowhere"], "root"),
+        ("--to: unknown destination 'nowhere'", ["--state", "dead", "--to", "nowhere"], "root"),
         ("--state: must be one of pending, ", ["--state", "lost"], "root"),
         ("--state: only final ones can be replayed", ["--state", "pending"], "root"),
         ("--alert-id: is not the id of an alert", ["--alert-id", "x", "--yes"], "root"),

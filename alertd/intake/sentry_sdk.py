@@ -17,7 +17,14 @@ import orjson
 import structlog
 from aiohttp import web
 
-from alertd.errors import AlertdError, DecodeError, IntakeFullError, StoreUnavailableError, TooLargeError
+from alertd.errors import (
+    AlertdError,
+    DecodeError,
+    IntakeFullError,
+    NotFoundError,
+    StoreUnavailableError,
+    TooLargeError,
+)
 from alertd.intake.sentry_body import Bodies
 from alertd.model.text import sayable
 from alertd.sources.base import Context, UnsupportedMediaTypeError
@@ -44,6 +51,8 @@ if TYPE_CHECKING:
 
 ENVELOPE_PATH: Final = "/sentry/api/{project}/envelope"
 STORE_PATH: Final = "/sentry/api/{project}/store"
+OTHER_PATH: Final = "/sentry/api/{project}/{rest:.*}"
+"""What else there is of a project at Sentry (`security`, `minidump`, `unreal`), and not here."""
 SOURCE: Final = "sentry_sdk"
 """The source of these events in metrics."""
 MAX_BODY_BYTES: Final = 20 * 1024 * 1024
@@ -123,6 +132,7 @@ class SentrySdkIntake:
             for each in (path, f"{path}/"):
                 app.router.add_post(each, post)
                 app.router.add_options(each, self.preflight)
+        app.router.add_route("*", OTHER_PATH, self.refuse)
 
     def reconfigure(self, bounds: Bounds) -> None:
         """Use other bounds from the next request on."""
@@ -139,6 +149,18 @@ class SentrySdkIntake:
     async def post_store(self, request: web.Request) -> web.Response:
         """Take one bare event."""
         return await self._answered(request, self._read_store)
+
+    async def refuse(self, request: web.Request) -> web.Response:
+        """Tell who has a key that nothing is taken there, or not so. Raises NotFoundError, HTTPMethodNotAllowed."""
+        is_preflight = request.method == "OPTIONS"  # which never has a key
+        try:
+            if not is_preflight:
+                self._find(request, _key(request, None))
+        except SdkKeyError as error:
+            return self.refusal(error)
+        if not is_preflight and request.match_info["rest"].rstrip("/") in {"envelope", "store"}:
+            raise web.HTTPMethodNotAllowed(request.method, ["POST"])
+        raise NotFoundError(f"there is nothing at {request.path}")
 
     def take(
         self, project: str, auth: str | None, body: bytes

@@ -129,6 +129,26 @@ async def test_who_is_not_let_in(stage: Stage) -> None:
     assert stage.count("alertd_intake_refused_total", reason="forbidden") == len(refused) + 1
 
 
+async def test_where_nothing_is_taken(stage: Stage) -> None:
+    """Who has a key is told that there is no such thing, or not by this method; who has none is told nothing."""
+    cases = [
+        ("POST", "42/security/", AUTH, 404),
+        ("POST", f"shop/minidump/?sentry_key={KEY}", {}, 404),
+        ("GET", "42/", AUTH, 404),
+        ("OPTIONS", "42/security/", {}, 404),
+        ("GET", "42/envelope/", AUTH, 405),
+        ("PUT", "42/store", AUTH, 405),
+        ("POST", "43/security/", AUTH, 403),
+        ("POST", "42/security/", {}, 403),
+        ("GET", "42/envelope/?sentry_key=other", {}, 403),
+        ("POST", "42/minidump/?sentry_key=other", AUTH, 403),
+    ]
+    for method, path, headers, status in cases:
+        async with stage.client.request(method, f"/sentry/api/{path}", headers=headers) as response:
+            assert (response.status, response.headers.get("Allow")) == (status, "POST" if status == 405 else None), path
+    assert stage.count("alertd_intake_refused_total", reason="forbidden") == 4
+
+
 @pytest.mark.parametrize(("path", "body"), [("42/envelope/", ENVELOPE), ("42/store/", b'{"message": "hello"}')])
 async def test_a_key_that_is_revoked_while_a_body_comes(stage: Stage, path: str, body: bytes) -> None:
     """Revoked is at once: nothing of a body whose end comes later is taken."""

@@ -12,7 +12,7 @@ from alertd.intake.sentry_body import Bodies
 from alertd.intake.sentry_sdk import SdkProject, SentrySdkIntake
 from alertd.intake.sentry_webhook import SentryWebhooks
 from alertd.intake.webhooks import Webhooks
-from alertd.model.intake_endpoint import MAX_BODY_BYTES, IntakeEndpoint, SdkKey
+from alertd.model.intake_endpoint import HELD_MAX_BYTES, MAX_BODY_BYTES, IntakeEndpoint, SdkKey
 from alertd.resources.kinds import INTAKE_ENDPOINT, PROJECT, SDK_KEY
 from alertd.sources.alerts import AlertmanagerDecoder, GrafanaDecoder
 from alertd.sources.github import GithubDecoder
@@ -65,7 +65,7 @@ class EndpointDoors:
                 issue_key=issue_key,
                 deploy_incidents=own.deploy_incidents,
             ),
-            max_body_bytes=own.max_body_bytes or MAX_BODY_BYTES[own.source],
+            max_body_bytes=min(own.max_body_bytes or MAX_BODY_BYTES[own.source], HELD_MAX_BYTES),
         )
 
     def _by_token(self, snapshot: Snapshot) -> dict[bytes, Entry]:

@@ -14,13 +14,12 @@ from aiohttp import web
 
 from alertd.errors import IntakeFullError, TooLargeError
 from alertd.intake.http import BODY_SECONDS
+from alertd.model.intake_endpoint import HELD_MAX_BYTES
 from alertd.sources.sentry_compression import decompress
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-HELD_MAX_BYTES: Final = 128 * 1024 * 1024
-"""How much of bodies may be held at one time; beyond it the intake is full."""
 INFLATED_HERE_MAX_BYTES: Final = 64 * 1024
 """Greatest size of a compressed body that is inflated in the event loop; a larger one is in a thread."""
 INFLATING_MAX: Final = 2

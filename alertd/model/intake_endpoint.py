@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, SecretStr, StringConstraints
 
@@ -17,6 +17,8 @@ MAX_BODY_BYTES = {
     "incidents": 5 * 1024 * 1024,
 }
 """How large a body of a source may be unless its endpoint says otherwise."""
+HELD_MAX_BYTES: Final = 128 * 1024 * 1024
+"""How much of bodies may be held at one time; a larger one would never be taken."""
 
 
 class IntakeEndpoint(Resource):
@@ -30,7 +32,9 @@ class IntakeEndpoint(Resource):
     )
     project: PlaceName | None = Field(None, description="the project of its events; null: the one in the payload")
     environment: PlaceName | None = Field(None, description="the environment of events that name none")
-    max_body_bytes: Count | None = Field(None, description="null: 25 MiB for github, else 5 MiB")
+    max_body_bytes: Annotated[int, Field(gt=0, le=HELD_MAX_BYTES)] | None = Field(
+        None, description="bytes of one webhook, at most 128 MiB; null: 25 MiB for github, else 5 MiB"
+    )
     types: dict[TypeName, TypeName] = Field(
         default_factory=dict, description="other names for event types that it makes, such as sentry.error: crash"
     )
@@ -41,6 +45,12 @@ class IntakeEndpoint(Resource):
         True, description="github: whether pushes to the default branch and deployments open incidents"
     )
     enabled: bool = Field(True, description="false: what comes is refused")
+
+
+class StoredIntakeEndpoint(IntakeEndpoint):
+    """One that the store holds, perhaps from before there was a greatest bound."""
+
+    max_body_bytes: Count | None = None
 
 
 class SdkKey(Resource):

@@ -10,7 +10,7 @@ from alertd.model.defaults import CRITICAL_TYPES, OWNER_EMAIL
 from alertd.model.derived_type import DerivedType
 from alertd.model.destination import Destination
 from alertd.model.event_type import EventType
-from alertd.model.intake_endpoint import IntakeEndpoint, SdkKey
+from alertd.model.intake_endpoint import IntakeEndpoint, SdkKey, StoredIntakeEndpoint
 from alertd.model.metric_alert import MetricAlert
 from alertd.model.subscription import Subscription
 from alertd.model.workspace import LearntProject, Project, WorkspaceSettings
@@ -29,8 +29,8 @@ class Kind:
 
     Shapes: `word` names one of them (`channel`), `field` the workspace's field in YAML (`channels`), `path` the
     collection of the API; `references` pairs a field that holds names with the kind that they name; `built_in` are
-    names that exist everywhere and cannot be changed; `learnt` is the looser model of what was learnt from events;
-    `is_key` says that who knows the name of one may send with it.
+    names that exist everywhere and cannot be changed; `learnt` is the looser model of what was learnt from events,
+    `stored` that of what a store may hold; `is_key` says that who knows the name of one may send with it.
     """
 
     word: str
@@ -39,6 +39,7 @@ class Kind:
     references: tuple[tuple[str, str], ...] = ()
     built_in: tuple[str, ...] = ()
     learnt: type[Resource] | None = None
+    stored: type[Resource] | None = None
     is_key: bool = False
 
     def told(self, name: str) -> str:
@@ -75,7 +76,7 @@ METRIC_ALERT: Final = Kind(
     MetricAlert,
     (("channel", "channel"), ("subscriptions", "subscription"), ("destinations", "destination")),
 )
-INTAKE_ENDPOINT: Final = Kind("intake_endpoint", "intake-endpoints", IntakeEndpoint)
+INTAKE_ENDPOINT: Final = Kind("intake_endpoint", "intake-endpoints", IntakeEndpoint, stored=StoredIntakeEndpoint)
 SDK_KEY: Final = Kind("sdk_key", "keys", SdkKey, (("project", "project"),), is_key=True)
 """Keys are made for projects and known to the store alone: no file holds them."""
 KINDS: Final = (

@@ -125,7 +125,13 @@ class Registry:
 
     async def note(self, actor: str, noted: Noted) -> None:
         """Write a line into the log about something that is no resource of this registry."""
-        await self._store.change_resources([], [], [self._line(actor, noted)])
+        await self._store.change_resources([], [], [self.line(actor, noted)])
+
+    def line(self, actor: str, noted: Noted) -> AuditEntry:
+        """Make a line of the log, for whoever keeps it together with what it tells of."""
+        kind, workspace, _ = noted.key
+        before, after = (None if d is None else as_json(d) for d in (noted.before, noted.after))
+        return AuditEntry(self._ids.take(), workspace, actor, noted.action, kind, _told(noted.key), before, after)
 
     def shown(self, entry: Entry) -> Document:
         """Return a resource's document without its secrets."""
@@ -177,7 +183,7 @@ class Registry:
         after = replace(entry, model=entry.model.model_copy(update={"enabled": False}), version=entry.version + 1)
         after = replace(after, updated_at_ms=self._clock.now_ms())
         noted = Noted("switched_off", entry.key, self.shown(entry), self.shown(after) | {"reason": reason})
-        await self._store.change_resources([self._stored(after)], [], [self._line("alertd", noted)])
+        await self._store.change_resources([self._stored(after)], [], [self.line("alertd", noted)])
         self.snapshot = self.snapshot.changed([after], [])
         _log.error(f"{entry.kind}.switched_off", workspace=entry.workspace, name=entry.name, reason=reason)
         return self.snapshot
@@ -258,7 +264,7 @@ class Registry:
         removed = [key for _, change in done for key in change.removed]
         keys = dict.fromkeys(entry.key for _, change in done for entry in change.kept)
         kept = [self._stored(snapshot.owned[key]) for key in keys if key in snapshot.owned]
-        lines = [self._line(asked.actor, noted) for asked, change in done for noted in change.noted]
+        lines = [self.line(asked.actor, noted) for asked, change in done for noted in change.noted]
         try:
             await self._store.change_resources(kept, removed, lines, self._live.document(prepared))
         except StoreError as error:
@@ -285,11 +291,6 @@ class Registry:
         if change.entry is not None:
             change.entry = stamped[change.entry.key]
 
-    def _line(self, actor: str, noted: Noted) -> AuditEntry:
-        kind, workspace, _ = noted.key
-        before, after = (None if d is None else as_json(d) for d in (noted.before, noted.after))
-        return AuditEntry(self._ids.take(), workspace, actor, noted.action, kind, _told(noted.key), before, after)
-
     def _stored(self, entry: Entry) -> StoredResource:
         kind = BY_WORD[entry.kind]
         document = self._secrecy.sealed(kind, document_of(entry.model))
@@ -301,7 +302,7 @@ class Registry:
         if kind is None:
             raise StoreError(f"the store holds a {stored.kind}, which this alertd does not know")
         document = self._secrecy.opened(kind, orjson.loads(stored.document))
-        model: Resource | None = read_model(kind.kept, document, findings)
+        model: Resource | None = read_model(kind.stored or kind.kept, document, findings)
         if model is None:
             raise StoreError(
                 f"the stored {kind.noun} {stored.name!r} of {stored.workspace!r} is not readable: {findings}"

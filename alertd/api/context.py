@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from alertd.metrics import Metrics
     from alertd.model.event import Bounds
     from alertd.model.ids import IdSource
+    from alertd.model.token import Token
     from alertd.pipeline import Pipeline
     from alertd.resources.judge import M
     from alertd.resources.registry import Registry
@@ -67,6 +68,7 @@ class Context:
     reload: Callable[[], Awaitable[list[str]]]
     ready: Callable[[], Mapping[str, bool]]
     reload_tokens: Callable[[], Awaitable[None]]
+    know_token: Callable[[Token | None, Token | None], Awaitable[None]]
     registry: Registry
     facts: Facts
     base_url: Callable[[], str]

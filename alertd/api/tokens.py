@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from alertd.api.context import Context
+    from alertd.store.resource import AuditEntry
 
 _SHOWN: Final = ("id", "workspace", "created_at", "last_used_at", "provisioned", "origin", "value")
 """What a token shows besides its settings; given back, it is not looked at."""
@@ -129,8 +130,8 @@ class Tokens:
         async with self._context.changing_tokens:
             if any(known.name == token.name for known in self._of(self._enter(request))):
                 raise ConflictError(f"there is a token {token.name!r} in the workspace {workspace!r} already")
-            await context.store.add_token(token)
-            await self._note(request, "created", None, token)
+            await context.store.add_token(token, [self._line(request, "created", None, token)])
+            await context.know_token(None, token)
         return self._answer(token, 201, secret)
 
     async def replace(self, request: web.Request) -> web.Response:
@@ -155,8 +156,7 @@ class Tokens:
             if settings.name != token.name:
                 raise InvalidError([Problem("/name", f"cannot be changed: this is the token {token.name!r}")])
             after = _with(token, settings)
-            await self._context.store.change_token(after)
-            await self._note(request, "updated", token, after)
+            await self._change_token(request, "updated", token, after)
         return self._answer(after)
 
     async def rotate(self, request: web.Request) -> web.Response:
@@ -168,25 +168,26 @@ class Tokens:
             token = self._own(request)
             until = self._context.clock.now_ms() + round(rotation.overlap_seconds * 1000)
             after = replace(token, digest=digest_of(secret), old_digest=token.digest, old_until_ms=until)
-            await self._context.store.change_token(after)
-            await self._note(request, "rotated", token, after)
+            await self._change_token(request, "rotated", token, after)
         return self._answer(after, 201, secret)
 
     async def revoke(self, request: web.Request) -> web.Response:
         """Revoke a token at once."""
         async with self._context.changing_tokens:
             token = self._own(request)
-            await self._context.store.remove_token(token.id)
-            await self._note(request, "deleted", token, None)
+            await self._context.store.remove_token(token.id, [self._line(request, "deleted", token, None)])
+            await self._context.know_token(token, None)
         return web.Response(status=204)
 
-    async def _note(self, request: web.Request, action: str, before: Token | None, after: Token | None) -> None:
-        context, token = self._context, after or before
-        await context.reload_tokens()
-        if token is not None:
-            key = ("token", str(token.workspace), token.name)
-            shown = [None if each is None else token_view(self._context, each) for each in (before, after)]
-            await context.registry.note(caller(request).name, Noted(action, key, *shown))
+    async def _change_token(self, request: web.Request, action: str, before: Token, after: Token) -> None:
+        await self._context.store.change_token(after, [self._line(request, action, before, after)])
+        await self._context.know_token(before, after)
+
+    def _line(self, request: web.Request, action: str, before: Token | None, after: Token | None) -> AuditEntry:
+        """Make the line that is kept together with a change."""
+        shown = [None if each is None else token_view(self._context, each) for each in (before, after)]
+        key = ("token", request.match_info["workspace"], str((shown[0] or shown[1] or {})["name"]))
+        return self._context.registry.line(caller(request).name, Noted(action, key, *shown))
 
     def _answer(self, token: Token, status: int = 200, secret: str | None = None) -> web.Response:
         view = token_view(self._context, token)

@@ -342,7 +342,7 @@ class Daemon:
             self._set_links()
             await self.live.apply(compiled)
         ruleset = compiled.ruleset
-        await self.tokens.load()
+        await self.tokens.reconfigure()
         self.intake.reconfigure(config.intake.bounds, rate_limit(config, self.clock))
         self.outside.reconfigure(config.intake)
         if self._kafka is not None:
@@ -390,6 +390,7 @@ class Daemon:
             reload=self.reload,
             ready=lambda: {"store": not self.pipeline.failing, "intake": self.pipeline.has_room()},
             reload_tokens=self.tokens.load,
+            know_token=self.tokens.know,
             registry=self.registry,
             facts=self.facts,
             base_url=lambda: self.rules.base_url,

@@ -42,6 +42,21 @@ class Tokens:
         async with self._loading:
             self._authenticator.replace([*await self._store.tokens(), *provisioned_tokens(self._config())])
 
+    async def know(self, before: Token | None, after: Token | None) -> None:
+        """Know at once what was just kept of one token: it was `before` (None: it is new) and is `after` (None: it is no more).
+
+        Nothing is read, which may fail when the token is changed already; a read under way is waited for.
+        """
+        async with self._loading:
+            others = [token for token in self._authenticator.tokens() if before is None or token.id != before.id]
+            self._authenticator.replace(others if after is None else [*others, after])
+
+    async def reconfigure(self) -> None:
+        """Know the tokens of another configuration; those of the store are as they were, and not read again."""
+        async with self._loading:
+            kept = [token for token in self._authenticator.tokens() if not token.provisioned]
+            self._authenticator.replace([*kept, *provisioned_tokens(self._config())])
+
     async def begin(self) -> Access:
         """Make the first token if there is none anywhere, and say what one can get in with.
 

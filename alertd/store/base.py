@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from alertd.model.ids import NameKey
     from alertd.model.token import Token
     from alertd.store.issues import IssueWrites
-    from alertd.store.resource import RulesetDocument
+    from alertd.store.resource import AuditEntry, RulesetDocument
 
 RUN: Final = "run"
 """The small fact that names the run which was ready last; a backup does not hold it, because no run ended on a copy."""
@@ -264,18 +264,18 @@ class HistoryStore(Protocol):
 
 
 class TokenStore(Protocol):
-    """What authentication needs."""
+    """What authentication needs. Lines for the log of changes are kept together with what they tell of."""
 
     async def tokens(self) -> list[Token]:
         """All kept tokens."""
 
-    async def add_token(self, token: Token) -> None:
+    async def add_token(self, token: Token, audit: Sequence[AuditEntry] = ()) -> None:
         """Keep a token. Raises ConflictError when the name is taken in its workspace."""
 
-    async def change_token(self, token: Token) -> None:
+    async def change_token(self, token: Token, audit: Sequence[AuditEntry] = ()) -> None:
         """Keep another state of a token: its role, expiry and secrets. Raises NotFoundError."""
 
-    async def remove_token(self, token_id: int) -> None:
+    async def remove_token(self, token_id: int, audit: Sequence[AuditEntry] = ()) -> None:
         """Forget a token. Raises NotFoundError."""
 
     async def touch_tokens(self, used: Mapping[int, int]) -> None:

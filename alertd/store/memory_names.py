@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from alertd.model.ids import NameKey
     from alertd.model.token import Token
+    from alertd.store.resource import AuditEntry
 
 
 class MemoryNames:
@@ -21,6 +22,7 @@ class MemoryNames:
     def __init__(self) -> None:
         self._closed = False
         self._tokens: dict[int, Token] = {}
+        self._audit: list[AuditEntry] = []
         self._names: dict[int, NameKey] = {}
         self._meta: dict[str, str] = {}
 
@@ -28,7 +30,7 @@ class MemoryNames:
         """All tokens."""
         return [self._tokens[number] for number in sorted(self._tokens)]
 
-    async def add_token(self, token: Token) -> None:
+    async def add_token(self, token: Token, audit: Sequence[AuditEntry] = ()) -> None:
         """Keep a token."""
         self._write()
         taken = {(t.workspace or "", t.name) for t in self._tokens.values()}
@@ -36,14 +38,16 @@ class MemoryNames:
         if token.id in self._tokens or (token.workspace or "", token.name) in taken or token.digest in digests:
             raise ConflictError(f"a token {token.name!r}, or one with its secret, is kept already")
         self._tokens[token.id] = token
+        self._audit += audit
 
-    async def change_token(self, token: Token) -> None:
+    async def change_token(self, token: Token, audit: Sequence[AuditEntry] = ()) -> None:
         """Keep another state of a token."""
         self._write()
         before = self._tokens.get(token.id)
         if before is None:
             raise NotFoundError(f"there is no token {token.name!r}")
         self._tokens[token.id] = dataclasses.replace(token, last_used_ms=before.last_used_ms)
+        self._audit += audit
 
     async def touch_tokens(self, used: Mapping[int, int]) -> None:
         """Keep when tokens were last used."""
@@ -52,11 +56,12 @@ class MemoryNames:
             if token_id in self._tokens:
                 self._tokens[token_id] = dataclasses.replace(self._tokens[token_id], last_used_ms=ms)
 
-    async def remove_token(self, token_id: int) -> None:
+    async def remove_token(self, token_id: int, audit: Sequence[AuditEntry] = ()) -> None:
         """Forget a token."""
         self._write()
         if self._tokens.pop(token_id, None) is None:
             raise NotFoundError(f"there is no token {token_id}")
+        self._audit += audit
 
     async def intern(self, keys: Sequence[NameKey]) -> dict[NameKey, int]:
         """Numbers of names."""

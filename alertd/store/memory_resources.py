@@ -20,7 +20,6 @@ class MemoryResources(MemoryNames):
     def __init__(self) -> None:
         super().__init__()
         self._resources: dict[ResourceKey, StoredResource] = {}
-        self._audit: list[AuditEntry] = []
         self._revisions: dict[int, bytes] = {}
 
     async def resources(self) -> list[StoredResource]:

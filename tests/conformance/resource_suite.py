@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from alertd.errors import NotFoundError, StoreUnavailableError
+from alertd.errors import ConflictError, NotFoundError, StoreUnavailableError
 from alertd.model.ids import first_of, milliseconds
 from alertd.model.token import Role, Token
 from alertd.store.resource import AuditEntry, AuditFilter, RulesetDocument, StoredResource
@@ -106,6 +106,21 @@ class ResourceSuite:
         await store.close()
         with pytest.raises(StoreUnavailableError):
             await store.change_resources([RUNS], [], [])
+
+    async def test_a_token_is_logged_with_its_change_or_not_at_all(self, store: Store) -> None:
+        """What cannot be done to a token is in no log."""
+        token = Token(7, "ci", Role.VIEWER, "default", b"a" * 32, START_MS)
+        made, changed, gone, *never = [entry(number, "ci", kind="token") for number in range(6)]
+        await store.add_token(token, [made])
+        with pytest.raises(ConflictError):
+            await store.add_token(token, [never[0]])
+        await store.change_token(replace(token, role=Role.ADMIN), [changed])
+        await store.remove_token(7, [gone])
+        with pytest.raises(NotFoundError):
+            await store.change_token(token, [never[1]])
+        with pytest.raises(NotFoundError):
+            await store.remove_token(7, [never[2]])
+        assert await store.audit(AuditFilter("default")) == [gone, changed, made]
 
     async def test_a_token_changes_and_is_touched(self, store: Store) -> None:
         """A token's role, end and secrets change as one; when it was last used is kept apart from that."""

@@ -56,8 +56,7 @@ class Resources(Part):
             for r in kept:
                 row = (*r.key, r.version, r.document, r.created_at_ms, r.updated_at_ms)
                 conn.execute(_KEEP, row)
-            for a in audit:
-                conn.execute(_LOG, (a.id, a.workspace, a.actor, a.action, a.kind, a.name, a.before, a.after))
+            log(conn, audit)
             if packed is not None:
                 write(conn, packed)
 
@@ -81,3 +80,9 @@ class Resources(Part):
             f" WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ?"
         )
         return [AuditEntry(*row) for row in await self.core.history.rows(sql, (*params, which.limit))]
+
+
+def log(conn: sqlite3.Connection, audit: Sequence[AuditEntry]) -> None:
+    """Write lines of the log of changes; part of a job."""
+    for a in audit:
+        conn.execute(_LOG, (a.id, a.workspace, a.actor, a.action, a.kind, a.name, a.before, a.after))

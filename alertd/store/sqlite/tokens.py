@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 from alertd.errors import ConflictError, NotFoundError
 from alertd.model.token import Role, Token
 from alertd.store.sqlite.part import Part
+from alertd.store.sqlite.resources import log
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from alertd.store.resource import AuditEntry
 
 _COLUMNS: Final = (
     "id",
@@ -38,7 +41,7 @@ class Tokens(Part):
         rows = await self.core.reads.rows(f"SELECT {', '.join(_COLUMNS)} FROM token ORDER BY id")  # noqa: S608 - fixed
         return [Token(r[0], r[1], Role(r[2]), r[3], r[4], r[5], bool(r[6]), *r[7:]) for r in rows]
 
-    async def add_token(self, token: Token) -> None:
+    async def add_token(self, token: Token, audit: Sequence[AuditEntry] = ()) -> None:
         """Keep a token. Raises ConflictError when its name is taken in its workspace, or its secret is known."""
 
         def add(conn: sqlite3.Connection) -> None:
@@ -46,10 +49,11 @@ class Tokens(Part):
                 conn.execute(_ADD, _row(token))
             except sqlite3.IntegrityError as error:
                 raise ConflictError(f"a token {token.name!r}, or one with its secret, is kept already") from error
+            log(conn, audit)
 
         await self.core.writer.run(add)
 
-    async def change_token(self, token: Token) -> None:
+    async def change_token(self, token: Token, audit: Sequence[AuditEntry] = ()) -> None:
         """Keep another state of a token. Raises NotFoundError."""
         values = (
             int(token.role),
@@ -63,15 +67,17 @@ class Tokens(Part):
         def change(conn: sqlite3.Connection) -> None:
             if not conn.execute(_CHANGE, values).rowcount:
                 raise NotFoundError(f"there is no token {token.name!r}")
+            log(conn, audit)
 
         await self.core.writer.run(change)
 
-    async def remove_token(self, token_id: int) -> None:
+    async def remove_token(self, token_id: int, audit: Sequence[AuditEntry] = ()) -> None:
         """Forget a token. Raises NotFoundError."""
 
         def remove(conn: sqlite3.Connection) -> None:
             if not conn.execute("DELETE FROM token WHERE id = ?", (token_id,)).rowcount:
                 raise NotFoundError(f"there is no token {token_id}")
+            log(conn, audit)
 
         await self.core.writer.run(remove)
 

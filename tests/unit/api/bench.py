@@ -150,6 +150,7 @@ class Bench:
             reload=self._reload,
             ready=lambda: {"store": not self.pipeline.failing, "intake": True},
             reload_tokens=self.reload_tokens,
+            know_token=self.know_token,
             registry=self.registry,
             facts=self.facts,
             base_url=lambda: "https://alerts.example.com/base",
@@ -197,6 +198,11 @@ class Bench:
     async def reload_tokens(self) -> None:
         """Read the tokens again."""
         self.authenticator.replace([*await self.store.tokens(), *self.provisioned])
+
+    async def know_token(self, before: Token | None, after: Token | None) -> None:
+        """Know what became of one token."""
+        others = [token for token in self.authenticator.tokens() if before is None or token.id != before.id]
+        self.authenticator.replace(others if after is None else [*others, after])
 
     async def _reload(self) -> None:
         self.reloads += 1

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from alertd.clock import rfc3339
+from alertd.errors import StoreUnavailableError
 from tests.unit.api.bench import HOME, running
 
 if TYPE_CHECKING:
@@ -260,3 +261,38 @@ async def test_changes_of_tokens_are_logged_without_secrets() -> None:
         assert (log["items"][2]["before"]["role"], log["items"][2]["after"]["role"]) == ("viewer", "operator")
         assert made["value"] not in str(log)
         assert second["value"] not in str(log)
+
+
+async def _cannot(*_: object) -> None:
+    raise StoreUnavailableError("the disk does not answer")
+
+
+@pytest.mark.parametrize("broken", ["tokens", "change_resources"])
+async def test_a_change_that_was_kept_is_in_force(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the store cannot do afterwards: the secret is told, a revoked token is refused, and both are in the log."""
+    async with running() as call:
+        monkeypatch.setattr(call.bench.store, broken, _cannot)
+        status, made = await call("POST", TOKENS, json={"name": "ci", "role": "viewer"})
+        assert status == 201
+        headers = {"Authorization": f"Bearer {made['value']}"}
+        assert (await call("GET", f"{HOME}/events", None, headers=headers))[0] == 200
+        assert (await call("PATCH", f"{TOKENS}/ci", json={"role": "operator"}, headers={"If-Match": "*"}))[0] == 200
+        assert (await call("POST", f"{TOKENS}/ci/rotate", json={"overlap_seconds": 60}))[0] == 201
+        assert (await call("DELETE", f"{TOKENS}/ci"))[0] == 204
+        assert (await call("GET", f"{HOME}/events", None, headers=headers))[0] == 401
+        _, page = await call("GET", f"{HOME}/audit?kind=token")
+        assert [line["action"] for line in page["items"]] == ["deleted", "rotated", "updated", "created"]
+
+
+async def test_a_change_that_cannot_be_kept_is_in_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is 503, and the token is as it was."""
+    async with running() as call:
+        assert (await call("POST", TOKENS, json={"name": "ci", "role": "viewer"}))[0] == 201
+        for method in ("add_token", "change_token", "remove_token"):
+            monkeypatch.setattr(call.bench.store, method, _cannot)
+        assert (await call("POST", TOKENS, json={"name": "other", "role": "viewer"}))[0] == 503
+        assert (await call("POST", f"{TOKENS}/ci/rotate"))[0] == 503
+        assert (await call("DELETE", f"{TOKENS}/ci"))[0] == 503
+        assert (await call("GET", f"{TOKENS}/other"))[0] == 404
+        _, page = await call("GET", f"{HOME}/audit?kind=token")
+        assert [line["action"] for line in page["items"]] == ["created"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -79,6 +80,34 @@ async def test_a_revoked_token_does_not_come_back() -> None:
         await asyncio.gather(early, late)
     with pytest.raises(UnauthorizedError):
         authenticator.identify(BEARER)
+
+
+async def test_what_was_changed_is_known_after_a_read_under_way() -> None:
+    """A token that was made, changed or revoked is known as it is now, whatever a read says that began before."""
+    store = Slow()
+    authenticator, tokens = parts(store)
+    await store.add_token(CI)
+    changed, fresh = replace(CI, role=Role.VIEWER), replace(CI, id=9, name="fresh")
+    for before, after, known in ((CI, changed, [changed]), (CI, None, []), (None, fresh, [CI, fresh])):
+        authenticator.replace([CI])
+        reading = asyncio.create_task(tokens.load())
+        await turns()
+        knowing = asyncio.create_task(tokens.know(before, after))
+        await turns()
+        assert [*authenticator.tokens()] == [CI]
+        store.reading[-1].set()
+        async with asyncio.timeout(20):
+            await asyncio.gather(reading, knowing)
+        assert [*authenticator.tokens()] == known
+
+
+async def test_another_configuration_takes_no_token_of_the_store() -> None:
+    """Those of the configuration before go, those of this one come, and nothing is read for it."""
+    store = Slow()
+    authenticator, tokens = parts(store)
+    authenticator.replace([CI, replace(CI, id=8, name="was", provisioned=True)])
+    await tokens.reconfigure()
+    assert ([*authenticator.tokens()], store.reading) == ([CI], [])
 
 
 async def test_what_could_not_be_kept_is_kept_later() -> None:

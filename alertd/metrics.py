@@ -34,7 +34,8 @@ class Metrics:
         self.events = Counter(
             "alertd_events",
             "Events that arrived, by source (http, kafka, sentry, sentry_sdk) and result: accepted, duplicate (an id seen "
-            "before; nothing was done twice), rejected (could not be read).",
+            "before; nothing was done twice), rejected (could not be read), skipped (a record of Kafka that becomes none, such "
+            "as a ping of GitHub's).",
             ["source", "result"],
             registry=own,
         )

@@ -46,8 +46,9 @@ class Accepted(NamedTuple):
 class Submission:
     """What one body, or one fetch of one partition, brought. All of it is stored together, or nothing.
 
-    Shapes: `size` in bytes; for Kafka: `offsets` parallel to `events`, `next_offset` the record after the last one; `deed`
-    is what is to be done to issues and incidents after the events of its batch.
+    Shapes: `size` in bytes; for Kafka: `offsets` parallel to `events`, `next_offset` the record after the last one,
+    `skipped` how many records become no event; `deed` is what is to be done to issues and incidents after the events of its
+    batch.
     """
 
     source: str
@@ -58,6 +59,7 @@ class Submission:
     offsets: Sequence[int] = ()
     next_offset: int = 0
     rejected: Sequence[RejectedRecord] = ()
+    skipped: int = 0
     deed: Deed | None = None
 
     def refuse(self, reason: str) -> None:
@@ -159,13 +161,17 @@ class BatchUnderWay:
     def tally(self) -> dict[tuple[str, str], int]:
         """How many events came, by source and result."""
         by_source: dict[str, list[int]] = {}
+        skipped: dict[tuple[str, str], int] = {}
         for submission in self.submissions:
             repeated = sum(id(event) in self._repeated for event in submission.events) if self._repeated else 0
             counts = by_source.get(submission.source) or by_source.setdefault(submission.source, [0, 0, 0])
             counts[0] += repeated
             counts[1] += len(submission.events) - repeated
             counts[2] += len(submission.rejected)
-        counted = {
+            if submission.skipped:
+                own = (submission.source, "skipped")
+                skipped[own] = skipped.get(own, 0) + submission.skipped
+        counted = skipped | {
             (source, result): count
             for source, counts in by_source.items()
             for result, count in zip(_RESULTS, counts, strict=True)

@@ -27,6 +27,10 @@ class UnsupportedMediaTypeError(DecodeError):
     """The content type, its charset or the content encoding is none that alertd reads."""
 
 
+class NoEventError(DecodeError):
+    """A record of Kafka is a webhook that says nothing to keep, such as a ping: HTTP takes it with 202, a topic passes over it."""
+
+
 class ForbiddenWorkspaceError(DecodeError):
     """An event names a workspace that exists, but not for this sender."""
 

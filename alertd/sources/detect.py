@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal
 
 from alertd.engine.issues.fingerprint import fingerprint_of
-from alertd.errors import DecodeError, NotJsonError
-from alertd.sources.base import UnsupportedMediaTypeError
+from alertd.errors import NotJsonError
+from alertd.sources.base import NoEventError, UnsupportedMediaTypeError
 from alertd.sources.cloudevents import REQUIRED, decode_batch, decode_binary, decode_structured, decode_value
 from alertd.sources.document import check_size, load
 from alertd.sources.github import DELIVERY as GITHUB_DELIVERY
@@ -95,7 +95,7 @@ def decode_kafka(
     headers; without a sign there it is native, or a structured CloudEvent when it has the member `specversion`, or, where it
     has no `type`, a webhook of Sentry or a report of an incident, told by their members.
     `sentry` is a webhook of Sentry, told by its header, else by its members; `github` one of GitHub, with its header
-    `X-GitHub-Event`; `incidents` a report. Errors: see `alertd.sources.base`.
+    `X-GitHub-Event`; `incidents` a report. Errors: see `alertd.sources.base`; NoEventError for what makes none.
     """
     if form == "native":
         return decode_record(value, context)
@@ -140,8 +140,8 @@ def _decode_outside(
     body = _present(value)
     texts = {name: kafka_header(headers, name) or "" for name in (GITHUB_EVENT, GITHUB_DELIVERY)}
     events = decoder.decode(WebhookRequest(texts, body, body), context, _DEFAULTS)
-    if len(events) != 1:
-        raise DecodeError("the record holds no event")
+    if not events:
+        raise NoEventError(f"a webhook of {decoder.source} that becomes no event")
     return events[0]
 
 
@@ -175,7 +175,7 @@ def _decode_sentry(headers: Sequence[tuple[str, bytes | None]], value: bytes | N
     else:
         events = decode_webhook_value(body, context, _DEFAULTS)
     if not events:
-        raise DecodeError("a webhook of Sentry that becomes no event")
+        raise NoEventError("a webhook of Sentry that becomes no event")
     return events[0]
 
 

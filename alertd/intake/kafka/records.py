@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from alertd.errors import DecodeError, Problem
-from alertd.sources.base import Context
+from alertd.sources.base import Context, NoEventError
 from alertd.sources.detect import decode_kafka
 from alertd.store.base import RejectedRecord
 from alertd.submission import Submission
@@ -46,7 +46,7 @@ def read(
     events: list[Event] = []
     offsets: list[int] = []
     rejected: list[RejectedRecord] = []
-    size = 0
+    size = skipped = 0
     for record in records:
         value = record.value or b""
         size += len(value)
@@ -56,13 +56,15 @@ def read(
                 raise _unknown(event.workspace)
             if refuse is not None and (problems := refuse(event)):
                 raise DecodeError(problems)  # noqa: TRY301 - told like any record that cannot be read
+        except NoEventError:
+            skipped += 1
         except DecodeError as error:
             rejected.append(_rejected(ids.take(), topic.workspace, record, value, str(error)))
         else:
             events.append(event)
             offsets.append(record.offset)
     done = asyncio.get_running_loop().create_future()
-    return Submission("kafka", events, size, done, partition, offsets, records[-1].offset + 1, rejected)
+    return Submission("kafka", events, size, done, partition, offsets, records[-1].offset + 1, rejected, skipped)
 
 
 def _unknown(workspace: str) -> DecodeError:

@@ -64,6 +64,16 @@ def one() -> list[Event]:
     return decode_json(value(-1), Context("default", 0, frozenset({"default"}), Bounds(), confined=False))
 
 
+async def test_what_is_passed_over_moves_the_position(pipeline: Pipeline, ledger: Ledger) -> None:
+    """Records that become no event are done with when their position is stored, and counted."""
+    pipeline.offer(submission := fetch(range(0)))
+    submission.next_offset, submission.skipped = 3, 3
+    await submission.done
+    assert ledger.stored("topic") == {0: 3}
+    registry = pipeline._metrics.registry
+    assert registry.get_sample_value("alertd_events_total", {"source": "kafka", "result": "skipped"}) == 3
+
+
 async def test_overlapping_fetches_in_one_batch_are_done_once(pipeline: Pipeline, ledger: Ledger) -> None:
     """Records that were fetched again while the first fetch still waited are stored once, and counted as duplicates."""
     ledger.gate.clear()

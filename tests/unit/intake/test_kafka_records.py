@@ -31,6 +31,29 @@ async def test_a_topic_of_an_unknown_workspace_is_rejected() -> None:
     assert ([event.workspace for event in submission.events], submission.next_offset) == (["default"], 2)
 
 
+async def test_what_becomes_no_event_is_passed_over() -> None:
+    """What HTTP takes with 202 and keeps nothing of is neither an event nor a rejected record, and is counted."""
+    told = [
+        ("sentry", [("sentry-hook-resource", b"installation")], b'{"action": "created", "data": {"installation": {}}}'),
+        ("sentry", [], b'{"action": "created", "data": {"installation": {"uuid": "x"}}}'),
+        ("auto", [("sentry-hook-resource", b"seer")], b'{"action": "x", "data": {}}'),
+        ("github", [("X-GitHub-Event", b"ping")], b'{"zen": "Keep it simple"}'),
+        ("auto", [("X-GitHub-Event", b"ping")], b"{}"),
+    ]
+    for form, headers, value in told:
+        records = [SimpleNamespace(value=value, headers=headers, topic="hooks", partition=0, offset=n) for n in (7, 8)]
+        submission = read(
+            ("hooks", 0),
+            records,
+            Topic(form),  # type: ignore[arg-type]
+            now_ms=0,
+            workspaces=frozenset({"default"}),
+            bounds=Bounds(),
+            ids=IdSource(SystemClock()),
+        )
+        assert (submission.events, submission.rejected, submission.skipped, submission.next_offset) == ([], [], 2, 9)
+
+
 async def test_headers_are_kept_with_what_cannot_be_read() -> None:
     """A rejected record has its headers as they were, those without a value too, up to a bound."""
     headers = [("ce_id", b"\x00\xff"), ("empty", None), ("naïve", b"")]

@@ -19,7 +19,7 @@ from alertd.engine.issues.fingerprint import fingerprint_of
 from alertd.errors import DecodeError, TooLargeError
 from alertd.model.event import Bounds
 from alertd.sources.alerts import ALERTS_MAX, SKEW_SECONDS, AlertmanagerDecoder, GrafanaDecoder
-from alertd.sources.base import Context
+from alertd.sources.base import Context, NoEventError
 from alertd.sources.detect import decode_kafka
 from alertd.sources.github import COMMITS_MAX, GithubDecoder
 from alertd.sources.incident import FRAMES_MAX, TEXTS, IncidentDecoder
@@ -404,7 +404,7 @@ def test_kafka_values() -> None:
         decode_kafka("auto", [], orjson.dumps({**INCIDENT, "stacktrace": []}), context)
     with pytest.raises(DecodeError, match="/service: unknown field"):
         decode_kafka("auto", [], orjson.dumps({**INCIDENT, "type": "x"}), context)
-    with pytest.raises(DecodeError, match="no event"):
+    with pytest.raises(NoEventError, match="no event"):
         decode_kafka("github", [("X-GitHub-Event", b"ping")], b"{}", context)
 
 

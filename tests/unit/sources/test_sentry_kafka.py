@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from alertd.errors import DecodeError, NotJsonError
+from alertd.sources.base import NoEventError
 from alertd.sources.detect import Format, decode_kafka
 from tests.unit.sources.sentry_samples import CONTEXT, ERROR, alert, hook, issue
 
@@ -53,8 +54,8 @@ def test_an_error_without_an_issue_of_sentry() -> None:
 
 
 def test_what_becomes_no_event_is_refused() -> None:
-    """A record must hold an event; one that holds none is kept among the rejected ones."""
-    with pytest.raises(DecodeError, match="becomes no event"):
+    """A record must hold an event; one that holds none is passed over, one without a value is not read."""
+    with pytest.raises(NoEventError, match="becomes no event"):
         decoded("sentry", {"action": "created"}, ("Sentry-Hook-Resource", b"installation"))
     with pytest.raises(NotJsonError, match="no value"):
         decode_kafka("sentry", [], None, CONTEXT)

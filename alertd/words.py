@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 HIDDEN = "a value that is not shown"
+_TIME = "an RFC 3339 time with its offset, such as 2026-05-07T00:00:00Z"
 _KINDS = {
     "string": "a text",
     "int": "a whole number",
@@ -26,6 +27,9 @@ _KINDS = {
     "model": "a mapping",
     "model_attributes": "a mapping",
     "finite_number": "a finite number",
+    "datetime": _TIME,
+    "datetime_from_date": _TIME,
+    "timezone_aware": _TIME,
 }
 _ENDINGS = ("_type", "_parsing", "_from_float", "_parsing_size", "")
 _COMPARISONS = {
@@ -100,6 +104,11 @@ def _meant(key: str, known: Iterable[str]) -> str:
     words = set(key.lower().replace("-", "_").split("_"))
     within = [name for name in known if words >= set(name.split("_"))]
     return f"; did you mean {max(within, key=len)!r}?" if within else ""
+
+
+def with_article(noun: str) -> str:
+    """Write `a channel`, `an event type`."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def one_of(names: Iterable[str]) -> str:

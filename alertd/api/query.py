@@ -37,6 +37,8 @@ CURSOR: Final = "cur"
 NAME_CURSOR: Final = "after_"
 PAGE: Final = ("limit", "cursor")
 """What every list takes."""
+FLAG: Final = ("true", "false")
+"""What something that is true or false is called."""
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _LAST_MS: Final = (1 << 43) - 1
 """The last millisecond that a number of ours can say."""
@@ -131,7 +133,7 @@ class Query:
 
     def flag(self, name: str) -> bool | None:
         """Return true or false."""
-        text = self.word(name, ("true", "false"))
+        text = self.word(name, FLAG)
         return None if text is None else text == "true"
 
     def _id(self, name: str, prefix: str, wrong: str) -> int | None:

@@ -11,7 +11,7 @@ from alertd.api.context import body_of, json
 from alertd.api.destination_examples import DESTINATIONS
 from alertd.api.examples import MADE, PATCHED
 from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
-from alertd.api.query import Query, write_name_cursor
+from alertd.api.query import FLAG, Query, write_name_cursor
 from alertd.api.shapes import RESOURCE_STATUS, STATUS
 from alertd.clock import rfc3339_or_none
 from alertd.errors import ConflictError
@@ -19,6 +19,7 @@ from alertd.model.token import Role
 from alertd.resources.change import Precondition, find
 from alertd.resources.documents import FOLLOWING
 from alertd.sources.base import UnsupportedMediaTypeError
+from alertd.words import with_article
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,8 +35,8 @@ PATCH_TYPES: Final = ("application/merge-patch+json", "application/json")
 _NO_FILTER: Final = (
     frozenset({"title", "description", "limit", "settings", "data_schema", "owner", "collaborators"}) | FOLLOWING
 )
-
-
+_FLAGS: Final = frozenset({"provisioned", "built_in", "learnt"})
+"""Of what is shown besides the fields, what is true or false."""
 _CASCADE: Final = (
     "true: take it out of those who use it; one who needs it and has no other, such as a subscription whose only channel"
     " or destination it is, is deleted altogether"
@@ -58,6 +59,7 @@ class Collection:
         self.kind = kind
         own = (name for name in kind.model.model_fields if name not in _NO_FILTER)
         self.filters = (*own, "provisioned", *self.choices)
+        self._flags = flags_of(kind)
         self._only_shown = RESOURCE_STATUS.keys() | STATUS.get(kind.model.__name__, {}).keys()
 
     def register(self, app: web.Application) -> None:
@@ -85,7 +87,8 @@ class Collection:
         """List, ordered by name."""
         workspace = self.enter(request, Role.VIEWER)
         query = Query(request, (*self.filters, "limit", "cursor"))
-        wanted = {name: text for name in self.filters if (text := query.text(name)) is not None}
+        given = ((name, query.word(name, FLAG) if name in self._flags else query.text(name)) for name in self.filters)
+        wanted = {name: text for name, text in given if text is not None}
         limit, behind = query.limit(), query.name_cursor()
         query.check()
         defaults = self.made_by_nobody(workspace) if self.lists_defaults or wanted.get("built_in") == "true" else ()
@@ -126,10 +129,7 @@ class Collection:
     async def patch(self, request: web.Request) -> web.Response:
         """Change some of its fields."""
         key = self._key(request)
-        if request.headers.get("Content-Type") and request.content_type not in PATCH_TYPES:
-            sent, accepted = request.content_type[:64], " or ".join(PATCH_TYPES)
-            raise UnsupportedMediaTypeError(f"content type {sent!r} is not read here, send {accepted}")
-        patch = self._own_fields(await body_of(request))
+        patch = self._own_fields(await patch_of(request))
         entry = await self.context.registry.patch(key, patch, _given(request), caller(request).name)
         return self.answer(entry, request)
 
@@ -187,16 +187,24 @@ class Collection:
         return answer
 
 
+async def patch_of(request: web.Request) -> dict[str, Any]:
+    """Read the body of a merge patch. Raises UnsupportedMediaTypeError for what says that it is another kind of patch."""
+    if request.headers.get("Content-Type") and request.content_type not in PATCH_TYPES:
+        sent, accepted = request.content_type[:64], " or ".join(PATCH_TYPES)
+        raise UnsupportedMediaTypeError(f"content type {sent!r} is not read here, send {accepted}")
+    return await body_of(request)
+
+
 def operations(kind: Kind, filters: tuple[str, ...]) -> dict[str, Operation]:
     """Document a kind's routes."""
     noun, tag, shape = kind.noun, kind.path, ref(kind.model.__name__)
-    choices = tuple(Parameter(name, f"only those whose {name} is this, or holds it") for name in filters)
+    choices = tuple(_choice(name, flag=name in flags_of(kind)) for name in filters)
     cascade = Parameter("cascade", _CASCADE, {"type": "boolean", "default": False})
-    a = "an" if noun[0] in "aeiou" else "a"
+    one = with_article(noun)
     return {
         "list": Operation(f"List {noun}s", tag, query=(*choices, *PAGE), answers={200: page_of(shape)}),
         "create": Operation(
-            f"Make {a} {noun}",
+            f"Make {one}",
             tag,
             Role.ADMIN,
             body=shape,
@@ -205,9 +213,9 @@ def operations(kind: Kind, filters: tuple[str, ...]) -> dict[str, Operation]:
             example=MADE[kind.word],
             examples=DESTINATIONS if kind.word == "destination" else {},
         ),
-        "show": Operation(f"Show {a} {noun}", tag, answers={200: shape, 304: None}),
+        "show": Operation(f"Show {one}", tag, answers={200: shape, 304: None}),
         "replace": Operation(
-            f"Replace {a} {noun}",
+            f"Replace {one}",
             tag,
             Role.ADMIN,
             body=shape,
@@ -217,7 +225,7 @@ def operations(kind: Kind, filters: tuple[str, ...]) -> dict[str, Operation]:
             example=MADE[kind.word],
         ),
         "patch": Operation(
-            f"Change some fields of {a} {noun} (RFC 7396)",
+            f"Change some fields of {one} (RFC 7396)",
             tag,
             Role.ADMIN,
             body={"type": "object"},
@@ -227,10 +235,18 @@ def operations(kind: Kind, filters: tuple[str, ...]) -> dict[str, Operation]:
             conditional=True,
             example=PATCHED[kind.word],
         ),
-        "remove": Operation(
-            f"Delete {a} {noun}", tag, Role.ADMIN, query=(cascade,), answers={204: None}, errors=(409, 412)
-        ),
+        "remove": Operation(f"Delete {one}", tag, Role.ADMIN, query=(cascade,), answers={204: None}, errors=(409, 412)),
     }
+
+
+def flags_of(kind: Kind) -> frozenset[str]:
+    """Name what a list of this kind is filtered by that is true or false."""
+    return _FLAGS.union(name for name, field in kind.model.model_fields.items() if field.annotation is bool)
+
+
+def _choice(name: str, *, flag: bool) -> Parameter:
+    schema = {"type": "boolean"} if flag else {"type": "string"}
+    return Parameter(name, f"only those whose {name} is this, or holds it", schema)
 
 
 def _given(request: web.Request) -> Precondition:
@@ -260,4 +276,13 @@ def _holds(value: Any, text: str) -> bool:
         return str(value).lower() == text
     if isinstance(value, list):
         return text in map(str, value)
+    if isinstance(value, int | float):
+        return _number(text) == value
     return value is not None and str(value) == text
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

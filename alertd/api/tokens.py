@@ -16,7 +16,7 @@ from alertd.api.examples import ROTATION, TOKEN, TOKEN_PATCH
 from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
 from alertd.api.query import Query
 from alertd.api.query import page_of as cut
-from alertd.api.resources import BELOW, PATCH_TYPES
+from alertd.api.resources import BELOW, PATCH_TYPES, patch_of
 from alertd.clock import rfc3339, rfc3339_or_none
 from alertd.errors import ConflictError, InvalidError, NotFoundError, Problem
 from alertd.model import ids
@@ -71,7 +71,7 @@ class Tokens:
             body={"type": "object"},
             body_types=PATCH_TYPES,
             example=TOKEN_PATCH,
-            **changed,
+            **{**changed, "errors": (409, 415)},
         )
         route(app, "PATCH", one, self.patch, patch)
         rotate = Operation(
@@ -143,7 +143,7 @@ class Tokens:
     async def patch(self, request: web.Request) -> web.Response:
         """Change a token's role or expiry."""
         self._enter(request)
-        given = await body_of(request)
+        given = await patch_of(request)
         return await self._change(request, lambda token: patched(self._shown(token), given))
 
     def _shown(self, token: Token) -> dict[str, Any]:

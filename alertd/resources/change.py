@@ -15,6 +15,7 @@ from alertd.resources.entry import Entry
 from alertd.resources.joined_groups import group_of, stranded
 from alertd.resources.judge import Findings, patched, read, read_model
 from alertd.resources.kinds import BY_WORD, CHANNEL, OWNED_KINDS, SUBSCRIPTION, WORKSPACE, referred
+from alertd.words import with_article
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -82,7 +83,7 @@ class Changes:
             known = snapshot.get((kind.word, home, name))
             if known is not None:
                 at = f" ({known.origin})" if known.origin else ""
-                raise ConflictError(f"there is a {kind.noun} {name!r} already{at}")
+                raise ConflictError(f"there is {with_article(kind.noun)} {name!r} already{at}")
             _refuse_built_in(kind, name)
         if kind is not WORKSPACE and snapshot.get((WORKSPACE.word, workspace, workspace)) is None:
             raise NotFoundError(f"there is no workspace {workspace!r}")

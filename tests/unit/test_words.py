@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 import pytest
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
 from alertd.destinations.registry import REGISTRY
-from alertd.words import expected_of, unknown_key, with_unit
+from alertd.words import expected_of, unknown_key, with_article, with_unit
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,21 @@ def test_a_bound_is_written_as_people_write_it(bound: float, name: str, told: st
     with pytest.raises(ValidationError) as caught:
         TypeAdapter(Annotated[float, Field(le=bound)]).validate_python(1e12)
     assert with_unit(expected_of(caught.value.errors()[0], float), name) == told
+
+
+@pytest.mark.parametrize("given", ["soon", "", "2026-05-07", "2026-05-07T00:00:00", "2026-13-01T00:00:00Z", [], True])
+def test_what_is_no_time_is_told_what_one_looks_like(given: object) -> None:
+    """Whatever it is instead: a word, a day, a time without an offset."""
+    with pytest.raises(ValidationError) as caught:
+        TypeAdapter(AwareDatetime).validate_python(given)
+    told = "an RFC 3339 time with its offset, such as 2026-05-07T00:00:00Z"
+    assert expected_of(caught.value.errors()[0], AwareDatetime) == told
+
+
+def test_nouns_have_their_article() -> None:
+    """`an` before a vowel, else `a`."""
+    assert [with_article(noun) for noun in ("channel", "event type", "intake endpoint")] == [
+        "a channel",
+        "an event type",
+        "an intake endpoint",
+    ]

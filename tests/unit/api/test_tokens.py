@@ -74,6 +74,22 @@ async def test_what_is_no_object_is_refused(body: bytes, expected: int) -> None:
         assert (await call("POST", TOKENS, data=body))[0] == expected
 
 
+async def test_a_patch_says_that_it_is_a_merge_patch() -> None:
+    """As of every resource: JSON Patch and the like are 415, and nothing is changed."""
+    async with running() as call:
+        await call("POST", TOKENS, json={"name": "ci", "role": "viewer"})
+        for kind, status, role in (
+            ("application/json-patch+json", 415, "viewer"),
+            ("text/plain", 415, "viewer"),
+            ("application/merge-patch+json", 200, "operator"),
+        ):
+            headers = {"If-Match": "*", "Content-Type": kind}
+            answered, problem = await call("PATCH", f"{TOKENS}/ci", data='{"role": "operator"}', headers=headers)
+            assert answered == status
+            assert status == 200 or "send application/merge-patch+json or application/json" in problem["detail"]
+            assert (await call("GET", f"{TOKENS}/ci"))[1]["role"] == role
+
+
 async def test_a_name_is_taken_once_in_a_workspace() -> None:
     """A second token of a name is 409, also when the first is provisioned; another workspace has names of its own."""
     async with running() as call:
@@ -218,7 +234,8 @@ async def test_a_change_whose_body_is_late_undoes_no_other() -> None:
                 fresh = rotated["value"]
                 yield b'"operator"}'
 
-            assert (await call("PATCH", f"{TOKENS}/ci", "admin", data=body(), headers={"If-Match": tag}))[0] == expected
+            asked = {"If-Match": tag, "Content-Type": "application/json"}
+            assert (await call("PATCH", f"{TOKENS}/ci", "admin", data=body(), headers=asked))[0] == expected
             for secret, status in ((fresh, 200), (made["value"], 401)):
                 own = {"Authorization": f"Bearer {secret}"}
                 assert (await call("GET", f"{HOME}/events", None, headers=own))[0] == status

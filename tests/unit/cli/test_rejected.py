@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from typer.testing import CliRunner
@@ -72,7 +73,7 @@ def test_they_are_tried_again(stage: Stage) -> None:
     assert result.exit_code == 1
     assert result.stdout == f"{again}: known already as the event mended\n"
     said = result.stderr.splitlines()
-    assert said[0].startswith(f"alertd: {bad}: Unprocessable Entity (422)")
+    assert said[0].startswith(f"alertd: {bad}: {HTTPStatus(422).phrase} (422)")
     assert said[-1] == "alertd: 1 record cannot be read still"
     left = json.loads(stage.typed("rejected", "list", "--json").stdout)["items"]
     assert [each["id"] for each in left] == [bad]

@@ -67,7 +67,6 @@ class Context:
     ids: IdSource
     reload: Callable[[], Awaitable[list[str]]]
     ready: Callable[[], Mapping[str, bool]]
-    reload_tokens: Callable[[], Awaitable[None]]
     know_token: Callable[[Token | None, Token | None], Awaitable[None]]
     registry: Registry
     facts: Facts

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from alertd.api.context import Context
-    from alertd.model.token import Role
+    from alertd.model.token import Role, Token
     from alertd.resources.entry import Entry
 
 PATH: Final = "/api/v1/workspaces"
@@ -59,7 +59,7 @@ class Workspaces(Collection):
         async with self.context.changing_tokens:
             left = [*self.ended_with(document.get("name", ""))]
             entry = await self.context.registry.create(self.kind, workspace, document, actor, also=left)
-            await self.context.reload_tokens()
+            await self._end_tokens(entry.name)
         return entry
 
     @override
@@ -67,15 +67,23 @@ class Workspaces(Collection):
         """Delete it, and its tokens: the next workspace of that name is another one."""
         async with self.context.changing_tokens:
             answer = await super().remove(request)
-            await self.context.reload_tokens()
+            await self._end_tokens(request.match_info["name"])
         return answer
 
     @override
     def ended_with(self, name: str) -> Iterator[Noted]:
         """Give its tokens, which the store forgets with it."""
-        for token in self.context.authenticator.tokens():
-            if token.workspace == name and not token.provisioned:
-                yield Noted("deleted", ("token", name, token.name), token_view(self.context, token), None)
+        for token in self._tokens_of(name):
+            yield Noted("deleted", ("token", name, token.name), token_view(self.context, token), None)
+
+    def _tokens_of(self, name: str) -> Sequence[Token]:
+        """Give the tokens that the store keeps of a workspace."""
+        return [t for t in self.context.authenticator.tokens() if t.workspace == name and not t.provisioned]
+
+    async def _end_tokens(self, name: str) -> None:
+        """Know that the store has forgotten them."""
+        for token in self._tokens_of(name):
+            await self.context.know_token(token, None)
 
     @override
     def entries(self, request: web.Request, workspace: str) -> Sequence[Entry]:

@@ -389,7 +389,6 @@ class Daemon:
             ids=self.ids,
             reload=self.reload,
             ready=lambda: {"store": not self.pipeline.failing, "intake": self.pipeline.has_room()},
-            reload_tokens=self.tokens.load,
             know_token=self.tokens.know,
             registry=self.registry,
             facts=self.facts,

@@ -149,7 +149,6 @@ class Bench:
             ids=self.ids,
             reload=self._reload,
             ready=lambda: {"store": not self.pipeline.failing, "intake": True},
-            reload_tokens=self.reload_tokens,
             know_token=self.know_token,
             registry=self.registry,
             facts=self.facts,

@@ -313,3 +313,17 @@ async def test_a_change_that_cannot_be_kept_is_in_no_log(monkeypatch: pytest.Mon
         assert (await call("GET", f"{TOKENS}/other"))[0] == 404
         _, page = await call("GET", f"{HOME}/audit?kind=token")
         assert [line["action"] for line in page["items"]] == ["created"]
+
+
+async def test_the_tokens_of_a_deleted_workspace_end_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once, whatever cannot be read then; one of the same name that is made later knows none of them."""
+    async with running() as call:
+        place = "/api/v1/workspaces/third"
+        assert (await call("POST", "/api/v1/workspaces", json={"name": "third"}))[0] == 201
+        _, made = await call("POST", f"{place}/tokens", json={"name": "ci", "role": "viewer"})
+        headers = {"Authorization": f"Bearer {made['value']}"}
+        assert (await call("GET", f"{place}/events", None, headers=headers))[0] == 200
+        monkeypatch.setattr(call.bench.store, "tokens", _cannot)
+        assert (await call("DELETE", place))[0] == 204
+        assert (await call("POST", "/api/v1/workspaces", json={"name": "third"}))[0] == 201
+        assert (await call("GET", f"{place}/events", None, headers=headers))[0] == 401

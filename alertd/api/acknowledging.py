@@ -61,7 +61,7 @@ class AcknowledgePage:
         ):
             operation = Operation(
                 summary, "history", None, query=_QUERY, answers={200: TEXT}, answer_types=("text/html",), self_guarded=True,
-                errors=(404, 410), error_types=("text/html", "application/problem+json"),
+                errors=(401, 404, 410), error_types=("text/html", "application/problem+json"),
             )  # fmt: skip
             route(app, method, PATH, handler, operation)
 
@@ -96,12 +96,12 @@ class AcknowledgePage:
                 "<p>Links are good for a week. The alert can be acknowledged over the API.</p>",
                 status=410,
             )
-        number = ids.parse_id(ids.ALERT, alert_id) if state is LinkState.GOOD else None
+        if state is not LinkState.GOOD:
+            return _page("There is no such link", "<p>It is incomplete, or was changed.</p>", status=401)
+        number = ids.parse_id(ids.ALERT, alert_id)
         row = await self._store.event_by_number(number) if number is not None else None
         if row is None or not row["matched"]:
-            return _page(
-                "There is no such link", "<p>It is incomplete, or the alert is not kept any more.</p>", status=404
-            )
+            return _page("There is no such alert", "<p>It is not kept any more.</p>", status=404)
         return row
 
 

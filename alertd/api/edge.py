@@ -29,7 +29,7 @@ SELF_GUARDED: Final = (WEBHOOKS, SENTRY)
 """Where these begin, the path itself or a key says who is calling: they ask for no token."""
 
 LINKS: Final = re.compile(r"/api/v1/alerts/[^/]+/acknowledge")
-"""Links in messages, which are signed."""
+"""Links in messages, which are signed: they are read, and posted by the button behind them."""
 
 _log = structlog.get_logger("alertd.api")
 
@@ -94,8 +94,12 @@ def _told(path: str) -> str:
 def _identify(request: web.Request, authenticator: Authenticator) -> None:
     """Find out whose request it is, where that matters. Raises UnauthorizedError and its like."""
     path = request.path
-    if path not in OPEN_PATHS and not path.startswith(SELF_GUARDED) and not LINKS.fullmatch(path):
+    if path not in OPEN_PATHS and not path.startswith(SELF_GUARDED) and not _is_link(request):
         request[TOKEN] = authenticator.identify(request.headers.get("Authorization"), request.remote or "")
+
+
+def _is_link(request: web.Request) -> bool:
+    return LINKS.fullmatch(request.path) is not None and request.method in {"GET", "HEAD", "POST"}
 
 
 def _refuse_bytes(path: str) -> None:

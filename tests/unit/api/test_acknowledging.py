@@ -71,23 +71,41 @@ async def test_hostile_text_is_only_text() -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_other_links_are_none(method: str) -> None:
-    """Without a signature, with another alert's, of another key, of an alert that is not there: 404, nothing changed."""
+    """Without a signature, with another alert's, of another key: 401, as without a token; nothing is changed."""
     async with running() as call:
         number, link = await _linked(call)
         path, _, query = link.partition("?")
         other = ids.format_id(ids.ALERT, number + 1)
         forged = AcknowledgeLinks("guess", call.bench.clock).query(ids.format_id(ids.ALERT, number), 10**15)
-        missing = call.bench.context.links.query(other, call.bench.clock.now_ms())
         wrong = [
             path,
             f"{path}?{forged}",
             f"/api/v1/alerts/{other}/acknowledge?{query}",
-            f"/api/v1/alerts/{other}/acknowledge?{missing}",
         ]
         for url in [*wrong, "/api/v1/alerts/x/acknowledge", "/api/v1/alerts/%00/acknowledge?until=1&signature=1"]:
             status, _ = await call(method, url, None)
-            assert status == 404, url
+            assert status == 401, url
         assert await call.bench.store.acknowledgements([number]) == {}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_good_link_to_nothing(method: str) -> None:
+    """The alert that a link was signed for, and that is not there (any more), is 404."""
+    async with running() as call:
+        number, _ = await _linked(call)
+        other = ids.format_id(ids.ALERT, number + 1)
+        query = call.bench.context.links.query(other, call.bench.clock.now_ms())
+        assert (await call(method, f"/api/v1/alerts/{other}/acknowledge?{query}", None))[0] == 404
+        assert await call.bench.store.acknowledgements([number]) == {}
+
+
+async def test_a_link_is_read_and_posted() -> None:
+    """Any other method asks for a token first, as everywhere."""
+    async with running() as call:
+        _, link = await _linked(call)
+        for method in ("PUT", "DELETE", "PATCH", "OPTIONS"):
+            assert (await call(method, link, None))[0] == 401
+            assert (await call(method, link, "viewer"))[0] == 405
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

@@ -65,6 +65,7 @@ class _TooFastError(IntakeFullError):
     said = "more events come with this key than its rate allows"
 
 
+_NO_KEY: Final = f"a key is required: {AUTH}: Sentry sentry_key=KEY"
 _CORS: Final = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": f"{LIMITS}, Retry-After",
@@ -213,9 +214,14 @@ class SentrySdkIntake:
         key = _key(request, None)
         limit = self._find(request, key).max_body_bytes if key else MAX_BODY_BYTES
         async with self._bodies.received(request, limit) as raw:
-            body = await self._bodies.inflated(request.headers.get("Content-Encoding"), raw, limit)
-            envelope = Envelope(body, self._context("", limit))
-            dsn = envelope.dsn
+            try:
+                body = await self._bodies.inflated(request.headers.get("Content-Encoding"), raw, limit)
+                envelope = Envelope(body, self._context("", limit))
+                dsn = envelope.dsn
+            except (DecodeError, UnsupportedMediaTypeError) as error:
+                if key is None:
+                    raise SdkKeyError(f"{_NO_KEY}, or a DSN in an envelope that can be read: {error}") from None
+                raise
             project = self._find(request, key if dsn is None else _key(request, dsn))
             return project, decode_envelope(envelope, self._context(project.workspace, limit), project.defaults)
 
@@ -237,7 +243,7 @@ class SentrySdkIntake:
 
     def _find(self, request: web.Request, key: str | None) -> SdkProject:
         if key is None:
-            raise SdkKeyError(f"a key is required: {AUTH}: Sentry sentry_key=KEY")
+            raise SdkKeyError(_NO_KEY)
         project = self._keys.find(request.match_info["project"], key)
         if project is None:
             raise SdkKeyError("the key is unknown or was revoked, or belongs to another project")

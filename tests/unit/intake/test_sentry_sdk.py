@@ -105,7 +105,7 @@ async def test_every_way_to_say_the_key(stage: Stage) -> None:
 
 
 async def test_who_is_not_let_in(stage: Stage) -> None:
-    """A missing, unknown or revoked key, one of another project, or two that differ is 403."""
+    """A missing, unknown or revoked key, one of another project, or two that differ is 403, whatever else is sent."""
     other = {"X-Sentry-Auth": "Sentry sentry_key=other"}
     dsn = envelope(item("event", {}), dsn="http://other@127.0.0.1:8080/sentry/42")
     refused: list[tuple[bytes, dict[str, str], str]] = [
@@ -118,6 +118,11 @@ async def test_who_is_not_let_in(stage: Stage) -> None:
         (dsn, {}, "42/envelope/"),
         (b"{}", {}, "42/store/"),
         (b"{}", other, "42/store/"),
+        (b"", {}, "42/envelope/"),
+        (b"not an envelope", {}, "42/envelope/"),
+        (b'{"dsn": 5}', {}, "42/envelope/"),
+        (b"x", {"Content-Encoding": "gzip"}, "42/envelope/"),
+        (b"x", {"Content-Encoding": "lzma"}, "42/envelope/"),
     ]
     for body, headers, path in refused:
         response = await post(stage, body, headers, f"/sentry/api/{path}")
@@ -127,6 +132,7 @@ async def test_who_is_not_let_in(stage: Stage) -> None:
     assert (await post(stage)).status == 403
     assert not stage.pipeline.events
     assert stage.count("alertd_intake_refused_total", reason="forbidden") == len(refused) + 1
+    assert stage.count("alertd_events_total", source="sentry_sdk", result="rejected") == 0
 
 
 async def test_where_nothing_is_taken(stage: Stage) -> None:

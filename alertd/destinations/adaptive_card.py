@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from alertd.destinations.content import State
-from alertd.destinations.facts import facts_of, line_tail, origin, short_commit, suspect_text
+from alertd.destinations.facts import first_facts, line_tail, origin, short_commit, suspect_text
 from alertd.destinations.limits import ELLIPSIS, fit, json_bytes
 from alertd.destinations.markdown import inert
 from alertd.model.severity import Severity
@@ -113,7 +113,7 @@ def _facts(content: Content) -> list[dict[str, str]]:
             "title": fit(fact.name, _FACT_NAME, escape=inert, measure=json_bytes),
             "value": fit(fact.text, _FACT_VALUE, escape=inert, measure=json_bytes),
         }
-        for fact in facts_of(content)[:_FACTS]
+        for fact in first_facts(content, _FACTS)
     ]
 
 

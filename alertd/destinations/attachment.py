@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from alertd.destinations.facts import facts_of, line_tail, short_commit, suspect_text
+from alertd.destinations.facts import first_facts, line_tail, short_commit, suspect_text
 from alertd.destinations.limits import fit, json_bytes, pack_richest
 from alertd.destinations.markdown import fenced, link
 
@@ -27,7 +27,8 @@ _TAIL = 60
 class Style:
     """A dialect of Markdown and the room for each part, in bytes of JSON.
 
-    `escape` is for text, `code` for what stands in a code block; `facts` is how many facts are shown.
+    `escape` is for text, `code` for what stands in a code block; `facts` is how many facts are shown,
+    the one that counts those left out among them.
     """
 
     escape: Escape
@@ -61,9 +62,8 @@ def body_of(content: Content, style: Style) -> str:
 
 def fields_of(content: Content, style: Style, *, time: Escape | None = None) -> list[tuple[str, str]]:
     """Write the facts as names and values; `time` writes a point in time (RFC 3339) as the provider likes it."""
-    return [
-        (style.line(fact.name, style.fact_name), _value(fact, style, time)) for fact in facts_of(content)[: style.facts]
-    ]
+    facts = first_facts(content, style.facts)
+    return [(style.line(fact.name, style.fact_name), _value(fact, style, time)) for fact in facts]
 
 
 def _value(fact: Fact, style: Style, time: Escape | None) -> str:

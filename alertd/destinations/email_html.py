@@ -6,6 +6,7 @@ becomes markup. Colours are ours.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
@@ -13,17 +14,19 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import Environment, StrictUndefined, Template
 
 from alertd.destinations.email_text import FACTS_MAX, LINE_MAX, NAME_MAX, SUMMARY_MAX, SUSPECT_MAX, URL_MAX, VALUE_MAX
-from alertd.destinations.facts import facts_of, line_tail, origin, severity_word, short_commit, suspect_text
+from alertd.destinations.facts import facts_of, origin, severity_word, short_commit, suspect_text
 from alertd.destinations.limits import fit
 from alertd.destinations.moments import shown
 
 if TYPE_CHECKING:
-    from alertd.destinations.content import Content, Line
+    from alertd.destinations.content import Content
 
 HTML_MAX: Final = 102_400
 """Characters within which every letter stays: what is longer Gmail cuts off."""
 LINE_URL_MAX: Final = 500
 """Characters of an address in a list; a longer one is left out."""
+WHERE_MAX: Final = 100
+"""Characters of project and environment in a list."""
 TITLE_MAX: Final = 250
 """Characters of the title; all of it is in the text beside it."""
 _PREHEADER: Final = 150
@@ -53,7 +56,7 @@ def _view(content: Content) -> dict[str, Any]:
         "colour": _colour(content.colour),
         "ink": _colour(ink_on(content.colour)),
         "severity": severity_word(content),
-        "kicker": content.kicker,
+        "kicker": _kicker(content),
         "title": fit(content.title, TITLE_MAX),
         "url": links[0][1] if links else "",
         "where": content.where,
@@ -72,7 +75,8 @@ def _view(content: Content) -> dict[str, Any]:
                 each.headline,
                 fit(each.title, LINE_MAX),
                 _short(each.url),
-                _tail(each),
+                fit(each.where, WHERE_MAX),
+                shown(each.at),
             )
             for each in content.lines
         ],
@@ -107,5 +111,7 @@ def _short(url: str) -> str:
     return url if len(url) <= LINE_URL_MAX else ""
 
 
-def _tail(line: Line) -> str:
-    return fit(line_tail(line), LINE_MAX)
+def _kicker(content: Content) -> str:
+    """Give what stands beside the severity, which has said already that it is over."""
+    said = content.headline == severity_word(content)
+    return replace(content, headline="").kicker if said else content.kicker

@@ -27,8 +27,17 @@ class Fact:
 
 
 def facts_of(content: Content) -> tuple[Fact, ...]:
-    """List what is known, the most important first, the event's labels last; nothing for a digest."""
-    return () if content.is_digest else tuple(fact for fact in _facts(content) if fact.text)
+    """List what is known, the most important first, the event's labels last; of a digest how bad it is."""
+    facts = (_how_bad(content),) if content.is_digest else _facts(content)
+    return tuple(fact for fact in facts if fact.text)
+
+
+def first_facts(content: Content, most: int) -> tuple[Fact, ...]:
+    """List the first of them; when they are more than `most`, the last place says how many are left out."""
+    facts = facts_of(content)
+    if len(facts) <= most:
+        return facts
+    return (*facts[: most - 1], Fact("…", f"and {len(facts) - most + 1} more"))
 
 
 def severity_word(content: Content | Line) -> str:
@@ -61,7 +70,7 @@ def line_tail(line: Line) -> str:
 
 
 def _facts(content: Content) -> Iterator[Fact]:
-    yield Fact("State" if content.state is State.RESOLVED else "Severity", severity_word(content))
+    yield _how_bad(content)
     yield Fact("Project", content.project)
     yield Fact("Environment", content.environment)
     if content.first_seen or content.last_seen:
@@ -75,6 +84,10 @@ def _facts(content: Content) -> Iterator[Fact]:
     yield Fact("Source", content.source)
     for name, value in content.fields:
         yield Fact(name, value)
+
+
+def _how_bad(content: Content) -> Fact:
+    return Fact("State" if content.state is State.RESOLVED else "Severity", severity_word(content))
 
 
 def _moment(name: str, time: str) -> Fact:

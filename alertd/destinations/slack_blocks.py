@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from alertd.destinations.facts import facts_of, line_tail, origin, short_commit, suspect_text
+from alertd.destinations.facts import first_facts, line_tail, origin, short_commit, suspect_text
 from alertd.destinations.limits import fit, pack_richest
 from alertd.destinations.markdown import fenced
 from alertd.destinations.moments import shown, unix_seconds
@@ -110,7 +110,7 @@ def _summary(text: str) -> str:
 
 def _fields(content: Content) -> list[dict[str, Any]]:
     found = []
-    for fact in facts_of(content)[:FIELDS_MAX]:
+    for fact in first_facts(content, FIELDS_MAX):
         name = fit(fact.name, _FIELD_NAME, escape=escape)
         value = _date(fact.time, fact.text) if fact.time else fit(fact.text, _FIELD_VALUE, escape=escape)
         found.append(_mrkdwn(f"*{name}*\n{value}"))

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from alertd.destinations.content import State, last_word
-from alertd.destinations.facts import facts_of, line_tail, short_commit, suspect_text
+from alertd.destinations.facts import first_facts, line_tail, short_commit, suspect_text
 from alertd.destinations.limits import fit
 from alertd.destinations.loose import object_in
 from alertd.model.severity import Severity
@@ -65,7 +65,7 @@ def details_of(content: Content, text_max: int, fact_max: int, facts_max: int) -
 
 
 def _details(content: Content, text_max: int, fact_max: int, facts_max: int) -> Iterator[tuple[str, Any]]:
-    for fact in facts_of(content)[:facts_max]:
+    for fact in first_facts(content, facts_max):
         yield fit(fact.name, fact_max), fit(fact.text, fact_max)
     if content.summary:
         yield "Details", fit(content.summary, text_max)

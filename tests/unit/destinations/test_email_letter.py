@@ -18,7 +18,7 @@ from alertd.destinations.content import COLOURS, RESOLVED_COLOUR
 from alertd.destinations.email_html import HTML_MAX, TITLE_MAX, contrast, html_of, ink_on
 from alertd.destinations.email_letter import SUBJECT_MAX, Envelope, letter_of
 from alertd.destinations.mail_address import Mailbox
-from tests.conformance.messages import HOSTILE, everywhere, hostile, make_event, make_issue, make_message
+from tests.conformance.messages import HOSTILE, everywhere, hostile, make_digest, make_event, make_issue, make_message
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -82,6 +82,20 @@ class Elements(HTMLParser):
     @override
     def handle_data(self, data: str) -> None:
         self.text += data
+
+
+def test_that_it_is_over_is_said_once() -> None:
+    """Beside the badge, in words of its own, stands what is over."""
+    html = html_of(content_of(make_message(issue=make_issue(state="resolved"), event_type="sentry.error", test=True)))
+    assert ">Resolved<" in html
+    assert ">[Test] SHOP-42<" in html
+
+
+def test_a_time_in_a_list_is_not_broken() -> None:
+    """On a telephone it stands on a line of its own; half a date on each would be hard to read."""
+    html = html_of(content_of(make_message(digest=make_digest())))
+    assert html.count('white-space:nowrap;">2026-05-07 00:00 UTC<') == 20
+    assert "run:failed · shop/prod · <span" in html
 
 
 def check(message: Message) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from alertd.destinations.composing import content_of
-from alertd.destinations.facts import facts_of, line_tail, origin, short_commit, suspect_text
+from alertd.destinations.facts import facts_of, first_facts, line_tail, origin, short_commit, suspect_text
 from tests.conformance.messages import make_digest, make_event, make_issue, make_message
 
 
@@ -31,7 +33,30 @@ def test_facts_of_a_bare_event() -> None:
         ("Severity", "Warning"),
         ("Time", "2026-05-07 00:00 UTC"),
     ]
-    assert facts_of(content_of(make_message(digest=make_digest()))) == ()
+
+
+def test_of_a_digest_it_is_known_how_bad_it_is() -> None:
+    """In a word, as of any alert: what else there is to know, its lines say."""
+    said = content_of(make_message(digest=make_digest()))
+    assert [(fact.name, fact.text) for fact in facts_of(said)] == [("Severity", "Error")]
+
+
+@pytest.mark.parametrize(
+    ("most", "last", "count"),
+    [
+        (11, ("release", "2026.5.1"), 10),
+        (10, ("release", "2026.5.1"), 10),
+        (9, ("…", "and 2 more"), 9),
+        (1, ("…", "and 10 more"), 1),
+    ],
+)
+def test_facts_that_are_left_out_are_counted(most: int, last: tuple[str, str], count: int) -> None:
+    """Nobody takes the first few labels for all of them."""
+    said = content_of(make_message(event=make_event(), event_type="sentry.error", issue=make_issue(), trigger="new"))
+    facts = first_facts(said, most)
+    assert (facts[-1].name, facts[-1].text) == last
+    assert len(facts) == count
+    assert facts[: most - 1] == facts_of(said)[: most - 1]
 
 
 def test_resolved_is_a_word_too() -> None:

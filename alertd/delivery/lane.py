@@ -151,16 +151,16 @@ class Lane:
         self.meters.remove()
 
     def seal(self) -> bool:
-        """Keep pages away while the store changes this lane's deliveries; False when one is being read."""
-        if self.backlog.reading or self._sealed:
-            return False
-        self._sealed = True
-        return True
+        """Keep pages away while the store changes this lane's deliveries; False when one is being read, or it is stopped."""
+        begun = self._running and not self.backlog.reading and not self._sealed
+        self._sealed = self._sealed or begun
+        return begun
 
     def unseal(self) -> None:
         """Allow pages again."""
         self._sealed = False
         self.pump()
+        self._settle()
 
     def withdrawn(self, delivery_id: int, *, final: bool) -> None:
         """Take note of a cancel that was tried: a page under way must not bring the delivery unless it failed."""
@@ -174,8 +174,8 @@ class Lane:
         self._settle()
 
     async def settled(self) -> None:
-        """Wait until nothing is queued, in flight or waiting to be stored."""
-        while self.backlog.held:
+        """Wait until nothing is queued, in flight or waiting to be stored, and the store changes nothing of it by itself."""
+        while self.backlog.held or self._sealed:
             self._quiet = self._quiet or asyncio.Event()
             await self._quiet.wait()
 
@@ -395,6 +395,6 @@ class Lane:
         return self.backlog.depth
 
     def _settle(self) -> None:
-        if self._quiet is not None and not self.backlog.held:
+        if self._quiet is not None and not self.backlog.held and not self._sealed:
             self._quiet.set()
             self._quiet = None

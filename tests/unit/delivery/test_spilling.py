@@ -26,7 +26,7 @@ from tests.conformance.store_maker import NAMES, Maker
 from tests.unit.delivery.world import AMBIGUOUS, GONE, OK, RETRY, LoopClock, Scripted, options, passes, until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Collection
 
     from alertd.destinations.base import Message
     from alertd.store.digests import Spill, Spilled
@@ -37,6 +37,7 @@ NAMING = Naming(
     list_link=lambda workspace, digest: f"http://alertd/{workspace}/{digest}",
 )
 CANCELLED = DeliveryState.CANCELLED
+FAR_MS = 1 << 60
 
 
 class Store(MemoryStore):
@@ -44,11 +45,36 @@ class Store(MemoryStore):
 
     unavailable = False
 
+    def __init__(self, clock: LoopClock) -> None:
+        super().__init__(clock)
+        self.held_at = ""
+        self.reached = asyncio.Event()
+        self.gate = asyncio.Event()
+
+    async def _pass(self, where: str) -> None:
+        if where == self.held_at:
+            self.reached.set()
+            await self.gate.wait()
+
     @override
     async def digest(self, spill: Spill) -> Spilled:
         if self.unavailable:
             raise StoreUnavailableError("disk full")
+        await self._pass("digesting")
         return await super().digest(spill)
+
+    @override
+    async def waiting(self, destination_id: int, busy: Collection[int]) -> int:
+        found = await super().waiting(destination_id, busy)
+        await self._pass("looking")
+        return found
+
+    @override
+    async def cancel_destination(self, destination_id: int, reason: str, held: Collection[int]) -> int:
+        """Cancel what waits now; what is made while that is done is not met, as on a walk that has passed its place."""
+        due = await self.due(destination_id, FAR_MS, 10**6, held)
+        await passes(3)
+        return sum([await self.cancel(each.id, reason) is CANCELLED for each in due.deliveries])
 
 
 class Desk:
@@ -329,3 +355,19 @@ async def test_no_page_is_begun_while_a_digest_is_made(desk: Desk, monkeypatch: 
     await desk.quiet()
     (digest_id,) = await desk.digests()
     assert desk.sent() == [*desk.made[:6], digest_id]
+
+
+@pytest.mark.parametrize("begun", ["looking", "digesting"])
+async def test_a_removed_destination_gets_no_digest_behind_its_back(desk: Desk, begun: str) -> None:
+    """What was being put together when it went is cancelled like all else that waits for it; nothing waits for nobody."""
+    gate = stuck(desk)
+    dispatcher = await desk.start(spill_max=5, concurrency=1)
+    desk.store.held_at = begun
+    await desk.offer(50)
+    await desk.store.reached.wait()
+    gate.set()
+    await dispatcher.apply([], NAMING)
+    await passes(1)
+    desk.store.gate.set()
+    await passes(30)
+    assert await desk.store.outbox_counts() == {}

@@ -133,7 +133,8 @@ class Issues:
         if missing:
             read = await self._store.change_logs(missing, now_ms - LOOK_BACK_MS, CHANGES_MAX)
             for where in missing:
-                found[where] = bounded(read.get(where, []))
+                known = self.logs.get(where)  # what a batch has kept meanwhile is the newer
+                found[where] = bounded(read.get(where, [])) if known is None else known
                 self.logs.keep(where, found[where])
         return found
 

@@ -166,6 +166,28 @@ async def test_what_was_not_stored_is_not_in_the_log() -> None:
         assert [each.kind for each in await incidents(bench)] == [IncidentKind.DEPLOY]
 
 
+async def test_a_log_that_was_read_before_a_push_does_not_hide_it() -> None:
+    """Whoever looks at an issue reads the log beside the batches: what one of them has added meanwhile is the newer."""
+    async with running() as bench:
+        begun, gate, real = asyncio.Event(), asyncio.Event(), bench.store.change_logs
+
+        async def slow(*given: Any) -> Any:
+            found = await real(*given)
+            if not begun.is_set():
+                begun.set()
+                await gate.wait()
+            return found
+
+        bench.gate.change_logs = slow  # type: ignore[attr-defined]  # as it would do itself
+        where = (bench.pipeline.ruleset.workspaces["default"].id, "shop")
+        looking = asyncio.create_task(bench.pipeline.issues.log(where, bench.clock.now_ms()))
+        await begun.wait()
+        await bench.pipeline.submit(events(push(1, "x.py")), 10)
+        gate.set()
+        assert len(await looking) == 1
+        assert len(await bench.pipeline.issues.log(where, bench.clock.now_ms())) == 1
+
+
 async def test_the_cooldown_is_that_of_the_issue() -> None:
     """Events of two keys that were merged rest together."""
     async with running(COOLING) as bench:

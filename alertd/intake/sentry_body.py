@@ -1,6 +1,6 @@
 """The bodies of requests whose bound is not the server's own: received up to a bound each, and all together up to another.
 
-A body is held while it is received and read, not while its events are committed. Large compressed ones are inflated in
+A body is held while it is received and read, not while its events are committed. Large ones are inflated and decoded in
 threads, few at a time, so that the loop goes on and memory stays bounded.
 """
 
@@ -18,12 +18,16 @@ from alertd.model.intake_endpoint import HELD_MAX_BYTES
 from alertd.sources.sentry_compression import decompress
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+
+    from alertd.model.event import Event
 
 INFLATED_HERE_MAX_BYTES: Final = 64 * 1024
 """Greatest size of a compressed body that is inflated in the event loop; a larger one is in a thread."""
-INFLATING_MAX: Final = 2
-"""How many bodies are inflated in threads at the same time."""
+DECODED_HERE_MAX_BYTES: Final = 256 * 1024
+"""Greatest size of a body that is decoded in the event loop; a larger one is in a thread."""
+WORKED_MAX: Final = 2
+"""How many bodies are inflated or decoded in threads at the same time."""
 
 
 class Bodies:
@@ -31,7 +35,7 @@ class Bodies:
 
     def __init__(self, held_max_bytes: int = HELD_MAX_BYTES) -> None:
         self._most = held_max_bytes
-        self._inflating = asyncio.Semaphore(INFLATING_MAX)
+        self._working = asyncio.Semaphore(WORKED_MAX)
         self.held_bytes = 0
 
     @asynccontextmanager
@@ -54,8 +58,15 @@ class Bodies:
         """Inflate a body by its `Content-Encoding`, up to `limit` bytes. Errors: as `sentry_compression.decompress`."""
         if not encoding or len(body) <= INFLATED_HERE_MAX_BYTES:
             return decompress(encoding, body, limit)
-        async with self._inflating:
+        async with self._working:
             return await asyncio.to_thread(decompress, encoding, body, limit)
+
+    async def decoded(self, size: int, decode: Callable[[], list[Event]]) -> list[Event]:
+        """Let a pure decoder make the events of a body of `size` bytes; raises what the decoder raises."""
+        if size <= DECODED_HERE_MAX_BYTES:
+            return decode()
+        async with self._working:
+            return await asyncio.to_thread(decode)
 
     async def _receive(self, request: web.Request, limit: int, chunks: list[bytes]) -> None:
         """Put what comes into `chunks`, counting it as held."""

@@ -86,7 +86,8 @@ class Webhooks:
                 body = await self._bodies.inflated(request.headers.get("Content-Encoding"), raw, limit)
                 bounds = replace(self._bounds, max_body_bytes=limit)
                 context = Context(endpoint.workspace, now_ms, frozenset({endpoint.workspace}), bounds)
-                return decoder.decode(WebhookRequest(request.headers, raw, body), context, endpoint.defaults)
+                read = WebhookRequest(request.headers, raw, body)
+                return await self._bodies.decoded(len(body), lambda: decoder.decode(read, context, endpoint.defaults))
             except DecodeError:
                 self._metrics.events.labels(decoder.source, "rejected").inc()
                 raise

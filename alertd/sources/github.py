@@ -138,7 +138,7 @@ def _said(given: dict[str, Any]) -> dict[str, Any]:
 
 def _push(body: dict[str, Any]) -> dict[str, Any]:
     given = place(body, "commits")
-    commits = [_commit(each) for each in given if isinstance(each, dict)] if isinstance(given, list) else []
+    commits = [each for each in given if isinstance(each, dict)] if isinstance(given, list) else []
     ref = text(body, "ref")
     branch = ref.removeprefix(_BRANCH) if ref.startswith(_BRANCH) else ""
     return {
@@ -151,7 +151,7 @@ def _push(body: dict[str, Any]) -> dict[str, Any]:
         "forced": place(body, "forced") is True,
         "is_default_branch": bool(branch) and branch == text(body, "repository", "default_branch"),
         "compare": text(body, "compare"),
-        "commits": commits[-COMMITS_MAX:],
+        "commits": [_commit(each) for each in commits[-COMMITS_MAX:]],
         "commits_omitted": max(0, len(commits) - COMMITS_MAX) or None,
     }
 

@@ -262,9 +262,9 @@ async def test_a_failed_commit_takes_no_cooldown() -> None:
 
 
 async def test_records_are_taken_once() -> None:
-    """Records before the position are done: fetched again, whole or in part, they do nothing."""
+    """Records before the position are done: fetched again, whole or in part, they do nothing, and no position goes back."""
     async with running() as bench:
-        for offsets in (range(5), range(5), range(3, 8)):
+        for offsets in (range(5), range(5), range(3, 8), range(2)):
             submission = bench.kafka(offsets)
             bench.pipeline.offer(submission)
             await submission.done
@@ -307,18 +307,30 @@ async def test_the_queue_is_full_at_its_bound(events_max: int, bytes_max: int) -
         assert len(await bench.stored()) == 11
 
 
+async def test_what_is_larger_than_the_queue_passes_alone() -> None:
+    """A bound that is smaller than one body, or one fetch, does not shut it out for ever."""
+    async with running(bounds=QueueBounds(2, 50)) as bench:
+        for size in (51, 10):
+            await bench.pipeline.submit(events(*[{"type": "a"}] * 3), size)
+        await bench.pipeline.submit(events({"type": "a"}), 51)
+        assert len(await bench.stored()) == 7
+
+
 async def test_stopping_commits_what_was_taken_and_takes_no_more() -> None:
     """A soft stop drains the queue; later submissions are refused."""
     async with running() as bench:
         bench.gate.open.clear()
         tasks = [asyncio.create_task(bench.pipeline.submit(events({"type": "a"}), 10)) for _ in range(3)]
         await bench.gate.entered.wait()
+        tasks.append(asyncio.create_task(bench.pipeline.submit(events({"type": "a"}), 10)))
+        await asyncio.sleep(0)
         bench.pipeline.stop()
         with pytest.raises(IntakeFullError):
             await bench.pipeline.submit(events({"type": "a"}), 10)
         bench.gate.open.set()
         await asyncio.gather(*tasks)
-        assert len(await bench.stored()) == 3
+        assert len(bench.gate.batches) == 2
+        assert len(await bench.stored()) == 4
 
 
 async def test_a_cut_between_two_batches_is_told_to_all_who_wait() -> None:

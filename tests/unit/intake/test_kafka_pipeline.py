@@ -20,6 +20,7 @@ from alertd.model.ids import IdSource
 from alertd.pipeline import BATCH_EVENTS, Pipeline, Submission
 from alertd.sources.base import Context
 from alertd.sources.native import decode_json
+from alertd.store.base import RejectedRecord
 from tests.kafka_lab import WORKSPACE, Ledger, until, value
 
 if TYPE_CHECKING:
@@ -90,6 +91,25 @@ async def test_overlapping_fetches_in_one_batch_are_done_once(pipeline: Pipeline
     assert ledger.stored("topic") == {0: 10}
 
 
+async def test_rejected_records_are_kept_once(pipeline: Pipeline, ledger: Ledger) -> None:
+    """What could not be read is not kept again when it is fetched again, in the same batch or in a later one."""
+
+    def unreadable(offset: int) -> RejectedRecord:
+        return RejectedRecord(offset + 1, "default", *PLACE, offset, "what is not JSON", b"{", 1)
+
+    fetches = [fetch(range(3)) for _ in range(4)]
+    for submission, end in zip(fetches, (4, 4, 5, 5), strict=True):
+        submission.next_offset = end
+        submission.rejected = [unreadable(offset) for offset in range(3, end)]
+    for submission in fetches[:3]:
+        pipeline.offer(submission)
+    await fetches[2].done
+    pipeline.offer(fetches[3])
+    await fetches[3].done
+    assert [record.offset for record in ledger.rejected] == [3, 4]
+    assert ledger.stored("topic") == {0: 5}
+
+
 async def test_what_was_given_up_is_not_tried_again(pipeline: Pipeline, ledger: Ledger) -> None:
     """A batch that fails after its partition was revoked is dropped; whoever has the partition then reads it again."""
     ledger.failing = True
@@ -143,6 +163,7 @@ async def test_records_keep_their_order_while_the_store_fails(pipeline: Pipeline
 
     await fetches[-1].done
     assert ledger.numbers == list(range(1003))
+    assert [len(batch.plans) for batch in ledger.batches] == [5 + BATCH_EVENTS, 498]
     assert ledger.stored("topic") == {0: 1003}
     assert pipeline.queued_events == 0
 

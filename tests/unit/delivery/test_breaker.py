@@ -81,6 +81,31 @@ def test_late_failures_of_earlier_attempts_do_not_lengthen_the_rest() -> None:
     assert breaker.wait_seconds(20) == 10
 
 
+def test_a_rejection_of_an_earlier_attempt_allows_no_second_probe() -> None:
+    """What began before it opened says nothing about the probe that is out."""
+    breaker = opened()
+    probe = breaker.begin()
+    breaker.neutral(probe=0)
+    assert breaker.wait_seconds(30) == inf
+    breaker.neutral(probe=probe)
+    assert breaker.wait_seconds(30) == 0
+
+
+def test_a_probe_that_outlived_its_time_is_not_taken_for_the_present_one() -> None:
+    """A late success closed it, failures opened it again, and only then does the first probe end: the second one decides."""
+    breaker = opened()
+    old = breaker.begin()
+    breaker.succeeded()
+    for _ in range(3):
+        breaker.failed(40, probe=0)
+    present = breaker.begin()
+    assert not breaker.failed(75, probe=old)
+    breaker.neutral(probe=old)
+    assert breaker.wait_seconds(75) == inf
+    assert breaker.failed(80, probe=present)
+    assert breaker.wait_seconds(80) == 30
+
+
 class BreakerMachine(RuleBasedStateMachine):
     """Any history: compared with what its definition says."""
 

@@ -44,3 +44,14 @@ def test_a_clock_that_stands_still_or_jumps_back_gives_nothing() -> None:
     bucket.take()
     assert bucket.wait_seconds(10) == 1
     assert bucket.wait_seconds(5) == 1
+
+
+@given(st.floats(0.01, 1e4), st.floats(0, 1e6), st.none() | st.floats(1, 100))
+def test_a_quiet_time_saves_up_the_burst_and_no_more(rate: float, quiet: float, burst: float | None) -> None:
+    """However long nothing was sent, what may then begin at once is the burst."""
+    bucket = TokenBucket(rate, 0, burst)
+    now, taken = max(quiet, 2 * bucket.burst / rate), 0
+    while not bucket.wait_seconds(now):
+        bucket.take()
+        taken += 1
+    assert taken == int(bucket.burst + 1e-6)

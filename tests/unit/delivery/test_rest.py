@@ -1,0 +1,36 @@
+"""What a lane's rest promises: whoever asks for the longest is heard, and new options give nothing away."""
+
+from __future__ import annotations
+
+from alertd.delivery.rest import Rest
+from alertd.model.destination import DeliveryOptions
+
+
+def options(rate: float | None = None, timeout: float = 10) -> DeliveryOptions:
+    """Options with a rate, and something that has nothing to do with it."""
+    return DeliveryOptions.model_validate({"queue": {"rate_per_second": rate}, "timeout_seconds": timeout})
+
+
+def test_a_later_answer_does_not_shorten_the_rest() -> None:
+    """A receiver that asks for a minute, and in an answer that was on its way for a second, rests for the minute."""
+    rest = Rest(options(), 0)
+    assert rest.pause(60_000)
+    assert not rest.pause(1_000)
+    assert rest.seconds(1_000, 1) == 59
+    assert rest.pause(90_000)
+    assert rest.paused_until(1_000) == 90_000
+    assert rest.seconds(90_000, 90) == 0
+    assert not rest.bound
+
+
+def test_new_options_at_the_same_rate_fill_no_bucket() -> None:
+    """A reload is no way round the rate; another rate begins anew."""
+    rest = Rest(options(1), 0)
+    assert rest.seconds(0, 0) == 0
+    rest.begin()
+    rest.configure(options(1, timeout=20), 0)
+    assert rest.seconds(0, 0) == 1
+    rest.configure(options(2), 0)
+    assert rest.seconds(0, 0) == 0
+    rest.configure(options(), 0)
+    assert not rest.bound

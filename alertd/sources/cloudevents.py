@@ -21,6 +21,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -32,7 +33,7 @@ from alertd.sources.document import check_count, kind_of, load
 from alertd.sources.explain import found
 from alertd.sources.fields import is_name
 from alertd.sources.media_type import MediaType, media_type
-from alertd.sources.native import build, decode_object
+from alertd.sources.native import build, decode_object, sent_bytes
 from alertd.sources.problems import Problems, step
 
 if TYPE_CHECKING:
@@ -166,9 +167,9 @@ def _decode(value: Any, pointer: str, context: Context, problems: Problems) -> E
         if event is not None:
             return event
     found_here = Problems()
-    decode_object(native, "", context, found_here)
+    event = decode_object(native, "", context, found_here, partial(sent_bytes, value))
     problems.adopt(found_here, lambda place: pointer + _attribute(place))
-    return None
+    return event if len(problems) == before else None
 
 
 def _native(given: Mapping[str, Any], pointer: str, problems: Problems) -> dict[str, Any]:

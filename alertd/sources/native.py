@@ -1,7 +1,8 @@
 """Native JSON (interface.md §1): one object, an array, NDJSON lines or one Kafka value.
 
 An optional field that is null is absent. An empty array and an empty NDJSON body hold no events, which is no error.
-Sizes are those of the normalised JSON. All or nothing: any problem in a body refuses the whole body.
+All or nothing: any problem in a body refuses the whole body. An event is within its bound in its normal form, or as it was
+sent: what alertd fills in, and spaces between, make none too large.
 
 `build` is the hot path: it says yes to a good event in a straight line and None to everything else; what it refused
 is looked at again with its nulls removed, and then explained by `alertd.sources.explain`.
@@ -9,6 +10,7 @@ is looked at again with its nulls removed, and then explained by `alertd.sources
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -47,13 +49,14 @@ def decode_json(body: bytes, context: Context) -> list[Event]:
     """Decode an object (pointers such as `/type`) or an array of them (`/3/type`). Errors: see `alertd.sources.base`."""
     value = load(body, context)
     if isinstance(value, dict):
-        return [_single(value, context)]
+        return [_single(value, body, context)]
     if not isinstance(value, list):
         raise DecodeError(f"expected an event or an array of events, found {kind_of(value)}")
     check_count(len(value), context)
     problems = Problems()
     decoded = [
-        build(item, context) or decode_object(item, f"/{index}", context, problems) for index, item in enumerate(value)
+        build(item, context) or decode_object(item, f"/{index}", context, problems, partial(sent_bytes, item))
+        for index, item in enumerate(value)
     ]
     problems.check()
     return [event for event in decoded if event is not None]
@@ -77,7 +80,9 @@ def decode_ndjson(body: bytes, context: Context) -> list[Event]:
             for problem in wrong.problems:
                 problems.add(f"/{index}", f"line {index + 1}: {problem.detail}", type(wrong))
             continue
-        event = build(value, context) or decode_object(value, f"/{index}", context, problems)
+        event = build(value, context) or decode_object(
+            value, f"/{index}", context, problems, partial(sent_bytes, value, line)
+        )
         if event is not None:
             events.append(event)
     problems.check()
@@ -88,21 +93,26 @@ def decode_record(value: bytes | None, context: Context) -> Event:
     """Decode the value of one Kafka record, which holds one event. Errors: see `alertd.sources.base`."""
     if value is None:
         raise NotJsonError("the record has no value")
-    return _single(load(value, context), context)
+    return _single(load(value, context), value, context)
 
 
-def _single(value: Any, context: Context) -> Event:
+def _single(value: Any, text: bytes, context: Context) -> Event:
     event = build(value, context)
     if event is None:
         problems = Problems()
-        event = decode_object(value, "", context, problems)
+        event = decode_object(value, "", context, problems, partial(sent_bytes, value, text))
         if event is None:
             raise problems.error()
     return event
 
 
-def decode_object(value: Any, pointer: str, context: Context, problems: Problems) -> Event | None:
-    """Decode one parsed JSON value; None after adding to `problems` every place that is wrong, below `pointer`."""
+def decode_object(
+    value: Any, pointer: str, context: Context, problems: Problems, sent: Callable[[], int] | None = None
+) -> Event | None:
+    """Decode one parsed JSON value; None after adding to `problems` every place that is wrong, below `pointer`.
+
+    `sent` says how many bytes it took as it was sent; without it only its normal form counts.
+    """
     if not isinstance(value, dict):
         problems.add(pointer, f"expected an event, which is an object, found {kind_of(value)}")
         return None
@@ -112,10 +122,19 @@ def decode_object(value: Any, pointer: str, context: Context, problems: Problems
         return event
     before = len(problems)
     explain(value, pointer, context, problems)
-    if len(problems) == before:
-        most = context.bounds.max_event_bytes
+    if len(problems) > before:
+        return None
+    most = context.bounds.max_event_bytes
+    if sent is None or sent() > most or (event := assemble(given, context)) is None:
         problems.add(pointer, f"the event has more than {most} bytes as JSON", TooLargeError)
-    return None
+        return None
+    event.payload = compact(orjson.dumps(event.body))
+    return event
+
+
+def sent_bytes(value: Any, text: bytes = b"") -> int:
+    """Tell how large a value is without spaces between its parts, and with them where its text is known."""
+    return max(len(text.strip()), len(orjson.dumps(value)))
 
 
 def build(value: Any, context: Context) -> Event | None:

@@ -381,14 +381,38 @@ def test_many_open_brackets_are_not_depth() -> None:
     assert accepted(value)["data"] == value["data"]
 
 
-def test_event_size_at_its_bound() -> None:
-    """An event is accepted at the size of its normalised JSON and too large one byte beyond."""
-    empty = len(decode_record(b'{"type":"a","message":""}', CONTEXT).payload)
-    room = CONTEXT.bounds.max_event_bytes - empty
-    event = decode_record(b'{ "type":"a",  "message":"' + b"m" * room + b'"}', CONTEXT)
-    assert len(event.payload) == CONTEXT.bounds.max_event_bytes
+@pytest.mark.parametrize("head", [b'{"type":"a","message":"', b'{"type": "a", "message": "'])
+def test_event_size_at_its_bound(head: bytes) -> None:
+    """An event is accepted at its bound as it was sent, whatever is filled in, and too large one byte beyond."""
+    room = CONTEXT.bounds.max_event_bytes - len(head) - 2
+    fits, beyond = (head + b"m" * size + b'"}' for size in (room, room + 1))
+    (in_body,) = decode_json(b" \n" + fits + b"\r\n ", CONTEXT)
+    for event in (in_body, decode_record(fits, CONTEXT), *decode_ndjson(fits + b"\r\n" + fits, CONTEXT)):
+        assert (len(event.body["message"]), event.body["key"]) == (room, "a")
+        assert orjson.loads(event.payload) == event.body
+    for decode in (decode_json, decode_record, decode_ndjson):
+        with pytest.raises(TooLargeError, match="262144"):
+            decode(beyond, CONTEXT)
+
+
+def test_event_size_in_an_array_at_its_bound() -> None:
+    """There it is what the event takes without spaces."""
+    head = '{"type":"a","message":"'
+    room = CONTEXT.bounds.max_event_bytes - len(head) - 2
+    (event,) = decode_json(f'[{head}{"m" * room}"}}]'.encode(), CONTEXT)
+    assert len(event.body["message"]) == room
     with pytest.raises(TooLargeError, match="262144"):
-        decode_record(b'{"type":"a","message":"' + b"m" * (room + 1) + b'"}', CONTEXT)
+        decode_json(f'[{head}{"m" * (room + 1)}"}}]'.encode(), CONTEXT)
+
+
+def test_event_size_in_its_normal_form() -> None:
+    """Spaces make no event too large, and numbers that grow when they are written out do not slip by."""
+    spaced = b'{"type":"a",' + b" " * CONTEXT.bounds.max_event_bytes + b'"message":"m"}'
+    assert decode_record(spaced, CONTEXT).body["message"] == "m"
+    growing = b'{"type":"a","data":{"n":[' + b",".join([b"1e15"] * 50_000) + b"]}}"
+    assert len(growing) < CONTEXT.bounds.max_event_bytes
+    with pytest.raises(TooLargeError, match="262144"):
+        decode_record(growing, CONTEXT)
 
 
 def test_a_large_event_among_bad_ones_is_a_problem_like_others() -> None:

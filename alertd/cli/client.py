@@ -7,6 +7,7 @@ import http.client
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote, urlsplit
@@ -93,7 +94,7 @@ class Client:
         seconds: float = ANSWER_SECONDS,
     ) -> dict[str, Any]:
         """Make one call and return its JSON object, which holds at least what is needed."""
-        data = None if body is None else orjson.dumps(body)
+        data = None if body is None else encoded(body)
         return self.send(method, path, data, "application/json", needs, seconds)
 
     def send(
@@ -194,6 +195,24 @@ class Client:
         self._connection.close()
 
 
+def encoded(body: Any) -> bytes:
+    """Write a body as JSON. Raises UnicodeEncodeError for an argument that is no text."""
+    try:
+        return orjson.dumps(body)
+    except TypeError:
+        for text in _texts(body):
+            text.encode()
+        raise
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in chain(value, value.values() if isinstance(value, dict) else ()):
+            yield from _texts(each)
+
+
 def below(workspace: str, *parts: str) -> str:
     """Write a path below a workspace."""
     return "/api/v1/workspaces/" + "/".join(quote(part, safe="") for part in (workspace, *parts))
@@ -267,6 +286,8 @@ def explained(base_url: str, origin: str) -> Iterator[None]:
     except Refusal as refusal:
         hint = f" (the token is from {origin})" if refusal.status in (401, 403) else ""
         fail(f"{refusal}{hint}")
+    except UnicodeEncodeError:
+        raise
     except (NotAlertdError, ValueError):
         fail(f"what answers at {base_url} is not alertd, or not its API")
     except TimeoutError:

@@ -1,5 +1,8 @@
 """The command line, put together. Commands import what they need when they run, so that `--help` is quick."""
 
+import os
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -59,10 +62,21 @@ app.command()(files.migrate)
 app.command()(files.version)
 
 
+def _fill_streams() -> None:
+    """Lead standard streams that are closed to nowhere: else the next file or socket that is opened takes their numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - as long as the program
+
+
 def main() -> None:
-    """Run the program. An installation that lacks a part says which one."""
+    """Run the program. An installation that lacks a part says which one, an argument that is no text is named."""
+    _fill_streams()
     try:
         app(prog_name="alertd")
     except ImportError as error:
         typer.echo(f"alertd: this installation is broken: {error}. Install it again (make run, or pip).", err=True)
         raise SystemExit(1) from None
+    except UnicodeEncodeError as error:
+        typer.echo(f"alertd: {os.fsencode(error.object)!r} is not UTF-8", err=True)
+        raise SystemExit(2) from None

@@ -4,8 +4,8 @@ Exit codes: 0 done, 1 refused or failed, 2 usage; 130, as shells have it, when C
 """
 
 import os
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -84,8 +84,20 @@ def note(text: str) -> None:
 
 
 def say(text: str) -> None:
-    """Print a result for people."""
-    typer.echo(harmless(text))
+    """Print a result for people, at once."""
+    with written():
+        typer.echo(harmless(text))
+
+
+@contextmanager
+def written() -> Iterator[None]:
+    """End the program with 1 and a sentence when a result cannot be written; that nobody reads on is for others to see."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        fail(f"the result cannot be written: {(error.strerror or str(error)).lower()}")
 
 
 def harmless(text: str) -> str:
@@ -97,13 +109,14 @@ def print_json(value: Any) -> None:
     """Print one JSON document on a line of its own, at once."""
     import orjson
 
-    sys.stdout.write(orjson.dumps(value).decode() + "\n")
-    sys.stdout.flush()
+    with written():
+        typer.echo(orjson.dumps(value))
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print columns as wide as they need to be, whatever the terminal's width, so that they can be cut by programs."""
     table = [[harmless(cell) for cell in row] for row in (head, *rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for row in table:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    with written():
+        for row in table:
+            typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

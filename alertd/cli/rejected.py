@@ -1,6 +1,5 @@
 """`alertd rejected`: records that could not be read, listed, shown, tried again after a fix."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
@@ -17,6 +16,7 @@ from alertd.cli.options import (
     print_json,
     print_table,
     say,
+    written,
 )
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ def show(
     if json:
         print_json(record)
     elif raw:
-        sys.stdout.buffer.write(base64.b64decode(record["bytes_base64"]))
-        sys.stdout.flush()
+        with written():
+            typer.echo(base64.b64decode(record["bytes_base64"]), nl=False)
     else:
         _tell(record)
 

@@ -1,6 +1,5 @@
 """`alertd tail`: verdicts and delivery attempts as they happen."""
 
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -14,8 +13,8 @@ from alertd.cli.options import (
     WorkspaceOption,
     counted,
     fail,
-    harmless,
     note,
+    say,
 )
 
 GIVE_UP_SECONDS = 300.0
@@ -79,8 +78,7 @@ def _show(kind: str, item: Any, *, as_json: bool, place: str) -> None:
     elif as_json:
         print_json({"kind": kind, **item})
     else:
-        sys.stdout.write(harmless(line_of(kind, item)) + "\n")
-        sys.stdout.flush()
+        say(line_of(kind, item))
 
 
 def line_of(kind: str, item: dict[str, Any]) -> str:

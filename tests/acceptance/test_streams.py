@@ -1,0 +1,70 @@
+"""Acceptance: the program where its output goes nowhere, or its arguments are no text."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.daemon import DEADLINE, PROGRAM
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CLOSED = "<&- >&- 2>&-"
+
+
+def typed(folder: Path, streams: str, *arguments: str | bytes) -> subprocess.CompletedProcess[str]:
+    """Type a command, its streams as a shell leads them."""
+    command = ["sh", "-c", f'exec "$0" "$@" {streams}', PROGRAM, *arguments]
+    return subprocess.run(command, cwd=folder, check=False, timeout=DEADLINE * 3, capture_output=True, text=True)  # noqa: S603 - our own program
+
+
+def test_a_daemon_without_streams_lives(tmp_path: Path) -> None:
+    """Nothing that it opens takes the numbers of streams that are closed: it gets ready, and ends in order."""
+    config = tmp_path / "alertd.yml"
+    config.write_text("server: {listen: 127.0.0.1:0}\nstore: {url: sqlite:///alertd.db}\n")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
+        ready.bind(str(tmp_path / "ready"))
+        ready.settimeout(DEADLINE)
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            ["sh", "-c", f'exec "$0" run --config alertd.yml {CLOSED}', PROGRAM],  # noqa: S607 - any shell will do
+            cwd=tmp_path,
+            env={**os.environ, "NOTIFY_SOCKET": str(tmp_path / "ready")},
+        )
+        try:
+            assert b"READY=1" in ready.recv(4096)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(DEADLINE) == 0
+        finally:
+            process.kill()
+            process.wait()
+    assert (tmp_path / "alertd.db").read_bytes().startswith(b"SQLite format 3")
+
+
+@pytest.mark.parametrize("arguments", [["version"], ["version", "--json"], ["check"], ["check", "--json"]])
+def test_a_result_that_nobody_wants_is_no_failure(tmp_path: Path, arguments: list[str]) -> None:
+    """With a closed stdout a command does what it does."""
+    done = typed(tmp_path, ">&-", *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("arguments", [["version"], ["version", "--json"], ["check"], ["check", "--json"]])
+def test_a_result_that_cannot_be_written_is_said(tmp_path: Path, arguments: list[str]) -> None:
+    """On a full disk: one sentence, and 1."""
+    done = typed(tmp_path, "> /dev/full", *arguments)
+    assert (done.returncode, done.stderr) == (1, "alertd: the result cannot be written: no space left on device\n")
+
+
+@pytest.mark.parametrize(
+    "place", [["send", "t", "--message"], ["send", "t", "--id"], ["export", "-w"], ["tail", "--type"]]
+)
+def test_an_argument_that_is_no_text_is_usage(tmp_path: Path, place: list[str]) -> None:
+    """It is named as it was given."""
+    (tmp_path / "token").write_text("x")
+    done = typed(tmp_path, "", *place, b"caf\xe9", "--url", "http://127.0.0.1:1", "--token-file", "token")
+    assert (done.returncode, done.stderr) == (2, "alertd: b'caf\\xe9' is not UTF-8\n")

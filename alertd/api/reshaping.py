@@ -23,7 +23,7 @@ from alertd.engine.issues import incidents
 from alertd.engine.issues.document import ISSUE
 from alertd.engine.issues.facts import facts_of
 from alertd.engine.issues.merging import Parts, merge, moved, split
-from alertd.errors import InvalidError, Problem, StoreUnavailableError
+from alertd.errors import InvalidError, NotFoundError, Problem, StoreUnavailableError
 from alertd.model.event import from_payload
 from alertd.model.fields import Resource
 from alertd.model.ids import format_id
@@ -98,6 +98,19 @@ class Reshaping:
             )
             route(app, "POST", f"{BELOW}/issues/{{id}}/{name}", handler, documented)
 
+    async def _others(self, names: Sequence[str], workspace: str) -> list[Issue]:
+        """Find the issues that a body names. Raises InvalidError with all that there are not, ConflictError."""
+        found: list[Issue] = []
+        problems: list[Problem] = []
+        for place, name in enumerate(names):
+            try:
+                found.append(await self._issues.find(name, workspace))
+            except NotFoundError:
+                problems.append(Problem(f"/issues/{place}", f"unknown issue {name!r}"))
+        if problems:
+            raise InvalidError(problems)
+        return found
+
     async def merge(self, request: web.Request) -> web.Response:
         """Merge issues into one."""
         workspace = self._context.enter(request, Role.OPERATOR)
@@ -106,7 +119,7 @@ class Reshaping:
         merged: list[Issue] = []
         async with context.pipeline.issues.lock:
             into = await self._issues.find(request.match_info["id"], workspace)
-            others = [await self._issues.find(name, workspace) for name in given.issues]
+            others = await self._others(given.issues, workspace)
             found, transition = merge(into, others, now_ms, by)
             adopted = self._adopt(found, others)
             why = f"merged into {found.short_id}"

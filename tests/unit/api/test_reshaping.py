@@ -312,7 +312,8 @@ async def test_each_part_tells_of_itself(taken: str) -> None:
     [
         ("merge", {}, 422, "/issues"),
         ("merge", {"issues": []}, 422, "/issues"),
-        ("merge", {"issues": ["SHOP-9"]}, 404, None),
+        ("merge", {"issues": ["SHOP-9"]}, 422, "/issues/0"),
+        ("merge", {"issues": ["SHOP-2", "SHOP-9"]}, 422, "/issues/1"),
         ("merge", {"issues": ["SHOP-1"]}, 409, None),
         ("merge", {"issues": ["SHOP-2", "SHOP-2"]}, 409, None),
         ("merge", {"issues": ["BLOG-1"]}, 409, None),

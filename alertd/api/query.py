@@ -56,7 +56,7 @@ class Query:
         self._problems: list[Problem] = []
         for name in dict.fromkeys(self._given):
             if name not in known:
-                self._refuse(name, f"is not known here; known are {', '.join(known)}")
+                self._refuse(name, f"is not known here; {_told(known)}")
             elif len(self._given.getall(name)) > 1:
                 self._refuse(name, "is given more than once")
 
@@ -145,6 +145,13 @@ class Query:
 
     def _refuse(self, name: str, detail: str) -> None:
         self._problems.append(Problem(f"{self._pointer}/{name.replace('~', '~0').replace('/', '~1')}", detail))
+
+
+def _told(known: Sequence[str]) -> str:
+    """Say which parameters there are."""
+    if not known:
+        return "there are no parameters"
+    return f"known {'is' if len(known) == 1 else 'are'} {', '.join(known)}"
 
 
 def refuse_unknown(request: web.Request) -> None:

@@ -62,3 +62,23 @@ async def test_true_and_false_part_a_list() -> None:
             await call("POST", f"{HOME}/destinations", json=body)
         assert "on" in await found(call, "destinations?enabled=true")
         assert await found(call, "destinations?enabled=false") == ["off"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "told"),
+    [
+        ("GET", "channels/all", "there are no parameters"),
+        ("POST", "channels", "there are no parameters"),
+        ("POST", "destinations/hook/test", "there are no parameters"),
+        ("DELETE", "channels/all", "known is cascade"),
+        ("GET", "tokens", "known are name, role, limit, cursor"),
+    ],
+)
+async def test_a_parameter_that_is_unknown_is_told_what_there_is(method: str, path: str, told: str) -> None:
+    """Every parameter that is known, one alone, or none."""
+    async with running() as call:
+        status, problem = await call(method, f"{HOME}/{path}?colour=red", "admin", json={})
+        assert (status, problem["errors"]) == (
+            422,
+            [{"pointer": "/colour", "detail": f"is not known here; {told}"}],
+        )

@@ -111,6 +111,8 @@ def count(issue: Issue, facts: Facts, ledger: Ledger) -> None:
         issue.last_event_id = event_id
         issue.title, issue.culprit, issue.level = facts.title, facts.culprit, facts.level
         issue.last_release = release
+    elif release:
+        ledger.see_release(release, at_ms)  # known to the issue, but perhaps not from so early
     first = issue.first_seen_ms
     if at_ms < first or (at_ms == first and release < issue.first_release):
         issue.first_seen_ms, issue.first_release = at_ms, release

@@ -198,6 +198,13 @@ def test_a_commit_as_release_is_as_new_as_its_first_sight() -> None:
     assert found.sees("ccccccc3").told == ["new", "regression"]
 
 
+def test_a_commit_as_release_is_as_old_as_its_earliest_event() -> None:
+    """Though that came late, and the issue was seen in it before: it is older than the commit that the issue was resolved in."""
+    found = Life().sees("aaaaaaa1", ago=MINUTE).sees("bbbbbbb2", ago=2 * MINUTE).sees("aaaaaaa1", ago=3 * MINUTE)
+    assert found.ledger.releases == {"aaaaaaa1": NOW - 3 * MINUTE, "bbbbbbb2": NOW - 2 * MINUTE}
+    assert found.resolved(How.IN_RELEASE, "bbbbbbb2").sees("aaaaaaa1").told == ["new"]
+
+
 @pytest.mark.parametrize("restarts", [False, True], ids=["running", "restarting"])
 def test_resolved_in_a_commit_that_is_yet_to_be_deployed(restarts: bool) -> None:
     """What was there before goes on without a word until the fix is there; then, and in what is new, it is a regression."""
@@ -344,10 +351,10 @@ def played(order: list[tuple[int, Any]], resolving: bool) -> tuple[dict[str, Any
         issues[found.key], transition = weigh(issues.get(found.key), found, ledger, number, NOW)
         if transition is not None:
             told.setdefault(found.key, []).append(transition.change.word)
-    return {key: shown(issue) for key, issue in issues.items()}, told
+    return {key: shown(issue, ledger) for key, issue in issues.items()}, told
 
 
-def shown(issue: Issue) -> tuple[Any, ...]:
+def shown(issue: Issue, ledger: Ledger) -> tuple[Any, ...]:
     """Show what may not depend on the order of events: all but numbers given in it, and the traffic."""
     return (
         issue.first_seen_ms,
@@ -360,6 +367,7 @@ def shown(issue: Issue) -> tuple[Any, ...]:
         issue.environments,
         issue.releases,
         issue.users,
+        {release: ledger.releases[release] for release in issue.releases},
     )
 
 

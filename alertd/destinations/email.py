@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from alertd.destinations.mail_server import MailServer
     from alertd.destinations.people import People
 
+DEAD: Final = "on_ambiguous: dead"
+"""Why what may have arrived is not sent again."""
 NO_SERVER: Final = f"{NAME}: not_configured: no mail server is set (mail.host)"
 
 
@@ -126,7 +128,10 @@ class EmailDestination:
 
 
 class _Round:
-    """One attempt: who has it, and who was refused."""
+    """One attempt: who has it, and who was refused.
+
+    `done` holds the addresses that have it, and the marks of those that may have it and get it no more.
+    """
 
     def __init__(self, destination: EmailDestination, message: Message, to: Recipients, done: set[str]) -> None:
         self.done = done
@@ -135,6 +140,7 @@ class _Round:
         self._to = to
         self._refused: list[tuple[str, Reply]] = []
         self._accepted: Reply | None = None
+        self._under_way: Sequence[str] = ()
 
     async def run(self, session: Session) -> Outcome:
         """Hold the conversation and say what came of it."""
@@ -152,19 +158,22 @@ class _Round:
             return self._unanswered(words, ambiguous=session.handed_over, refused=False)
         finally:
             session.abort()
-        done = len({each.address for each in self._to.mailboxes} & self.done)
-        return outcome_of_all(done, self._accepted, self._refused, self._to.left_out)
+        addresses = [each.address for each in self._to.mailboxes]
+        lost = [f"{each} may have it ({DEAD})" for each in addresses if _lost(each) in self.done]
+        done = len(self.done.intersection(addresses))
+        return outcome_of_all(done, self._accepted, self._refused, [*lost, *self._to.left_out])
 
     async def _write(self, session: Session) -> None:
         content = content_of(self._message)
         for group in self._destination.groups(self._to.mailboxes):
-            addresses = [each.address for each in group if each.address not in self.done]
+            addresses = self._waiting(group)
             if addresses:
                 letter = self._destination.letter(content, group).as_bytes()
                 await self._hand_over(session, addresses, letter)
 
     async def _hand_over(self, session: Session, addresses: Sequence[str], letter: bytes) -> None:
         """Hand over one letter; a refusal of it ends this letter, not the conversation."""
+        self._under_way = addresses
         try:
             reply, refused = await session.send(self._destination.sender, addresses, letter)
         except RefusedError as error:
@@ -184,9 +193,18 @@ class _Round:
             return Outcome(OutcomeKind.REJECTED, detail=reason)
         if not ambiguous:
             return Outcome(OutcomeKind.RETRY_LATER, detail=reason)
-        if not self._destination.repeats:
-            return Outcome(OutcomeKind.REJECTED, detail=f"{reason}; it may have arrived (on_ambiguous: dead)")
-        return Outcome(OutcomeKind.AMBIGUOUS, detail=reason)
+        if self._destination.repeats:
+            return Outcome(OutcomeKind.AMBIGUOUS, detail=reason)
+        self.done.update(map(_lost, self._under_way))
+        if not self._waiting(self._to.mailboxes):
+            return Outcome(OutcomeKind.REJECTED, detail=f"{reason}; it may have arrived ({DEAD})")
+        named = ", ".join(self._under_way)
+        detail = fit(f"{reason}; {named} may have it ({DEAD}), the others are still to be written to", DETAIL_MAX)
+        return Outcome(OutcomeKind.RETRY_LATER, detail=detail)
+
+    def _waiting(self, to: Sequence[Mailbox]) -> list[str]:
+        """Give the addresses that are still to be written to."""
+        return [each.address for each in to if each.address not in self.done and _lost(each.address) not in self.done]
 
 
 class EmailType:
@@ -215,6 +233,11 @@ class EmailType:
     def open(self, settings: EmailSettings, timeout_seconds: float, world: World) -> EmailDestination:
         """Open one."""
         return EmailDestination(settings, timeout_seconds, world)
+
+
+def _lost(address: str) -> str:
+    """Mark one who may have it and gets it no more: no address has a space."""
+    return f"lost {address}"
 
 
 def _key(message: Message) -> str:

@@ -215,6 +215,21 @@ async def test_what_may_have_arrived_is_not_repeated_where_that_is_unwanted() ->
     assert "it may have arrived" in outcome.detail
 
 
+async def test_one_whose_letter_is_lost_does_not_keep_it_from_the_others() -> None:
+    """With `on_ambiguous: dead` nobody gets it twice, those who were not written to yet get it, and the doubt is told."""
+    async with scripted(BODY=["250 ok", CUT, "250 ok"]) as room:
+        destination = opened(room, to=["a@example.com", "b@example.com", "c@example.com"], on_ambiguous="dead")
+        first = await attempt(destination)
+        assert first.kind is RETRY
+        assert "b@example.com may have it (on_ambiguous: dead), the others are still to be written to" in first.detail
+        second = await attempt(destination, make_message(attempt=2))
+        assert second.kind is PERMANENT
+        assert second.detail == "email: 2 of 3 recipients have it; b@example.com may have it (on_ambiguous: dead)"
+    assert [line for line in room.commands if line.startswith("RCPT")] == [
+        f"RCPT TO:<{name}@example.com>" for name in "abc"
+    ]
+
+
 async def test_an_attempt_goes_on_where_the_last_one_ended() -> None:
     """Who has a delivery does not get it again when it is tried again for the others."""
     to = ["a@example.com", "b@example.com", "c@example.com"]

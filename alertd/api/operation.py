@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -72,13 +73,16 @@ STREAM: Final = "text/event-stream"
 OPERATIONS: Final = web.AppKey("operations", dict[tuple[str, str], Operation])
 """Every documented route of an application, by method and path."""
 
+_PARAMETER = re.compile(r"\{([a-z_]+)\}")
+
 
 def route(app: web.Application, method: str, path: str, handler: Handler, operation: Operation) -> None:
-    """Add a route together with its documentation."""
+    """Add a route together with its documentation. A parameter in its path is anything without a slash, also braces."""
+    pattern = _PARAMETER.sub(r"{\1:[^/]+}", path)
     if method == "GET":
-        app.router.add_get(path, handler, allow_head=STREAM not in operation.answer_types)
+        app.router.add_get(pattern, handler, allow_head=STREAM not in operation.answer_types)
     else:
-        app.router.add_route(method, path, handler)
+        app.router.add_route(method, pattern, handler)
     app[OPERATIONS][method, path] = operation
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -257,6 +258,16 @@ async def test_an_event_shows_every_verdict_with_its_reason() -> None:
         status, alert = await call("GET", f"{HOME}/alerts/{event['alert_id']}")
         assert (status, alert["event"]["id"]) == (200, number)
         assert [d["state"] for d in alert["deliveries"]] == ["delivered"]
+
+
+async def test_an_event_is_found_whatever_its_id_is_made_of() -> None:
+    """Every character that an id may have can stand in the path of its page, percent-encoded."""
+    async with running() as call:
+        ids = [f"a{chr(code)}b" for code in range(0x21, 0x7F)]
+        await call.sent(*({"type": "t", "id": name} for name in ids))
+        for name in ids:
+            status, event = await call("GET", f"{HOME}/events/{quote(name, safe='')}")
+            assert (status, event["id"]) == (200, name)
 
 
 @pytest.mark.parametrize(

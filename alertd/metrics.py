@@ -33,9 +33,10 @@ class Metrics:
         own = self.registry
         self.events = Counter(
             "alertd_events",
-            "Events that arrived, by source (http, kafka, sentry, sentry_sdk) and result: accepted, duplicate (an id seen "
-            "before; nothing was done twice), rejected (could not be read), skipped (a record of Kafka that becomes none, such "
-            "as a ping of GitHub's).",
+            "Events that arrived, by source (http, kafka, sentry_sdk, simulation; of webhooks sentry, github, alertmanager, "
+            "grafana, incidents; alertd: what it makes itself) and result: accepted, duplicate (an id seen before; nothing was "
+            "done twice), rejected (could not be read), skipped (a record of Kafka that becomes none, such as a ping of "
+            "GitHub's).",
             ["source", "result"],
             registry=own,
         )

@@ -19,6 +19,7 @@ from alertd.api.context import json, read_body
 from alertd.api.issues import Issues
 from alertd.api.operation import Operation, ref, route
 from alertd.api.resources import BELOW
+from alertd.delivery.persistence import to_the_end
 from alertd.engine.issues import incidents
 from alertd.engine.issues.document import ISSUE
 from alertd.engine.issues.facts import facts_of
@@ -116,7 +117,6 @@ class Reshaping:
         workspace = self._context.enter(request, Role.OPERATOR)
         given = await read_body(request, Merge)
         context, by, now_ms = self._context, caller(request).name, self._context.clock.now_ms()
-        merged: list[Issue] = []
         async with context.pipeline.issues.lock:
             into = await self._issues.find(request.match_info["id"], workspace)
             others = await self._others(given.issues, workspace)
@@ -125,13 +125,11 @@ class Reshaping:
             why = f"merged into {found.short_id}"
             gone = [moved(each, Change.MERGED, why, now_ms, by) for each in others]
             going = [each for each in adopted if each.id != found.incident_id]
-            ended = self._end(going, lambda known: incidents.resolve(known, now_ms, by) if merged else None)
+            ended = self._end(
+                going, lambda known: incidents.resolve(known, now_ms, by) if known.issue_id == found.id else None
+            )
             reshaped = Reshaped(merged=[(each, found.id) for each in others])
             await self._store([found], [transition, *gone], reshaped, adopted)
-            merged.append(found)
-            for other in others:
-                context.pipeline.issues.memory.forget(other.id)
-            context.pipeline.issues.memory.replace(found)
         for name in (found.short_id, *(other.short_id for other in others)):
             await context.registry.note(by, Noted("merged", ("issue", workspace, name), None, {"into": found.short_id}))
         await _heard(ended, found)
@@ -188,9 +186,6 @@ class Reshaping:
             reshaped = Reshaped(revived=revived, followed=followed, moved=[(issue.id, made.id, frozenset(keys))])
             returned = self._give_back(remaining, made, former)
             await self._store([remaining, made], [transition, came], reshaped, returned, ledger)
-            context.pipeline.issues.memory.keep_ledger(ledger)
-            context.pipeline.issues.memory.replace(remaining)
-            context.pipeline.issues.memory.replace(made)
         for name in (issue.short_id, made.short_id):
             after = {"from": issue.short_id, "keys": sorted(keys)}
             await context.registry.note(by, Noted("split", ("issue", workspace, name), None, after))
@@ -233,9 +228,20 @@ class Reshaping:
             [(context.ids.take(), each) for each in transitions],
             reshaped=reshaped,
         )
-        await context.store.write_issues(writes)
-        for incident in changed:
-            context.pipeline.issues.follow(incident)
+        await to_the_end(self._keep(writes, reshaped))
+
+    async def _keep(self, writes: IssueWrites, reshaped: Reshaped) -> None:
+        """Store changes and know them, both or neither: the batches that follow must not go on with what was before."""
+        issues = self._context.pipeline.issues
+        await self._context.store.write_issues(writes)
+        for incident in writes.incidents:
+            issues.follow(incident)
+        for gone, _ in reshaped.merged:
+            issues.memory.forget(gone.id)
+        for ledger in writes.ledgers.values():
+            issues.memory.keep_ledger(ledger)
+        for issue in writes.issues:
+            issues.memory.replace(issue)
 
 
 def _chosen(given: Split, issue: Issue, formers: Sequence[Issue]) -> tuple[set[str], Issue | None]:

@@ -368,3 +368,46 @@ async def test_events_that_pour_in_meanwhile_are_all_counted() -> None:
 
         await asyncio.gather(pour(), reshape())
         assert await counts(call) == {"SHOP-1": 31, "SHOP-2": 32, "SHOP-3": 33}
+
+
+@pytest.mark.parametrize("what", ["merge", "split"])
+async def test_what_is_being_stored_is_known_whoever_stops_waiting(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stop that cuts the call does not cut the write, so what comes behind it is counted where it belongs then."""
+    async with running() as call:
+        _, two, _ = await three(call)
+        if what == "split":
+            await call("POST", f"{ISSUES}/SHOP-1/merge", json={"issues": ["SHOP-2"]})
+        store, gate, begun = call.bench.store, asyncio.Event(), asyncio.Event()
+        callers, write, find = [], store.write_issues, store.issues_numbered
+
+        async def found(*given: Any) -> list[int]:
+            callers.append(asyncio.current_task())
+            return await find(*given)
+
+        async def stuck(writes: IssueWrites) -> None:
+            written = asyncio.ensure_future(_written(writes))
+            await asyncio.shield(written)
+
+        async def _written(writes: IssueWrites) -> None:
+            begun.set()
+            await gate.wait()
+            await write(writes)
+
+        monkeypatch.setattr(store, "issues_numbered", found)
+        monkeypatch.setattr(store, "write_issues", stuck)
+        body = {"issues": ["SHOP-2"]} if what == "merge" else {"issue": "SHOP-2"}
+        asking = asyncio.create_task(call("POST", f"{ISSUES}/SHOP-1/{what}", json=body))
+        await begun.wait()
+        assert callers[0] is not None
+        callers[0].cancel()
+        sending = asyncio.create_task(call.sent(error(100, key="b")))
+        for _ in range(50):
+            await asyncio.sleep(0)
+        gate.set()
+        await sending
+        await asyncio.gather(asking, return_exceptions=True)
+        shown = {"SHOP-1": 4, "SHOP-3": 3} if what == "merge" else {"SHOP-1": 1, "SHOP-2": 3, "SHOP-3": 3}
+        assert await counts(call) == shown
+        assert (await call("GET", f"{ISSUES}/{two['id']}"))[1]["short_id"] == (
+            "SHOP-1" if what == "merge" else "SHOP-2"
+        )

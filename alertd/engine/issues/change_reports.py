@@ -46,6 +46,12 @@ def change_of(event: Event, now_ms: int) -> Change | None:
     return None if reader is None or "repository" not in data else reader(event, data, now_ms)
 
 
+def release_of(event: Event) -> str:
+    """Return what applications call the release that an event publishes: its tag, for its name is for people."""
+    release = _map(event.body["data"], "release")
+    return _text(release, "tag") or _text(release, "name")
+
+
 def is_news(change: Change) -> bool:
     """Tell whether it opens an incident that informs: code that was pushed, or went live by a deployment."""
     return change.kind in (ChangeKind.PUSH, ChangeKind.DEPLOY) and not change.quiet

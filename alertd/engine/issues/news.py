@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from alertd.engine.issues.change_log import is_repeat
-from alertd.engine.issues.change_reports import change_of, is_news, tells_change
+from alertd.engine.issues.change_reports import change_of, is_news, release_of, tells_change
 from alertd.engine.issues.changes import LOOK_BACK_MS, is_same_place
 from alertd.engine.issues.facts import bears_issue
 from alertd.engine.issues.incidents import again, explain, heed, note_deploy, open_for_deploy, open_for_report
@@ -61,7 +61,8 @@ def take(batch: IssueBatch, event: Event, workspace_id: int, number: int, now_ms
     news = News()
     change = change_of(event, now_ms)
     if change is not None and not is_simulated(event.payload):
-        _take_change(batch, change, workspace_id, number, now_ms, news)
+        release = release_of(event) if change.kind is ChangeKind.RELEASE else ""
+        _take_change(batch, change, release, (workspace_id, number, now_ms), news)
     report = report_of(event, workspace_id)
     if report is not None:
         _take_report(batch, report, change, number, now_ms, news)
@@ -71,13 +72,14 @@ def take(batch: IssueBatch, event: Event, workspace_id: int, number: int, now_ms
     return news
 
 
-def _take_change(batch: IssueBatch, change: Change, workspace_id: int, number: int, now_ms: int, news: News) -> None:
+def _take_change(batch: IssueBatch, change: Change, release: str, when: tuple[int, int, int], news: News) -> None:
+    """Note a change; `release` is the version that it publishes, `when` workspace, number and time of its event."""
+    workspace_id, number, now_ms = when
     if is_repeat(batch.log(workspace_id, change.project), change):
         return
     batch.note_change(number, workspace_id, change, now_ms)
-    is_release = change.kind is ChangeKind.RELEASE and change.name
-    if is_release and batch.takes_project(workspace_id, change.project):
-        batch.ledger(workspace_id, change.project).see_release(change.name, change.at_ms)
+    if release and batch.takes_project(workspace_id, change.project):
+        batch.ledger(workspace_id, change.project).see_release(release, change.at_ms)
     if change.kind.is_live:
         for incident in [*batch.open_incidents(workspace_id, change.project)]:
             if change.at_ms >= incident.opened_ms and is_same_place(change.environment, incident.environment):

@@ -93,10 +93,14 @@ def test_a_push_that_two_webhooks_tell_is_one() -> None:
 
 
 def test_a_release_is_known() -> None:
-    """So that an issue can be resolved in the next one; a release opens no incident."""
+    """So that an issue can be resolved in the next one, by its tag, as applications call it; a release opens no incident."""
     made = batch()
     assert take(made, github("release", action="published", release=RELEASE), 1, 5, NOW).opened == []
     assert made.ledgers[1, "shop"].releases == {"v1.2": NOW - HOUR}
+    named = {**RELEASE, "id": 4, "tag_name": "v1.3", "name": "The one with the cart"}
+    take(made, github("release", action="published", release=named), 1, 6, NOW)
+    assert made.ledgers[1, "shop"].releases == {"v1.2": NOW - HOUR, "v1.3": NOW - HOUR}
+    assert [change.name for change in made.log(1, "shop")] == ["v1.2", "The one with the cart"]
 
 
 @pytest.mark.parametrize(

@@ -139,25 +139,30 @@ def _share(shares: dict[str, Share], facts: Facts) -> None:
 def _ended(issue: Issue, facts: Facts, ledger: Ledger, now_ms: int) -> str | None:
     """Say why an event ends a resolution or a mute; None when it does not."""
     if issue.state is State.RESOLVED:
-        return None if issue.resolution is None else _regresses(issue.resolution, facts.release, ledger)
+        return None if issue.resolution is None else _regresses(issue.resolution, facts.release, issue, ledger)
     return None if issue.mute is None else _runs_out(issue.mute, issue.count + 1, now_ms)
 
 
-def _regresses(resolution: Resolution, release: str, ledger: Ledger) -> str | None:
+def _regresses(resolution: Resolution, release: str, issue: Issue, ledger: Ledger) -> str | None:
     if resolution.how is How.NOW:
         return f"seen again after it was resolved, in {release}" if release else "seen again after it was resolved"
     if not release:
         return f"seen again after it was resolved in {resolution.release}, in an unknown release"
     is_newer = newer(release, resolution.release, ledger.releases)
-    if is_newer is False or (is_newer is None and _was_there(release, resolution, ledger)):
+    if is_newer is False or (is_newer is None and _was_there(release, resolution, issue, ledger)):
         return None
     return f"seen again in {release} after it was resolved in {resolution.release}"
 
 
-def _was_there(release: str, resolution: Resolution, ledger: Ledger) -> bool:
-    """Whether a release was seen before it was resolved in one that is yet to come, such as a commit not deployed so far."""
+def _was_there(release: str, resolution: Resolution, issue: Issue, ledger: Ledger) -> bool:
+    """Whether a release was seen before it was resolved in one that is yet to come, such as a commit not deployed so far.
+
+    One that the issue knows and the ledger does not is so old that this has forgotten it.
+    """
     at_ms = ledger.releases.get(release)
-    return at_ms is not None and at_ms <= resolution.at_ms and resolution.release not in ledger.releases
+    if at_ms is None:
+        return release in issue.releases
+    return at_ms <= resolution.at_ms and resolution.release not in ledger.releases
 
 
 def _runs_out(mute: Mute, count: int, now_ms: int) -> str | None:

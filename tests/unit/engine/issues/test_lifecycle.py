@@ -205,6 +205,19 @@ def test_a_commit_as_release_is_as_old_as_its_earliest_event() -> None:
     assert found.resolved(How.IN_RELEASE, "bbbbbbb2").sees("aaaaaaa1").told == ["new"]
 
 
+@pytest.mark.parametrize(("others", "known"), [(LEDGER_MAX - 1, True), (LEDGER_MAX, False)])
+def test_a_commit_that_is_too_old_to_be_known(others: int, *, known: bool) -> None:
+    """Where it still runs, it is older than the commit that the issue was resolved in; one that was never seen is not."""
+    found = life()
+    found.sees("aaaaaaa1")
+    for number in range(others):
+        found.ledger.see_release(f"b{number:06x}", NOW + HOUR + number)
+    assert ("aaaaaaa1" in found.ledger.releases) is known
+    found.wait(2 * HOUR).resolved(How.IN_NEXT_RELEASE)
+    assert found.sees("aaaaaaa1", times=2, every=MINUTE).told == ["new"]
+    assert found.sees("ccccccc3").told == ["new", "regression"]
+
+
 @pytest.mark.parametrize("restarts", [False, True], ids=["running", "restarting"])
 def test_resolved_in_a_commit_that_is_yet_to_be_deployed(restarts: bool) -> None:
     """What was there before goes on without a word until the fix is there; then, and in what is new, it is a regression."""

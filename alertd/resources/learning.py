@@ -107,20 +107,24 @@ class Learner:
             await done.wait()
 
     async def run(self) -> None:
-        """Learn until stopped."""
+        """Learn until stopped, and once more then: what was seen in the last pause."""
         try:
             while not self._stopping.is_set():
                 await self._news.wait()
                 self._news.clear()
-                seen, self._fresh = self._fresh, set()
-                self._last, self._next = self._next, asyncio.Event()
-                if seen:
-                    await self._learn_all(seen)
-                self._last.set()
+                await self._learn_fresh()
                 await wait_event(self._stopping, PAUSE_SECONDS)
+            await self._learn_fresh()
         finally:
             self._last.set()
             self._next.set()
+
+    async def _learn_fresh(self) -> None:
+        seen, self._fresh = self._fresh, set()
+        self._last, self._next = self._next, asyncio.Event()
+        if seen:
+            await self._learn_all(seen)
+        self._last.set()
 
     async def _learn_all(self, seen: set[Place]) -> None:
         try:
@@ -130,6 +134,6 @@ class Learner:
             self._known -= seen
 
     def stop(self) -> None:
-        """Learn no more."""
+        """End after what is fresh is learnt."""
         self._stopping.set()
         self._news.set()

@@ -99,6 +99,25 @@ async def test_each_place_is_told_once() -> None:
     assert told == [[("default", "a", ""), ("default", "b", "x")], [("default", "a", "")]]
 
 
+async def test_a_stop_learns_what_is_fresh() -> None:
+    """What was seen in the pause, or before there was any, is learnt before it ends."""
+    told: asyncio.Queue[Collection[tuple[str, str, str]]] = asyncio.Queue()
+    learner = Learner(told.put)
+    async with asyncio.timeout(10):
+        task = asyncio.create_task(learner.run())
+        learner.see([plan("a")])
+        assert await told.get() == {("default", "a", "")}
+        learner.see([plan("b")])
+        learner.stop()
+        await task
+        assert told.get_nowait() == {("default", "b", "")}
+        early = Learner(told.put)
+        early.see([plan("c")])
+        early.stop()
+        await early.run()
+        assert told.get_nowait() == {("default", "c", "")}
+
+
 async def test_a_place_that_was_deleted_is_learnt_again() -> None:
     """Once places may have gone an event that names one tells it anew, and only the first of them."""
     told: asyncio.Queue[Collection[tuple[str, str, str]]] = asyncio.Queue()
@@ -120,7 +139,7 @@ async def test_a_place_that_was_deleted_is_learnt_again() -> None:
 
 @pytest.mark.parametrize("works", [True, False])
 async def test_catching_up(works: bool) -> None:
-    """It ends when what was seen before is learnt or cannot be, what comes later does not hold it, and a stop ends it."""
+    """It ends when what was seen before is learnt or cannot be, what comes later does not hold it."""
     gates: asyncio.Queue[asyncio.Event] = asyncio.Queue()
 
     async def learn(seen: Collection[tuple[str, str, str]]) -> None:
@@ -144,5 +163,6 @@ async def test_catching_up(works: bool) -> None:
         await waiting
         assert not later.done()
         learner.stop()
+        (await gates.get()).set()
         await task
         await later

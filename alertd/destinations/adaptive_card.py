@@ -126,7 +126,7 @@ def _line(line: Line) -> dict[str, Any]:
     return _text(
         _run(f"{line.sign} {line.headline} ", _LINE_HEADLINE, weight="Bolder"),
         _opening(_run(line.title, _LINE_TITLE), line.url),
-        _run(line_tail(line), _LINE_TAIL, isSubtle=True),
+        _run(line_tail(line, _LINE_TAIL), _LINE_TAIL, isSubtle=True),
     )
 
 

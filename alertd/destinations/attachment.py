@@ -98,7 +98,7 @@ def _digest(content: Content, style: Style) -> str:
 def _line(line: Line, url: str, style: Style) -> str:
     headline = f"{style.bold}{style.line(line.headline, _HEADLINE)}{style.bold}"
     title = link(style.line(line.title, style.line_title), url)
-    return f"{line.sign} {headline} {title}{style.line(line_tail(line), _TAIL)}"
+    return f"{line.sign} {headline} {title}{style.line(line_tail(line, _TAIL), _TAIL)}"
 
 
 def _links(content: Content, style: Style) -> str:

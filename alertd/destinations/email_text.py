@@ -61,7 +61,7 @@ def _suspects(content: Content) -> Iterator[str]:
 
 def _digest(content: Content) -> Iterator[str]:
     for line in content.lines:
-        yield f"* [{severity_word(line)}] {line.headline}: {fit(line.title, LINE_MAX)}{fit(line_tail(line), LINE_MAX)}"
+        yield f"* [{severity_word(line)}] {line.headline}: {fit(line.title, LINE_MAX)}{line_tail(line, LINE_MAX)}"
         if line.url and len(line.url) <= URL_MAX:
             yield f"  {line.url}"
     if content.rest:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alertd.destinations.content import State
+from alertd.destinations.limits import fit
 from alertd.destinations.moments import shown
 
 if TYPE_CHECKING:
@@ -13,8 +14,12 @@ if TYPE_CHECKING:
 
     from alertd.destinations.content import Content, Line, Suspect
 
+TAIL_MAX = 250
+"""Characters of what follows an alert's title where there is room for all of it."""
 _SHORT_ID = 10
 """Characters of a commit's id that people read."""
+_SEPARATORS = 10
+"""Bytes of what stands between place and time, and of the mark of a cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +69,14 @@ def short_commit(suspect: Suspect) -> str:
     return suspect.id[:_SHORT_ID]
 
 
-def line_tail(line: Line) -> str:
-    """Say what follows an alert's title in a digest: ` · shop/prod · 2026-05-07 00:00 UTC`."""
-    return "".join(f" · {each}" for each in (line.where, shown(line.at)) if each)
+def line_tail(line: Line, room: int = TAIL_MAX) -> str:
+    """Say what follows an alert's title in a digest: ` · shop/prod · 2026-05-07 00:00 UTC`.
+
+    In about `room` characters: what is too long is the place, and the time stays whole.
+    """
+    at = shown(line.at)
+    where = fit(line.where, max(0, room - len(at) - _SEPARATORS))
+    return "".join(f" · {each}" for each in (where, at) if each)
 
 
 def _facts(content: Content) -> Iterator[Fact]:

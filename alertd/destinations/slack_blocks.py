@@ -35,6 +35,7 @@ _DIGEST: Final = 2900
 _DIGEST_LINES: Final = 10
 """Alerts of a digest in one section."""
 _LINE_TITLE: Final = 150
+_LINE_TAIL: Final = 80
 _URL: Final = 800
 """Characters; a longer address gets no link or button."""
 _FALLBACK: Final = 300
@@ -141,7 +142,7 @@ def _digest(content: Content) -> Iterator[str]:
 def _line(line: Line, url: str) -> str:
     headline = fit(line.headline, 60, escape=escape)
     title = _linked(fit(line.title, _LINE_TITLE, escape=_label), url)
-    return f"{line.sign} *{headline}* {title}{fit(line_tail(line), 80, escape=escape)}"
+    return f"{line.sign} *{headline}* {title}{fit(line_tail(line, _LINE_TAIL), _LINE_TAIL, escape=escape)}"
 
 
 def _context(content: Content) -> dict[str, Any]:

@@ -31,6 +31,7 @@ _LINKS: Final = 600
 _DIGEST: Final = 2700
 _HEADLINE: Final = 40
 _LINE_TITLE: Final = 100
+_LINE_TAIL: Final = 60
 _ORIGIN: Final = 150
 
 
@@ -117,7 +118,7 @@ def _digest(content: Content) -> str:
 
 def _line(line: Line, url: str) -> str:
     title = _linked(_cut(line.title, _LINE_TITLE), url)
-    return f"{line.sign} <b>{_cut(line.headline, _HEADLINE)}</b> {title}{_cut(line_tail(line), 60)}"
+    return f"{line.sign} <b>{_cut(line.headline, _HEADLINE)}</b> {title}{_cut(line_tail(line, _LINE_TAIL), _LINE_TAIL)}"
 
 
 def _links(content: Content) -> str:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from alertd.destinations.base import Digest, DigestEntry, Previewing, World
 from alertd.destinations.composing import content_of
 from alertd.destinations.facts import facts_of, first_facts, line_tail, origin, short_commit, suspect_text
+from alertd.destinations.registry import REGISTRY, parse_settings
+from tests.conformance.destination_suite import FixedClock, ScriptedSender
 from tests.conformance.messages import make_digest, make_event, make_issue, make_message
+from tests.renderings import WAYS
 
 
 def test_facts_of_an_issue() -> None:
@@ -79,3 +83,21 @@ def test_a_suspect_and_a_line() -> None:
     assert suspect_text(suspect) == "Read the SKU from the cart, by Ann (changed checkout.py, 2 hours before)"
     line = content_of(make_message(digest=make_digest())).lines[0]
     assert line_tail(line) == " · shop/prod · 2026-05-07 00:00 UTC"
+
+
+@pytest.mark.parametrize(("room", "shown"), [(39, "shop/prod"), (38, "shop/pr…"), (35, "shop…"), (30, ""), (1, "")])
+def test_a_time_is_not_cut_for_a_place(room: int, shown: str) -> None:
+    """Where both are too long, the place is cut: half a time says nothing."""
+    line = content_of(make_message(digest=make_digest())).lines[0]
+    assert line_tail(line, room) == (f" · {shown}" if shown else "") + " · 2026-05-07 00:00 UTC"
+
+
+@pytest.mark.parametrize("way", ["slack", "mattermost", "rocketchat", "discord", "msteams", "telegram"])
+def test_each_chat_shows_the_time_of_what_a_digest_lists(way: str) -> None:
+    """However long the names of project and environment are."""
+    entry = DigestEntry(make_event(project="p" * 64, environment="e" * 64))
+    type_name, settings = WAYS[way]
+    world = World(FixedClock(), ScriptedSender(), print)
+    opened = REGISTRY[type_name].open(parse_settings(type_name, settings), 10.0, world)
+    assert isinstance(opened, Previewing)
+    assert "2026-05-07 00:00 UTC" in opened.preview(make_message(digest=Digest((entry,), 1))).body

@@ -41,6 +41,7 @@ CACHE = HERE.parent / ".cache" / "kafka"
 KAFKA_VERSION = "4.3.1"
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
+ARCHIVE_SECONDS = 90.0
 INSTALL_SECONDS = 300.0
 TICK_SECONDS = 0.02
 
@@ -248,11 +249,15 @@ class LocalBroker(Broker, ABC):
 
     def stop(self) -> None:
         """SIGTERM, then SIGKILL; a frozen broker is thawed first."""
+        self.stop_within(STOP_SECONDS)
+
+    def stop_within(self, seconds: float) -> None:
+        """Stop it; SIGKILL comes only after so many seconds."""
         if process := self._process:
             self.thaw()
             process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(STOP_SECONDS)
+                process.wait(seconds)
             self.kill()
 
     def kill(self) -> None:
@@ -576,15 +581,19 @@ def _format_once(cache: Path, scratch: Path) -> None:
 
 
 def _archive_classes(cache: Path, scratch: Path) -> None:
-    """Let the JVM write down its loaded classes; a broker that reads them starts in half the time."""
+    """Let the JVM write down its loaded classes; a broker that reads them starts in half the time.
+
+    It writes at its end, which takes a busy machine long. Without the file a JVM starts as well, and takes longer.
+    """
     if not (cache / "kafka.jsa").exists():
         broker = KafkaBroker(scratch / "archive", cache=cache)
         broker.archive_option = f"-XX:ArchiveClassesAtExit={scratch / 'kafka.jsa'}"
         broker.start()
         with contextlib.suppress(ImportError):
             asyncio.run(_exercise(broker.bootstrap))
-        broker.stop()
-        (scratch / "kafka.jsa").rename(cache / "kafka.jsa")
+        broker.stop_within(ARCHIVE_SECONDS)
+        with contextlib.suppress(FileNotFoundError):
+            (scratch / "kafka.jsa").rename(cache / "kafka.jsa")
 
 
 async def _exercise(bootstrap: str) -> None:

@@ -41,12 +41,15 @@ def is_repeat(log: Sequence[Change], change: Change) -> bool:
 
 
 def _is_pushed(log: Sequence[Change], push: Change) -> bool:
-    """Tell whether a log has a push from one commit to another that was not taken back since, as a forced one may."""
+    """Tell whether a log has a push from one commit to another that was not taken back since, as a forced one may.
+
+    One that was told quietly is noted again when it is told aloud: that opens the incident, and commits count once.
+    """
     branch, _, before = push.key.rpartition(":")
     for each in reversed(log):
         if each.kind is not ChangeKind.PUSH:
             continue
-        if (each.key, each.revision) == (push.key, push.revision):
+        if (each.key, each.revision) == (push.key, push.revision) and (push.quiet or not each.quiet):
             return True
         if each.revision == before and each.key.rpartition(":")[0] == branch:
             return False

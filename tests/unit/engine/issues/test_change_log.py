@@ -58,6 +58,7 @@ def test_the_newest_commits_and_changes_are_kept() -> None:
         (replace(PUSH, revision="b" * 40), False),
         (replace(PUSH, key=PUSH.key.replace("shop", "till")), False),
         (replace(PUSH, key=""), False),
+        (replace(PUSH, quiet=True), True),
     ],
 )
 def test_repeats(change: Change, *, repeated: bool) -> None:

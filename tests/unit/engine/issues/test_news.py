@@ -92,6 +92,23 @@ def test_a_push_that_two_webhooks_tell_is_one() -> None:
     assert len(take(made, github("push", **unsaid), 1, 7, NOW).opened) == 1
 
 
+@pytest.mark.parametrize("quiet", [(True, False, False), (False, True, False), (True, True, False, True)])
+def test_a_push_that_one_of_two_endpoints_keeps_to_itself(quiet: tuple[bool, ...]) -> None:
+    """Whichever tells it first, the other one opens its one incident, and its commits explain an error once."""
+    made = batch()
+    opened = 0
+    for number, is_quiet in enumerate(quiet, 5):
+        told = github("push", **PUSH)
+        if is_quiet:
+            told.body["data"]["deploy_incidents"] = False
+        opened += len(take(made, told, 1, number, NOW - MINUTE).opened)
+    assert opened == 1
+    weighed = made.weigh(event(**CRASH), 1, 20, NOW)
+    assert weighed is not None
+    assert weighed.incident is not None
+    assert [each.commit_id for each in weighed.incident.suspects] == ["a" * 40]
+
+
 def test_a_release_is_known() -> None:
     """So that an issue can be resolved in the next one, by its tag, as applications call it; a release opens no incident."""
     made = batch()

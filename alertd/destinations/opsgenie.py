@@ -21,12 +21,14 @@ from alertd.destinations.http_destination import DELIVERY_HEADER, HttpDestinatio
 from alertd.destinations.limits import fit
 from alertd.destinations.opsgenie_result import Fate, fate_of, request_of
 from alertd.destinations.settings_fields import SecretToken, Url
-from alertd.destinations.turn import Turn, details_of, ending_of, severity_of, turn_of
+from alertd.destinations.turn import OWN, Turn, details_of, ending_of, severity_of, turn_of
 from alertd.model.delivery import ANSWER_MAX, Outcome, OutcomeKind
 from alertd.model.fields import Resource
 from alertd.model.severity import Severity
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import BaseModel
 
     from alertd.destinations.base import HttpAnswer, Message
@@ -54,6 +56,8 @@ CONFIRM_SECONDS_MAX: Final = 60.0
 _DETAIL_MAX: Final = 500
 _DESCRIBED: Final = frozenset({"Details", "Alerts", "More alerts"})
 """What stands in the description."""
+_MORE: Final = {"…": "and more"}
+"""What is said when there was no room for all details."""
 _LINKS_ROOM: Final = 10_000
 _GONE: Final = frozenset({401, 403})
 _NOT_IMPLEMENTED: Final = 501
@@ -218,18 +222,24 @@ def _listed(content: Content) -> str:
 
 
 def _details(content: Content) -> dict[str, str]:
-    """Write facts as texts, as many as there is room for."""
+    """Write details as texts: what is ours, and as many facts as there is room for; that there are more is said."""
+    known = ending_of(content) | details_of(content, _DETAIL_MAX, _DETAIL_MAX, FACTS_MAX)
+    texts = {name: _text(value) for name, value in known.items() if name not in _DESCRIBED}
+    room = DETAILS_MAX - _size(_MORE) - _size({name: text for name, text in texts.items() if name in OWN})
     found: dict[str, str] = {}
-    room = DETAILS_MAX
-    for name, value in (ending_of(content) | details_of(content, _DETAIL_MAX, _DETAIL_MAX, FACTS_MAX)).items():
-        if name in _DESCRIBED:
-            continue
-        text = fit("\n".join(value) if isinstance(value, list) else str(value), _DETAIL_MAX)
-        room -= len(name) + len(text)
-        if room < 0:
-            break
-        found[name] = text
-    return found
+    for name, text in texts.items():
+        room -= 0 if name in OWN else len(name) + len(text)
+        if room >= 0 or name in OWN:
+            found[name] = text
+    return found | (_MORE if room < 0 else {})
+
+
+def _text(value: Any) -> str:
+    return fit("\n".join(value) if isinstance(value, list) else str(value), _DETAIL_MAX)
+
+
+def _size(texts: Mapping[str, str]) -> int:
+    return sum(len(name) + len(text) for name, text in texts.items())
 
 
 def _responder(responder: Responder) -> dict[str, str]:

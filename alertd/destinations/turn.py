@@ -23,6 +23,8 @@ STAYS_OPEN: Final = (
     "These alerts tell of ends: what they would have resolved here is to be resolved by hand, and so is this."
 )
 """What is said with a digest of nothing but ends."""
+OWN: Final = frozenset({"Details", "Suspect commits", "Alerts", "More alerts", "Subscription", "Test", "To resolve"})
+"""Details that are no facts."""
 _TAKEN: Final = frozenset({"acknowledged", "muted"})
 
 
@@ -60,13 +62,20 @@ def ending_of(content: Content) -> dict[str, str]:
 
 
 def details_of(content: Content, text_max: int, fact_max: int, facts_max: int) -> dict[str, Any]:
-    """Write all that is known as members of an object; sizes in characters of one text, and count of the facts."""
+    """Write all that is known as members of an object; sizes in characters of one text, and count of the facts.
+
+    A label that is called as something else is already is marked as a label, so that neither hides the other.
+    """
     return dict(_details(content, text_max, fact_max, facts_max))
 
 
 def _details(content: Content, text_max: int, fact_max: int, facts_max: int) -> Iterator[tuple[str, Any]]:
+    taken = set(OWN)
     for fact in first_facts(content, facts_max):
-        yield fit(fact.name, fact_max), fit(fact.text, fact_max)
+        name = fit(fact.name, fact_max)
+        name = f"{name} (label)" if name in taken else name
+        taken.add(name)
+        yield name, fit(fact.text, fact_max)
     if content.summary:
         yield "Details", fit(content.summary, text_max)
     if content.suspects:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from alertd.destinations.base import Digest, DigestEntry, World
 from alertd.destinations.composing import content_of
-from alertd.destinations.opsgenie import OpsgenieType
+from alertd.destinations.opsgenie import DETAILS_MAX, OpsgenieType
 from alertd.destinations.pagerduty import PagerdutyType
 from alertd.destinations.turn import NEVER_CLOSED, STAYS_OPEN, Turn, turn_of
 from alertd.model.severity import Severity
@@ -149,6 +149,32 @@ def test_a_digest_of_ends_tells_of_them() -> None:
     url, created = sent(OpsgenieType(), digest_of_ends(), api_key="k")
     assert (urlsplit(url).path, created["priority"]) == ("/v2/alerts", "P5")
     assert created["details"]["To resolve"] == STAYS_OPEN
+
+
+@pytest.mark.parametrize("kind", [PagerdutyType, OpsgenieType])
+def test_a_label_hides_nothing(kind: Any) -> None:
+    """One that is called as a fact, or as another detail, stands beside it."""
+    labels = {"Severity": "fine", "Subscription": "mine", "Test": "no", "team": "payments"}
+    message = make_message(event=make_event(labels=labels, severity="critical", message="a\nb"))
+    _, body = sent(kind(), message, **({"routing_key": KEY} if kind is PagerdutyType else {"api_key": "k"}))
+    details = body["details"] if kind is OpsgenieType else body["payload"]["custom_details"]
+    assert (details["Severity"], details["Subscription"]) == ("Critical", "production-runs")
+    assert {name: details[f"{name} (label)"] for name in ("Severity", "Subscription", "Test")} == {
+        name: labels[name] for name in ("Severity", "Subscription", "Test")
+    }
+    assert details["team"] == "payments"
+
+
+@pytest.mark.parametrize(("length", "whole"), [(200, True), (300, False)])
+def test_what_opsgenie_has_no_room_for_is_said(length: int, *, whole: bool) -> None:
+    """Labels go first, and not in silence; suspects and the subscription stay."""
+    labels = {f"label-{number}": "v" * length for number in range(30)}
+    message = make_message(event=make_event(labels=labels), issue=make_issue(), trigger="new")
+    details = sent(OpsgenieType(), message, api_key="k")[1]["details"]
+    assert sum(len(name) + len(text) for name, text in details.items()) <= DETAILS_MAX
+    assert ("label-29" in details) is whole
+    assert (details.get("…") == "and more") is not whole
+    assert {"Severity", "Suspect commits", "Subscription"} <= details.keys()
 
 
 def test_a_digest_is_as_bad_as_the_worst_in_it() -> None:

@@ -131,9 +131,19 @@ def _agreed(preview: dict[str, Any], *, as_json: bool) -> bool:
     if not preview["count"]:
         return False
     if not as_json and sys.stdin.isatty() and sys.stderr.isatty():
-        return typer.confirm("Send them?", err=True)
+        return _confirmed("Send them?")
     note("nothing was sent; add --yes to send")
     return False
+
+
+def _confirmed(question: str) -> bool:
+    """Ask at the terminal. Raises KeyboardInterrupt for Ctrl-C, Abort where no answer comes."""
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort as aborted:
+        if isinstance(aborted.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
 
 
 def _say_found(found: str, left_out: int) -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import select
+import signal
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from alertd.model.delivery import DELIVERED, Outcome, OutcomeKind
+from tests.daemon import DEADLINE, PROGRAM
 from tests.unit.api.bench import HOME
 from tests.unit.cli.stage import serving
 
@@ -75,6 +80,39 @@ def test_with_yes_all_of_it_goes(stage: Stage) -> None:
     assert counted.endswith("found: 2 dead; left out: 2, gone or there already (--again)\n")
     done = json.loads(stage.typed("replay", "--state", "dead", "--yes", "--again", "--to", "page", "--json").stdout)
     assert (done["state"], done["replayed"], done["destination"]) == ("done", 2, "page")
+
+
+def asked(stage: Stage, answer: bytes | None) -> int:
+    """Type a replay at a terminal, answer its question (None: Ctrl-C), and return how it ended."""
+    ours, theirs = os.openpty()
+    with os.fdopen(ours, "rb+", buffering=0) as screen:
+        environ = {**os.environ, "ALERTD_TOKEN": "secret-root", "ALERTD_URL": stage.url}
+        program = subprocess.Popen(  # noqa: S603 - our own program
+            [PROGRAM, "replay", "--state", "dead"], stdin=theirs, stdout=theirs, stderr=theirs, env=environ
+        )
+        os.close(theirs)
+        try:
+            shown = b""
+            while b"Send them?" not in shown:
+                assert select.select([screen], [], [], DEADLINE)[0], shown
+                shown += screen.read(4096)
+            if answer is None:
+                program.send_signal(signal.SIGINT)
+            else:
+                screen.write(answer)
+            return program.wait(DEADLINE)
+        finally:
+            program.kill()
+            program.wait()
+
+
+@pytest.mark.parametrize(("answer", "code", "sent"), [(None, 130, 0), (b"n\n", 0, 0), (b"y\n", 0, 2)])
+def test_at_a_terminal_it_asks(stage: Stage, answer: bytes | None, code: int, sent: int) -> None:
+    """Yes sends, no does not, and Ctrl-C is an interruption as everywhere."""
+    assert asked(stage, answer) == code
+    while len(found(stage, "delivered")) < sent:
+        pass
+    assert len(found(stage, "delivered")) == sent
 
 
 def test_ids_go_at_once(stage: Stage) -> None:

@@ -91,7 +91,8 @@ class Forgetting:
         if self.retention_days is None:
             self._behind = 0
             return True
-        age = Age(self._clock.now_ms(), int(self.retention_days * DAY_MS))
+        now_ms = self._clock.now_ms()
+        age = Age(now_ms, int(min(self.retention_days * DAY_MS, now_ms)))  # nothing is from before 1970
         forgotten = await forget(age, self._behind, SLICE)
         self._gone[what] += len(forgotten.ids)
         counted.inc(len(forgotten.ids))

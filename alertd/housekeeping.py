@@ -103,7 +103,8 @@ class Housekeeping:
         """Delete all history older than `retention_days`; return how many events went."""
         if self.retention_days is None:
             return 0
-        before = self._clock.now_ms() - int(self.retention_days * DAY_MS)
+        now_ms = self._clock.now_ms()
+        before = now_ms - int(min(self.retention_days * DAY_MS, now_ms))  # nothing is from before 1970
         total = 0
         while not self._stopping.is_set():
             gone = await self._store.retain(before, SLICE_EVENTS)

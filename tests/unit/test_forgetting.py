@@ -13,6 +13,7 @@ import alertd.engine.issues.admission
 import alertd.forgetting
 from alertd.engine.issues.admission import WHOLE
 from alertd.engine.issues.changes import LOOK_BACK_MS
+from alertd.engine.issues.forgetting import Age, Forgotten
 from alertd.errors import StoreUnavailableError
 from alertd.forgetting import WALK_SECONDS, Forgetting
 from alertd.model.ids import IdSource
@@ -96,6 +97,23 @@ async def test_what_comes_again_after_it_was_forgotten_is_new() -> None:
         b, a = await bench.issues()
         assert [(a.short_id, a.count), (b.short_id, b.count)] == [("SHOP-3", 1), ("SHOP-2", 3)]
         assert bench.count("alertd_issue_transitions_total", trigger="new") == 3
+
+
+@pytest.mark.parametrize("days", [999_999, 1e26, 1.7e308])
+async def test_more_days_than_there_were_are_for_ever(days: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is from before 1970, and no number becomes greater than a store can take."""
+    async with aging() as bench:
+        asked: list[Age] = []
+
+        async def noted(age: Age, behind: int, limit: int) -> Forgotten:
+            asked.append(age)
+            return Forgotten((), None)
+
+        monkeypatch.setattr(bench.store, "forget_incidents", noted)
+        await bench.seen("a")
+        await bench.chore(days=days)()
+        assert [age.before_ms for age in asked] == [0]
+        assert [issue.key for issue in await bench.issues()] == ["a"]
 
 
 async def test_releases_of_a_project_without_issues_are_forgotten() -> None:

@@ -100,6 +100,15 @@ async def test_without_a_limit_history_is_kept() -> None:
     assert (store.old, store.asked) == (10, [])
 
 
+@pytest.mark.parametrize("days", [999_999, 1e26, 1.7e308])
+async def test_more_days_than_there_were_are_for_ever(days: float) -> None:
+    """Nothing is from before 1970, and no number becomes greater than a store can take."""
+    store = ScriptedStore()
+    service, _ = make(store, retention_days=days)
+    assert await service.retain() == 0
+    assert store.asked == [(0, SLICE_EVENTS)]
+
+
 async def test_a_stop_ends_retention_after_the_slice_at_hand() -> None:
     """What is left goes after the next start."""
     store = ScriptedStore(10 * SLICE_EVENTS)

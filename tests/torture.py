@@ -1,8 +1,8 @@
 """Crash torture: the daemon is killed at random moments under load, again and again, and must lose and double nothing.
 
 `python -m tests.torture N [--seed S]` plays N rounds: events flow in by Kafka and by HTTP at once and out to a receiver
-that fails now and then, while channels are made, changed and deleted; in every round the daemon gets SIGKILL at a random
-moment, sometimes while it still starts. In the end every acknowledged event must have been received, each under one
+that fails now and then, while channels are made, changed and deleted and the configuration is read anew; in every round the
+daemon gets SIGKILL at a random moment, sometimes while it still starts. In the end every acknowledged event must have been received, each under one
 delivery id, the store must agree, and every channel must be in a state that was acknowledged, or was being asked for.
 """
 
@@ -29,7 +29,7 @@ from tests.broker import make_broker
 from tests.daemon import Daemon, ended, eventually, hook, route, workspace
 from tests.kafka_fixtures import create_topic
 from tests.receiver import Receiver, Request, reset, status
-from tests.torture_changes import Changes
+from tests.torture_changes import WIDER, Changes, Reloads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -68,6 +68,7 @@ class Report:
     kafka_acknowledged: int = 0
     changes_acknowledged: int = 0
     changes_cut: int = 0
+    reloads: int = 0
     in_both: int = 0
     stored: int = 0
     requests_received: int = 0
@@ -104,6 +105,7 @@ class Torture:
         self._ended = asyncio.Event()
         self._load: set[asyncio.Task[None]] = set()
         self._changes = Changes(self._daemon, self._up, self._random)
+        self._reloads = Reloads(self._daemon, self._up, self._config)
         self._in_air = 0
         self._number = 0
         self._acknowledged: set[str] = set()
@@ -116,10 +118,11 @@ class Torture:
         began = time.monotonic()
         self._receiver.default = self._answer
         async with self._receiver, _producer(self._bootstrap) as producer:
-            self._daemon.configure(self._config())
+            self._daemon.configure(self._config(False))
             self._load |= {asyncio.create_task(self._post_on()) for _ in range(POSTERS)}
             self._load |= {asyncio.create_task(self._produce_on(producer)) for _ in range(PRODUCERS)}
             self._load.add(asyncio.create_task(self._changes.run_until(self._ended)))
+            self._load.add(asyncio.create_task(self._reloads.run_until(self._ended)))
             try:
                 for _ in range(rounds):
                     await self._round()
@@ -137,7 +140,8 @@ class Torture:
         self.report.start_seconds_median = sorted(self._starts)[len(self._starts) // 2]
         return self.report
 
-    def _config(self) -> dict[str, Any]:
+    def _config(self, wider: bool) -> dict[str, Any]:
+        routes = [route("all", "*", "hook"), *([route(WIDER, "never.*", "hook")] if wider else [])]
         return {
             "intake": {
                 "kafka": {
@@ -156,7 +160,7 @@ class Torture:
                 "breaker": {"failures": 100_000},
                 "timeout_seconds": 2,
             },
-            "workspaces": [workspace([hook("hook", self._receiver.url("/hook"))], [route("all", "*", "hook")])],
+            "workspaces": [workspace([hook("hook", self._receiver.url("/hook"))], routes)],
         }
 
     # -- the kills ------------------------------------------------------------------------------------------------
@@ -274,7 +278,8 @@ class Torture:
             await eventually(self._finished, "the store to agree", SETTLE_SECONDS)
         except AssertionError as error:
             problems.append(f"not settled within {SETTLE_SECONDS} s: {error}")
-        problems += await self._changes.reckon()
+        problems += [*await self._changes.reckon(), *await self._reloads.reckon()]
+        self.report.reloads = self._reloads.acknowledged
         self.report.changes_acknowledged, self.report.changes_cut = self._changes.acknowledged, self._changes.cut
         if await self._daemon.stop() != 0:
             problems.append(f"the last stop failed: {self._daemon.tail(5)}")

@@ -1,7 +1,11 @@
-"""The part of the torture that changes resources while the daemon is killed: what is found afterwards was acknowledged."""
+"""The parts of the torture that change resources and the configuration while the daemon is killed.
+
+What is found afterwards was acknowledged, or stands in the file.
+"""
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -11,10 +15,13 @@ from tests.daemon import BELOW, Daemon, ended
 if TYPE_CHECKING:
     import asyncio
     import random
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 CHANNELS = 5
 PAUSE_SECONDS = 0.01
+RELOAD_SECONDS = 0.05
+WIDER = "wider"
+"""The route that only one of two configurations has; nothing ever takes it."""
 GONE = ""
 """The title of a channel that is not there."""
 
@@ -79,4 +86,34 @@ class Changes:
             for name, possible in self._possible.items()
             if there.get(name, GONE) not in possible
         ]
+        return iter([*self.problems, *wrong])
+
+
+class Reloads:
+    """Writes the configuration anew, with one more route or without it, and has it read, without end."""
+
+    def __init__(self, daemon: Daemon, up: asyncio.Event, config: Callable[[bool], dict[str, Any]]) -> None:
+        self._daemon = daemon
+        self._up = up
+        self._config = config
+        self._wider = False
+        self.acknowledged = 0
+        self.problems: list[str] = []
+
+    async def run_until(self, over: asyncio.Event) -> None:
+        """Reload again and again until it is over; whatever was cut is read by the next start."""
+        while not await ended(over, RELOAD_SECONDS):
+            await self._up.wait()
+            self._wider = not self._wider
+            self._daemon.configure(self._config(self._wider))
+            with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
+                reply = await self._daemon.call("POST", "/-/reload")
+                self.acknowledged += reply.status == 200
+                if reply.status not in (200, 503):
+                    self.problems.append(f"a reload answered {reply.status}: {reply.body!r}")
+
+    async def reckon(self) -> Iterator[str]:
+        """Compare what decides with what the file says."""
+        names = {item["name"] for item in (await self._daemon.get("subscriptions?limit=200"))["items"]}
+        wrong = [] if (WIDER in names) is self._wider else [f"the route {WIDER} is not as the file has it"]
         return iter([*self.problems, *wrong])

@@ -219,3 +219,20 @@ async def test_tokens_and_bounds_follow(site: Site) -> None:
     await site.reload("base")
     assert (await daemon.offer("a", token="new-secret")).status == 401  # noqa: S106
     assert (await daemon.offer("a", "b", "c")).status == 202
+
+
+async def test_the_log_and_what_needs_a_restart(site: Site) -> None:
+    """The log's level follows at once; what a reload cannot change is named in the answer and in the log."""
+    daemon = site.daemon
+    quiet = [f"quiet-{n}" for n in range(9)]
+    await site.reload(*quiet, log={"level": "error"})
+    daemon.configure(site.config("base", intake={"queue": {"max_events": 4321}}))
+    reply = await daemon.post("/-/reload")
+    assert reply.status == 200
+    assert "intake.queue.max_events" in str(reply.json)
+    await daemon.wait_log("config.restart_needed", 1)
+    assert daemon.log("config.restart_needed")[-1]["settings"] == ["intake.queue.max_events"]
+    await site.reload("base")
+    await daemon.wait_log("config.reloaded", 2)
+    channels = daemon.log("config.reloaded")[-1]["channels"]
+    assert channels + len(quiet) - 1 not in [entry["channels"] for entry in daemon.log("config.reloaded")]

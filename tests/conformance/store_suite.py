@@ -630,6 +630,21 @@ class StoreSuite(StoreCase):
         assert await store.retain(FAR_MS, 10) == 3
         assert (await store.deliveries(Filter())).items == []
 
+    async def test_retain_knows_replays_from_later(self, store: Store, make: Maker, clock: StillClock) -> None:
+        """A replay, though younger than other events, keeps its event until it is final, and goes with it."""
+        old = await make.stored(store, "old")
+        await store.record([make.attempt(old.deliveries[0].id)])
+        clock.ms += 1000
+        young = await make.stored(store, "young")
+        again = await store.replay(old.deliveries[0].id, make.ids.take(), clock.ms)
+        assert await store.retain(START_MS + 1000, 10) == 0
+        assert [d.id for d in (await store.due(3, clock.ms, 10, ())).deliveries] == [young.deliveries[0].id, again.id]
+        await store.record([make.attempt(again.id)])
+        assert await store.retain(START_MS + 1000, 10) == 1
+        assert [row["id"] for row in (await store.deliveries(Filter())).items] == [young.deliveries[0].id]
+        with pytest.raises(NotFoundError):
+            await store.cancel(again.id, "x")
+
     async def test_retain_is_bounded(self, store: Store, make: Maker) -> None:
         """No call deletes more than asked for, and calling until 0 deletes all."""
         await store.commit(Batch(1, [make.plan(f"e{n}", to=()) for n in range(1100)]))

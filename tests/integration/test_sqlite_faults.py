@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
+import alertd.store.sqlite.backup
 import alertd.store.sqlite.store
 from alertd.errors import (
     ConflictError,
@@ -538,6 +539,25 @@ async def test_backup_refuses_what_is_there(path: Path, tmp_path: Path) -> None:
     assert target.read_text() == "mine"
     with pytest.raises(NotFoundError):
         backup_file(tmp_path / "nothing.db", tmp_path / "backup2.db")
+    assert sorted(f.name for f in tmp_path.iterdir()) == ["alertd.db", "alertd.db.lock", "backup.db"]
+
+
+async def test_backup_never_replaces_what_came_meanwhile(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that appears under the name while the copy is made stays what it is."""
+    target = tmp_path / "backup.db"
+    synced = alertd.store.sqlite.backup._sync
+
+    def late(written: Path) -> None:
+        target.write_text("theirs")
+        synced(written)
+
+    async with opened(path) as (store, _):
+        monkeypatch.setattr(alertd.store.sqlite.backup, "_sync", late)
+        with pytest.raises(ConflictError, match=r"backup\.db"):
+            await store.backup(str(target))
+    assert target.read_text() == "theirs"
     assert sorted(f.name for f in tmp_path.iterdir()) == ["alertd.db", "alertd.db.lock", "backup.db"]
 
 

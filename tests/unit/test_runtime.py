@@ -234,7 +234,8 @@ async def test_a_drain_beyond_the_deadline_is_cut_and_the_stages_below_still_sto
         runner = asyncio.create_task(run_services(stages, stop, limits=SHORT))
         await lanes.running.wait()
         stop.ask("test")
-        await runner
+        async with asyncio.timeout(DEADLINE):
+            await runner
     assert journal[2:] == ["lanes asked", "lanes cut", "store asked", "store ends"]
     cut = next(line for line in lines if line["event"] == "stage.cut")
     assert (cut["stage"], cut["services"]) == ("delivery", ["lanes"])

@@ -185,9 +185,26 @@ async def test_clean_stop_needs_no_check(path: Path) -> None:
     assert not [entry for entry in logs if entry["event"] == "store.unclean"]
 
 
-async def test_damage_is_found_after_an_unclean_stop(path: Path) -> None:
+async def test_a_store_that_was_not_closed_is_checked(path: Path, tmp_path: Path) -> None:
+    """What a kill leaves behind is looked at before it is used; what was closed after that is not."""
+    left = tmp_path / "left.db"
+    async with opened(path):
+        pass
+    async with opened(path) as (store, make):
+        await make.stored(store)
+        for end in ("", "-wal"):
+            shutil.copyfile(f"{path}{end}", f"{left}{end}")
+    with capture_logs() as logs:
+        for _ in range(2):
+            async with opened(left):
+                pass
+    assert [entry["check"] for entry in logs if entry["event"] == "store.unclean"] == ["now"]
+
+
+@pytest.mark.parametrize("table", ["event", "attempt"])  # the second one is not read when a store is opened
+async def test_damage_is_found_after_an_unclean_stop(path: Path, table: str) -> None:
     """A damaged file is refused when it was not closed cleanly."""
-    await _damaged(path)
+    await _damaged(path, table)
     with pytest.raises(StoreCorruptError):
         await open_sqlite(path, StillClock())
 
@@ -208,16 +225,16 @@ async def test_damage_of_a_large_file_is_found_in_the_background(path: Path) -> 
     assert "store.corrupt" in [entry["event"] for entry in logs]
 
 
-async def _damaged(path: Path) -> None:
+async def _damaged(path: Path, table: str = "event") -> None:
     """Make a store, spoil some of its pages, and take the clean mark away."""
     async with opened(path) as (store, make):
         await store.commit(Batch(1, [make.plan(f"e{n}", data="x" * 400) for n in range(2000)]))
     with closing(sqlite3.connect(path, isolation_level=None)) as conn:
         conn.execute("UPDATE meta SET value = '0' WHERE key = 'closed_cleanly'")
-        root = conn.execute("SELECT rootpage FROM sqlite_master WHERE name = 'event'").fetchone()[0]
+        root = conn.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()[0]
         size = conn.execute("PRAGMA page_size").fetchone()[0]
     with path.open("r+b") as file:
-        file.seek((root - 1) * size + 8)
+        file.seek((root - 1) * size)
         file.write(b"\xff" * 64)
 
 

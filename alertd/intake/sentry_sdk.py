@@ -159,7 +159,7 @@ class SentrySdkIntake:
                 self._find(request, _key(request, None))
         except SdkKeyError as error:
             return self.refusal(error)
-        if not is_preflight and request.match_info["rest"].rstrip("/") in {"envelope", "store"}:
+        if not is_preflight and request.match_info["rest"].removesuffix("/") in {"envelope", "store"}:
             raise web.HTTPMethodNotAllowed(request.method, ["POST"])
         raise NotFoundError(f"there is nothing at {request.path}")
 

@@ -67,7 +67,7 @@ CASES = [
     one("a transaction", sent(envelope(item("event", {"type": "transaction"}))), 200),
     one("an event without an id", sent(b"{}\n" + item("event", {})), 400),
     one("a store request", sent(b"{}", start="POST /sentry/api/42/store/ HTTP/1.1"), 200),
-    one("a path beyond", sent(start="POST /sentry/api/42/envelope// HTTP/1.1"), 403),
+    one("a path beyond", sent(start="POST /sentry/api/42/envelope// HTTP/1.1"), 404),
     one("envelopes when the queue is full", PLAIN, 429, 0, full),
     one("an envelope when it is nearly full", PLAIN, 200, 1, nearly_full),
     one("an envelope that cannot be stored", PLAIN, 503, 1, failing),

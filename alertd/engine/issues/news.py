@@ -61,8 +61,9 @@ def take(batch: IssueBatch, event: Event, workspace_id: int, number: int, now_ms
     news = News()
     change = change_of(event, now_ms)
     if change is not None and not is_simulated(event.payload):
-        release = release_of(event) if change.kind is ChangeKind.RELEASE else ""
-        _take_change(batch, change, release, (workspace_id, number, now_ms), news)
+        is_new = _take_change(batch, change, workspace_id, number, now_ms, news)
+        if is_new and change.kind is ChangeKind.RELEASE:
+            _see_release(batch, release_of(event), change, workspace_id)
     report = report_of(event, workspace_id)
     if report is not None:
         _take_report(batch, report, change, number, now_ms, news)
@@ -72,14 +73,11 @@ def take(batch: IssueBatch, event: Event, workspace_id: int, number: int, now_ms
     return news
 
 
-def _take_change(batch: IssueBatch, change: Change, release: str, when: tuple[int, int, int], news: News) -> None:
-    """Note a change; `release` is the version that it publishes, `when` workspace, number and time of its event."""
-    workspace_id, number, now_ms = when
+def _take_change(batch: IssueBatch, change: Change, workspace_id: int, number: int, now_ms: int, news: News) -> bool:
+    """Note a change; False when it was known."""
     if is_repeat(batch.log(workspace_id, change.project), change):
-        return
+        return False
     batch.note_change(number, workspace_id, change, now_ms)
-    if release and batch.takes_project(workspace_id, change.project):
-        batch.ledger(workspace_id, change.project).see_release(release, change.at_ms)
     if change.kind.is_live:
         for incident in [*batch.open_incidents(workspace_id, change.project)]:
             if change.at_ms >= incident.opened_ms and is_same_place(change.environment, incident.environment):
@@ -89,6 +87,12 @@ def _take_change(batch: IssueBatch, change: Change, release: str, when: tuple[in
         opened = batch.open(open_for_deploy(number, workspace_id, change, now_ms, log))
         if opened is not None:
             news.opened.append(opened)
+    return True
+
+
+def _see_release(batch: IssueBatch, release: str, change: Change, workspace_id: int) -> None:
+    if release and batch.takes_project(workspace_id, change.project):
+        batch.ledger(workspace_id, change.project).see_release(release, change.at_ms)
 
 
 def _take_report(

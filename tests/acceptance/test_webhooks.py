@@ -109,17 +109,20 @@ async def test_a_real_alertmanager_sends(tmp_path: Path) -> None:
                 await types_of(daemon, 2 if ended else 1)
             assert await types_of(daemon, 2) == ["alertmanager.alert.firing", "alertmanager.alert.resolved"]
         finally:
-            process.kill()
+            if process.returncode is None:
+                process.kill()
             await process.wait()
 
 
 async def _address(process: asyncio.subprocess.Process) -> str:
     assert process.stderr is not None
+    said = []
     async with asyncio.timeout(20):
         while line := (await process.stderr.readline()).decode():
             if "Listening on" in line:
                 return line.split("address=")[1].split()[0]
-    raise AssertionError("Alertmanager ended")
+            said.append(line)
+    raise AssertionError(f"Alertmanager ended:\n{''.join(said)}")
 
 
 @pytest.fixture(scope="module")

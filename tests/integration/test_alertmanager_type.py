@@ -59,22 +59,25 @@ async def alertmanager(tmp_path: Path) -> AsyncIterator[Alertmanager]:
     """Start one without a cluster, and stop it."""
     (port,) = free_ports(1)
     (tmp_path / "am.yml").write_text(CONFIG)
-    process = await asyncio.create_subprocess_exec(
-        program("prometheus-alertmanager", "alertmanager"),
-        f"--config.file={tmp_path / 'am.yml'}",
-        f"--storage.path={tmp_path / 'data'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--cluster.listen-address=",
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
+    log = tmp_path / "am.log"
+    with log.open("wb") as written:
+        process = await asyncio.create_subprocess_exec(
+            program("prometheus-alertmanager", "alertmanager"),
+            f"--config.file={tmp_path / 'am.yml'}",
+            f"--storage.path={tmp_path / 'data'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+            "--cluster.listen-address=",
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=written,
+        )
     try:
         async with aiohttp.ClientSession() as session:
             made = Alertmanager(f"http://127.0.0.1:{port}", session)
-            await eventually(made.ready, "Alertmanager to be ready", START_SECONDS)
+            await eventually(made.ready, lambda: f"Alertmanager to be ready:\n{log.read_text()}", START_SECONDS)
             yield made
     finally:
-        process.kill()
+        if process.returncode is None:
+            process.kill()
         await process.wait()
 
 

@@ -18,10 +18,12 @@ class MemoryFollowing(MemoryRecall):
     """What the live stream needs."""
 
     _clock: Clock
+    _writes: int
 
     def __init__(self, salt: int) -> None:
         super().__init__(salt)
         self._log: list[tuple[int, int, int, DeliveryState]] = []
+        self._last_write = self._last_logged = 0
         self._log_from = 1
 
     async def head(self) -> Position:
@@ -68,10 +70,13 @@ class MemoryFollowing(MemoryRecall):
 
     def _logged(self, delivery_id: int, number: int, state: DeliveryState) -> None:
         """Take an outcome: the attempt with this number, or 0 for an end without one."""
+        if self._last_write != self._writes:
+            self._last_write, self._last_logged = self._writes, 0
+        self._last_logged += 1
         self._log.append((self._clock.now_ms(), delivery_id, number, state))
 
     def _forget_log(self, before_ms: int) -> None:
-        """Forget what was logged before a time, but the last."""
-        while len(self._log) > 1 and self._log[0][0] < before_ms:
+        """Forget what was logged before a time, but what the last write logged."""
+        while len(self._log) > self._last_logged and self._log[0][0] < before_ms:
             self._log.pop(0)
             self._log_from += 1

@@ -21,6 +21,7 @@ class MemoryNames:
 
     def __init__(self) -> None:
         self._closed = False
+        self._writes = 0
         self._tokens: dict[int, Token] = {}
         self._audit: list[AuditEntry] = []
         self._names: dict[int, NameKey] = {}
@@ -87,8 +88,10 @@ class MemoryNames:
         self._meta[key] = value
 
     def _write(self) -> None:
+        """Begin a write. Raises StoreUnavailableError."""
         if self._closed:
             raise StoreUnavailableError("the store is closed")
+        self._writes += 1
 
     def _workspace_id(self, name: str) -> int | None:
         return next(iter(self._numbers("workspace", name)), None)

@@ -143,6 +143,20 @@ class FollowSuite:
             expected = sum(size for at, size in stored if at < ms)
             assert (await store.position_at(ms)).outcome == expected
 
+    async def test_retention_leaves_all_of_what_was_stored_together_last(
+        self, store: Store, make: Maker, clock: StillClock
+    ) -> None:
+        """However old it is, so that places go on behind it."""
+        plan = await make.stored(store, "old", to=(3, 4, 5))
+        first, *last = (d.id for d in plan.deliveries)
+        await store.record([make.attempt(first)])
+        await store.record([make.attempt(each) for each in last])
+        clock.ms += DAY_MS
+        while await store.retain(clock.ms, 100):
+            pass
+        assert await store.oldest_outcome() == 2
+        assert (await store.head()).outcome == 3
+
     async def test_retention_forgets_and_places_go_on(self, store: Store, make: Maker, clock: StillClock) -> None:
         """What is too old is told no more; the places of what follows are new ones."""
         old = await make.stored(store, "old")

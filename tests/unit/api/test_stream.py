@@ -198,7 +198,9 @@ async def test_a_place_that_was_never_reached_is_said() -> None:
 async def test_what_retention_took_is_counted() -> None:
     """Outcomes that are not kept any more are said to be missing, with their number."""
     async with running() as call:
-        await call.sent(*({"type": "t", "id": f"e{n}"} for n in range(3)))
+        await call.sent(*({"type": "t", "id": f"e{n}"} for n in range(2)))
+        await call.settled(f"{HOME}/deliveries")
+        await call.sent({"type": "t", "id": "last"})
         await call.settled(f"{HOME}/deliveries")
         store = call.bench.store
         while await store.retain(call.bench.clock.now_ms() + 60_000, 100):

@@ -88,12 +88,11 @@ class Pipeline:
         self._on_committed = on_committed
         self._queue: deque[Submission] = deque()
         self._under_way: list[Submission] = []
-        self._queued_events = self._queued_bytes = 0
+        self._queued_events = self._queued_bytes = self._failures = 0
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._stopping = False
-        self._failures = 0
         self._tally = Tally(metrics, facts)
         self._tally.use(ruleset)
         self._due_from = 0.0
@@ -261,8 +260,7 @@ class Pipeline:
         self._wake.clear()
         if self._alarm is not None:
             self._alarm.cancel()
-        at = self.memory.next_due_ms()
-        if at is not None:
+        if (at := self.memory.next_due_ms()) is not None:
             wait = max((at - self._clock.now_ms()) / 1000, self._due_from - self._clock.monotonic())
             self._alarm = asyncio.get_running_loop().call_later(min(ALARM_SECONDS, max(0.001, wait)), self._wake.set)
 
@@ -310,26 +308,28 @@ class Pipeline:
     async def _commit(self, submissions: list[Submission], events: list[Concerned], deeds: list[Deed]) -> None:
         work = BatchUnderWay(submissions, self.positions)
         try:
-            read = await self.issues.read(events, deeds, self._clock.now_ms())
+            while not await self._store_all(work, events, deeds):
+                pass
         except StoreUnavailableError as error:
             self._failed(submissions, error)
-            return
-        while True:
-            for gone in turn_away(submissions, self._ruleset.workspaces):
-                self._release(gone)
-            self._plan(work, read, deeds)
-            started = self._clock.monotonic()
-            try:
+        else:
+            self._committed(work)
+
+    async def _store_all(self, work: BatchUnderWay, events: list[Concerned], deeds: list[Deed]) -> bool:
+        """Plan and commit; False when some of it is known, without which it is to be done again."""
+        read = await self.issues.read(events, deeds, self._clock.now_ms())
+        for gone in turn_away(work.submissions, self._ruleset.workspaces):
+            self._release(gone)
+        try:
+            with OnFailure(lambda: None if work.issues is None else self.issues.discard(work.issues)):
+                self._plan(work, read, deeds)
+                started = self._clock.monotonic()
                 await self._store.commit(work.batch)
-            except DuplicateEventsError as error:
-                work.known.update(error.known)
-            except StoreUnavailableError as error:
-                self._failed(submissions, error)
-                return
-            else:
-                self._metrics.commit_seconds.observe(self._clock.monotonic() - started)
-                self._committed(work)
-                return
+        except DuplicateEventsError as error:
+            work.known.update(error.known)
+            return False
+        self._metrics.commit_seconds.observe(self._clock.monotonic() - started)
+        return True
 
     def _plan(self, work: BatchUnderWay, read: Loaded | None, deeds: Iterable[Deed]) -> None:
         now_ms = self._clock.now_ms()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import orjson
 
-from alertd.engine.issues.batch import IssueRules, Loaded, Wanted
+from alertd.engine.issues.batch import IssueRules, Loaded, Wanted, Weighed
 from alertd.engine.issues.change_log import CHANGES_MAX, ChangeLogs, bounded
 from alertd.engine.issues.changes import LOOK_BACK_MS, candidates
 from alertd.engine.issues.commands import rest
@@ -35,7 +35,7 @@ from alertd.store.issues import IncidentFilter, IssueEvent, IssueWrites
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from alertd.engine.issues.batch import IssueBatch, Weighed
+    from alertd.engine.issues.batch import IssueBatch
     from alertd.engine.issues.commands import Outcome
     from alertd.engine.issues.forgetting import Age, Forgotten
     from alertd.engine.issues.incidents import IncidentRule
@@ -144,9 +144,10 @@ class Issues:
         if not events:
             return
         async with self.lock:
-            read = await self.read(events, (), now_ms)
-            if read is not None:
-                self.begin(read, ruleset, now_ms).weigh(event, events[0][0], number)
+            if (read := await self.read(events, (), now_ms)) is not None:
+                foreseen = self.begin(read, ruleset, now_ms)
+                foreseen.weigh(event, events[0][0], number)
+                self.discard(foreseen)
 
     def begin(self, read: Loaded, ruleset: Ruleset, now_ms: int) -> IssuesUnderWay:
         """Begin a batch."""
@@ -160,6 +161,10 @@ class Issues:
             self.logs.keep(where, log)
         for incident in batch.issues.incidents.values():
             self.follow(incident)
+
+    def discard(self, batch: IssuesUnderWay) -> None:
+        """Take note that a batch was not stored: what it has changed is read again when it is needed."""
+        self.memory.discard(batch.issues)
 
     def follow(self, incident: Incident) -> None:
         """Take note that an incident was stored."""
@@ -228,6 +233,8 @@ class IssuesUnderWay:
 
     def planned(self, found: Weighed | News, plan: Plan) -> list[Made]:
         """Take note of the event's plan: its deliveries carry the issue; return the events that tell of what came of it."""
+        if found.transition is None and not plan.deliveries and isinstance(found, Weighed) and not found.is_kept:
+            return []  # one of many, of which nobody is told
         issue, event, document = found.issue, plan.event, None
         if issue is not None and plan.deliveries:
             document = compact(orjson.dumps(self._document(issue, found.transition, event)))
@@ -291,11 +298,9 @@ class IssuesUnderWay:
         """Write the issue with the suspects of its incident; without one, those of what has just become of it."""
         incident = None if issue.incident_id is None else self.issues.incident(issue.incident_id)
         suspected: Iterable[Suspect] = ()
-        if incident is None and transition is not None:
-            log = self.issues.log(issue.workspace_id, issue.project)
-            if log:
-                now_ms = self._now_ms
-                suspected = suspects(event.body["data"], candidates(log, now_ms, event.environment), now_ms)
+        if incident is None and transition is not None and (log := self.issues.log(issue.workspace_id, issue.project)):
+            now_ms = self._now_ms
+            suspected = suspects(event.body["data"], candidates(log, now_ms, event.environment), now_ms)
         return issue_document(issue, self._now_ms, self._url(issue.id), incident, suspected)
 
     def writes(self) -> IssueWrites:
@@ -325,8 +330,7 @@ def settling(incidents: Sequence[Incident], now_ms: int) -> Deed:
             rested = None if issue is None else rest(issue, now_ms)
             if rested is not None and rested is not issue:
                 batch.put(rested)
-            settled = settle(incident, rested, now_ms, under_way.rules(incident.workspace_id))
-            if settled is not None:
+            if (settled := settle(incident, rested, now_ms, under_way.rules(incident.workspace_id))) is not None:
                 made.append(_ended(under_way, settled))
         return [each for each in made if each is not None]
 

@@ -62,13 +62,17 @@ CASES = {PLAIN: 0, FLOOD: 1, UNREAD: 1, "of 1,000 issues": 1_000, "of 100,000 is
 
 
 class Forgetful(MemoryStore):
-    """A store that keeps issues, and of all else nothing."""
+    """A store that keeps issues, and of all else nothing. `writing` is the CPU that this has taken, in seconds."""
+
+    writing = 0.0
 
     @override
     async def commit(self, batch: Batch) -> None:
         """Take the issues of a batch."""
+        begun = time.process_time()
         if batch.issues is not None:
             self._take_issues(batch.issues)
+        self.writing += time.process_time() - begun
 
 
 class Generous(WorkingSet):
@@ -88,7 +92,7 @@ class Case:
         clock = SystemClock()
         ids = {key: number for number, key in enumerate(name_keys([RULES]), 1)}
         ruleset = compile_ruleset([RULES], ids, 1)
-        store = Forgetful(clock)
+        self._store = store = Forgetful(clock)
         self.pipeline = Pipeline(store, IdSource(clock), 1, clock, Metrics(), ruleset, lambda _: None)
         self.pipeline.issues.memory = Generous()
         self.issues = issues
@@ -118,9 +122,10 @@ class Case:
     async def round(self) -> None:
         """Measure one batch."""
         made = self.events()
-        begun = time.process_time()
+        begun, written = time.process_time(), self._store.writing
         await self.pipeline.submit(made, 1)
-        self.times.append((time.process_time() - begun) / BATCH * 1e6)
+        taken = time.process_time() - begun - (self._store.writing - written)
+        self.times.append(taken / BATCH * 1e6)
 
 
 async def measure(rounds: int) -> dict[str, list[float]]:

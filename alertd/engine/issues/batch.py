@@ -1,13 +1,14 @@
 """A batch of issues: what the events of one commit make of them, to be stored with those events or not at all.
 
-It works on copies, so that a batch that was not stored leaves no trace and can be planned again. Each issue is copied
-once, however many of the batch's events are its own.
+It changes the issues that it was given, and nobody else has them meanwhile: those of a batch that was not stored are
+forgotten and read again (`IssueMemory.discard`), for copying each costs more than weighing its event. Ledgers,
+of which a batch has few, are copied.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from alertd.engine.issues.admission import (
     ISSUES_PER_HOUR,
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from alertd.model.incident import Incident
     from alertd.model.issue import Issue, IssueKey, ProjectKey, Transition
     from alertd.model.subscription import Trigger
+
+
+_NONE: Final = -1  # no issue's id
 
 
 @dataclass(slots=True)
@@ -108,8 +112,8 @@ class IssueBatch:
         """The incidents that were opened, as they were then."""
         self.unopened = 0
         """How many incidents were not opened because too many are open."""
-        self._seen: dict[IssueKey, tuple[Issue, Ledger, Weighed | None]] = {}
-        """Whose events came already, and what is said of one more to which nothing happens"""
+        self._seen: dict[int, tuple[Issue, Ledger, Weighed | None]] = {}
+        """Issues whose events came already, and what is said of one more to which nothing happens"""
         self._open: dict[int, int] = {}
         """How many incidents are open, by workspace, where any was to be opened"""
 
@@ -122,9 +126,12 @@ class IssueBatch:
         if facts is None:
             return None
         where = (workspace_id, event.project, facts.key)
-        seen = self._seen.get(where)
+        issue_id = self._loaded.keys.get(where)
+        if issue_id is None:
+            issue_id = self.keys.get(where, _NONE)
+        seen = self._seen.get(issue_id)
         if seen is None:
-            return self._weigh_first(event, facts, where, number, now_ms)
+            return self._weigh_first(event, facts, where, issue_id, number, now_ms)
         issue, ledger, usual = seen
         transition = advance(issue, facts, ledger, now_ms)
         if transition is not None:
@@ -133,11 +140,26 @@ class IssueBatch:
             return Weighed(issue, None, None, is_kept=True, is_overflow=False)
         if usual is None:
             usual = Weighed(issue, None, None, is_kept=False, is_overflow=False)
-            self._seen[where] = (issue, ledger, usual)
+            self._seen[issue_id] = (issue, ledger, usual)
         return usual
 
-    def _weigh_first(self, event: Event, facts: Facts, where: IssueKey, number: int, now_ms: int) -> Weighed:
+    def _weigh_first(
+        self, event: Event, facts: Facts, where: IssueKey, issue_id: int, number: int, now_ms: int
+    ) -> Weighed:
         """Weigh an event whose issue this batch has not seen yet."""
+        ledger, issue = self.ledgers.get(where[:2]), self.issue(issue_id)
+        if ledger is None or issue is None:
+            return self._weigh_strange(event, facts, where, number, now_ms)
+        transition = advance(issue, facts, ledger, now_ms)
+        if transition is not None:
+            self._seen[issue_id] = (issue, ledger, None)
+            return self._changed(issue, transition, event, number, is_overflow=False)
+        found = Weighed(issue, None, None, is_kept(issue.count), False)
+        self._seen[issue_id] = (issue, ledger, None if found.is_kept else found)
+        return found
+
+    def _weigh_strange(self, event: Event, facts: Facts, where: IssueKey, number: int, now_ms: int) -> Weighed:
+        """Weigh an event whose issue is not known, or whose project this batch has not seen yet."""
         is_taken = self.takes_project(where[0], where[1])
         ledger = self.ledger(where[0], where[1] if is_taken else NO_PROJECT)
         issue, facts, is_overflow = self._issue(facts, ledger, now_ms, is_taken=is_taken)
@@ -149,7 +171,7 @@ class IssueBatch:
         else:
             transition = advance(issue, facts, ledger, now_ms)
         if not is_overflow:
-            self._seen[where] = (issue, ledger, None)
+            self._seen[issue.id] = (issue, ledger, None)
         if transition is None:
             return Weighed(issue, None, None, is_kept(issue.count), is_overflow)
         return self._changed(issue, transition, event, number, is_overflow=is_overflow)
@@ -208,9 +230,9 @@ class IssueBatch:
         """Return an issue by its id, to be changed; None when it was not read."""
         issue = self.issues.get(issue_id)
         if issue is None:
-            known = self._loaded.issues.get(issue_id)
-            if known is not None:
-                issue = self.issues[issue_id] = known.copy()
+            issue = self._loaded.issues.get(issue_id)
+            if issue is not None:
+                self.issues[issue_id] = issue
         return issue
 
     def look(self, issue_id: int) -> Issue | None:
@@ -220,7 +242,7 @@ class IssueBatch:
     def put(self, issue: Issue) -> None:
         """Take an issue of the batch as it now is, in place of what was handed out to be changed."""
         self.issues[issue.id] = issue
-        self._seen = {key: seen for key, seen in self._seen.items() if seen[0].id != issue.id}
+        self._seen.pop(issue.id, None)
 
     def incident(self, incident_id: int) -> Incident | None:
         """Return an incident that is open, or was when the batch began, as it now is."""

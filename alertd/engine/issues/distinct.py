@@ -24,7 +24,10 @@ _RECENT: Final = 8192
 def add(sketch: bytes, text: str) -> bytes:
     """Return the sketch with a text seen."""
     digest, place, rank = _digest(text)
-    if len(sketch) == _REGISTERS and rank <= sketch[place]:
+    if len(sketch) == _REGISTERS:
+        if rank <= sketch[place]:
+            return sketch
+    elif (at := sketch.find(digest)) >= 0 and not at % _DIGEST:
         return sketch
     return _add_digest(sketch, digest)
 

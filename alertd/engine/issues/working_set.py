@@ -1,7 +1,8 @@
 """The working set: issues that were needed lately, in memory; the truth is the store's.
 
-It saves reading, nothing more: it holds what was stored, so that anything may be forgotten at any time. It is bounded
-by the number of issues; what was not needed longest goes first. One process that writes the same issues by another way
+It saves reading, nothing more: it holds what was stored, so that anything may be forgotten at any time. Only the batch
+under way changes what it holds, and what that has changed is forgotten when it was not stored. It is bounded by the
+number of issues; what was not needed longest goes first. One process that writes the same issues by another way
 (a command over the API) replaces them here, or forgets them.
 """
 
@@ -40,6 +41,9 @@ class IssueMemory(Protocol):
 
     def keep(self, batch: IssueBatch) -> None:
         """Take note that a batch was stored."""
+
+    def discard(self, batch: IssueBatch) -> None:
+        """Take note that a batch was not stored: what it has changed is to be read again."""
 
     def replace(self, issue: Issue) -> None:
         """Take note that an issue was stored by another way."""
@@ -88,12 +92,22 @@ class WorkingSet:
 
     def keep(self, batch: IssueBatch) -> None:
         """Take note that a batch was stored."""
-        for issue in batch.issues.values():
-            self._put(issue)
+        issues = self._issues
+        for issue_id, issue in batch.issues.items():
+            if issues.get(issue_id) is issue:
+                del issues[issue_id]
+                issues[issue_id] = issue
+            else:
+                self._put(issue)
         for project, ledger in batch.ledgers.items():
             self._ledgers.pop(project, None)
             self._ledgers[project] = ledger
         self._shrink()
+
+    def discard(self, batch: IssueBatch) -> None:
+        """Take note that a batch was not stored: what it has changed is to be read again."""
+        for issue_id in batch.issues:
+            self.forget(issue_id)
 
     def replace(self, issue: Issue) -> None:
         """Take note that an issue was stored by another way."""
@@ -118,11 +132,6 @@ class WorkingSet:
 
     def _put(self, issue: Issue) -> None:
         """Hold an issue as the one that was needed last."""
-        before = self._issues.get(issue.id)
-        if before is not None and before.shares is None and issue.shares is None:
-            del self._issues[issue.id]
-            self._issues[issue.id] = issue
-            return
         self.forget(issue.id)
         self._issues[issue.id] = issue
         for key in issue.keys:

@@ -1,14 +1,14 @@
-"""A batch of issues: what the events of one commit make of them, on copies, so that it can be planned again."""
+"""A batch of issues: what the events of one commit make of them, and that it can be planned again."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from alertd.engine.issues.admission import OVERFLOW_KEY, OVERFLOW_TITLE, PROJECTS_MAX, WHOLE, WHOLE_TIMES
-from alertd.engine.issues.batch import IssueBatch, IssueRules, Loaded
+from alertd.engine.issues.batch import IssueBatch, IssueRules, Loaded, Wanted
 from alertd.engine.issues.incidents import IncidentRule, resolve
 from alertd.engine.issues.sample import is_kept
-from alertd.engine.issues.stored import encode_issue
+from alertd.engine.issues.stored import decode_issue, encode_issue
 from alertd.engine.issues.working_set import WorkingSet
 from alertd.model.change import Change, ChangeKind, Commit
 from alertd.model.ledger import Ledger
@@ -59,18 +59,25 @@ def test_events_of_one_batch_see_each_other() -> None:
 
 
 def test_a_batch_that_was_not_stored_leaves_no_trace() -> None:
-    """What is in memory is as it was, and planning again tells the same."""
+    """What it has changed is wanted again, and planning again tells the same; what it has not changed is still there."""
     memory = WorkingSet()
     batch = memory.begin(Loaded())
-    weigh(batch, event(1), 100)
+    for number, key in enumerate(("1:a", "1:b"), 100):
+        weigh(batch, event(1, key=key), number)
     memory.keep(batch)
     kept = encode_issue(batch.issues[100])
+    stored = Loaded(asked=Wanted({(1, "shop", "1:a")}), keys={(1, "shop", "1:a"): 100})
     for _ in range(2):
-        again = memory.begin(Loaded())
-        weigh(again, event(2, release="shop@9"), 101)
-        assert weigh(again, event(3, key="1:b"), 102).issue.short_id == "SHOP-2"
+        stored.issues[100] = decode_issue(kept)
+        again = memory.begin(stored)
+        assert weigh(again, event(2, release="shop@9"), 201).issue.count == 2
+        assert weigh(again, event(3, key="1:c"), 202).issue.short_id == "SHOP-3"
         assert [told.change.word for _, told in again.transitions] == ["new"]
-        assert encode_issue(batch.issues[100]) == kept
+        memory.discard(again)
+        assert memory.wanted([(1, event(4, key=key)) for key in ("1:a", "1:b")], Loaded()).keys == {
+            (1, "shop", "1:a"),
+            (1, "shop", OVERFLOW_KEY),
+        }
 
 
 def test_an_incident_is_opened_once() -> None:

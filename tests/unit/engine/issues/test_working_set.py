@@ -41,9 +41,8 @@ def test_it_finds_what_it_kept_and_what_was_read() -> None:
     """A batch continues either; what is in memory is the newer."""
     memory, other = WorkingSet(), WorkingSet()
     fill(memory, range(100, 101))
-    stored = memory.begin(Loaded())
-    stored.weigh(event(1, key="1:100"), 1, 500, NOW)
-    read = Loaded(issues={100: stored.issues[100].copy()}, keys={(1, "shop", "1:100"): 100})
+    read = Loaded(issues={100: memory._issues[100].copy()}, keys={(1, "shop", "1:100"): 100})
+    read.issues[100].count = 2
     for place in (memory, other):
         batch = place.begin(read)
         found = batch.weigh(event(2, key="1:100"), 1, 501, NOW)

@@ -15,7 +15,6 @@ import structlog
 from alertd.clock import DAY_MS
 from alertd.errors import StoreError
 from alertd.model.delivery import DeliveryState
-from alertd.model.event import is_simulated
 from alertd.model.fact import SubscriptionFacts, TypeFacts
 from alertd.model.ids import milliseconds
 from alertd.model.verdict import VerdictCode, decode
@@ -97,7 +96,7 @@ class Facts:
     def finished(self, delivery: Delivery, attempt: Attempt) -> None:
         """Take note of an attempt after which a delivery is delivered or dead."""
         self._ended = max(self._ended, delivery.id)
-        if is_simulated(delivery.payload):
+        if delivery.is_simulated:
             return
         state, at_ms, detail = attempt.state, attempt.started_at_ms, attempt.outcome.detail
         self._end(delivery.subscription_id, state, at_ms, detail)

@@ -10,7 +10,6 @@ from alertd.delivery.digesting import digest_event, digest_of
 from alertd.delivery.judgement import created_ms
 from alertd.destinations.base import Message
 from alertd.model.digest import DIGEST_TYPE, read
-from alertd.model.event import time_and_simulated
 from alertd.model.ids import ALERT, DELIVERY, format_id
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class Naming:
         names = self.names
         alert_id = format_id(ALERT, delivery.event_number)
         url = self.link(alert_id)
-        time, simulated = time_and_simulated(delivery.payload)
+        time, simulated = delivery.when()
         return Message(
             format_id(DELIVERY, delivery.id),
             alert_id,

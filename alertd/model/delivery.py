@@ -10,9 +10,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from alertd.model.event import is_simulated, time_and_simulated
 from alertd.model.worded import Worded
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Delivery:
     `attempts` counts those made so far; `next_at_ms` is when it is due; `payload` is the event's JSON; `also` are further
     subscriptions that it serves; `issue` is the JSON of the event's issue as it was then; `ambiguous`: an attempt of it may
     have arrived although nobody answered; `digest` is what it stands for when it is one (then `event_number` and the names are
-    those of its oldest alert).
+    those of its oldest alert); `moment` is what `when` gives, None before that was needed.
     """
 
     id: int
@@ -93,6 +94,18 @@ class Delivery:
     issue: bytes | None = None
     ambiguous: bool = False
     digest: KeptDigest | None = None
+    moment: tuple[str, bool] | None = field(default=None, compare=False, repr=False)
+
+    def when(self) -> tuple[str, bool]:
+        """Give the event's time, and whether it is simulated; they are read out of the payload once."""
+        if self.moment is None:
+            self.moment = time_and_simulated(self.payload)
+        return self.moment
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether nothing has really happened."""
+        return is_simulated(self.payload) if self.moment is None else self.moment[1]
 
 
 @dataclass(slots=True)

@@ -1,7 +1,9 @@
-"""Packages that others would load for nothing: hidden while these are imported, so that a start is quick and small."""
+"""What others would load for nothing: hidden while they are imported, so that a start is quick and small."""
 
 from __future__ import annotations
 
+import os
+import ssl
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -23,3 +25,18 @@ def absent(package: str) -> Iterator[None]:
         yield
     finally:
         del modules[package]
+
+
+@contextmanager
+def no_certificates() -> Iterator[None]:
+    """Let what is imported within find no certificates of the system's: contexts that it makes trust nobody."""
+    name = ssl.get_default_verify_paths().openssl_cafile_env
+    given = os.environ.get(name)
+    os.environ[name] = os.devnull
+    try:
+        yield
+    finally:
+        if given is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = given

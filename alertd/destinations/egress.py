@@ -45,6 +45,7 @@ from alertd.destinations.http_bounds import (
 )
 from alertd.destinations.proxy import ProxyGuard
 from alertd.destinations.resolver import Lookups, permitted, system_lookup
+from alertd.destinations.system_trust import Trust
 from alertd.destinations.watchful_connector import WatchfulConnector
 from alertd.model.delivery import ANSWER_MAX
 from alertd.undo import OnFailure
@@ -77,8 +78,8 @@ class CheckedAddress(str):
 class AiohttpSender:
     """Sends through one aiohttp session, made when first used (a loop must run then).
 
-    `ssl_context` is for TLS connections (None: the system's certificates); `lookup` resolves a host name and port to
-    addresses (None: the system's resolver; raises OSError); with `proxy` everything leaves through it.
+    `ssl_context` is for TLS connections (None: the system's certificates, read when first needed); `lookup` resolves a host
+    name and port to addresses (None: the system's resolver; raises OSError); with `proxy` everything leaves through it.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class AiohttpSender:
         self._connected = policy if proxy is None else proxy.policy
         self._behind = None if proxy is None else ProxyGuard(policy, self._lookups.ask)
         self._through: dict[str, Any] = {} if proxy is None else {"proxy": proxy.url, "proxy_headers": proxy.login}
-        self._ssl_context = ssl_context
+        self._trust = Trust(ssl_context, "http/1.1")
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
         self._urls: dict[str, URL | str] = {}
@@ -113,6 +114,7 @@ class AiohttpSender:
         try:
             if self._behind is not None:
                 await self._behind.judge(url)
+            context = await self._trust.context() if url.scheme == "https" else True
             response = await (self._session or self._open()).request(
                 request.method,
                 url,
@@ -120,6 +122,7 @@ class AiohttpSender:
                 headers=request.headers,
                 allow_redirects=False,
                 timeout=limits.connecting,
+                ssl=context,
                 **self._through,
             )
             if self._through and response.status == _LOGIN_WANTED and url.scheme == "http":
@@ -158,7 +161,6 @@ class AiohttpSender:
             ttl_dns_cache=DNS_CACHE_SECONDS,
             resolver=_GuardedResolver(self._connected, self._lookups.ask),
             socket_factory=self._checked_socket,
-            ssl=self._ssl_context or True,
         )
         self._session = aiohttp.ClientSession(
             connector=connector,

@@ -18,6 +18,7 @@ from tests.conformance.sender_peer import OK, Peer, answering, certified, serve,
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.conformance.sender_peer import Handler
 
@@ -58,6 +59,22 @@ class SenderTls(SenderCase):
         ):
             assert (await self.send(sender, server.url())).status == 200
             assert (await self.send(sender, server.url("hook.example"))).status == 200
+
+    async def test_whom_the_system_trusts(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without a context of its own it asks the system when it first needs to, also after requests without TLS."""
+        authority, own = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+        authority.issue_cert("127.0.0.1").configure_cert(own)
+        async with (
+            serve(answering(OK)) as plain,
+            serve(answering(OK), own) as server,
+            self.sender() as sender,
+        ):
+            assert (await self.send(sender, plain.url())).status == 200
+            monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+            answers = await soon(asyncio.gather(*[self.send(sender, server.url()) for _ in range(3)]))
+            assert [answer.status for answer in answers] == [200, 200, 200]
+            assert (await self.send(sender, plain.url())).status == 200
 
     async def test_plain_http_where_tls_was_expected(self) -> None:
         """A server without TLS behind an https URL is a failed handshake."""

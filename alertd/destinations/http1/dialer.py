@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from alertd.destinations.faults import unconnected
 from alertd.destinations.http1.connection import Connection
 from alertd.destinations.http1.tls import TlsConnection
-from alertd.destinations.system_trust import system_trust
+from alertd.destinations.system_trust import Trust
 from alertd.undo import OnFailure
 
 if TYPE_CHECKING:
@@ -42,8 +42,7 @@ class Dialer:
 
     def __init__(self, connector: GuardedConnector, ssl_context: ssl.SSLContext | None) -> None:
         self._connector = connector
-        self._ssl_context = ssl_context
-        self._reading = asyncio.Lock()
+        self._trust = Trust(ssl_context, "http/1.1")
 
     async def dial(self, origin: Origin, pool: Pool, patrol: Patrol) -> Connection:
         """Return an open connection that will rest in a pool. Raises SendError: nothing was sent."""
@@ -65,10 +64,4 @@ class Dialer:
     async def _make(self, origin: Origin, sock: socket.socket, pool: Pool, patrol: Patrol) -> Connection:
         if not origin.tls:
             return Connection(pool, patrol, sock)
-        return TlsConnection(pool, patrol, sock, context=await self._context(), host=origin.host.rstrip("."))
-
-    async def _context(self) -> ssl.SSLContext:
-        async with self._reading:
-            if self._ssl_context is None:
-                self._ssl_context = await system_trust("http/1.1")
-            return self._ssl_context
+        return TlsConnection(pool, patrol, sock, context=await self._trust.context(), host=origin.host.rstrip("."))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import os
+import ssl
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from alertd.cli.absent import absent
+from alertd.cli.absent import absent, no_certificates
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,3 +40,31 @@ def test_package_is_found_again_after_an_error() -> None:
     with pytest.raises(ZeroDivisionError), absent("garnish"):
         _ = 1 / 0
     assert "garnish" not in sys.modules
+
+
+@pytest.mark.parametrize("given", [None, "/etc/own.pem"])
+def test_certificates_are_not_read_within(given: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is made there trusts nobody; afterwards the environment is as it was, also after an error."""
+    if given is None:
+        monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    else:
+        monkeypatch.setenv("SSL_CERT_FILE", given)
+    with no_certificates():
+        assert ssl.create_default_context().get_ca_certs() == []
+    assert os.environ.get("SSL_CERT_FILE") == given
+    with pytest.raises(ZeroDivisionError), no_certificates():
+        _ = 1 / 0
+    assert os.environ.get("SSL_CERT_FILE") == given
+
+
+def test_the_library_reads_no_certificates_for_the_daemon() -> None:
+    """Its contexts are made when aiohttp is imported: tried in a process that has not imported it yet."""
+    program = (
+        "from alertd.cli.absent import no_certificates\n"
+        "with no_certificates():\n    import aiohttp.connector as made\n"
+        "print(len(made._SSL_CONTEXT_VERIFIED.get_ca_certs()), made._SSL_CONTEXT_VERIFIED.verify_mode.name)"
+    )
+    said = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert said.stdout.split() == ["0", "CERT_REQUIRED"]

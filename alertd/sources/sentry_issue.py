@@ -143,4 +143,7 @@ def _details(given: Any) -> dict[str, Any]:
             kept[ours] = value[:250]
         elif isinstance(value, (bool, int, float)):
             kept[ours] = value
+    commit = given.get("inCommit")
+    if isinstance(commit, dict) and isinstance(commit.get("id"), str) and commit["id"]:
+        kept["in_commit"] = commit["id"][:250]
     return kept

@@ -2,7 +2,7 @@
 
 | Sentry's webhook | becomes |
 |---|---|
-| `issue.resolved` | resolved: in the release that it names, else in the next one where that is meant, else at once |
+| `issue.resolved` | resolved: in the release or the commit that it names, else in the next one where that is meant, else at once |
 | `issue.archived` (`ignored`) | muted: for the time or the events that it names, until it spikes, else for good |
 | `issue.unresolved`, escalating | escalating, with the trigger spike |
 | regressed | regressed, with the trigger regression, where it was resolved here |
@@ -87,7 +87,8 @@ def obey(issue: Issue, upstream: Upstream, ledger: Ledger, now_ms: int) -> Outco
 
 
 def _resolve(issue: Issue, upstream: Upstream, ledger: Ledger, now_ms: int) -> Outcome:
-    release = _text(upstream.details.get("in_release"))[:RELEASE_MAX]
+    # a commit is resolved in while it is still to be released: what was there before does not have it
+    release = (_text(upstream.details.get("in_release")) or _text(upstream.details.get("in_commit")))[:RELEASE_MAX]
     if release:
         return commands.resolve(issue, How.IN_RELEASE, release, ledger, now_ms, BY)
     if upstream.details.get("in_next_release") and commands.newest_release(ledger):

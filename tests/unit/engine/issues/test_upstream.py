@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.engine.issues import commands
-from alertd.engine.issues.lifecycle import begin
+from alertd.engine.issues.lifecycle import advance, begin
 from alertd.engine.issues.upstream import is_upstream, obey, upstream_of
 from alertd.model.event import Event
 from alertd.model.issue import Change, How, Issue, State
@@ -64,6 +64,31 @@ def test_resolved() -> None:
     assert issue.resolution is not None
     assert issue.resolution[:2] == (How.IN_NEXT_RELEASE, "shop@1.0.0")
     assert done("resolved", State.RESOLVED)[1] is None
+
+
+def test_resolved_in_a_commit() -> None:
+    """As in Sentry nothing comes back by what was released before the commit: only by what is released since."""
+    commit = {"id": "6113728f27ae82c7b1a177c8d03f9e96e0adf246", "message": "Fix it"}
+    upstream = upstream_of(webhook("resolved", statusDetails={"inCommit": commit}))
+    assert upstream is not None
+    before, ledger = known()
+    issue, transition = obey(before, upstream, ledger, NOW)
+    assert transition is not None
+    assert transition.why == f"resolved in {commit['id']}"
+    assert issue.resolution is not None
+    assert issue.resolution[:2] == (How.IN_RELEASE, commit["id"])
+    assert advance(issue, facts(2, NOW + MINUTE, release="shop@1.0.0"), ledger, NOW + MINUTE) is None
+    back = advance(issue, facts(3, NOW + DAY, release="shop@1.0.1"), ledger, NOW + DAY)
+    assert back is not None
+    assert back.change is Change.REGRESSION
+
+
+@pytest.mark.parametrize("commit", [None, "6113728", {}, {"id": 7}, {"id": ""}])
+def test_no_commit(commit: Any) -> None:
+    """What names no commit resolves at once."""
+    issue, _ = done("resolved", statusDetails={"inCommit": commit})
+    assert issue.resolution is not None
+    assert issue.resolution[:2] == (How.NOW, "")
 
 
 @pytest.mark.parametrize(

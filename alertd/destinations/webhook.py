@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from alertd.destinations.base import HttpAnswer, Message, World
+    from alertd.destinations.base import HttpAnswer, Message, Preview, World
 
 RETRIED: Final = frozenset({408, 425, 429})
 """Statuses below 500 after which the same request may do better later."""
@@ -113,12 +113,23 @@ class ShapedWebhook(WebhookDestination):
     @override
     def render(self, message: Message, now_seconds: int) -> HttpRequest:
         """Make the request. Raises as the base."""
+        request = self._readable(message, now_seconds)
+        if "content-encoding" in request.headers:
+            request.body = gzip.compress(request.body, GZIP_LEVEL, mtime=0)
+        return request
+
+    @override
+    def preview(self, message: Message) -> Preview:
+        """Show what would be sent, as it is before it is compressed."""
+        return self._redactor.preview(self._readable(message, self._clock.wall_seconds()))
+
+    def _readable(self, message: Message, now_seconds: int) -> HttpRequest:
+        """Make the request with a body that is still to be compressed if its headers say that it is."""
         message_id, body, own = self._shape(message, now_seconds)
         headers = self._headers | own
         self._seal.put(headers, message_id, now_seconds, body)
         above = self.settings.gzip_above_bytes
         if above is not None and len(body) > above:
-            body = gzip.compress(body, GZIP_LEVEL, mtime=0)
             headers["content-encoding"] = "gzip"
         return HttpRequest(self._url, body, headers, self._method)
 

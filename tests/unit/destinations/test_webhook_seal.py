@@ -165,6 +165,18 @@ def test_small_bodies_stay_as_they_are(form: str) -> None:
     assert sent(format=form, gzip_above_bytes=size - 1).headers["content-encoding"] == "gzip"
 
 
+@pytest.mark.parametrize("form", ["standard", "template"])
+def test_a_preview_shows_what_is_read_after_decompression(form: str) -> None:
+    """A person reads the body; that it leaves compressed is said by its header."""
+    template = {"template": '{"text": {{ message | tojson }}}'} if form == "template" else {}
+    settings = WebhookSettings.model_validate({"url": URL, "format": form, **template, "gzip_above_bytes": 0})
+    opened = WebhookType().open(settings, 10, World(FixedClock(), ScriptedSender(), print))
+    message = make_message(issue=make_issue())
+    shown = opened.preview(message)
+    assert shown.body == gzip.decompress(opened.render(message, NOW).body).decode()
+    assert shown.headers["content-encoding"] == "gzip"
+
+
 def test_query_is_added_to_what_is_there() -> None:
     """Parameters are encoded and put behind those of the address."""
     assert sent(url="https://x.example/a?b=1#c", query={"k": "a b&c"}).url == "https://x.example/a?b=1&k=a+b%26c"

@@ -126,7 +126,7 @@ class Reshaping:
             gone = [moved(each, Change.MERGED, why, now_ms, by) for each in others]
             going = [each for each in adopted if each.id != found.incident_id]
             ended = self._end(
-                going, lambda known: incidents.resolve(known, now_ms, by) if known.issue_id == found.id else None
+                going, lambda known: incidents.resolve(known, now_ms, by, why) if known.issue_id == found.id else None
             )
             reshaped = Reshaped(merged=[(each, found.id) for each in others])
             await self._store([found], [transition, *gone], reshaped, adopted)

@@ -235,9 +235,9 @@ def heed(incident: Incident, issue: Issue, transition: Transition) -> Incident:
     return follow(incident, issue, transition)
 
 
-def resolve(incident: Incident, now_ms: int, by: str) -> Incident | None:
-    """Resolve it by hand; None when it is over already."""
-    return None if incident.is_over else _resolved(incident, now_ms, "resolved", by)
+def resolve(incident: Incident, now_ms: int, by: str, why: str = "resolved") -> Incident | None:
+    """Resolve it by hand, or because its issue was merged, as `why` says; None when it is over already."""
+    return None if incident.is_over else _resolved(incident, now_ms, why, by)
 
 
 def settle(incident: Incident, issue: Issue | None, now_ms: int, rule: IncidentRule = STANDARD) -> Incident | None:

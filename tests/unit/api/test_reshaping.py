@@ -152,6 +152,20 @@ async def test_merged_into_what_is_resolved_incidents_end() -> None:
         assert await open_incidents(call) == ["SHOP-1", "SHOP-3"]
 
 
+@pytest.mark.parametrize("state", ["open", "resolved"])
+async def test_an_incident_says_that_it_ended_by_a_merge(state: str) -> None:
+    """Nobody takes it for a problem that was solved."""
+    async with running() as call:
+        _, second, _ = await three(call)
+        if state == "resolved":
+            await call("POST", f"{ISSUES}/SHOP-1/resolve")
+        await call("POST", f"{ISSUES}/SHOP-1/merge", json={"issues": ["SHOP-2"]})
+        _, incident = await call("GET", f"{HOME}/incidents/{second['incident']['id']}")
+        last = incident["timeline"][-1]
+        assert (incident["state"], last["what"], last["text"]) == ("resolved", "resolved", "merged into SHOP-1")
+        assert last["by"] == incident["resolved_by"] == "root"
+
+
 @pytest.mark.parametrize("split", [{"issue": "SHOP-2"}, {"keys": ["b"]}], ids=["by-name", "by-keys"])
 async def test_an_incident_goes_back_with_the_issue_that_brought_it(split: dict[str, Any]) -> None:
     """Undoing a merge undoes whose incident it is; it ends with that issue, and no second one is opened beside it."""

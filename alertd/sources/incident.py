@@ -59,6 +59,7 @@ COMMITS_MAX: Final = 100
 FILES_MAX: Final = 500
 COMMIT_MAX: Final = 128
 TAGS_MAX: Final = 64
+TAG_NAME_MAX: Final = 128
 TAG_MAX: Final = 512
 LINK_MAX: Final = 2048
 
@@ -227,7 +228,10 @@ class _Reader:
         if not isinstance(value, dict) or len(value) > TAGS_MAX:
             self.add(f"/{name}", f"expected an object of at most {TAGS_MAX} texts")
             return {}
-        return {key[:128]: self.text(value, key, most, f"/{name}") for key in value if key and value[key] != ""}
+        if any(len(key) > TAG_NAME_MAX for key in value):
+            self.add(f"/{name}", f"expected names of at most {TAG_NAME_MAX} characters")
+            return {}
+        return {key: self.text(value, key, most, f"/{name}") for key in value if key and value[key] != ""}
 
     def window(self, body: dict[str, Any]) -> dict[str, Any]:
         value = body.get("change_window")

@@ -277,6 +277,8 @@ def test_incident_severities(word: str) -> None:
         ({"stacktrace": [{"file": "x", "line": 0}]}, "/stacktrace/0/line"),
         ({"stacktrace": [{"function": "f"}]}, "/stacktrace/0/file"),
         ({"tags": {"a": 1}}, "/tags/a"),
+        ({"tags": {"n" * 129: "a"}}, "/tags"),
+        ({"links": {"n" * 129: "https://a.example"}}, "/links"),
         ({"change_window": {"deploy_time": "x", "commits": []}}, "/change_window/deploy_time"),
         (
             {"change_window": {"deploy_time": INCIDENT["timestamp"], "commits": [{"files": []}]}},
@@ -300,6 +302,8 @@ def test_a_report_at_its_bounds_is_taken() -> None:
     assert decoded(
         IncidentDecoder(), {**INCIDENT, "stacktrace": [{"file": "x"}] * FRAMES_MAX, "message": "m" * TEXTS["message"]}
     )
+    (event,) = decoded(IncidentDecoder(), {**INCIDENT, "tags": {"n" * 128: "v" * 512}})
+    assert event["labels"] == {"n" * 128: "v" * 512}
 
 
 def test_a_large_window_keeps_what_may_have_done_it() -> None:

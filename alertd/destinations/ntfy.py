@@ -30,8 +30,9 @@ PACE: Final = 0.2
 """Messages a second: a server's default is one in 5 s, after"""
 BURST: Final = 60
 """so many at once."""
-QUOTA_SECONDS: Final = 3600.0
-"""How long to wait when the day's messages are used up; nobody says when there are new ones."""
+QUOTA_SECONDS: Final = 7200.0
+"""How long to wait when the day's messages are used up: nobody says when there are new ones, and a delivery's attempts
+must not be used up before."""
 
 _OK: Final = 200
 _QUOTA: Final = 42908

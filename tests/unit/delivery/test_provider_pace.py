@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from alertd.app.pacing import Pace, paced
+from alertd.delivery.backoff import next_seconds
 from alertd.destinations.base import HttpAnswer, HttpRequest
 from alertd.destinations.base import World as Given
+from alertd.destinations.ntfy import QUOTA_SECONDS
 from alertd.destinations.registry import REGISTRY, parse_settings
 from alertd.model.delivery import DeliveryState
-from alertd.model.destination import DeliveryOptions, Destination
+from alertd.model.destination import DeliveryOptions, Destination, RetryOptions
 from tests.unit.delivery.world import LoopClock, World, passes
 
 if TYPE_CHECKING:
@@ -122,3 +124,10 @@ async def test_a_provider_that_takes_a_burst_gets_it(world: World) -> None:
     assert provider.taken == 57
     await running
     assert provider.refused == 0
+
+
+def test_a_used_up_day_does_not_use_up_the_attempts() -> None:
+    """As often as ntfy says that the day's messages are used up, the last attempt is late in a day."""
+    retry = RetryOptions()
+    waits = [next_seconds(made, QUOTA_SECONDS, retry, lambda: 0.0) for made in range(1, retry.max_attempts)]
+    assert sum(waits) > 0.9 * retry.give_up_after_seconds

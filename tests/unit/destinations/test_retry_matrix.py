@@ -1,6 +1,7 @@
 """The retry matrix: for each type, what each answer of its provider means. One row, one promise.
 
-Those that get no HTTP answer have their rows elsewhere: `kafka` in test_kafka_outcome, `apprise` in the integration tests.
+Those that get no HTTP answer have their rows elsewhere: `kafka` in test_kafka_outcome, `email` (replies of SMTP servers) and
+`apprise` in the integration tests.
 """
 
 from __future__ import annotations
@@ -237,7 +238,7 @@ ROWS: Final = [
     Row("ntfy", 200, PERMANENT, b"<html>"),
     Row("ntfy", 429, RETRY, b'{"code":42901,"http":429,"error":"limit reached: too many requests"}'),
     Row(
-        "ntfy", 429, RETRY, b'{"code":42908,"http":429,"error":"limit reached: daily message quota reached"}', wait=3600
+        "ntfy", 429, RETRY, b'{"code":42908,"http":429,"error":"limit reached: daily message quota reached"}', wait=7200
     ),
     Row("ntfy", 429, RETRY, b"<html>"),
     Row("ntfy", 500, RETRY, b'{"code":50001}'),

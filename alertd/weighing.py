@@ -113,8 +113,7 @@ class Issues:
         logs = await self._logs({(own, event.project) for own, event in events}, now_ms)
         read = Loaded(incidents=self.incidents, logs=logs)
         for issue_id in {number for deed in deeds for number in deed.issues}:
-            issue = await self._store.issue(issue_id)
-            if issue is not None:
+            if (issue := await self._store.issue(issue_id)) is not None:
                 read.issues[issue_id] = issue
         if ledgers := {project for deed in deeds for project in deed.projects}:
             await self._store.read_issues(Wanted(projects=ledgers), read)
@@ -140,14 +139,15 @@ class Issues:
 
     async def foresee(self, event: Event, ruleset: Ruleset, number: int, now_ms: int) -> None:
         """Give an event the trigger and the issue that it would have now, changing nothing else. Raises StoreUnavailableError."""
-        events = concerned(ruleset, [event])
-        if not events:
+        if not (events := concerned(ruleset, [event])):
             return
         async with self.lock:
             if (read := await self.read(events, (), now_ms)) is not None:
                 foreseen = self.begin(read, ruleset, now_ms)
-                foreseen.weigh(event, events[0][0], number)
-                self.discard(foreseen)
+                try:
+                    foreseen.weigh(event, events[0][0], number)
+                finally:
+                    self.discard(foreseen)
 
     def begin(self, read: Loaded, ruleset: Ruleset, now_ms: int) -> IssuesUnderWay:
         """Begin a batch."""
@@ -370,12 +370,13 @@ def commanding(
         except ConflictError as error:
             done.append(error)
             return []
-        done.append((found, transition))
-        if transition is None:
-            return []
-        batch.put(found)
-        batch.transitions.append((take(), transition))
-        return under_way.commanded(found, transition, environment)
+        made: list[Made] = []
+        if transition is not None:
+            batch.put(found)
+            batch.transitions.append((take(), transition))
+            made = under_way.commanded(found, transition, environment)
+        done.append((found.copy(), transition))  # for whoever asked: the batches that follow change their own
+        return made
 
     return Deed(do, (issue.id,), ((issue.workspace_id, issue.project),))
 

@@ -110,8 +110,8 @@ class WorkingSet:
             self.forget(issue_id)
 
     def replace(self, issue: Issue) -> None:
-        """Take note that an issue was stored by another way."""
-        self._put(issue)
+        """Take note that an issue was stored by another way; whoever stored it keeps theirs."""
+        self._put(issue.copy())
 
     def keep_ledger(self, ledger: Ledger) -> None:
         """Take note that a ledger was stored by another way."""

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import re
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from alertd.destinations.base import unpermitted
 from alertd.destinations.faults import EgressRefusedError
+from alertd.destinations.limits import fit
 from alertd.destinations.thread_guard import ThreadGuard
 from alertd.log import Listener
 
@@ -28,7 +29,7 @@ MISSING: Final = (
 )
 TEMPLATE: Final = "a service without a template: alertd writes the text, and sends no file of this machine"
 BUSY: Final = "a service that can be read without connecting, and without starting programs or threads"
-UNREADABLE: Final = "no URL that apprise can read: see its documentation for the service's form"
+UNREADABLE: Final = "a URL that apprise can read: see its documentation for the service's form"
 LOCAL: Final = frozenset({"blink1", "dbus", "gio", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"})
 """Schemes of services on the machine itself, not over the network."""
 CONNECT_SECONDS: Final = 5.0
@@ -39,6 +40,8 @@ _SCHEME: Final = re.compile(r"([a-z][a-z0-9]*)://[!-~]+", re.ASCII | re.IGNORECA
 _LOGGER: Final = "apprise"
 _TALKATIVE: Final = (_LOGGER, "urllib3", "requests", "oauthlib", "requests_oauthlib", "paho", "slixmpp")
 """Loggers of the library and of what it uses: what they say may hold secrets, so it never reaches the log."""
+_BREAK: Final = 2
+"""Characters between a title and a text that are one."""
 _loading: Final = threading.Lock()
 _asset: Final[list[Any]] = []
 """What all services share, once the library was loaded."""
@@ -115,12 +118,24 @@ def send(url: str, letter: Letter, timeout_seconds: float, permit: Permit) -> Re
     service.socket_read_timeout = timeout_seconds
     service.redirects = False
     overflow = None if "overflow=" in url.lower() else "truncate"
+    letter = letter if overflow is None else fitting(letter, service)
     done = False
     with _Lines() as listener, ThreadGuard(permit) as guard, contextlib.suppress(EgressRefusedError):
         done = service.notify(
             body=letter.body, title=letter.title, notify_type=letter.kind, body_format="text", overflow=overflow
         )
     return Report(bool(done), tuple(listener.lines), guard.refused, guard.connections)
+
+
+def fitting(letter: Letter, service: Any) -> Letter:
+    """Cut a letter to what a service takes of plain text, so that the cut is marked: the library marks none."""
+    title = fit(letter.title, service.title_maxlen) if service.title_maxlen > 0 else letter.title
+    taken = 0
+    if service.overflow_amalgamate_title:
+        taken = len(title) + service.overflow_max_display_count_width + max(_BREAK, service.overflow_buffer)
+    elif service.title_maxlen <= 0:
+        taken = len(title) + _BREAK
+    return replace(letter, title=title, body=fit(letter.body, service.body_maxlen - taken) or letter.body)
 
 
 def _load() -> Any:

@@ -27,12 +27,16 @@ _WRAPPED: Final = re.compile(r"^(?:async |new )?(?:(?:Object|Module|Function)\.)
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One call. What is not known is empty; `paths` are the names of its file, as sent, best first; `text` is its line."""
+    """One call. What is not known is empty; `paths` are the names of its file, as sent, best first; `text` is its line.
+
+    `own` says that the application claims it.
+    """
 
     module: str
     function: str
     paths: tuple[str, ...]
     text: str = ""
+    own: bool = False
 
 
 def crash_frames(data: Mapping[str, Any], most: int) -> list[Frame]:
@@ -43,7 +47,8 @@ def crash_frames(data: Mapping[str, Any], most: int) -> list[Frame]:
             break
         paths = tuple(dict.fromkeys(path for name in ("filename", "abs_path") if (path := _text(raw.get(name)))))
         text = _text(raw.get("context_line"))
-        found.append(Frame(_text(raw.get("module")), _text(raw.get("function")), paths, text))
+        own = raw.get("in_app") is True
+        found.append(Frame(_text(raw.get("module")), _text(raw.get("function")), paths, text, own))
     return found
 
 

@@ -19,6 +19,8 @@ _MODULE: Final = re.compile(r"[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)+")
 _VENDORED: Final = frozenset(
     {"node_modules", "site-packages", "dist-packages", "vendor", "third_party", "bower_components", "gems", ".venv"}
 )
+_INSTALLED: Final = frozenset({"site-packages", "dist-packages", ".venv"})
+"""Where an application may be installed beside what it uses; SDKs call what is there its own only when told so."""
 _ASIDE: Final = frozenset(
     {"doc", "docs", "test", "tests", "spec", "specs", "__tests__", "testdata", "fixtures", "examples"}
 )
@@ -86,6 +88,12 @@ def nearness(one: Segments, other: Segments) -> float:
 def is_vendored(path: str) -> bool:
     """Whether a file is somebody else's."""
     return not _VENDORED.isdisjoint(segments(path))
+
+
+def is_foreign(frame: Frame) -> bool:
+    """Whether the file of a frame is somebody else's; what is installed is not where the application claims it."""
+    folders = _VENDORED - _INSTALLED if frame.own else _VENDORED
+    return any(not folders.isdisjoint(segments(path)) for path in frame.paths)
 
 
 @lru_cache(_RECENT)

@@ -19,7 +19,16 @@ from typing import TYPE_CHECKING, Final
 
 from alertd.clock import DAY_MS
 from alertd.engine.issues.frame import crash_frames, raised
-from alertd.engine.issues.paths import Segments, files_of, is_aside, is_vendored, likeness, nearness, segments
+from alertd.engine.issues.paths import (
+    Segments,
+    files_of,
+    is_aside,
+    is_foreign,
+    is_vendored,
+    likeness,
+    nearness,
+    segments,
+)
 from alertd.model.incident import Suspect
 
 if TYPE_CHECKING:
@@ -102,7 +111,7 @@ def suspects(data: Mapping[str, Any], found: Sequence[Candidate], at_ms: int) ->
 
 
 def _calls(data: Mapping[str, Any]) -> list[_Call]:
-    frames = [each for each in crash_frames(data, FRAMES_MAX) if not any(map(is_vendored, each.paths))]
+    frames = [each for each in crash_frames(data, FRAMES_MAX) if not is_foreign(each)]
     calls: list[_Call] = []
     seen: set[Segments] = set()
     for frame in frames:

@@ -56,6 +56,20 @@ def test_nearer_to_the_crash_is_likelier() -> None:
     assert len(ranked(*found)) == SUSPECTS_MAX
 
 
+def test_what_is_installed_is_the_applications_where_it_says_so() -> None:
+    """An image has the application among its packages; those of others, and bundled ones, are never suspected."""
+    packages = "/app/.venv/lib/python3.12/site-packages"
+    cart = frame("total", "shop/cart.py", abs_path=f"{packages}/shop/cart.py")
+    inner = frame("get", "cache/client.py", abs_path=f"{packages}/cache/client.py", own=False)
+    bundled = frame("total", "webpack:///./node_modules/shop/cart.js")
+    found = [candidate("cache", "cache/client.py"), candidate("cart", "src/shop/cart.py"), candidate("js", "cart.js")]
+    best, second, third = ranked(*found, data=error(frames=[bundled, cart, inner]))
+    assert (best.commit_id, best.reasons[0]) == ("cart", "changed src/shop/cart.py, where it crashed (in total)")
+    assert max(second.score, third.score) < best.score / 5
+    foreign = {**cart, "in_app": False}
+    assert all(each.score < 0.1 for each in ranked(*found, data=error(frames=[foreign])))
+
+
 def test_what_the_crashed_line_names_is_suspected() -> None:
     """A function that has returned is not in the stack, but the line that crashed names it."""
     found = ranked(candidate("other", "stock/box.py"), candidate("named", "lib/price.py"))

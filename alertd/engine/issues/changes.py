@@ -127,21 +127,31 @@ def _pushed(log: Iterable[Change], at_ms: int) -> dict[str, tuple[Commit, int]]:
 
 
 def _by_deploy(live: Sequence[Change], pushed: Mapping[str, tuple[Commit, int]]) -> list[Candidate]:
-    """Give each commit the first deployment that had it."""
+    """Give each commit the first deployment that had it; a window of commits that all were live counts as none."""
     waiting = dict(pushed)
-    found: list[Candidate] = []
-    for behind, change in zip(range(len(live) - 1, -1, -1), sorted(live, key=_at), strict=True):
-        brought = [_known(waiting, commit) for commit in change.commits]
-        if not change.commits:
+    telling = {commit.id: commit for change in live for commit in change.commits if commit.files}
+    seen: set[str] = set()
+    steps: list[tuple[int, list[Commit]]] = []
+    for change in sorted(live, key=_at):
+        if change.commits:
+            named = {commit.id: commit for commit in change.commits if commit.id not in seen}
+            brought = [_known(waiting, commit, telling) for commit in named.values()]
+            if not brought:
+                continue
+        else:
             brought = _taken(waiting, pushed, change)
-        found += [Candidate(commit, change.at_ms, behind) for commit in brought]
-    return found
+        seen.update(commit.id for commit in brought)
+        steps.append((change.at_ms, brought))
+    behind = range(len(steps) - 1, -1, -1)
+    return [Candidate(each, at_ms, n) for n, (at_ms, brought) in zip(behind, steps, strict=True) for each in brought]
 
 
-def _known(waiting: dict[str, tuple[Commit, int]], named: Commit) -> Commit:
+def _known(waiting: dict[str, tuple[Commit, int]], named: Commit, telling: Mapping[str, Commit]) -> Commit:
     """Take a commit that a change window names from what waits; who knows its files tells."""
     pushed, _ = waiting.pop(named.id, (named, 0))
-    return named if named.files else pushed
+    if named.files:
+        return named
+    return pushed if pushed.files else telling.get(named.id, pushed)
 
 
 def _taken(

@@ -229,4 +229,5 @@ def _about_files(found: _Weighed, size: int) -> list[str]:
 def _about_time(age_ms: int, behind: int | None) -> str:
     minutes = age_ms // _MINUTE
     ago = f"{minutes} min" if minutes < 2 * _HOUR else f"{minutes // _HOUR} h"
-    return f"went live {ago} before{f', {behind} deployments before the last' if behind else ''}"
+    deployments = "1 deployment" if behind == 1 else f"{behind} deployments"
+    return f"went live {ago} before{f', {deployments} before the last' if behind else ''}"

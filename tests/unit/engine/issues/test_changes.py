@@ -97,6 +97,21 @@ def test_a_change_window_names_its_commits() -> None:
     assert {each.commit.files for each in candidates(log, NOW, "prod")} == {("a.py",), ("x.py",)}
 
 
+def test_a_commit_that_two_name_went_live_once() -> None:
+    """By the first deployment that had it; a window that says nothing new is no further one, but may know its files."""
+
+    def window(at_ms: int, *commits: Commit) -> Change:
+        return Change(ChangeKind.WINDOW, "shop", at_ms, "prod", commits=commits)
+
+    first = window(NOW - 3 * HOUR, commit("a"))
+    second = window(NOW - HOUR, commit("a", NOW - DAY, "a.py"), commit("b"), commit("b"))
+    assert found([first, second]) == [("b", 0), ("a", 1)]
+    assert [each.commit.files for each in candidates([first, second], NOW, "prod")] == [(), ("a.py",)]
+    log = [push("a", "b", at_ms=NOW - 4 * HOUR), deploy("b", NOW - 2 * HOUR), window(NOW - HOUR, commit("b"))]
+    assert found(log) == [("a", 0), ("b", 0)]
+    assert [[each.id.rstrip("0") for each in shown.commits] for shown in deploys(log, NOW, "prod")] == [[], ["b", "a"]]
+
+
 def test_what_is_too_old_or_too_much_is_left_out() -> None:
     """At the bounds: two weeks, and so many commits, the newest."""
     log = [push("a", at_ms=NOW - LOOK_BACK_MS - 1), push("b", at_ms=NOW - LOOK_BACK_MS)]

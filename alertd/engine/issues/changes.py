@@ -128,7 +128,7 @@ def _pushed(log: Iterable[Change], at_ms: int) -> dict[str, tuple[Commit, int]]:
 
 def _by_deploy(live: Sequence[Change], pushed: Mapping[str, tuple[Commit, int]]) -> list[Candidate]:
     """Give each commit the first deployment that had it; a window of commits that all were live counts as none."""
-    waiting = dict(pushed)
+    waiting, order = dict(pushed), {commit_id: place for place, commit_id in enumerate(pushed)}
     telling = {commit.id: commit for change in live for commit in change.commits if commit.files}
     seen: set[str] = set()
     steps: list[tuple[int, list[Commit]]] = []
@@ -139,7 +139,7 @@ def _by_deploy(live: Sequence[Change], pushed: Mapping[str, tuple[Commit, int]])
             if not brought:
                 continue
         else:
-            brought = _taken(waiting, pushed, change)
+            brought = _taken(waiting, pushed, order, change)
         seen.update(commit.id for commit in brought)
         steps.append((change.at_ms, brought))
     behind = range(len(steps) - 1, -1, -1)
@@ -155,20 +155,19 @@ def _known(waiting: dict[str, tuple[Commit, int]], named: Commit, telling: Mappi
 
 
 def _taken(
-    waiting: dict[str, tuple[Commit, int]], pushed: Mapping[str, tuple[Commit, int]], change: Change
+    waiting: dict[str, tuple[Commit, int]],
+    pushed: Mapping[str, tuple[Commit, int]],
+    order: Mapping[str, int],
+    change: Change,
 ) -> list[Commit]:
-    """Take from what waits to go live what a deployment brought: nothing when its revision was live before."""
+    """Take from what waits to go live what a deployment brought: nothing when all up to its revision was live before."""
     last = _resolved(change.revision, pushed)
-    if last is not None and last not in waiting:
-        return []
     taken: list[Commit] = []
     for commit_id, (commit, pushed_ms) in list(waiting.items()):
-        if last is None and pushed_ms > change.at_ms:
+        if pushed_ms > change.at_ms if last is None else order[commit_id] > order[last]:
             break
         taken.append(commit)
         del waiting[commit_id]
-        if commit_id == last:
-            break
     return taken
 
 

@@ -70,6 +70,14 @@ def test_going_back_brings_nothing_new() -> None:
     assert found(log) == [("b", 1), ("a", 2)]
 
 
+def test_what_a_window_left_out_is_brought_by_its_deployment() -> None:
+    """A window that was told first may name the head alone: what was pushed before it is live as well, nothing behind it."""
+    window = Change(ChangeKind.WINDOW, "shop", NOW - 2 * HOUR, "prod", commits=(commit("c"),))
+    log = [push("a", "b", "c", "d", at_ms=NOW - 3 * HOUR), window, deploy("c")]
+    assert found(log) == [("a", 0), ("b", 0), ("c", 1)]
+    assert found([*log, deploy("c", NOW - MINUTE)]) == [("a", 1), ("b", 1), ("c", 2)]
+
+
 def test_other_environments_do_not_count() -> None:
     """What went to staging is not live in production; one that names no environment is live everywhere."""
     log = [push("a", "b"), deploy("b", NOW - 2 * HOUR, "staging"), deploy("a", NOW - HOUR, "")]

@@ -58,7 +58,7 @@ ALARM_SECONDS: Final = 1.0
 
 
 class Pipeline:
-    """Takes submissions, decides with the current ruleset, commits, acknowledges, hands deliveries on."""
+    """Takes submissions until it is `stopping`, decides with the current ruleset, commits, acknowledges, hands deliveries on."""
 
     name = "pipeline"
 
@@ -92,9 +92,8 @@ class Pipeline:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._stopping = False
-        self._tally = Tally(metrics, facts)
-        self._tally.use(ruleset)
+        self.stopping = False
+        self._tally = Tally(metrics, facts, ruleset)
         self._due_from = 0.0
         self._alarm: asyncio.TimerHandle | None = None
         self._closed: Mapping[int, VerdictCode] = {}
@@ -167,12 +166,12 @@ class Pipeline:
     async def settle(self, now_ms: int) -> None:
         """Let time pass for open incidents and their issues, unless there is too much to do. Raises StoreUnavailableError."""
         resting = await self.issues.resting(self._ruleset, now_ms)
-        if resting and self.has_room() and not self._stopping:
+        if resting and self.has_room() and not self.stopping:
             await self.do(settling(resting, now_ms))
 
     def offer(self, submission: Submission) -> None:
         """Queue a submission; its future tells the rest. Raises IntakeFullError when the queue is full."""
-        if self._stopping:
+        if self.stopping:
             raise IntakeFullError
         if self._queued_events and not self.has_room(len(submission.events), submission.size):
             raise IntakeFullError
@@ -220,7 +219,7 @@ class Pipeline:
 
     def stop(self) -> None:
         """Take nothing more; `run` returns when what is queued is committed."""
-        self._stopping = True
+        self.stopping = True
         self._wake.set()
 
     async def run(self) -> None:
@@ -241,7 +240,7 @@ class Pipeline:
         """Wait until there is something to do; not any more when it was asked to stop."""
         while True:
             while not self._queue and not self._is_due():
-                if self._stopping:
+                if self.stopping:
                     return False
                 self._set_alarm()
                 await self._wake.wait()
@@ -252,7 +251,7 @@ class Pipeline:
     def _is_due(self) -> bool:
         """Whether time alone moves something now."""
         at = self.memory.next_due_ms()
-        reached = at is not None and not self._stopping and at <= self._clock.now_ms()
+        reached = at is not None and not self.stopping and at <= self._clock.now_ms()
         return reached and self._clock.monotonic() >= self._due_from
 
     def _set_alarm(self) -> None:
@@ -287,7 +286,7 @@ class Pipeline:
 
     def _abandon(self) -> None:
         """Tell those who wait that the pipeline ends without an answer for them."""
-        self._stopping = True
+        self.stopping = True
         for submission in (*self._under_way, *self._queue):
             submission.refuse("the daemon stopped before this was stored")
 
@@ -317,7 +316,8 @@ class Pipeline:
 
     async def _store_all(self, work: BatchUnderWay, events: list[Concerned], deeds: list[Deed]) -> bool:
         """Plan and commit; False when some of it is known, without which it is to be done again."""
-        read = await self.issues.read(events, deeds, self._clock.now_ms())
+        unknown = [each for each in events if (each[1].workspace, each[1].id) not in work.known]
+        read = await self.issues.read(unknown, deeds, self._clock.now_ms())
         for gone in turn_away(work.submissions, self._ruleset.workspaces):
             self._release(gone)
         try:

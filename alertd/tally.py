@@ -34,13 +34,14 @@ class FactSink(Protocol):
 class Tally:
     """Counts batches; of what is simulated nothing but its arrival."""
 
-    def __init__(self, metrics: Metrics, facts: FactSink | None = None) -> None:
+    def __init__(self, metrics: Metrics, facts: FactSink | None, ruleset: Ruleset) -> None:
         self._metrics = metrics
         self._facts = facts
         self._arrived: dict[tuple[str, str], Counted] = {}
         self._children: dict[tuple[int, int], Counted] = {}
         self._issues: Issues | None = None
         self._evicted = 0
+        self.use(ruleset)
 
     def use(self, ruleset: Ruleset) -> None:
         """Tell those who keep facts of another ruleset."""

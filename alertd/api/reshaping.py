@@ -7,6 +7,7 @@ issue that it was.
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -24,7 +25,7 @@ from alertd.engine.issues import incidents
 from alertd.engine.issues.document import ISSUE
 from alertd.engine.issues.facts import facts_of
 from alertd.engine.issues.merging import Parts, merge, moved, split
-from alertd.errors import InvalidError, NotFoundError, Problem, StoreUnavailableError
+from alertd.errors import IntakeFullError, InvalidError, NotFoundError, Problem, StoreUnavailableError
 from alertd.model.event import from_payload
 from alertd.model.fields import Resource
 from alertd.model.ids import format_id
@@ -38,7 +39,7 @@ from alertd.weighing import Deed, acting
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
     from aiohttp import web
 
@@ -99,6 +100,18 @@ class Reshaping:
             )
             route(app, "POST", f"{BELOW}/issues/{{id}}/{name}", handler, documented)
 
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        """Keep batches away. Raises IntakeFullError at the end of the daemon: a commit may still be under way then.
+
+        Nobody waits for it any more, so what is read now may be from before it.
+        """
+        pipeline = self._context.pipeline
+        async with pipeline.issues.lock:
+            if pipeline.stopping:
+                raise IntakeFullError
+            yield
+
     async def _others(self, names: Sequence[str], workspace: str) -> list[Issue]:
         """Find the issues that a body names. Raises InvalidError with all that there are not, ConflictError."""
         found: list[Issue] = []
@@ -117,7 +130,7 @@ class Reshaping:
         workspace = self._context.enter(request, Role.OPERATOR)
         given = await read_body(request, Merge)
         context, by, now_ms = self._context, caller(request).name, self._context.clock.now_ms()
-        async with context.pipeline.issues.lock:
+        async with self._alone():
             into = await self._issues.find(request.match_info["id"], workspace)
             others = await self._others(given.issues, workspace)
             found, transition = merge(into, others, now_ms, by)
@@ -171,7 +184,7 @@ class Reshaping:
         workspace = self._context.enter(request, Role.OPERATOR)
         given = await read_body(request, Split)
         context, by, now_ms = self._context, caller(request).name, self._context.clock.now_ms()
-        async with context.pipeline.issues.lock:
+        async with self._alone():
             issue = await self._issues.find(request.match_info["id"], workspace)
             formers = await context.store.former_issues(issue.id)
             keys, former = _chosen(given, issue, formers)

@@ -222,6 +222,18 @@ async def test_a_full_queue_refuses_a_merge_before_anything_is_done(monkeypatch:
         assert await open_incidents(call) == ["SHOP-3", "SHOP-1"]
 
 
+async def test_at_the_end_nothing_is_merged_or_split() -> None:
+    """A commit may be under way for which nobody waits any more: what would be merged is from before it."""
+    async with running() as call:
+        await call.sent(error(1), error(2, key="other"))
+        call.bench.pipeline.stop()
+        for action, body in (("merge", {"issues": ["SHOP-2"]}), ("split", {"keys": ["other"]})):
+            status, problem = await call("POST", f"{ISSUES}/SHOP-1/{action}", json=body)
+            assert (status, problem["title"]) == (429, "Too Many Requests")
+        for name in ("SHOP-1", "SHOP-2"):
+            assert (await call("GET", f"{ISSUES}/{name}"))[1]["short_id"] == name
+
+
 async def test_a_merge_that_is_not_stored_ends_no_incident(monkeypatch: pytest.MonkeyPatch) -> None:
     """503, and everything is as it was, what was queued beforehand included."""
     async with running() as call:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _SUSPECT = 150
 _HEADLINE = 40
 _TAIL = 60
+_WORDS = 160
+"""Bytes of a digest's title and summary where they are ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +53,11 @@ class Style:
 
 def body_of(content: Content, style: Style) -> str:
     """Write what stands below the title: summary, suspect commits, a digest's alerts, links."""
+    summary = _summary(content.summary, style)
     parts = (
-        _summary(content.summary, style),
+        summary,
         _suspects(content.suspects, style),
-        _digest(content, style) if content.is_digest else "",
+        _digest(content, style, _left(content, style, summary)) if content.is_digest else "",
         _links(content, style),
     )
     return "\n\n".join(filter(None, parts))
@@ -89,10 +92,15 @@ def _suspect(suspect: Suspect, url: str, style: Style) -> str:
     return f"• {link(style.escape(short_commit(suspect)), url)} {style.line(suspect_text(suspect), _SUSPECT)}".rstrip()
 
 
-def _digest(content: Content, style: Style) -> str:
+def _left(content: Content, style: Style, summary: str) -> int:
+    """Say how much room a digest's list has: words of a user's own take of it what they are longer than ours."""
+    return style.digest - max(0, json_bytes(summary) + json_bytes(style.line(content.title, style.title)) - _WORDS)
+
+
+def _digest(content: Content, style: Style, room: int) -> str:
     linked = [_line(line, line.url, style) for line in content.lines]
     plain = [_line(line, "", style) for line in content.lines]
-    return pack_richest([linked, plain], style.digest, measure=json_bytes, hidden=content.rest)
+    return pack_richest([linked, plain], room, measure=json_bytes, hidden=content.rest)
 
 
 def _line(line: Line, url: str, style: Style) -> str:

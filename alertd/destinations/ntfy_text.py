@@ -29,6 +29,7 @@ _SUSPECTS: Final = 600
 _DIGEST: Final = 3000
 _URL: Final = 600
 _ORIGIN: Final = 200
+_BETWEEN: Final = "\n\n"
 
 _PRIORITIES: Final = {
     Severity.DEBUG: 1,
@@ -51,7 +52,7 @@ def payload_of(content: Content) -> dict[str, Any]:
     resolved = content.state is State.RESOLVED
     payload: dict[str, Any] = {
         "title": _cut(content.subject, _TITLE),
-        "message": _cut("\n\n".join(_parts(content)), _TEXT),
+        "message": _cut(_text(content), _TEXT),
         "priority": 3 if resolved else _PRIORITIES[content.severity],
         "tags": ["white_check_mark" if resolved else _TAGS[content.severity]],
     }
@@ -60,6 +61,15 @@ def payload_of(content: Content) -> dict[str, Any]:
         payload["click"] = links[0].url
         payload["actions"] = [_button(each.label, each.url) for each in _most_useful(links)]
     return payload
+
+
+def _text(content: Content) -> str:
+    parts = [*_parts(content), _cut(origin(content), _ORIGIN)]
+    if content.is_digest:
+        rows = [_cut(f"{each.sign} {each.headline}: {each.title}", _FACT) for each in content.lines]
+        left = _TEXT - json_bytes(_BETWEEN.join((*parts, "")))
+        parts.insert(-1, pack(rows, min(_DIGEST, left), measure=json_bytes, hidden=content.rest))
+    return _BETWEEN.join(filter(None, parts))
 
 
 def _parts(content: Content) -> Iterator[str]:
@@ -71,10 +81,6 @@ def _parts(content: Content) -> Iterator[str]:
     if content.suspects:
         rows = [_cut(f"{short_commit(each)} {suspect_text(each)}", _FACT) for each in content.suspects]
         yield "Suspect commits\n" + pack(rows, _SUSPECTS, measure=json_bytes)
-    if content.is_digest:
-        rows = [_cut(f"{each.sign} {each.headline}: {each.title}", _FACT) for each in content.lines]
-        yield pack(rows, _DIGEST, measure=json_bytes, hidden=content.rest)
-    yield _cut(origin(content), _ORIGIN)
 
 
 def _most_useful(links: list[Link]) -> list[Link]:

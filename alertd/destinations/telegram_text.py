@@ -33,22 +33,22 @@ _HEADLINE: Final = 40
 _LINE_TITLE: Final = 100
 _LINE_TAIL: Final = 60
 _ORIGIN: Final = 150
+_BETWEEN: Final = "\n\n"
 
 
 def html_of(content: Content) -> str:
     """Write a message as HTML."""
     head = f"{content.sign} <b>{_cut(content.kicker, _KICKER)}</b>\n"
     title = _linked(f"<b>{_cut(content.title, _TITLE)}</b>", content.url)
-    parts = (
+    before = (
         head + title,
         _summary(content.summary),
         pack([_fact(each) for each in facts_of(content)], _FACTS, measure=utf16_units),
         _suspects(content.suspects),
-        _digest(content) if content.is_digest else "",
-        _links(content),
-        f"<i>{_cut(origin(content), _ORIGIN)}</i>",
     )
-    return "\n\n".join(filter(None, parts))
+    after = (_links(content), f"<i>{_cut(origin(content), _ORIGIN)}</i>")
+    left = TEXT_MAX - utf16_units(_joined(*before, *after)) - len(_BETWEEN)
+    return _joined(*before, _digest(content, min(_DIGEST, left)) if content.is_digest else "", *after)
 
 
 def plain_of(content: Content) -> str:
@@ -108,12 +108,16 @@ def _suspect(suspect: Suspect, url: str) -> str:
     return f"• {commit} {_cut(suspect_text(suspect), 150)}".rstrip()
 
 
-def _digest(content: Content) -> str:
+def _digest(content: Content, room: int) -> str:
     variants = [
         [_line(each, each.url) for each in content.lines],
         [_line(each, "") for each in content.lines],
     ]
-    return pack_richest(variants, _DIGEST, measure=utf16_units, hidden=content.rest)
+    return pack_richest(variants, room, measure=utf16_units, hidden=content.rest)
+
+
+def _joined(*parts: str) -> str:
+    return _BETWEEN.join(filter(None, parts))
 
 
 def _line(line: Line, url: str) -> str:

@@ -18,7 +18,7 @@ from alertd.destinations.answers import THROTTLED, header_wait, members_of, one_
 from alertd.destinations.base import HttpRequest
 from alertd.destinations.composing import content_of
 from alertd.destinations.http_destination import DELIVERY_HEADER, HttpDestination, HttpType, json_request
-from alertd.destinations.limits import fit
+from alertd.destinations.limits import fit, pack
 from alertd.destinations.opsgenie_result import Fate, fate_of, request_of
 from alertd.destinations.settings_fields import SecretToken, Url
 from alertd.destinations.turn import OWN, Turn, details_of, ending_of, severity_of, turn_of
@@ -59,6 +59,9 @@ _DESCRIBED: Final = frozenset({"Details", "Alerts", "More alerts"})
 _MORE: Final = {"…": "and more"}
 """What is said when there was no room for all details."""
 _LINKS_ROOM: Final = 10_000
+_LINE: Final = 200
+_LISTED: Final = 4200
+"""Characters of a digest's list: all lines, and how many more there are."""
 _GONE: Final = frozenset({401, 403})
 _NOT_IMPLEMENTED: Final = 501
 _PRIORITIES: Final = {
@@ -212,13 +215,16 @@ def alert_of(content: Content, settings: OpsgenieSettings) -> dict[str, Any]:
 
 def _description(content: Content) -> str:
     links = [f"{each.label}: {each.url}" for each in content.links]
-    text = "\n\n".join(filter(None, (content.title, content.summary, _listed(content))))
-    return fit(text, DESCRIPTION_MAX - _LINKS_ROOM) + ("\n\n" + "\n".join(links) if links else "")
+    listed = _listed(content)
+    words = "\n\n".join(filter(None, (content.title, content.summary)))
+    room = DESCRIPTION_MAX - _LINKS_ROOM - (len(f"\n\n{listed}") if listed else 0)
+    text = "\n\n".join(filter(None, (fit(words, room), listed)))
+    return text + ("\n\n" + "\n".join(links) if links else "")
 
 
 def _listed(content: Content) -> str:
-    lines = [f"{each.sign} {each.headline}: {each.title}" for each in content.lines]
-    return "\n".join([*lines, *([f"… and {content.rest:,} more"] if content.rest else [])])
+    rows = [fit(f"{each.sign} {each.headline}: {each.title}", _LINE) for each in content.lines]
+    return pack(rows, _LISTED, hidden=content.rest, more="… and {:,} more")
 
 
 def _details(content: Content) -> dict[str, str]:

@@ -217,6 +217,16 @@ def test_opsgenie_follows_one_problem() -> None:
     assert unquote(urls[1].split("/")[5]) == alias
 
 
+def test_opsgenie_lists_and_counts_a_digest_whatever_else_is_said() -> None:
+    """Neither long titles nor words of one's own take the list's place, or that of the number of the rest."""
+    entries = tuple(DigestEntry(make_event(message=f"{number} {'x' * 490}"), "") for number in range(20))
+    message = make_message(digest=Digest(entries, 500), own_title="t" * 400, own_body="word " * 2000)
+    description = sent(OpsgenieType(), message, api_key="k")[1]["description"]
+    assert len(description) <= 15_000
+    assert description.count("xxx…") == 20
+    assert "\n… and 480 more" in description
+
+
 @pytest.mark.parametrize(
     ("chosen", "own", "told"),
     [("auto", "critical", "P1"), ("auto", "error", "P2"), ("auto", "warning", "P3"), ("auto", "info", "P5"), ("P4", "critical", "P4")],

@@ -13,14 +13,14 @@ from aiohttp import web
 
 from alertd.api.operation import Operation, Parameter, route
 from alertd.api.shapes import TEXT
+from alertd.api.taking_note import take_note
 from alertd.clock import rfc3339
 from alertd.delivery.acknowledging import LinkState
 from alertd.model import ids
-from alertd.resources.change import Noted
-from alertd.store.base import Acknowledgement
 
 if TYPE_CHECKING:
     from alertd.api.context import Context
+    from alertd.store.base import Acknowledgement
 
 PATH: Final = "/api/v1/alerts/{id}/acknowledge"
 ACTOR: Final = "link"
@@ -61,7 +61,7 @@ class AcknowledgePage:
         ):
             operation = Operation(
                 summary, "history", None, query=_QUERY, answers={200: TEXT}, answer_types=("text/html",), self_guarded=True,
-                errors=(401, 404, 410), error_types=("text/html", "application/problem+json"),
+                errors=(401, 404, 410, 429, 503), error_types=("text/html", "application/problem+json"),
             )  # fmt: skip
             route(app, method, PATH, handler, operation)
 
@@ -74,15 +74,12 @@ class AcknowledgePage:
         return _page(_title(row), _about(row), _BUTTON if known is None else _done(known))
 
     async def acknowledge(self, request: web.Request) -> web.Response:
-        """Keep that somebody took note; the first one stays."""
+        """Keep that somebody took note, of the alert and of the incident that it tells of; the first one stays."""
         row = await self._alert(request)
         if isinstance(row, web.Response):
             return row
         number = row["number"]
-        context, workspace = self._context, self._context.names.workspace(row["workspace_id"])
-        if await self._store.acknowledge(number, Acknowledgement(ACTOR, context.clock.now_ms())):
-            name = ids.format_id(ids.ALERT, number)
-            await context.registry.note(ACTOR, Noted("acknowledged", ("alert", workspace or "", name), None, None))
+        await take_note(self._context, row, self._context.names.workspace(row["workspace_id"]) or "", ACTOR)
         known = (await self._store.acknowledgements([number]))[number]
         return _page(_title(row), _about(row), _done(known))
 

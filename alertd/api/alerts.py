@@ -11,12 +11,11 @@ from alertd.api.operation import PAGE, Operation, ref, route
 from alertd.api.query import Query, refuse_unknown, write_cursor
 from alertd.api.resources import BELOW
 from alertd.api.selecting import ACKNOWLEDGED, SELECTING, filter_of, names_of
+from alertd.api.taking_note import take_note
 from alertd.api.views import alert_view, page_view
 from alertd.errors import NotFoundError
 from alertd.model import ids
 from alertd.model.token import Role
-from alertd.resources.change import Noted
-from alertd.store.base import Acknowledgement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +46,13 @@ class Alerts:
         route(app, "GET", path, self.show, shown)
         linked = Operation("Show an alert of any workspace: links lead here", "history", answers=one, errors=(503,))
         route(app, "GET", "/api/v1/alerts/{id}", self.follow, linked)
-        noted = Operation("Acknowledge an alert; the first one stays", "history", Role.OPERATOR, answers=one)
+        noted = Operation(
+            "Acknowledge an alert, and the incident that it tells of; the first one stays",
+            "history",
+            Role.OPERATOR,
+            answers=one,
+            errors=(429, 503),
+        )
         route(app, "POST", f"{path}/acknowledge", self.acknowledge, noted)
 
     async def index(self, request: web.Request) -> web.Response:
@@ -72,10 +77,7 @@ class Alerts:
         """Take note of an alert; who was first is kept, and stands in the audit log."""
         workspace = self._context.enter(request, Role.OPERATOR)
         row = await self._find(request, workspace)
-        context, by = self._context, caller(request).name
-        if await self._store.acknowledge(row["number"], Acknowledgement(by, context.clock.now_ms())):
-            name = ids.format_id(ids.ALERT, row["number"])
-            await context.registry.note(by, Noted("acknowledged", ("alert", workspace, name), None, None))
+        await take_note(self._context, row, workspace, caller(request).name)
         return await self._answer(row)
 
     async def _find(self, request: web.Request, workspace: str | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from alertd.api.query import Query, page_found
 from alertd.api.resources import BELOW
 from alertd.api.shapes import among
 from alertd.api.simulation import Simulate, simulate
+from alertd.api.taking_note import carry_out
 from alertd.engine.issues import incidents
 from alertd.engine.issues.document import INCIDENT, incident_document
 from alertd.errors import NotFoundError
@@ -20,7 +21,6 @@ from alertd.model.incident import IncidentKind, IncidentState
 from alertd.model.token import Role
 from alertd.resources.change import Noted
 from alertd.store.issues import IncidentFilter
-from alertd.weighing import acting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,14 +124,9 @@ class Incidents:
         self, request: web.Request, action: str, act: Callable[[Incident, int, str], Incident | None]
     ) -> web.Response:
         workspace = self._context.enter(request, Role.OPERATOR)
-        context, by = self._context, caller(request).name
         incident = await self._find(request, workspace)
-        done: list[Incident] = []
-        await context.pipeline.do(acting(incident, lambda known: act(known, context.clock.now_ms(), by), done))
-        if done:
-            name = ids.format_id(INCIDENT, incident.id)
-            await context.registry.note(by, Noted(action, ("incident", workspace, name), None, None))
-        return json(incident_document(done[0] if done else await self._find(request, workspace)))
+        done = await carry_out(self._context, incident, workspace, caller(request).name, (action, act))
+        return json(incident_document(done or await self._find(request, workspace)))
 
     async def _find(self, request: web.Request, workspace: str) -> Incident:
         name = request.match_info["id"]

@@ -9,6 +9,7 @@ from alertd.delivery.acknowledging import LASTS_SECONDS, AcknowledgeLinks
 from alertd.model import ids
 from alertd.store.base import Filter
 from tests.unit.api.bench import HOME, Caller, running
+from tests.unit.api.test_incidents import WHERE, listening, report, told
 
 _ALERTS = Filter(limit=1)
 HOSTILE = '<script>alert(1)</script> & "quotes" \''
@@ -126,3 +127,27 @@ async def test_the_link_opens_nothing_else() -> None:
         path = link.replace("/acknowledge", "")
         assert (await call("GET", path, None))[0] == 401
         assert (await call("GET", path.partition("?")[0] + "/acknowledge/", None))[0] == 401
+
+
+@pytest.mark.parametrize("by", [ACTOR, "root"])
+async def test_with_its_alert_an_incident_is_acknowledged(by: str) -> None:
+    """By the link of a message as over the API, once; what somebody else wrote about it acknowledges nothing."""
+    async with running() as call:
+        await listening(call, "incident.opened")
+        await call.sent(report(1))
+        (message,) = await told(call, 1)
+        (incident,) = (await call("GET", WHERE))[1]["items"]
+        assert incident["state"] == "open"
+        await call.sent({"type": "incident.opened", "key": incident["id"], "source": "svc"})
+        (_, forged) = await told(call, 2)
+        for each, state in ((forged, "open"), (message, "acknowledged"), (message, "acknowledged")):
+            query = call.bench.context.links.query(each.alert_id, call.bench.clock.now_ms())
+            below = f"/api/v1/alerts/{each.alert_id}/acknowledge?{query}"
+            path = below if by == ACTOR else f"{HOME}/alerts/{each.alert_id}/acknowledge"
+            assert (await call("POST", path, None if by == ACTOR else by))[0] == 200
+            assert (await call("GET", f"{WHERE}/{incident['id']}"))[1]["state"] == state
+        (found,) = (await call("GET", WHERE))[1]["items"]
+        assert found["acknowledged_by"] == by
+        _, log = await call("GET", f"{HOME}/audit?action=acknowledged")
+        noted = [(each["actor"], each["name"]) for each in log["items"]]
+        assert noted == [(by, incident["id"]), (by, message.alert_id), (by, forged.alert_id)]

@@ -53,7 +53,7 @@ Ladder = Annotated[tuple[Count, ...], Field(max_length=100), AfterValidator(_asc
 class Resource(BaseModel):
     """Base of what users define: frozen, unknown keys refused, inputs never shown in errors.
 
-    What validates is made when it is first needed: a daemon needs few of the many, and its start is a sixteenth quicker.
+    What validates is made when it is first needed: of the many models a daemon needs few, and starts the quicker for it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from typing import TYPE_CHECKING
 
 import trustme
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-VARIABLE = "SSL_CERT_FILE"
-"""Where OpenSSL looks for the authorities that it trusts."""
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
@@ -23,17 +17,3 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
     made.cert_pem.write_to_path(authority)
     made.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(own)
     return authority, own
-
-
-@contextlib.contextmanager
-def trusting(authority: Path) -> Iterator[None]:
-    """Let the processes that are started now trust an authority."""
-    before = os.environ.get(VARIABLE)
-    os.environ[VARIABLE] = str(authority)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[VARIABLE]
-        else:
-            os.environ[VARIABLE] = before

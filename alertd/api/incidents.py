@@ -125,7 +125,7 @@ class Incidents:
     ) -> web.Response:
         workspace = self._context.enter(request, Role.OPERATOR)
         incident = await self._find(request, workspace)
-        done = await carry_out(self._context, incident, workspace, caller(request).name, (action, act))
+        done = await carry_out(self._context, incident, workspace, caller(request).name, action, act)
         return json(incident_document(done or await self._find(request, workspace)))
 
     async def _find(self, request: web.Request, workspace: str) -> Incident:

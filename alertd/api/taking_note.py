@@ -36,7 +36,7 @@ async def take_note(context: Context, row: Mapping[str, Any], workspace: str, by
     told = _told(row)
     incident = None if told is None else await context.store.incident(told)
     if incident is not None and incident.workspace_id == row["workspace_id"]:
-        await carry_out(context, incident, workspace, by, ("acknowledged", incidents.acknowledge))
+        await carry_out(context, incident, workspace, by, "acknowledged", incidents.acknowledge)
 
 
 async def carry_out(
@@ -44,13 +44,13 @@ async def carry_out(
     incident: Incident,
     workspace: str,
     by: str,
-    action: tuple[str, Callable[[Incident, int, str], Incident | None]],
+    word: str,
+    act: Callable[[Incident, int, str], Incident | None],
 ) -> Incident | None:
     """Do to an incident what a person decided; return it as it is then, None when nothing has changed.
 
-    `action` is its word in the audit log, and what it makes of the incident. Raises as `take_note`.
+    `word` is for the audit log, `act` what it makes of the incident. Raises as `take_note`.
     """
-    word, act = action
     done: list[Incident] = []
     await context.pipeline.do(acting(incident, lambda known: act(known, context.clock.now_ms(), by), done))
     if not done:

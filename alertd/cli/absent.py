@@ -28,11 +28,11 @@ def absent(package: str) -> Iterator[None]:
 
 
 @contextmanager
-def no_certificates() -> Iterator[None]:
-    """Let what is imported within find no certificates of the system's: contexts that it makes trust nobody."""
+def certificates(file: str) -> Iterator[None]:
+    """Let OpenSSL read these in place of the system's, here and in processes that are started within; `os.devnull`: none."""
     name = ssl.get_default_verify_paths().openssl_cafile_env
     given = os.environ.get(name)
-    os.environ[name] = os.devnull
+    os.environ[name] = file
     try:
         yield
     finally:

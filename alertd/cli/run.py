@@ -16,13 +16,12 @@ def run(config: ConfigOption = None) -> None:
 
     SIGHUP reads the configuration again. The first screen says where it listens and what to type next.
     """
-    from alertd.cli.absent import absent, no_certificates
+    from alertd.cli.absent import absent, certificates
 
     with absent("rich"):  # for tracebacks that no log of ours prints: a twenty-fifth of the start
         import structlog  # noqa: F401
-    with (
-        no_certificates()
-    ):  # for two contexts that no sender of ours uses (`alertd.destinations.system_trust`): as much
+    # aiohttp makes two contexts that no sender of ours uses (`alertd.destinations.system_trust`): as much again
+    with certificates(os.devnull):
         import aiohttp  # noqa: F401
 
     from alertd.cli.welcome import welcome

@@ -15,8 +15,8 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
+from alertd.cli.absent import certificates
 from benchmarks.bench import rate_of
-from benchmarks.certificate import trusting
 from benchmarks.figures import Line, Result, Run, ratios
 from benchmarks.process import module
 from benchmarks.rounds import rounds
@@ -68,7 +68,7 @@ def kinds() -> list[str]:
 
 def _daemon(bench: Bench, subject: str, sender: str, *, tls: bool) -> Run:
     count = bench.size.events
-    with trusting(bench.authority) if tls else nullcontext():
+    with certificates(str(bench.authority)) if tls else nullcontext():
         return bench.ours(subject, Rules(tls=tls), bench.filled_topic(count), count, egress=egress(sender))
 
 

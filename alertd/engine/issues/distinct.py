@@ -58,11 +58,8 @@ def union(one: bytes, other: bytes) -> bytes:
 def _add_digest(sketch: bytes, digest: bytes) -> bytes:
     if len(sketch) == _REGISTERS:
         return _register(sketch, digest)
-    place = sketch.find(digest)
-    if place >= 0 and place % _DIGEST == 0:
-        return sketch
     place = _place(sketch, digest)
-    if sketch[place : place + _DIGEST] == digest:  # also across two others, where it was found first
+    if sketch[place : place + _DIGEST] == digest:
         return sketch
     known = sketch[:place] + digest + sketch[place:]
     if len(known) <= EXACT * _DIGEST:

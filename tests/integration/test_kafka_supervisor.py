@@ -170,7 +170,7 @@ async def test_a_stop_without_a_broker_is_bounded_and_leaves_nothing(own_kafka: 
 
         assert max(await asyncio.gather(*(member.stop() for member in (starting, *members)))) < 4
 
-        await until(lambda: asyncio.all_tasks() <= before, 3, lambda: asyncio.all_tasks() - before)
+        await until(lambda: asyncio.all_tasks() <= before, 10, lambda: asyncio.all_tasks() - before)
         bring_back()
 
 
@@ -255,6 +255,6 @@ async def test_a_hard_stop_is_prompt_and_leaves_nothing(kafka: Broker, topic: st
     await member.joined()
     for task in member.tasks:
         task.cancel()
-    _, left = await asyncio.wait(member.tasks, timeout=1)
+    _, left = await asyncio.wait(member.tasks, timeout=5)
     assert not left
-    await until(lambda: asyncio.all_tasks() <= before, 3, lambda: asyncio.all_tasks() - before)
+    await until(lambda: asyncio.all_tasks() <= before, 10, lambda: asyncio.all_tasks() - before)

@@ -114,7 +114,7 @@ def test_what_fails_at_run_time_fails_in_time(source: str, problem: str) -> None
     check(source)
     began = monotonic()
     made = render(source, VALUES)
-    assert monotonic() - began < 2
+    assert monotonic() - began < 10
     assert made.text == ""
     assert problem in made.problem
 

@@ -1,7 +1,7 @@
 """Change logs in memory: what lately went into the code of the projects that were asked for; the truth is the store's.
 
 A log is a sequence of changes, oldest first, of the last days (`changes.LOOK_BACK_MS`) and bounded by its commits. It is
-never changed in place: adding to it makes another one.
+never changed in place: adding to it makes another one. What several reports say of one change window is one change.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from alertd.engine.issues.changes import CANDIDATES_MAX, LOOK_BACK_MS
-from alertd.model.change import ChangeKind
+from alertd.model.change import FILES_MAX, ChangeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
-    from alertd.model.change import Change
+    from alertd.model.change import Change, Commit
     from alertd.model.issue import ProjectKey
 
 CHANGES_MAX: Final = 1_000
@@ -28,16 +28,33 @@ PROJECTS_MAX: Final = 1_000
 def is_repeat(log: Sequence[Change], change: Change) -> bool:
     """Tell whether a log has a change already: one deployment is reported by several, one window by each incident.
 
-    A push comes once by the webhook of its repository and once by that of its organisation.
+    A window that names further commits, or further files of them, is none. A push comes once by the webhook of its
+    repository and once by that of its organisation.
     """
     if change.kind is ChangeKind.WINDOW:
-        where = (change.kind, change.environment, change.at_ms)
-        return any((each.kind, each.environment, each.at_ms) == where for each in log)
+        known = window_in(log, change)
+        return known is not None and not _says_more(change, known)
     if not change.key:
         return False
     if change.kind is ChangeKind.PUSH:
         return _is_pushed(log, change)
     return any(each.kind is change.kind and each.key == change.key for each in log)
+
+
+def window_in(log: Sequence[Change], change: Change) -> Change | None:
+    """Return what a log knows of the change window that another report tells of; None when it is new, or is no window."""
+    where = _window(change)
+    return None if where is None else next((each for each in log if _window(each) == where), None)
+
+
+def _window(change: Change) -> tuple[str, int] | None:
+    """Say which change window it is: of one place and time there is one."""
+    return (change.environment, change.at_ms) if change.kind is ChangeKind.WINDOW else None
+
+
+def _says_more(window: Change, known: Change) -> bool:
+    files = {commit.id: {*commit.files} for commit in known.commits}
+    return any(each.id not in files or not files[each.id].issuperset(each.files) for each in window.commits)
 
 
 def _is_pushed(log: Sequence[Change], push: Change) -> bool:
@@ -66,7 +83,8 @@ def added(log: Sequence[Change], change: Change, now_ms: int) -> list[Change]:
 
 
 def bounded(log: Sequence[Change]) -> list[Change]:
-    """Return the newest changes of a log that are within its bounds."""
+    """Return the newest changes of a log that are within its bounds, each window once."""
+    log = _whole(log)
     commits, kept = 0, 0
     for each in reversed(log[-CHANGES_MAX:]):
         commits += len(each.commits)
@@ -74,6 +92,30 @@ def bounded(log: Sequence[Change]) -> list[Change]:
             break
         kept += 1
     return [*log[len(log) - kept :]]
+
+
+def _whole(log: Sequence[Change]) -> list[Change]:
+    """Return a log in which all reports of one window are one change: they stand at the same time, one after another."""
+    found: dict[Hashable, Change] = {}
+    for place, change in enumerate(log):
+        where = _window(change) or place
+        known = found.get(where)
+        found[where] = change if known is None else _joined(known, change)
+    return [*found.values()]
+
+
+def _joined(known: Change, window: Change) -> Change:
+    """Add to a window the commits, and the files of its commits, that another report of it names."""
+    commits = {commit.id: commit for commit in known.commits}
+    for commit in window.commits:
+        had = commits.get(commit.id)
+        commits[commit.id] = commit if had is None else _with_files(had, commit)
+    return replace(known, commits=tuple(commits.values())[-CANDIDATES_MAX:])
+
+
+def _with_files(known: Commit, commit: Commit) -> Commit:
+    files = tuple(dict.fromkeys((*known.files, *commit.files)))[:FILES_MAX]
+    return replace(known, files=files, file_count=max(known.file_count, commit.file_count, len(files)))
 
 
 def _at(change: Change) -> int:

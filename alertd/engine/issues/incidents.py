@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from alertd.model.change import Change
-    from alertd.model.incident import Deploy
+    from alertd.model.incident import Deploy, Suspect
     from alertd.model.issue import Issue, Transition
     from alertd.model.subscription import Trigger
 
@@ -197,10 +197,18 @@ def again(incident: Incident, report: Report, now_ms: int) -> Incident:
 def explain(incident: Incident, report: Report, log: Sequence[Change], seen_ms: int) -> Incident:
     """Explain an incident anew by a log that says more than at its opening; what it knew better is kept."""
     found = suspects(report.data, candidates(log, seen_ms, report.environment), seen_ms)
-    known = incident.suspects
-    better = found if found and (not known or found[0].score > known[0].score) else known
-    shown = deploys(log, seen_ms, report.environment)
-    return replace(incident, suspects=better, deploys=shown if len(shown) > len(incident.deploys) else incident.deploys)
+    better = max(incident.suspects, found, key=_scores)
+    shown = max(incident.deploys, deploys(log, seen_ms, report.environment), key=_told)
+    return replace(incident, suspects=better, deploys=shown)
+
+
+def _scores(found: Sequence[Suspect]) -> list[float]:
+    return [each.score for each in found]
+
+
+def _told(shown: Sequence[Deploy]) -> tuple[int, int]:
+    """How much deployments say: how many they are, and with how many commits."""
+    return len(shown), sum(each.commit_count for each in shown)
 
 
 def follow(incident: Incident, issue: Issue, transition: Transition) -> Incident:

@@ -8,7 +8,7 @@ import pytest
 
 from alertd.engine.issues.change_log import CHANGES_MAX, ChangeLogs, added, bounded, is_repeat
 from alertd.engine.issues.changes import CANDIDATES_MAX, LOOK_BACK_MS
-from alertd.model.change import Change, ChangeKind, Commit, decode_change, encode_change
+from alertd.model.change import FILES_MAX, Change, ChangeKind, Commit, decode_change, encode_change
 from tests.unit.engine.issues.errors import MINUTE, NOW
 
 DEPLOY = Change(ChangeKind.DEPLOY, "shop", NOW, "prod", "a" * 40, key="acme/shop:1")
@@ -64,6 +64,34 @@ def test_the_newest_commits_and_changes_are_kept() -> None:
 def test_repeats(change: Change, *, repeated: bool) -> None:
     """One deployment that several statuses report is one; so is a window that each incident names, and a push told twice."""
     assert is_repeat([DEPLOY, WINDOW, PUSH, replace(PUSH, key="")], change) is repeated
+
+
+def test_a_window_that_says_more() -> None:
+    """Further commits, and further files of one, join what was known of that place and time; then they are known."""
+    first, second, third = (Commit(letter * 40, NOW, files=("x.py",), file_count=1) for letter in "abc")
+    more = replace(first, files=("x.py", "y.py"), file_count=4)
+    log = added([DEPLOY], replace(WINDOW, commits=(first, second)), NOW)
+    for known in ((first, second), (second,), ()):
+        assert is_repeat(log, replace(WINDOW, commits=known))
+    further = replace(WINDOW, commits=(more, third))
+    assert not is_repeat(log, further)
+    whole = replace(WINDOW, commits=(more, second, third))
+    assert added(log, further, NOW) == [DEPLOY, whole]
+    assert bounded([DEPLOY, *log[1:], further]) == [DEPLOY, whole]  # as it is read from a store
+    assert is_repeat(added(log, further, NOW), further)
+    elsewhere = replace(further, environment="staging")
+    assert added(log, elsewhere, NOW) == [*log, elsewhere]
+
+
+def test_a_window_that_grows_stays_within_its_bounds() -> None:
+    """Of its commits the newest are kept, of a commit's files the first."""
+    commits = tuple(Commit(f"{n:040x}", NOW) for n in range(CANDIDATES_MAX + 1))
+    (only,) = bounded([replace(WINDOW, commits=commits[:-1]), replace(WINDOW, commits=commits[-1:])])
+    assert only.commits == commits[1:]
+    many = tuple(f"{n}.py" for n in range(FILES_MAX + 1))
+    two = (replace(WINDOW, commits=(Commit("a", NOW, files=files),)) for files in (many[:-1], many[-1:]))
+    ((commit,),) = (each.commits for each in bounded([*two]))
+    assert (commit.files, commit.size) == (many[:-1], FILES_MAX)
 
 
 def test_a_push_again_after_it_was_taken_back() -> None:

@@ -212,6 +212,34 @@ def test_a_report_that_knows_more_explains_what_is_open() -> None:
     assert [suspect.commit_id for suspect in made.incidents[5].suspects] == ["c1"]
 
 
+def test_a_window_that_is_told_again_with_more_commits() -> None:
+    """Its new commits are suspected, of what is open and of what comes, and the deployment is still one."""
+    deployed = time_of(NOW - HOUR)
+    few = {"deploy_time": deployed, "commits": [{"id": "c1", "files": ["docs/a.md"]}]}
+    more = {"deploy_time": deployed, "commits": [*few["commits"], {"id": "c2", "files": ["shop/cart.py"]}]}
+    made = batch()
+    take(made, report(change_window=few), 1, 5, NOW)
+    for number in (6, 7):
+        assert take(made, report(message=f"again {number}", change_window=more), 1, number, NOW).opened == []
+    assert [number for number, _, _ in made.changes] == [5, 6]
+    known = made.incidents[5]
+    assert known.suspects[0].commit_id == "c2"
+    assert [(each.at_ms, each.commit_count) for each in known.deploys] == [(NOW - HOUR, 2)]
+    (incident,) = take(made, report(key="other"), 1, 8, NOW).opened
+    assert (incident.suspects, incident.deploys) == (known.suspects, known.deploys)
+
+
+def test_a_window_that_grows_is_noted_once_in_what_is_open() -> None:
+    """It went live once, whoever says more of it."""
+    made = batch()
+    take(made, report(), 1, 5, NOW - HOUR)
+    for number in (6, 7):
+        commits = [{"id": f"c{each}"} for each in range(number)]
+        take(made, report(key="other", change_window={"deploy_time": time_of(NOW), "commits": commits}), 1, number, NOW)
+    assert len(made.changes) == 2
+    assert [moment.what for moment in made.incidents[5].timeline] == ["opened", "deploy"]
+
+
 def test_a_time_without_an_offset_says_nothing() -> None:
     """Where the machine stands has no say in when code went live, nor in when a commit was made: both count from now."""
     local = time_of(NOW - HOUR).removesuffix("Z")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from alertd.delivery.backoff import next_seconds
 from alertd.model.delivery import Attempt, DeliveryState, OutcomeKind
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 RETRIED = frozenset({OutcomeKind.RETRY_LATER, OutcomeKind.AMBIGUOUS})
 """Outcomes after which a delivery is tried again, and which count as failures of the destination."""
+RATE_LIMITED: Final = 429
+"""The answer that says nothing of the delivery but that it came too soon: it is never the last one by its number."""
 
 
 def created_ms(delivery: Delivery) -> int:
@@ -36,16 +38,18 @@ def judge_failure(
     """Judge an attempt that did not deliver.
 
     Shapes: `span` is (started at in ms since 1970, duration in microseconds, now in ms since 1970). Retried outcomes
-    are dead at the last attempt and past `give_up_after_seconds`; rejected and gone are dead at once.
+    are dead at the last attempt (unless the rate was refused) and past `give_up_after_seconds`; rejected and gone are
+    dead at once.
     """
     started_ms, duration_us, now_ms = span
     number = delivery.attempts + 1
-    if outcome.kind not in RETRIED or _exhausted(delivery, number, now_ms, retry):
+    if outcome.kind not in RETRIED or _over(delivery, outcome, now_ms, retry):
         return Attempt(delivery.id, number, started_ms, duration_us, outcome, DeliveryState.DEAD)
     wait = next_seconds(number, outcome.retry_after_seconds, retry, random)
     due_ms = now_ms + max(1, round(wait * 1000))
     return Attempt(delivery.id, number, started_ms, duration_us, outcome, DeliveryState.RETRYING, due_ms)
 
 
-def _exhausted(delivery: Delivery, number: int, now_ms: int, retry: RetryOptions) -> bool:
-    return number >= retry.max_attempts or now_ms > created_ms(delivery) + retry.give_up_after_seconds * 1000
+def _over(delivery: Delivery, outcome: Outcome, now_ms: int, retry: RetryOptions) -> bool:
+    used_up = delivery.attempts + 1 >= retry.max_attempts and outcome.status != RATE_LIMITED
+    return used_up or now_ms > created_ms(delivery) + retry.give_up_after_seconds * 1000

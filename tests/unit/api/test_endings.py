@@ -19,7 +19,7 @@ BORN_MS = 1_778_112_000_000
 def row(state: DeliveryState = DeliveryState.DEAD, **given: Any) -> dict[str, Any]:
     """A delivery as the store gives it: dead after its third attempt of one second, ten seconds after it was made."""
     made = {"id": first_of(BORN_MS), "state": state, "attempts": 3, "outcome": OutcomeKind.RETRY_LATER, "detail": "x"}
-    return {**made, "started_at_ms": BORN_MS + 10_000, "duration_us": 1_000_000, **given}
+    return {**made, "status": None, "started_at_ms": BORN_MS + 10_000, "duration_us": 1_000_000, **given}
 
 
 @pytest.mark.parametrize("state", [DeliveryState.PENDING, DeliveryState.RETRYING, DeliveryState.DELIVERED])
@@ -42,6 +42,12 @@ def test_the_bound_that_was_met_is_told(kind: OutcomeKind, attempts: int, starte
     """At the last attempt its number, before it the age; the attempt's own time counts."""
     given = row(outcome=kind, attempts=attempts, started_at_ms=BORN_MS + started_ms)
     assert why_ended(given, RETRY) == reason
+
+
+def test_a_rate_that_is_refused_ends_by_age() -> None:
+    """However many attempts were answered 429, what ended it is its age."""
+    assert why_ended(row(status=429, attempts=30, started_at_ms=BORN_MS + 59_001), RETRY) == "gave_up"
+    assert why_ended(row(status=503, attempts=30, started_at_ms=BORN_MS + 59_001), RETRY) == "attempts_exhausted"
 
 
 def test_what_nobody_would_try_again_says_so() -> None:

@@ -12,11 +12,19 @@ from alertd.model.ids import first_of
 BORN = 1_800_000_000_000
 
 
-def judge(kind: OutcomeKind, *, attempts: int = 0, age_ms: int = 0, created: int = 0, **retry: object) -> Attempt:
+def judge(
+    kind: OutcomeKind,
+    *,
+    status: int | None = None,
+    attempts: int = 0,
+    age_ms: int = 0,
+    created: int = 0,
+    **retry: object,
+) -> Attempt:
     """Judge one attempt of a delivery born at BORN."""
     delivery = Delivery(first_of(BORN) + 1, first_of(BORN), 1, 7, 8, attempts, BORN, "t", b"{}", created_at_ms=created)
     made = RetryOptions.model_validate(retry)
-    return judge_failure(delivery, Outcome(kind), (BORN, 10, BORN + age_ms), made, lambda: 1.0)
+    return judge_failure(delivery, Outcome(kind, status), (BORN, 10, BORN + age_ms), made, lambda: 1.0)
 
 
 @pytest.mark.parametrize("kind", [OutcomeKind.RETRY_LATER, OutcomeKind.AMBIGUOUS])
@@ -37,6 +45,16 @@ def test_the_last_attempt_is_the_bound() -> None:
     """Attempt `max_attempts` is the last, the one before is not."""
     assert judge(OutcomeKind.RETRY_LATER, attempts=1, max_attempts=3).state is DeliveryState.RETRYING
     assert judge(OutcomeKind.RETRY_LATER, attempts=2, max_attempts=3).state is DeliveryState.DEAD
+
+
+def test_a_rate_that_is_refused_uses_up_no_delivery() -> None:
+    """Whatever the number of the attempt, a 429 is tried again until the delivery is too old; the next failure counts."""
+    late = {"max_attempts": 3, "give_up_after_seconds": 60}
+    assert (
+        judge(OutcomeKind.RETRY_LATER, status=429, attempts=50, age_ms=60_000, **late).state is DeliveryState.RETRYING
+    )
+    assert judge(OutcomeKind.RETRY_LATER, status=429, attempts=50, age_ms=60_001, **late).state is DeliveryState.DEAD
+    assert judge(OutcomeKind.RETRY_LATER, status=503, attempts=50, **late).state is DeliveryState.DEAD
 
 
 def test_it_gives_up_after_its_time() -> None:

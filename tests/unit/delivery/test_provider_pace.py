@@ -74,6 +74,18 @@ def one_in_each_second() -> Callable[[float], bool]:
     return allows
 
 
+def one_in_so_many(seconds: float) -> Callable[[float], bool]:
+    """Allow what comes so long after the last that was taken."""
+    last = [0.0]
+
+    def allows(now: float) -> bool:
+        good = now - last[0] >= seconds
+        last[0] = now if good else last[0]
+        return good
+
+    return allows
+
+
 def sixty_and_then_one_in_five_seconds() -> Callable[[float], bool]:
     """Allow as ntfy does: a bucket."""
     state = [60.0, 0.0]
@@ -88,7 +100,9 @@ def sixty_and_then_one_in_five_seconds() -> Callable[[float], bool]:
     return allows
 
 
-async def _run(world: World, kind: str, settings: dict[str, str], provider: Provider) -> None:
+async def _run(
+    world: World, kind: str, settings: dict[str, str], provider: Provider, alerts: int = ALERTS, hours: int = 2
+) -> None:
     """Deliver all alerts through the type's own destination at the pace that it asks for."""
     type_, parsed = REGISTRY[kind], parse_settings(kind, settings)
     options, burst = paced(
@@ -97,13 +111,13 @@ async def _run(world: World, kind: str, settings: dict[str, str], provider: Prov
     given = Given(LoopClock(), provider, print)
     spec = replace(world.spec(None), options=options, open=type_.open(parsed, 10, given), burst=burst)  # type: ignore[arg-type]
     await world.start(spec)
-    world.offer(ALERTS)
-    for _ in range(ALERTS * 6):
+    world.offer(alerts)
+    for _ in range(hours * 3600):
         if all(row.state.final for row in world.store.rows.values()):
             break
         await passes(1)
     assert {row.state for row in world.store.rows.values()} == {DeliveryState.DELIVERED}
-    assert provider.taken == ALERTS
+    assert provider.taken == alerts
 
 
 @pytest.mark.parametrize("allows", [one_a_second, one_in_each_second])
@@ -124,6 +138,13 @@ async def test_a_provider_that_takes_a_burst_gets_it(world: World) -> None:
     assert provider.taken == 57
     await running
     assert provider.refused == 0
+
+
+async def test_a_limit_far_below_our_pace_loses_nothing(world: World) -> None:
+    """A hundred an hour, and nobody says so but by 429: every alert waits its turn, however often it was refused."""
+    hook = {"url": "https://hooks.example.com/x"}
+    await _run(world, "webhook", hook, Provider(one_in_so_many(36)), alerts=200, hours=20)
+    assert max(len(row.attempts) for row in world.store.rows.values()) > RetryOptions().max_attempts
 
 
 def test_a_used_up_day_does_not_use_up_the_attempts() -> None:

@@ -37,8 +37,12 @@ def decode_comment(hook: Hook, context: Context, defaults: SentryDefaults) -> Ev
     if actor:
         data["actor"] = actor
     kind = f"{TYPE}.{action}"
+    if action == "updated":
+        event_id = hook.id_of(kind, comment_id)
+    else:
+        event_id = hook.first_id_of(kind, comment_id, issue_id, given.get("project_slug"), given.get("timestamp"))
     native: dict[str, Any] = {
-        "id": hook.id_of(kind, comment_id) if action == "updated" else f"{kind}:{comment_id}",
+        "id": event_id,
         "type": defaults.type_of(kind),
         "source": "sentry",
         "severity": defaults.severity_of("info"),

@@ -54,6 +54,14 @@ class Hook:
         """Return the id of an event that may happen again to the same thing: these bytes, whenever they come, are one."""
         return f"{kind}:{identity}:{derived_id(self.body)}"
 
+    def first_id_of(self, kind: str, identity: str, *facts: Any) -> str:
+        """Return the id of an event that happens once to a thing, whose number another Sentry gives to another thing.
+
+        What tells them apart are facts of the thing that never change, such as when it began.
+        """
+        said = (str(fact).encode("utf-8", "replace") if isinstance(fact, (str, int, float)) else b"" for fact in facts)
+        return f"{kind}:{identity}:{derived_id(*said)}"
+
     def moment_id_of(self, kind: str, identity: str) -> str:
         """Return the id of an event that may happen again and look the same: these bytes are one only where sent at once."""
         sent_at = self.sent_at.strip()

@@ -78,8 +78,12 @@ def decode_issue(hook: Hook, context: Context, defaults: SentryDefaults) -> Even
     trimmed: set[str] = set()
     data = _data(issue, issue_id, action, hook, trimmed)
     kind = f"{TYPE}.{action}"
+    if action == "created":
+        event_id = hook.first_id_of(kind, issue_id, data.get("permalink"), issue.get("firstSeen"))
+    else:
+        event_id = hook.moment_id_of(kind, issue_id)
     native: dict[str, Any] = {
-        "id": f"{kind}:{issue_id}" if action == "created" else hook.moment_id_of(kind, issue_id),
+        "id": event_id,
         "type": defaults.type_of(kind),
         "source": "sentry",
         "severity": defaults.severity_of(data["level"]),

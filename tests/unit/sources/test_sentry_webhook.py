@@ -322,7 +322,7 @@ def test_an_issue() -> None:
     """The event of an issue carries its link, short id, status and substatus."""
     body = webhook(issue("created"), "issue")
     assert body == {
-        "id": "sentry.issue.created:1234567890",
+        "id": "sentry.issue.created:1234567890:de3fed7f9384d6009cf9bbbcd74ae1c3",
         "type": "sentry.issue.created",
         "workspace": "default",
         "project": "shop",
@@ -390,6 +390,24 @@ def test_an_issue_again() -> None:
     assert first["id"] == again["id"] != later["id"]
     made = [webhook(issue("created", count=count), "issue") for count in ("3", "4")]
     assert len({body["id"] for body in made}) == 1
+
+
+def test_the_same_number_in_another_sentry() -> None:
+    """Two installations count alike: what one calls 1 is none of the other's. By two integrations of one Sentry it is one."""
+    own = issue("created")
+    others = [
+        issue("created", permalink="https://sentry.example.com/organizations/sentry/issues/1234567890/"),
+        issue("created", firstSeen="2025-11-10T20:56:00.680000+00:00"),
+        issue("created", firstSeen=None, permalink=None),
+    ]
+    ids = [webhook(each, "issue")["id"] for each in (own, *others)]
+    assert len({*ids}) == len(ids)
+    assert webhook(own | {"installation": {"uuid": "x"}}, "issue")["id"] == ids[0]
+    for action in ("created", "deleted"):
+        given = [COMMENT, COMMENT | {"timestamp": NOW}, COMMENT | {"issue_id": 9}, COMMENT | {"project_slug": "x"}]
+        ids = [webhook(hook(action, **each), "comment")["id"] for each in given]
+        assert len({*ids}) == len(ids)
+        assert webhook(hook(action, **COMMENT) | {"installation": {"uuid": "x"}}, "comment")["id"] == ids[0]
 
 
 def test_an_issue_again_without_a_difference() -> None:

@@ -25,7 +25,7 @@ from alertd.engine.issues.news import News, concerns, take
 from alertd.engine.issues.suspects import suspects
 from alertd.engine.issues.telling import told_of_command, told_of_incident, told_of_issue
 from alertd.engine.issues.working_set import WorkingSet
-from alertd.engine.plan import Made
+from alertd.engine.plan import Made, undecided
 from alertd.errors import ConflictError
 from alertd.model.compact import compact
 from alertd.model.ids import format_id
@@ -137,17 +137,17 @@ class Issues:
                 self.logs.keep(where, found[where])
         return found
 
-    async def foresee(self, event: Event, ruleset: Ruleset, number: int, now_ms: int) -> None:
-        """Give an event the trigger and the issue that it would have now, changing nothing else. Raises StoreUnavailableError."""
+    async def foresee(self, event: Event, ruleset: Ruleset, number: int, now_ms: int) -> list[Made]:
+        """Give an event the trigger and issue that it would have now; return what would tell of it. Raises StoreUnavailableError."""
         if not (events := concerned(ruleset, [event])):
-            return
+            return []
         async with self.lock:
-            if (read := await self.read(events, (), now_ms)) is not None:
-                foreseen = self.begin(read, ruleset, now_ms)
-                try:
-                    foreseen.weigh(event, events[0][0], number)
-                finally:
-                    self.discard(foreseen)
+            foreseen = self.begin(await self.read(events, (), now_ms) or Loaded(), ruleset, now_ms)
+            try:
+                found = foreseen.weigh(event, events[0][0], number)
+                return [] if found is None else foreseen.planned(found, undecided(event, number, events[0][0]))
+            finally:
+                self.discard(foreseen)
 
     def begin(self, read: Loaded, ruleset: Ruleset, now_ms: int) -> IssuesUnderWay:
         """Begin a batch."""

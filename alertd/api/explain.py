@@ -57,8 +57,8 @@ class Explain:
         if not event.id:
             with_id(event, made_event_id(number, context.store.salt))
         ruleset = context.pipeline.ruleset
-        await context.pipeline.issues.foresee(event, ruleset, number, now_ms)
-        parts = explain(ruleset, context.pipeline.state(), event, now_ms, number)
+        told = await context.pipeline.issues.foresee(event, ruleset, number, now_ms)
+        parts = explain(ruleset, context.pipeline.state(), event, now_ms, number, told)
         rules = ruleset.workspaces[workspace]
         first, *made = (self._part(part, Grounds(rules, part.plan.event)) for part in parts)
         return json({**first, "makes": made})

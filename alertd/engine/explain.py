@@ -9,13 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from alertd.engine.chain import decide
+from alertd.engine.chain import decide, follow
 from alertd.engine.memory import Overlay, layered
 from alertd.engine.progress import foreseen
 from alertd.engine.router import excluded
 
 if TYPE_CHECKING:
-    from alertd.engine.plan import Plan
+    from collections.abc import Iterable
+
+    from alertd.engine.plan import Made, Plan
     from alertd.engine.progress import Progress
     from alertd.engine.ruleset import Ruleset
     from alertd.engine.state import EngineState
@@ -47,14 +49,18 @@ class _Numbers:
         self._next += count
 
 
-def explain(ruleset: Ruleset, state: EngineState, event: Event, now_ms: int, number: int = 1) -> list[Explained]:
+def explain(
+    ruleset: Ruleset, state: EngineState, event: Event, now_ms: int, number: int = 1, told: Iterable[Made] = ()
+) -> list[Explained]:
     """Decide about an event (which has an id) as the pipeline would now; the event's own part comes first.
 
-    `number` is the one that it, or the first of its kin, would have.
+    `number` is the one that it, or the first of its kin, would have; `told` are the events that would tell of what it
+    makes of issues and incidents.
     """
-    overlay = Overlay()
-    seen = {(event.workspace, event.id)}
-    plans = decide(ruleset, layered(state, overlay), overlay, event, _Numbers(number), now_ms, seen)
+    overlay, numbers = Overlay(), _Numbers(number)
+    seen, over = {(event.workspace, event.id)}, layered(state, overlay)
+    plans = decide(ruleset, over, overlay, event, numbers, now_ms, seen)
+    plans += follow(ruleset, over, overlay, told, numbers, now_ms, seen)
     rules = ruleset.workspaces[event.workspace]
     return [
         Explained(decided, tuple(excluded(ruleset, decided.event)), tuple(foreseen(rules, state, decided, now_ms)))

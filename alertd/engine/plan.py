@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from alertd.model.event import Event
     from alertd.model.verdict import Verdict, Violation
 
-__all__ = ["CooldownKey", "Made", "Plan"]
+__all__ = ["CooldownKey", "Made", "Plan", "undecided"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +50,8 @@ class Plan:
     changes: Changes | None = None
     violations: tuple[Violation, ...] = ()
     makes: tuple[Made, ...] = ()
+
+
+def undecided(event: Event, number: int, workspace_id: int) -> Plan:
+    """Return the plan of an event about which nothing was decided: nobody is told."""
+    return Plan(event, number, workspace_id, matched=False, verdicts=[], deliveries=[], cooldowns={})

@@ -94,3 +94,22 @@ async def test_what_it_would_make_is_explained_too() -> None:
         (made,) = second["makes"]
         assert made["event"]["type"] == "app_crashed"
         assert "everything" in [v["subscription"] for v in made["verdicts"]]
+
+
+async def test_what_it_would_make_of_an_issue_is_explained_too() -> None:
+    """The transition and the incident are told by the events, and to those, that tell of them when it is sent; then there is no more."""
+    async with running() as call:
+        for number, kinds in (
+            (1, ["incident.opened", "issue.new"]),
+            (2, []),
+            (3, ["incident.opened", "issue.regression"]),
+        ):
+            if number == 3:
+                await call("POST", f"{HOME}/issues/SHOP-1/resolve")
+            _, plan = await call("POST", EXPLAIN, "viewer", json=error(number))
+            assert [made["event"]["type"] for made in plan["makes"]] == kinds
+            (sent,) = await call.sent(error(number))
+            for made in plan["makes"]:
+                assert "everything" in [each["subscription"] for each in made["deliveries"]]
+            _, stored = await call("GET", f"{HOME}/events/{sent}")
+            assert {made["type"] for made in stored["made"]} == {*kinds}

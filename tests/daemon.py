@@ -27,7 +27,7 @@ from prometheus_client.parser import text_string_to_metric_families
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 """How long anything is waited for, in seconds."""
 TICK_SECONDS = 0.02
 """How often something is looked at of which no event tells."""

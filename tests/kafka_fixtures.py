@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     MakeTopic = Callable[..., Awaitable[str]]
 
-TOPIC_SECONDS = 10.0
-CLOSE_SECONDS = 5.0
+TOPIC_SECONDS = 60.0
+CLOSE_SECONDS = 30.0
 
 _folder = pytest.StashKey[Path]()
 _hold = pytest.StashKey[contextlib.ExitStack]()

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from alertd.submission import QueueBounds
     from tests.broker import Broker
 
-DEADLINE_SECONDS = 20.0
+DEADLINE_SECONDS = 60.0
 PACE_SECONDS = 0.01
 """The pause of a load between two batches."""
 WORKSPACE = Workspace.model_validate({"name": "default"})
@@ -219,6 +219,20 @@ class Member:
     def metric(self, name: str, **labels: str) -> float | None:
         """Read a metric; None when it is not shown."""
         return self.metrics.registry.get_sample_value(name, labels or None)
+
+
+def count_polls(member: Member) -> list[dict[TopicPartition, int]]:
+    """Return a list that grows with each poll from now on: how many records it brought, by partition."""
+    polls: list[dict[TopicPartition, int]] = []
+    poll = member.consumer.getmany
+
+    async def counted(**options: Any) -> Any:
+        found = await poll(**options)
+        polls.append({place: len(records) for place, records in found.items()})
+        return found
+
+    member.consumer.getmany = counted
+    return polls
 
 
 async def _never(*_: Any) -> None:

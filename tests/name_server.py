@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Script = Mapping[str, Sequence[Sequence[str]]]
 
-DEADLINE: Final = 20.0
+DEADLINE: Final = 60.0
 """Seconds that an answer may take."""
 CHAIN_MAX: Final = 16
 """Names that are followed for one answer, as resolvers do."""

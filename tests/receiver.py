@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Answer = Callable[["Request", asyncio.StreamWriter], Awaitable[None]]
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 """How long anything is waited for, in seconds."""
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105 - the specification's example
 

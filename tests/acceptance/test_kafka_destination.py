@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.broker import Broker
 
-DEADLINE = 30.0
+DEADLINE = 60.0
 
 
 async def values(broker: Broker, topic: str, count: int) -> list[dict[str, Any]]:

@@ -275,7 +275,7 @@ async def test_every_secret_setting_is_planted(tmp_path: Path) -> None:
     assert set(secret_places(Config)) == GLOBAL
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 async def test_no_secret_is_ever_seen(life: Life) -> None:
     """Through success, every failure, tests, previews, replays, reloads, bad requests, a crash and an end: nothing."""
     daemon = life.daemon

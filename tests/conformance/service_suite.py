@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from alertd.runtime import Service
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 
 
 class ServiceSuite(ABC):

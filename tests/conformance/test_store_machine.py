@@ -272,5 +272,5 @@ async def _sorted(call: Awaitable[list[int]]) -> list[int]:
 
 
 # Thousands of commits: on a disk that others use, too, each waits for it.
-TestStoresAgree = pytest.mark.timeout(300)(StoresAgree.TestCase)
+TestStoresAgree = pytest.mark.timeout(600)(StoresAgree.TestCase)
 TestStoresAgree.settings = settings(max_examples=25, stateful_step_count=25, suppress_health_check=list(HealthCheck))

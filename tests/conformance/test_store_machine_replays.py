@@ -99,7 +99,7 @@ class StoresAgreeOnMore(StoresAgree):
 
 
 # Thousands of commits: on a disk that others use, too, each waits for it.
-TestStoresAgreeOnMore = pytest.mark.timeout(300)(StoresAgreeOnMore.TestCase)
+TestStoresAgreeOnMore = pytest.mark.timeout(600)(StoresAgreeOnMore.TestCase)
 TestStoresAgreeOnMore.settings = settings(
     max_examples=30, stateful_step_count=30, suppress_health_check=list(HealthCheck)
 )

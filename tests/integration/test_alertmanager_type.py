@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from alertd.destinations.base import Message, OpenDestination
     from alertd.model.delivery import Outcome
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 CONFIG = "route: {receiver: none}\nreceivers: [{name: none}]\n"
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from alertd.destinations.base import OpenDestination
     from alertd.model.delivery import Outcome
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 LOOPBACK = ("127.0.0.1",)
 
 

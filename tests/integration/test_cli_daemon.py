@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PROGRAM = Path(sys.executable).with_name("alertd")
-DEADLINE = 30
+DEADLINE = 60
 CONFIG = """\
 server: {listen: "127.0.0.1:%d"}
 store: {url: "%s"}

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from alertd.destinations.base import OpenDestination, Sender
     from alertd.model.delivery import Outcome
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 POLICY = EgressPolicy(("127.0.0.0/8",))
 REFUSED = "the server refused the client certificate"
 

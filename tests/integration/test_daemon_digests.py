@@ -86,7 +86,7 @@ async def test_a_destination_that_falls_behind_gets_a_digest(tmp_path: Path) -> 
             assert again.event["id"] == page["items"][0]["event_id"]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_kills_lose_nothing_and_tell_nothing_twice(tmp_path: Path, seed: int) -> None:
     """Killed again and again while digests are made: every accepted alert went out by itself or in one digest.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ROUNDS = 20
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_twenty_kills_lose_and_double_nothing(kafka: Broker, make_topic: MakeTopic, tmp_path: Path) -> None:
     """Killed at random moments under load from Kafka and HTTP: all acknowledged is received, under one delivery id."""
     topic = await make_topic(PARTITIONS)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from alertd.model.delivery import Outcome
 
-PATIENCE: Final = 30.0
+PATIENCE: Final = 60.0
 NOTHING_ALLOWED: Final = EgressPolicy()
 HOSTS: Final = sorted(
     {found[1] for each in urls("refused") if (found := re.match(r"https?://([^/?#]*?)(?::\d+)?/", each.text))}

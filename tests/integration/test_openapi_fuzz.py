@@ -63,7 +63,7 @@ def stage() -> Iterator[Stage]:
         served.on_loop(registry.load(registry.snapshot.provisioned))
 
 
-@pytest.mark.timeout(60 + 60 * CASES)
+@pytest.mark.timeout(300 + 60 * CASES)
 @pytest.mark.parametrize("role", ROLES)
 def test_answers_keep_to_the_document(stage: Stage, role: str) -> None:
     """No answer is a 5xx, has an undocumented status or content type, or another shape than the document says; and none

@@ -24,7 +24,7 @@ from tests.loopback import serving
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 HOSTS = {"hooks.example.com": "127.0.0.1"}
 KNOWN = {"hooks.example.com": "8.8.8.8", "inside.example.com": "10.0.0.7", "both.example.com": "8.8.8.8,10.0.0.7"}
 

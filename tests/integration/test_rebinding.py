@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 GOOD, BAD = "127.0.0.1", "127.0.0.2"
 LAST = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
-PATIENCE = 20.0
+PATIENCE = 60.0
 FLIPS = 30
 
 Case = tuple[dict[str, list[list[str]]], list["Word"]]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from alertd.destinations.base import HttpAnswer, Sender
     from tests.conformance.sender_peer import Server
 
-PATIENCE: Final = 20.0
+PATIENCE: Final = 60.0
 HOPS: Final = 5
 STATUSES: Final = (300, 301, 302, 303, 304, 305, 306, 307, 308, 399)
 SECRETS: Final = {"x-api-key": "s3cr3t", "authorization": "Bearer s3cr3t", "webhook-signature": "v1,s3cr3t"}

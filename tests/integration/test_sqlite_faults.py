@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 VERSIONS = Path(__file__).parent / "store_versions"
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 60
 QUICK = SqliteOptions(busy_seconds=0.05)
 
 

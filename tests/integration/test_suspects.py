@@ -35,7 +35,7 @@ def report(places: dict[str, list[int]]) -> str:
     return "\n".join(lines)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_guilty_commit_is_found(tmp_path: Path) -> None:
     """It is the first suspect in at least 80 % of the histories, and among the first three in 95 %."""
     places: dict[str, list[int]] = {how: [] for how in BREAKS}

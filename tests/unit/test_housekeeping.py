@@ -14,7 +14,7 @@ from alertd.housekeeping import SLICE_EVENTS, Housekeeping
 from alertd.metrics import Metrics
 from alertd.model.delivery import DeliveryState
 
-DEADLINE = 10
+DEADLINE = 60
 DAY_MS = 86_400_000
 OUTBOX = "alertd_outbox_deliveries"
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from structlog.typing import EventDict
 
-DEADLINE = 10.0
+DEADLINE = 60.0
 SHORT = StopLimits(drain_seconds=0.02, cancel_seconds=0.02)
 PATIENT = StopLimits(drain_seconds=DEADLINE, cancel_seconds=DEADLINE)
 

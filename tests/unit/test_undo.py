@@ -8,7 +8,7 @@ import pytest
 
 from alertd.undo import OnFailure
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), asyncio.CancelledError(), KeyboardInterrupt(), SystemExit(1)])

@@ -11,7 +11,7 @@ from typing_extensions import override
 if TYPE_CHECKING:
     import pytest
 
-LOOK_SECONDS = 20.0
+LOOK_SECONDS = 60.0
 """How long bytes that are on their way may take in real time before the simulated one jumps on."""
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from alertd.engine.ruleset import Ruleset
 
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 60
 
 
 async def test_the_loop_goes_on_while_patterns_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from tests.conformance.store_maker import StillClock
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 class ClosedStore(MemoryStore):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Collection
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 class Line:

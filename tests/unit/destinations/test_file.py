@@ -18,7 +18,7 @@ from tests.conformance.messages import make_message
 if TYPE_CHECKING:
     from pathlib import Path
 
-DEADLINE = 30.0
+DEADLINE = 60.0
 SIZE = len(body_of(make_message())) + 1
 """Bytes of the usual line."""
 

@@ -10,7 +10,7 @@ import pytest
 
 from alertd.destinations.own_thread import in_own_thread
 
-DEADLINE = 30.0
+DEADLINE = 60.0
 
 
 async def test_what_it_returns_or_raises_is_told() -> None:

@@ -12,7 +12,7 @@ from alertd.destinations.system_trust import system_trust
 if TYPE_CHECKING:
     import pytest
 
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 60
 
 
 async def test_who_is_trusted() -> None:

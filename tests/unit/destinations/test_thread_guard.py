@@ -22,7 +22,7 @@ from alertd.destinations.thread_guard import ThreadGuard
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 LOOPBACK = EgressPolicy(("127.0.0.1",)).check_address
 NOTHING = EgressPolicy().check_address
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 SECRET = "my-client-secret"  # noqa: S105 - a test's
 KEY = "e12d836b15bb49d7bbf99e64295d995b"
 NOW_MS = 1_778_112_000_000
-DEADLINE = 20
+DEADLINE = 60
 
 
 class FakeClock:

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from alertd.intake.kafka.bounded import dispose, tear_out
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 class HangingConsumer(AIOKafkaConsumer):

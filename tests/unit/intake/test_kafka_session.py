@@ -17,7 +17,7 @@ from alertd.intake.kafka.session import Session
 from alertd.metrics import Metrics
 from alertd.model.event import Bounds
 
-DEADLINE = 10
+DEADLINE = 60
 PLACE = TopicPartition("t", 0)
 
 

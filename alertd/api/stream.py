@@ -200,10 +200,12 @@ class _Telling:
             await self._send(b"".join(data))
 
     def _over(self) -> str:
-        """Say why it must end now; empty: it goes on."""
+        """Say why it must end now; empty: it goes on. A client that has gone gives its place back although nothing is sent."""
         if self._context.hub.closed:
             return "stopping"
         request = self._request
+        if request.transport is None:
+            return "left"
         try:
             authorization = request.headers.get("Authorization")
             request[TOKEN] = self._context.authenticator.identify(authorization, request.remote or "")

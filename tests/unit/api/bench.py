@@ -40,13 +40,15 @@ from alertd.store.resource import RulesetDocument
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from aiohttp.web import AppRunner
+
     from alertd.destinations.base import Message
     from alertd.engine.plan import Plan
     from alertd.intake.kafka.options import Topic
     from alertd.model.delivery import Outcome
     from alertd.resources.snapshot import Snapshot
 
-DEADLINE = 20
+DEADLINE = 60
 HOME = "/api/v1/workspaces/default"
 ROLES = ("intake", "viewer", "operator", "admin")
 
@@ -260,6 +262,13 @@ class Caller:
             await asyncio.sleep(0)
 
 
+class Server(TestServer):
+    """A server that, as the daemon's, lets a request go on whose client has gone."""
+
+    async def _make_runner(self, **kwargs: Any) -> AppRunner:
+        return await super()._make_runner(**kwargs | {"handler_cancellation": False})
+
+
 @asynccontextmanager
 async def running(deadline: float = DEADLINE) -> AsyncIterator[Caller]:
     """Run everything within a deadline."""
@@ -268,7 +277,7 @@ async def running(deadline: float = DEADLINE) -> AsyncIterator[Caller]:
     services = (bench.pipeline, bench.dispatcher, bench.replayer)
     tasks = [asyncio.create_task(service.run()) for service in services]
     try:
-        async with asyncio.timeout(deadline), TestClient(TestServer(bench.app)) as client:
+        async with asyncio.timeout(deadline), TestClient(Server(bench.app)) as client:
             yield Caller(bench, client)
     finally:
         bench.hub.close()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from alertd.api.edge import make_edge
 from alertd.api.live import Cursor, read_cursor
@@ -20,7 +20,8 @@ from alertd.api.stream import Stream, StreamBounds
 from alertd.clock import rfc3339
 from alertd.model.delivery import Outcome, OutcomeKind
 from alertd.model.ids import first_of
-from tests.unit.api.bench import HOME, Bench, Caller, running
+from tests.daemon import eventually
+from tests.unit.api.bench import HOME, Bench, Caller, Server, running
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -100,7 +101,7 @@ async def bounded(bench: Bench, bounds: StreamBounds) -> AsyncIterator[Caller]:
     app = web.Application(middlewares=[make_edge(context.authenticator, Refusals(context.metrics))])
     app[OPERATIONS] = {}
     Stream(context, bounds).register(app)
-    async with asyncio.timeout(PATIENCE), TestClient(TestServer(app)) as client:
+    async with asyncio.timeout(PATIENCE), TestClient(Server(app)) as client:
         yield Caller(bench, client)
 
 
@@ -357,6 +358,17 @@ async def test_a_client_that_leaves_is_forgotten() -> None:
             await call.sent({"type": "t"})
         ended = call.bench.metrics.streams_ended.labels("left")
         assert ended._value.get() == 1
+
+
+async def test_a_client_that_leaves_a_quiet_workspace_is_forgotten() -> None:
+    """Its place is free again although nothing is sent that could fail."""
+    silent = StreamBounds(keepalive_seconds=3600)
+    async with running() as full, bounded(full.bench, silent) as call:
+        metrics = call.bench.metrics
+        async with listening(call) as answer:
+            answer.close()
+        await eventually(lambda: not metrics.stream_clients._value.get(), "the place to be free")
+        assert metrics.streams_ended.labels("left")._value.get() == 1
 
 
 async def test_no_more_clients_than_may() -> None:

@@ -123,11 +123,18 @@ async def mailroom(tls: str, login: tuple[str, str] | None = None, cert_name: st
         await server.wait_closed()
 
 
+async def _looked_into(seconds: float) -> None:
+    """Be as slow as a server that scans what it takes."""
+    done = asyncio.Event()
+    asyncio.get_running_loop().call_later(seconds, done.set)
+    await done.wait()
+
+
 @asynccontextmanager
-async def scripted(**script: str | Sequence[str]) -> AsyncIterator[Mailroom]:
+async def scripted(*, body_seconds: float = 0.0, **script: str | Sequence[str]) -> AsyncIterator[Mailroom]:
     """Run a server that answers a command (GREETING, EHLO, AUTH, MAIL, RCPT, DATA, BODY, RSET, QUIT) as it is told.
 
-    One reply is for each time, of several the last is for all that follow.
+    One reply is for each time, of several the last is for all that follow. It looks into each letter for `body_seconds`.
     """
     room = Mailroom()
     left = {verb: [replies] if isinstance(replies, str) else list(replies) for verb, replies in script.items()}
@@ -166,6 +173,7 @@ async def scripted(**script: str | Sequence[str]) -> AsyncIterator[Mailroom]:
                 if verb == "DATA" and reply.startswith("354"):
                     room.letters.append(Letter("", [], await reader.readuntil(b"\r\n.\r\n")))
                     verb = "BODY"
+                    await _looked_into(body_seconds)
                     continue
                 line = (await reader.readuntil(b"\r\n")).decode().strip()
                 room.commands.append(line)

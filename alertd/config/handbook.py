@@ -92,7 +92,7 @@ DESCRIPTIONS: Final[dict[str, str]] = {
     "delivery.breaker": "when a destination is left alone for a while",
     "delivery.breaker.failures": "failures in a row that open the breaker; one success resets it",
     "delivery.breaker.cool_seconds": "seconds until one delivery is tried again",
-    "delivery.timeout_seconds": "seconds for one attempt in all",
+    "delivery.timeout_seconds": "seconds for one attempt in all; a mail server may take six times as long for the reply to a letter",
     "workspaces.name": "lower-case letters, digits, - and _, up to 64",
     "workspaces.title": "the name for people",
     "workspaces.projects": "where events belong; unknown ones are learnt",

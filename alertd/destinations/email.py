@@ -12,6 +12,7 @@ import orjson
 from alertd.destinations.base import Preview, SendError
 from alertd.destinations.composing import content_of
 from alertd.destinations.email_letter import Envelope, letter_of
+from alertd.destinations.email_patience import PATIENCE, patience
 from alertd.destinations.email_recipients import reaches_anybody, recipients_of
 from alertd.destinations.email_replies import DETAIL_MAX, NAME, RefusedError, outcome_of_all, outcome_of_reply
 from alertd.destinations.email_session import Session
@@ -102,7 +103,7 @@ class EmailDestination:
 
     @property
     def timeout_seconds(self) -> float:
-        """Seconds for one attempt in all."""
+        """Seconds for one attempt in all, but for the replies to whole letters."""
         return self._timeout_seconds
 
     @property
@@ -141,11 +142,12 @@ class _Round:
         self._refused: list[tuple[str, Reply]] = []
         self._accepted: Reply | None = None
         self._under_way: Sequence[str] = ()
+        self._bound = asyncio.timeout(destination.timeout_seconds)
 
     async def run(self, session: Session) -> Outcome:
         """Hold the conversation and say what came of it."""
         try:
-            async with asyncio.timeout(self._destination.timeout_seconds):
+            async with self._bound:
                 await session.open()
                 await self._write(session)
             await session.close()
@@ -154,7 +156,8 @@ class _Round:
         except SendError as error:
             return self._unanswered(str(error), ambiguous=error.ambiguous, refused=error.refused)
         except TimeoutError:
-            words = f"timed out after {self._destination.timeout_seconds:g} s"
+            seconds = self._reply_seconds if session.handed_over else self._destination.timeout_seconds
+            words = f"timed out after {seconds:g} s"
             return self._unanswered(words, ambiguous=session.handed_over, refused=False)
         finally:
             session.abort()
@@ -175,7 +178,8 @@ class _Round:
         """Hand over one letter; a refusal of it ends this letter, not the conversation."""
         self._under_way = addresses
         try:
-            reply, refused = await session.send(self._destination.sender, addresses, letter)
+            answering = patience(self._bound, self._reply_seconds)
+            reply, refused = await session.send(self._destination.sender, addresses, letter, answering)
         except RefusedError as error:
             if not session.goes_on or len(self._to.mailboxes) == len(addresses):
                 raise
@@ -186,6 +190,11 @@ class _Round:
         self._refused += refused.items()
         self.done.update(taken)
         self._accepted = reply if taken else self._accepted
+
+    @property
+    def _reply_seconds(self) -> float:
+        """Seconds for the reply to a whole letter."""
+        return self._destination.timeout_seconds * PATIENCE
 
     def _unanswered(self, words: str, *, ambiguous: bool, refused: bool) -> Outcome:
         reason = f"{NAME}: {words}"

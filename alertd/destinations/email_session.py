@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, ClassVar, Final
 
 import aiosmtplib
@@ -24,6 +24,7 @@ from alertd.undo import OnFailure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
+    from contextlib import AbstractContextManager
 
     from aiosmtplib import SMTPResponse
 
@@ -68,10 +69,17 @@ class Session:
             password = server.password.get_secret_value() if server.password else ""
             await self._replied(Step.LOGIN, self._client.login(server.username, password))
 
-    async def send(self, sender: str, recipients: Sequence[str], letter: bytes) -> tuple[Reply, dict[str, Reply]]:
+    async def send(
+        self,
+        sender: str,
+        recipients: Sequence[str],
+        letter: bytes,
+        answering: AbstractContextManager[None] | None = None,
+    ) -> tuple[Reply, dict[str, Reply]]:
         """Hand over one letter; return the reply to it, and those of the recipients that were refused.
 
-        Where all were refused, the first of these is the reply. Raises SendError, RefusedError.
+        Where all were refused, the first of these is the reply. `answering` surrounds the wait for the reply to a whole
+        letter. Raises SendError, RefusedError.
         """
         client = self._open_client()
         refused: dict[str, Reply] = {}
@@ -86,7 +94,7 @@ class Session:
         if len(refused) == len(recipients):
             await self._replied(Step.SENDER, client.rset())
             return next(iter(refused.values())), refused
-        return await self._content(client, letter), refused
+        return await self._content(client, letter, answering or nullcontext()), refused
 
     async def reset(self) -> None:
         """Forget a transaction that was refused, for the next one. Raises SendError, RefusedError."""
@@ -146,7 +154,7 @@ class Session:
         await self._replied(Step.STARTTLS, client.starttls())
         await self._replied(Step.HELLO, client.ehlo())
 
-    async def _content(self, client: aiosmtplib.SMTP, letter: bytes) -> Reply:
+    async def _content(self, client: aiosmtplib.SMTP, letter: bytes, answering: AbstractContextManager[None]) -> Reply:
         began = await self._replied(Step.CONTENT, client.execute_command(b"DATA"))
         if began.code != _GO_ON or client.protocol is None:
             raise SendError(f"the answer is not SMTP ({began.detail})")
@@ -154,7 +162,8 @@ class Session:
         ended = letter if letter.endswith(b"\r\n") else letter + b"\r\n"
         self.handed_over = True
         protocol.write(_DOT.sub(b"..", ended) + b".\r\n")
-        reply = await self._replied(Step.CONTENT, protocol.read_response())
+        with answering:
+            reply = await self._replied(Step.CONTENT, protocol.read_response())
         self.handed_over = False
         return reply
 

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, AwareDatetime, Field, SecretStr, StringConstraints, ValidationInfo, field_validator
 
 from alertd.destinations.header_names import FRAMING, TOKEN
-from alertd.destinations.settings_fields import TemplateText, Url
+from alertd.destinations.settings_fields import OnAmbiguous, TemplateText, Url
 from alertd.destinations.signing import parse_key, parse_private_key
 from alertd.destinations.tls_settings import ABOUT, OwnTls, TlsSettings
 from alertd.model.fields import Resource, needed
@@ -138,6 +138,11 @@ class WebhookSettings(Resource):
     gzip_above_bytes: Annotated[int, Field(ge=0)] | None = Field(
         None,
         description="bodies of more bytes are sent compressed; the signature is of the body before that; null: none is",
+    )
+    on_ambiguous: OnAmbiguous = Field(
+        "retry",
+        description="when nobody can tell whether a request arrived; retry: send it again under the same id, by which a"
+        " receiver can drop it; dead: send it no more, for those that cannot",
     )
     tls: OwnTls = Field(TlsSettings(), description=ABOUT)
 

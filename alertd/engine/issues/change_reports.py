@@ -7,8 +7,9 @@
 | GitHub's `release`, published | release |
 | a reported incident with a `change_window` | window |
 
-Told by what is in `data` (`alertd.sources.github`, `alertd.sources.incident`), for an endpoint may rename the types. A
-push counts from its arrival: the time that its event carries is that of a commit, which may be days before.
+Told by what is in `data` (`alertd.sources.github`, `alertd.sources.incident`), for an endpoint may rename the types, and
+who has no GitHub tells by native events. A push counts from its arrival: the time that its event carries is that of a
+commit, which may be days before.
 """
 
 from __future__ import annotations
@@ -94,7 +95,7 @@ def _deploy(event: Event, data: Mapping[str, Any], now_ms: int) -> Change | None
         _text(deployment, "ref"),
         _text(deployment, "creator"),
         _url(event),
-        key=event.key,
+        key=_key(event),
         quiet=_quiet(data),
     )
 
@@ -107,7 +108,7 @@ def _release(event: Event, data: Mapping[str, Any], now_ms: int) -> Change | Non
     at_ms = moment(event.time, now_ms)
     author = _text(release, "author")
     return Change(
-        ChangeKind.RELEASE, event.project, at_ms, "", "", name, author, _url(event), key=event.key, quiet=_quiet(data)
+        ChangeKind.RELEASE, event.project, at_ms, "", "", name, author, _url(event), key=_key(event), quiet=_quiet(data)
     )
 
 
@@ -130,6 +131,11 @@ _READERS: Final[dict[str, Callable[[Event, Mapping[str, Any], int], Change | Non
     "deployment_status": _deploy,
     "release": _release,
 }
+
+
+def _key(event: Event) -> str:
+    """Name the deployment or the release that is told of; empty where a native event names none."""
+    return "" if event.key == event.type else event.key
 
 
 def _commit(given: Mapping[str, Any], commit_id: str, time: str, now_ms: int) -> Commit:

@@ -81,6 +81,23 @@ def test_the_second_word_of_a_deployment_is_none() -> None:
     assert len(made.incidents) == 1
 
 
+def test_deployments_that_a_native_event_tells() -> None:
+    """In the layout of GitHub's, whatever the type; the key names one, so that without a key each is another."""
+    made = batch()
+
+    def told(number: int, key: str) -> int:
+        data = {"event": "deployment_status", "repository": {}, "status": {"state": "success", "environment": "prod"}}
+        body = {
+            "type": "deploy.done", "id": f"x{number}", "workspace": "default", "project": "shop", "severity": "info",
+            "time": time_of(NOW), "key": key, "data": {**data, "deployment": {"sha": "a" * 40, "ref": f"v{number}"}},
+        }  # fmt: skip
+        return len(take(made, from_payload(orjson.dumps(body)), 1, number, NOW).opened)
+
+    assert [told(number, "deploy.done") for number in (5, 6)] == [1, 1]
+    assert [told(number, "deploy-7") for number in (7, 8)] == [1, 0]
+    assert [change.name for change in made.log(1, "shop")] == ["v5", "v6", "v7"]
+
+
 def test_a_push_that_two_webhooks_tell_is_one() -> None:
     """The repository's and the organisation's have delivery ids of their own; noted and told is the push."""
     made = batch()

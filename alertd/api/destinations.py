@@ -13,6 +13,8 @@ from alertd.api.operation import Operation, ref, route
 from alertd.api.resources import BELOW, Collection
 from alertd.api.trial import check_event, preview_destination, try_destination
 from alertd.clock import rfc3339_or_none
+from alertd.destinations.oddities import oddities
+from alertd.model.destination import Destination
 from alertd.model.token import Role
 from alertd.resources.change import Noted, find
 from alertd.resources.kinds import DESTINATION
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from alertd.api.context import Context
+    from alertd.model.fields import Resource
     from alertd.resources.entry import Entry
 
 
@@ -77,6 +80,7 @@ class Destinations(Collection):
             "last_success_at": rfc3339_or_none(now.last_success_at_ms),
             "last_failure_at": rfc3339_or_none(now.last_failure_at_ms),
             "last_error": now.last_error or None,
+            "warnings": _warnings(entry.model),
         }
 
     def _number(self, entry: Entry) -> int:
@@ -111,3 +115,9 @@ class Destinations(Collection):
         await self.context.dispatcher.disable(self._number(destination), "disabled by an operator")
         await self.context.registry.note(caller(request).name, Noted("disabled", destination.key, None, None))
         return self.answer(destination, request)
+
+
+def _warnings(model: Resource) -> list[dict[str, str]]:
+    """Say what is allowed and odd in a destination, as `alertd check` would."""
+    found = oddities(model) if isinstance(model, Destination) else ()
+    return [{"pointer": "".join(f"/{part}" for part in place), "detail": message} for place, message in found]

@@ -297,6 +297,10 @@ STATUS: Final[dict[str, dict[str, Schema]]] = {
         "last_success_at": {**TIME_OR_NULL, "description": f"when an attempt last delivered{_KNOWN}"},
         "last_failure_at": {**TIME_OR_NULL, "description": f"when an attempt last failed{_KNOWN}"},
         "last_error": {**TEXT_OR_NULL, "description": "why that attempt failed"},
+        "warnings": {
+            **PLACES,
+            "description": "what is allowed and probably not meant, each with its place",
+        },
     },
     "EventType": {
         "built_in": {**FLAG, "description": "whether a catalogue knows it"},

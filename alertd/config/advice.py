@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from alertd.destinations.signing import KEY_BYTES_MIN, parse_key
+from alertd.destinations.oddities import oddities
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from alertd.config.settings import Config
-    from alertd.model.destination import Destination, RetryOptions
+    from alertd.model.destination import RetryOptions
     from alertd.places import Place
-
-
-_WORDLESS: Final = frozenset({"file", "kafka", "null"})
-"""Types for programs, as most forms of a webhook are: the event is sent, and nothing is said about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,41 +33,8 @@ def advice(config: Config, first: int = 0) -> list[Advice]:
             if own.model_fields_set & {"initial_seconds", "max_seconds"}:
                 merged = config.delivery.for_destination(destination).retry
                 found += _of_retry((*place, "retry"), own, merged)
-            found += _of_secret((*place, "settings", "secret"), destination)
-            found += _of_changes((*place, "settings", "routing_key"), destination)
-            found += _of_templates((*place, "templates"), destination)
+            found += [Advice((*place, *within), message) for within, message in oddities(destination)]
     return found
-
-
-def _of_templates(place: Place, destination: Destination) -> Iterator[Advice]:
-    kind, form = destination.type, destination.settings.get("format", "standard")
-    wordless = kind in _WORDLESS or (kind == "webhook" and form != "alertmanager")
-    if wordless and (destination.templates.title is not None or destination.templates.body is not None):
-        named = f"{kind} with format: {form}" if kind == "webhook" else kind
-        hint = "; a webhook's own body is format: template" if kind == "webhook" and form != "template" else ""
-        yield Advice(place, f"what {named} sends has no title and no text of its own, so these change nothing{hint}")
-
-
-def _of_secret(place: Place, destination: Destination) -> Iterator[Advice]:
-    secret = destination.settings.get("secret")
-    if destination.type == "webhook" and isinstance(secret, str) and len(parse_key(secret)) < KEY_BYTES_MIN:
-        yield Advice(
-            place,
-            f"the key has less than {KEY_BYTES_MIN} bytes, so that its signatures may be forged by guessing it; "
-            "take 24 to 64 random bytes",
-        )
-
-
-def _of_changes(place: Place, destination: Destination) -> Iterator[Advice]:
-    settings = destination.settings
-    key = settings.get("routing_key")
-    changes = destination.type == "pagerduty" and settings.get("events") == "changes"
-    if changes and isinstance(key, str) and key.startswith("R"):
-        yield Advice(
-            place,
-            "a key that begins with R is as a rule that of a ruleset, and PagerDuty takes change events with the key of "
-            "a service alone",
-        )
 
 
 def _of_retry(place: Place, own: RetryOptions, merged: RetryOptions) -> Iterator[Advice]:

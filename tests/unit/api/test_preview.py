@@ -53,3 +53,16 @@ async def test_a_preview_is_of_an_event_that_could_come() -> None:
         assert found["/type"] == "expected 1 to 256 printable ASCII characters without spaces, found 'a b'"
         status, problem = await call("POST", where, "operator", json={"type": "a b", "id": "x"})
         assert {each["pointer"] for each in problem["errors"]} == {"/type", "/id"}
+
+
+async def test_what_is_allowed_and_odd_is_told_to_who_makes_it() -> None:
+    """As `alertd check` does, each with its place; it is gone with its cause, and may be given back with the rest."""
+    async with running() as call:
+        odd = {**MADE["destinations"], "type": "null", "settings": {}, "templates": {"title": "x"}}
+        status, made = await call("POST", f"{HOME}/destinations", json=odd)
+        assert (status, [each["pointer"] for each in made["warnings"]]) == (201, ["/templates"])
+        assert "these change nothing" in made["warnings"][0]["detail"]
+        where = f"{HOME}/destinations/{made['name']}"
+        better = {**made, "templates": {}}
+        status, now = await call("PUT", where, json=better, headers={"If-Match": '"1"'})
+        assert (status, now["warnings"]) == (200, [])

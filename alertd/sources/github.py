@@ -79,7 +79,7 @@ class GithubDecoder:
         native = {
             "type": defaults.type_of(line_of(kind.replace(" ", "_"), NAME_MAX)),
             "id": _identity(request),
-            "project": place_of(defaults.project or text(body, "repository", "name")),
+            "project": place_of(defaults.project or _repository(body)),
             "environment": place_of(text(data, "deployment", "environment") or defaults.environment),
             "source": "github",
             "severity": defaults.severities.get(state) or ("error" if state in _BAD else "info"),
@@ -243,6 +243,11 @@ def _texts(given: Any, *names: str) -> dict[str, str]:
     return {name: cut(found, _TEXT) for name in names if (found := text(given, name))}
 
 
+def _repository(body: dict[str, Any]) -> str:
+    """Return the repository's name without its owner's."""
+    return text(body, "repository", "name") or text(body, "repository", "full_name").rpartition("/")[2]
+
+
 def _key(event: str, body: dict[str, Any]) -> str:
     repository = text(body, "repository", "full_name")
     what = {
@@ -266,9 +271,10 @@ def _time(event: str, body: dict[str, Any]) -> Any:
 
 
 def _link(event: str, body: dict[str, Any]) -> Any:
+    status = place(body, "deployment_status")
     return {
         "push": place(body, "compare"),
-        "deployment_status": place(body, "deployment_status", "target_url"),
+        "deployment_status": place(status, "target_url") or place(status, "log_url"),
         "release": place(body, "release", "html_url"),
         "workflow_run": place(body, "workflow_run", "html_url"),
     }.get(event) or place(body, "repository", "html_url")
@@ -293,7 +299,7 @@ def _message(event: str, action: str, body: dict[str, Any], data: dict[str, Any]
     if event == "push":
         commits = place(body, "commits")
         count = len(commits) if isinstance(commits, list) else 0
-        return f"{count} commits to {text(data, 'ref')} of {repository}{by}"
+        return f"{count} {'commit' if count == 1 else 'commits'} to {text(data, 'ref')} of {repository}{by}"
     if event in {"deployment", "deployment_status"}:
         state = text(data, "status", "state") or action
         where = text(data, "deployment", "environment")

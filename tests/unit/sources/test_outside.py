@@ -96,6 +96,13 @@ def test_push() -> None:
     assert event["labels"]["sender"] == "a"
 
 
+def test_a_repository_that_says_only_its_full_name() -> None:
+    """The project is its last part; one commit is one."""
+    (event,) = github("push", {**PUSH, "repository": {"id": 1, "full_name": "acme/shop", "default_branch": "main"}})
+    assert (event["project"], event["key"]) == ("shop", "acme/shop:refs/heads/main")
+    assert event["message"] == "1 commit to refs/heads/main of acme/shop by a"
+
+
 def test_push_keeps_the_newest_commits() -> None:
     """Of a very large push the newest commits stay, and how many went is said."""
     body = {**PUSH, "commits": [{"id": f"{n:040x}"} for n in range(COMMITS_MAX + 1)]}
@@ -116,6 +123,20 @@ def test_deployments(state: str, severity: str) -> None:
         severity,
     )
     assert (event["labels"]["state"], event["key"]) == (state, "o/r:7")
+
+
+@pytest.mark.parametrize(
+    ("links", "url"),
+    [
+        ({"target_url": "https://x.example/t", "log_url": "https://x.example/l"}, "https://x.example/t"),
+        ({"target_url": "", "log_url": "https://x.example/l"}, "https://x.example/l"),
+    ],
+)
+def test_the_link_of_a_deployment(links: dict[str, str], url: str) -> None:
+    """It leads to the deployment or its log, as `data` does; GitHub sends the first empty where nobody gave one."""
+    body = {"deployment": {"id": 7}, "deployment_status": {"id": 8, "state": "failure", **links}, **PUSH}
+    (event,) = github("deployment_status", body)
+    assert (event["url"], event["data"]["status"]["url"]) == (url, url)
 
 
 def test_ping_and_form_and_missing_header() -> None:

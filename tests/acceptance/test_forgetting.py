@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.daemon import BELOW, Daemon
+from tests.daemon import BELOW, Daemon, eventually
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 AT_ONCE = 1e-9
 """Days that are no time at all."""
+HURRIED = """
+from alertd import forgetting, housekeeping
+
+forgetting.WALK_SECONDS = housekeeping.RETAIN_SECONDS = 0
+housekeeping.COUNT_SECONDS = 0.05
+"""
+"""What Python runs before the daemon whose rounds follow one another without an hour between them."""
 
 
 def error(key: str) -> dict[str, Any]:
@@ -54,3 +62,39 @@ async def test_a_kill_and_a_reload(tmp_path: Path) -> None:
         await daemon.send(error("a"), error("b"))
         assert await issues(daemon) == [("SHOP-4", 1), ("SHOP-2", 2)]
         assert len((await daemon.get(f"{BELOW}/events?type=sentry.error"))["items"]) == 5
+
+
+async def test_another_retention_by_a_reload(tmp_path: Path) -> None:
+    """It holds from the next round on, for issues and for the history each by itself, with nothing restarted."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(HURRIED)
+    path = os.pathsep.join(filter(None, [str(site), os.environ.get("PYTHONPATH")]))
+    async with Daemon(tmp_path / "daemon", {}, PYTHONPATH=path) as daemon:
+
+        async def reload(**days: float) -> None:
+            daemon.configure({"store": days})
+            reply = await daemon.post("/-/reload")
+            assert (reply.status, reply.json["restart_needed"]) == (200, [])
+
+        async def errors() -> list[Any]:
+            found: list[Any] = (await daemon.get(f"{BELOW}/events?type=sentry.error"))["items"]
+            return found
+
+        async def no_issues() -> bool:
+            return not await issues(daemon)
+
+        async def no_errors() -> bool:
+            return not await errors()
+
+        await daemon.send(error("a"), error("b"))
+        for incident in (await daemon.get(f"{BELOW}/incidents?state=open"))["items"]:
+            await daemon.post(f"{BELOW}/incidents/{incident['id']}/resolve")
+        assert len(await issues(daemon)) == 2
+        await reload(issue_retention_days=AT_ONCE)
+        await eventually(no_issues, "the issues to be forgotten")
+        assert len(await errors()) == 2
+        await reload(retention_days=AT_ONCE)
+        await eventually(no_errors, "the history to be deleted")
+        await daemon.send(error("c"))
+        assert len(await issues(daemon)) == 1

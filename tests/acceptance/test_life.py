@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sqlite3
@@ -60,6 +61,20 @@ async def test_first_start_makes_a_token(survivor: Daemon) -> None:
     assert survivor.token == before
     assert before not in survivor.lines
     assert (await survivor.get("events"))["items"] == []
+
+
+async def test_what_it_keeps_is_its_owners_alone(tmp_path: Path, receiver: Receiver) -> None:
+    """Whatever the umask: database, log, shared memory, lock, key, token and last words are made with mode 0600."""
+    before = os.umask(0)
+    try:
+        async with Daemon(tmp_path, config_of(receiver, "mine")) as daemon:
+            await daemon.send("mine.x")
+            await daemon.restart()
+            made = {file.name: stat.S_IMODE(file.stat().st_mode) for file in daemon.state.iterdir()}
+    finally:
+        os.umask(before)
+    assert set(made) >= {"alertd.db", "alertd.db-wal", "alertd.db-shm", "alertd.db.lock", "secrets.key", "admin.token"}
+    assert {name: mode for name, mode in made.items() if mode != 0o600} == {}
 
 
 async def test_first_screen_says_what_to_type(survivor: Daemon) -> None:

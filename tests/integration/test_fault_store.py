@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import resource
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -167,6 +168,64 @@ async def _through_a_full_disk(daemon: Daemon, disk: Disk) -> dict[str, set[str]
     taken.update(await daemon.send(sized("after-1"), sized("after-2")))
     assert (await daemon.metrics())["alertd_commit_failures_total"] >= 5
     return {"taken": taken, "refused": refused}
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[socket.socket]:
+    """A socket such as systemd listens on."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as made:
+        made.bind(str(tmp_path / "notify"))
+        made.setblocking(False)
+        yield made
+
+
+def hearing(folder: Path) -> dict[str, str]:
+    """Say to a daemon where the service manager listens, and how often it wants a sign of life."""
+    return {"NOTIFY_SOCKET": str(folder / "notify"), "WATCHDOG_USEC": "1000000"}
+
+
+async def sign_of_life(manager: socket.socket) -> None:
+    """Wait for one that comes from now on."""
+    with contextlib.suppress(BlockingIOError):
+        while manager.recv(4096):
+            pass
+    async with asyncio.timeout(DEADLINE):
+        while b"WATCHDOG=1" not in await asyncio.get_running_loop().sock_recv(manager, 4096):
+            pass
+
+
+async def test_a_full_disk_is_no_death(tmp_path: Path, receiver: Receiver, manager: socket.socket) -> None:
+    """The watchdog gets its signs while the disk is full, for a restart would make no room."""
+    daemon = Daemon(tmp_path / "daemon", config_of(receiver), **hearing(tmp_path))
+    disk = Disk(daemon)
+
+    async def cannot_write() -> bool:
+        await daemon.offer(sized("filling"))
+        return (await daemon.call("GET", "/-/ready", token="")).status == 503
+
+    try:
+        async with daemon:
+            disk.fill()
+            await eventually(cannot_write, "the store to be unable to write")
+            await sign_of_life(manager)
+            await sign_of_life(manager)
+            assert (await daemon.call("GET", "/-/ready", token="")).json["store"] is False
+            disk.clear()
+    finally:
+        disk.close()
+
+
+async def test_another_file_in_the_place_of_the_store_is_death(
+    tmp_path: Path, receiver: Receiver, manager: socket.socket
+) -> None:
+    """What is written goes into a file without a name: no more signs of life, so that a restart finds the new one."""
+    async with Daemon(tmp_path / "daemon", config_of(receiver), **hearing(tmp_path)) as daemon:
+        await sign_of_life(manager)
+        fresh = daemon.database.with_name("fresh")
+        fresh.touch()
+        fresh.replace(daemon.database)
+        [told] = await daemon.wait_log("watchdog.withheld")
+        assert told["reason"] == "the liveness check said no"
 
 
 async def test_locked_store(tmp_path: Path, receiver: Receiver) -> None:

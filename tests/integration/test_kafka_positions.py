@@ -11,7 +11,7 @@ from aiokafka import TopicPartition
 from alertd.intake.kafka.positions import Positions
 from tests import kafka_lab
 from tests.broker import require
-from tests.kafka_lab import Feeder, Ledger, Member, committed, doubles, fresh_group, until, value
+from tests.kafka_lab import Feeder, Ledger, Member, committed, count_polls, doubles, fresh_group, until, value
 
 if TYPE_CHECKING:
     from tests.broker import Broker
@@ -91,6 +91,10 @@ async def test_what_is_polled_before_positions_are_sought_is_dropped(
         await asked.wait()
         await until(lambda: member.consumer.highwater(TopicPartition(topic, 0)))
         await until(lambda: member.session._watch._fetched(TopicPartition(topic, 0)) == 20)
+        polls = count_polls(member)
+        await until(lambda: len(polls) > 1)
+        assert not store.batches
+        assert not member.session._flying
         go.set()
         await until(lambda: member.has([19]))
         await feeder.send(topic, [20])

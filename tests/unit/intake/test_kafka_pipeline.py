@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from alertd.model.event import Event
+    from alertd.store.base import Partition
 
 PLACE = ("topic", 0)
 
@@ -52,12 +53,12 @@ async def pipeline(ledger: Ledger) -> AsyncIterator[Pipeline]:
         await task
 
 
-def fetch(offsets: range) -> Submission:
+def fetch(offsets: range, place: Partition = PLACE) -> Submission:
     """Make what one fetch would bring: the number of each event is its offset."""
     context = Context("default", 0, frozenset({"default"}), Bounds(), confined=False)
     events = [decode_json(value(offset), context)[0] for offset in offsets]
     done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-    return Submission("kafka", events, 100, done, PLACE, list(offsets), offsets.stop)
+    return Submission("kafka", events, 100, done, place, list(offsets), offsets.stop)
 
 
 def one() -> list[Event]:
@@ -130,6 +131,28 @@ async def test_what_was_given_up_is_not_tried_again(pipeline: Pipeline, ledger: 
     assert under_way.done.cancelled()
     assert queued.done.cancelled()
     assert ledger.numbers == [0, 1, 2]
+    assert pipeline.queued_events == 0
+
+
+async def test_others_do_not_go_with_a_partition_that_goes(pipeline: Pipeline, ledger: Ledger) -> None:
+    """What waits of another partition, or of somebody who waits for an answer, is stored, in its order."""
+    ledger.gate.clear()
+    under_way, going, staying = fetch(range(5)), fetch(range(5, 10)), fetch(range(10, 15), ("topic", 1))
+    pipeline.offer(under_way)
+    await until(lambda: pipeline._under_way)
+    pipeline.offer(going)
+    pipeline.offer(staying)
+    asking = asyncio.create_task(pipeline.submit(one(), 10))
+    await until(lambda: pipeline.queued_events == 16)
+    revoking = asyncio.create_task(pipeline.revoke([PLACE]))
+    await asyncio.sleep(0)
+    assert pipeline.queued_events == 11
+    ledger.gate.set()
+    await revoking
+
+    await asyncio.gather(asking, staying.done)
+    assert ledger.numbers == [*range(5), *range(10, 15), -1]
+    assert ledger.stored("topic") == {0: 5, 1: 15}
     assert pipeline.queued_events == 0
 
 

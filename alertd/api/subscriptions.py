@@ -78,7 +78,7 @@ class Subscriptions(Collection):
         own = cast("Subscription", entry.model)
         given = await body_of(request) if request.can_read_body else {}
         kind = _type_in(given)
-        said = {"type": kind, "key": kind, "message": f"A test of the subscription {own.name}"}
+        said = {"type": kind, "message": f"A test of the subscription {own.name}"}
         results = await asyncio.gather(
             *(
                 try_destination(self.context, workspace, name, own.name, own.channels[0], **said)

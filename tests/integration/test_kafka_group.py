@@ -87,6 +87,27 @@ async def test_a_revocation_does_not_wait_for_ever(kafka: Broker, topic: str, mo
 
 
 @pytest.mark.partitions(2)
+async def test_partitions_that_go_take_what_waits_with_them(kafka: Broker, topic: str) -> None:
+    """What is queued is taken back, what is under way is awaited and in the group's commit: the heir repeats none of it."""
+    group = fresh_group()
+    async with Feeder(kafka) as feeder, Member(kafka, topic, group=group, max_poll_records=5) as giving:
+        giving.store.gate.clear()
+        await feeder.send(topic, range(4), 2)
+        await until(lambda: giving.pipeline._under_way)
+        await feeder.send(topic, range(4, 200), 2)
+        await until(lambda: giving.pipeline._queue)
+        heir = await Member(kafka, topic, group=group).start()
+        await until(lambda: not giving.pipeline._queue)
+        assert not giving.session._positions.settled
+        giving.store.gate.set()
+        await until(lambda: {*giving.numbers, *heir.numbers} >= set(range(200)))
+        await until(lambda: heir.numbers and not giving.pipeline.queued_events)
+        await heir.stop()
+
+    assert doubles([*giving.numbers, *heir.numbers]) == []
+
+
+@pytest.mark.partitions(2)
 async def test_a_static_member_returns_without_a_rebalance(kafka: Broker, topic: str) -> None:
     """Killed and restarted with its id it reads again at once, and the other member keeps what it has undisturbed."""
     require(kafka, "static_membership")

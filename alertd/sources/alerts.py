@@ -1,9 +1,10 @@
 """Alerts of Alertmanager (webhook version 4) and Grafana: one event for each alert of a group, firing or resolved.
 
 Types `alertmanager.alert.firing`, `.resolved`, `grafana.alert.firing`, `.resolved`. The id is made of fingerprint, start
-and status, so that what Alertmanager repeats every few hours, or its twin sends too, is a duplicate that does nothing. The key is the
-fingerprint, labels are the labels, severity is that of the label `severity` (in both states: who hears of a problem also
-hears of its end).
+and status, so that what Alertmanager repeats every few hours, or its twin sends too, is a duplicate that does nothing.
+One that does not say when it began, as a body in a user's own words may not, is an event each time: else all that came
+after the first would be its repeats. The key is the fingerprint, labels are the labels, severity is that of the label
+`severity` (in both states: who hears of a problem also hears of its end).
 
 `data`: status, alertname, starts_at, ends_at, annotations, fingerprint, generator_url, receiver, group_key, group_labels,
 external_url, truncated_alerts; of Grafana also dashboard_url, panel_url, silence_url, values, org_id, rule_uid; and
@@ -17,7 +18,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from alertd.errors import DecodeError, Problem, TooLargeError
-from alertd.model.event import NAME_MAX
 from alertd.sources.document import kind_of
 from alertd.sources.outside import TRIMMED, json_object, made, place, text
 from alertd.sources.sentry_fields import cut, derived_id, key_of, labels_of, link_of, place_of, time_of
@@ -144,16 +144,17 @@ def _event(
     annotations = _short(noted, _TEXT)
     trimmed = {"annotations"} if isinstance(noted, dict) and len(noted) > _TEXTS_MAX else set()
     bounded = labels_of(labels, trimmed)
-    ended = text(alert, "endsAt")
+    began, ended = _when(start), _when(text(alert, "endsAt"))
+    known = derived_id(fingerprint.encode(), start.encode(), status.encode())
     severity = labels.get("severity", "")
     native = {
         "type": defaults.type_of(f"{source}.alert.{status}"),
-        "id": f"{source}-{derived_id(fingerprint.encode(), start.encode(), status.encode())}"[:NAME_MAX],
+        "id": f"{source}-{known}" if began else None,
         "project": place_of(defaults.project or labels.get("project", "")),
         "environment": place_of(labels.get("environment") or labels.get("env") or defaults.environment),
         "source": source,
         "severity": defaults.severities.get(severity) or _severity(severity),
-        "time": time_of(ended if status == "resolved" and not ended.startswith(_ZERO) else start),
+        "time": (ended if status == "resolved" else None) or began,
         "key": key_of(fingerprint),
         "message": cut(
             annotations.get("summary") or annotations.get("description") or labels.get("alertname", ""), _TEXT
@@ -164,6 +165,11 @@ def _event(
         | ({TRIMMED: sorted(trimmed)} if trimmed else {}),
     }
     return made(native, context)
+
+
+def _when(given: str) -> str | None:
+    """Read a time; None also for the zero that stands for no time."""
+    return None if given.startswith(_ZERO) else time_of(given)
 
 
 def _severity(word: str) -> str:

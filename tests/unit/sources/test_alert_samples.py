@@ -170,6 +170,22 @@ def test_the_end_of_an_alert(start: str) -> None:
     assert (event["data"]["starts_at"], event["data"]["ends_at"]) == (start, "2026-11-20T23:30:00+01:00")
 
 
+@pytest.mark.parametrize("start", [None, "", "0001-01-01T00:00:00Z", "soon", 5])
+def test_an_alert_that_does_not_say_when_it_began(start: Any) -> None:
+    """Nothing tells its next occurrence from a repeat, so each is an event, of now; one that ended says when."""
+    decoders: tuple[tuple[Any, dict[str, Any]], ...] = (
+        (AlertmanagerDecoder(), ALERTMANAGER),
+        (GrafanaDecoder(), GRAFANA),
+    )
+    for decoder, sample in decoders:
+        body = orjson.dumps({**sample, "alerts": [{**sample["alerts"][0], "startsAt": start}]})
+        context = Context("default", 1_778_112_000_000, frozenset({"default"}))
+        (event,) = decoder.decode(WebhookRequest({}, body, body), context, STANDARD)
+        assert (event.id, event.time) == ("", "2026-05-07T00:00:00.000Z")
+        ended = {"status": "resolved", "startsAt": start, "endsAt": "2026-11-20T23:30:00Z"}
+        assert decoded(decoder, sample, **ended)["time"] == "2026-11-20T23:30:00Z"
+
+
 def test_old_grafanas_are_refused() -> None:
     """The body of dashboard alerts, gone since Grafana 9, is no group: it is refused by its place."""
     body = orjson.dumps({"title": "x", "ruleId": 1, "state": "alerting", "evalMatches": [], "orgId": 1})

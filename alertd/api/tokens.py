@@ -123,10 +123,13 @@ class Tokens:
         workspace = self._enter(request)
         settings = _settings(await body_of(request))
         secret, context = new_secret(), self._context
-        fresh = Token(
-            context.ids.take(), settings.name, Role.INTAKE, workspace, digest_of(secret), context.clock.now_ms()
+        now_ms = context.clock.now_ms()
+        token = _with(
+            Token(context.ids.take(), settings.name, Role.INTAKE, workspace, digest_of(secret), now_ms), settings
         )
-        token = _with(fresh, settings)
+        if token.expires_at_ms is not None and token.expires_at_ms <= now_ms:
+            past = rfc3339(token.expires_at_ms)
+            raise InvalidError([Problem("/expires_at", f"{past} is over; expected a time to come, or null: never")])
         async with self._context.changing_tokens:
             if any(known.name == token.name for known in self._of(self._enter(request))):
                 raise ConflictError(f"there is a token {token.name!r} in the workspace {workspace!r} already")

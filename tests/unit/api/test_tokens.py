@@ -185,6 +185,20 @@ async def test_a_token_ends() -> None:
             assert (status, problem["errors"][0]["pointer"]) == (422, "/expires_at")
 
 
+async def test_no_token_is_made_that_has_ended() -> None:
+    """An end that is not to come is 422 at `/expires_at`, to the millisecond, and nothing is made."""
+    async with running() as call:
+        now_ms = call.bench.clock.now_ms()
+        for end in ("2020-01-01T00:00:00Z", rfc3339(now_ms)):
+            body = {"name": "ci", "role": "viewer", "expires_at": end}
+            status, problem = await call("POST", TOKENS, json=body)
+            assert (status, [error["pointer"] for error in problem["errors"]]) == (422, ["/expires_at"])
+            assert "is over; expected a time to come" in problem["errors"][0]["detail"]
+        assert (await call("GET", f"{TOKENS}/ci"))[0] == 404
+        later = {"name": "ci", "role": "viewer", "expires_at": rfc3339(now_ms + 60_000)}
+        assert (await call("POST", TOKENS, json=later))[0] == 201
+
+
 async def test_a_role_changes_at_once() -> None:
     """PUT gives another role, which counts for the next request; a stale tag is 412; the name stays."""
     async with running() as call:

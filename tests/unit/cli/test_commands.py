@@ -53,6 +53,7 @@ def test_a_token_may_end(stage: Stage) -> None:
         ("soon", 2, "how long it lasts: 30m, 12h, 90d"),
         ("999999999d", 2, "too long"),
         ("2126-13-01T00:00:00Z", 1, "--expires: "),
+        ("2020-01-02T03:04:05Z", 1, "--expires: 2020-01-02T03:04:05.000Z is over"),
     ):
         refused = stage.typed("token", "create", "x", "--role", "viewer", "--expires", wrong)
         assert (refused.exit_code, told in refused.stderr) == (code, True), refused.stderr

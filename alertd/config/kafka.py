@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field
 
 from alertd.config.network import valid_peer
 from alertd.model.fields import PositiveSeconds, Resource, Slug
 from alertd.model.kafka_security import KafkaSecurity, Text
+from alertd.model.kafka_topic import TopicName
 from alertd.model.workspace import DEFAULT
 
 
 class KafkaTopic(Resource):
     """One topic to read."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{1,249}$")] = Field(
-        description="letters, digits, ., _ and -, up to 249"
-    )
+    name: TopicName = Field(description="letters, digits, ., _ and -, up to 249")
     format: Literal["native", "cloudevents", "sentry", "github", "incidents", "auto"] = Field(
         "native",
         description="how its records are read; sentry, github, incidents and auto believe a record to be that service's word,"

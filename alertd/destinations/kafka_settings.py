@@ -12,6 +12,7 @@ from alertd.destinations.tls_files import TlsFiles
 from alertd.destinations.whereto import Whereto
 from alertd.model.fields import Resource, needed
 from alertd.model.kafka_security import KafkaSecurity, Text
+from alertd.model.kafka_topic import TopicName
 
 SERVERS_MAX: Final = 50
 """Brokers that are named to begin with."""
@@ -35,14 +36,7 @@ def _check_server(text: str) -> str:
     return text
 
 
-def _check_topic(name: str) -> str:
-    if name in {".", ".."}:
-        raise ValueError("a name of its own: Kafka has no topic . or ..")
-    return name
-
-
 Server = Annotated[str, StringConstraints(max_length=300), AfterValidator(_check_server), Whereto.SERVER]
-Topic = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9._-]{1,249}$"), AfterValidator(_check_topic)]
 
 
 class BrokerSecurity(KafkaSecurity):
@@ -92,7 +86,7 @@ class KafkaSettings(Resource):
         " their addresses are private",
         examples=[["kafka-1.example.com:9092", "kafka-2.example.com:9092"]],
     )
-    topic: Topic = Field(
+    topic: TopicName = Field(
         description="letters, digits, ., _ and -, up to 249; none that alertd itself reads", examples=["alerts"]
     )
     key: TemplateText | None = Field(

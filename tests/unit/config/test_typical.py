@@ -19,6 +19,9 @@ DESTINATION: Final = "workspaces: [{name: default, destinations: [{name: d, type
 SUBSCRIPTION: Final = (
     "workspaces: [{name: default, destinations: [{name: d, type: console}], subscriptions: [{name: s, %s}]}]"
 )
+KAFKA: Final = 'intake: {kafka: {bootstrap_servers: ["k.example:9092"], topics: [{name: "%s"}]}}'
+DOTS: Final = "a name that is more than one dot or two"
+TOPIC: Final = "letters, digits, ., _ and -, 1 to 249 characters"
 OF: Final = {CHANNEL: "channels[0].", DESTINATION: "destinations[0].", SUBSCRIPTION: "subscriptions[0]."}
 MISTAKES: Final = [
     ("%s", "store: {retention_days: never}", "store.retention_days", "'never'", "a number of days"),
@@ -26,6 +29,14 @@ MISTAKES: Final = [
     ("%s", "delivery: {timeout_seconds: -1}", "delivery.timeout_seconds", "-1", "a number of seconds greater than 0"),
     ("%s", "mail: {port: 70000}", "mail.port", "70000", "a whole number of at most 65535"),
     ("%s", "sever: {}", "sever", "unknown key 'sever'", "did you mean 'server'?"),
+    *(
+        ("%s", KAFKA % name, "intake.kafka.topics[0].name", repr(name), told)
+        for name, told in ((".", DOTS), ("..", DOTS), ("a/b", TOPIC))
+    ),
+    *(
+        (DESTINATION, f'kafka, settings: {{bootstrap_servers: ["k.example:9092"], topic: "{name}"}}', "settings.topic", HIDDEN, told)
+        for name, told in ((".", DOTS), ("..", DOTS), ("a/b", TOPIC), ("a" * 250, TOPIC))
+    ),
     ("%s", "tokens: [{name: ci, role: root, value: x}]", "tokens[0].role", "'root'", "one of intake, viewer, operator, admin"),
     ("%s", "tokens: [{name: ci, role: admin}]", "tokens[0].value", "nothing", "a value: it is required"),
     (CHANNEL, 'regex, pattern: "run:(.*"', "pattern", "'run:(.*'", "a valid regex: unclosed group ( (at position 4)"),

@@ -45,8 +45,9 @@ unit: $(DEV_READY)
 torture: $(DEV_READY) ## Kill the daemon N times under load and count what arrives (N=20)
 	$(BIN)/python -m tests.torture $(N)
 
-fuzz: $(DEV_READY) ## Make up many more requests and bodies than the tests do, other ones each time (CASES=100 SECONDS=60)
+fuzz: $(DEV_READY) ## Make up other examples than the tests do, and many more requests and bodies (CASES=100 SECONDS=60)
 	FUZZ_CASES=$(CASES) $(BIN)/python -m pytest -n $(JOBS) tests/integration/test_openapi_fuzz.py
+	FUZZ_CASES=$(CASES) $(BIN)/python -m pytest -n $(JOBS) -m hypothesis
 	@test -d $(VENV)/fuzzing || $(PIP) install --target $(VENV)/fuzzing 'atheris>=3'
 	PYTHONPATH=$(VENV)/fuzzing $(BIN)/python -m tests.fuzzing $(SECONDS)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -22,11 +23,16 @@ SHRUNK: Final = (Phase.explicit, Phase.generate, Phase.target, Phase.shrink, Pha
 """With `--hypothesis-profile=shrink` it finds one anew, and looks for the smallest: what is kept of earlier runs is as it was found."""
 
 
+GUESSING: Final = "FUZZ_CASES" in os.environ
+"""Whether random tests make up other examples each time, as `make fuzz` wants it; else the same, so that a change alone breaks a test."""
+
+
 def pytest_configure() -> None:
     """Look for garbage less often; let no example be too slow, on whatever machine, and each failure be repeatable."""
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
+    default = settings(settings.get_profile("default"), deadline=None, print_blob=True, derandomize=not GUESSING)
     for name, phases in (("shrink", SHRUNK), ("tests", AS_FOUND)):
-        settings.register_profile(name, settings.get_profile("default"), deadline=None, print_blob=True, phases=phases)
+        settings.register_profile(name, default, phases=phases)
         settings.load_profile(name)
 
 

@@ -33,7 +33,8 @@ def test_fuzzing_makes_up_as_many_cases_as_it_is_told() -> None:
     """`CASES` is how many for each operation and role, 100 if nothing is said; decoders have `SECONDS`. `make test` says nothing."""
     for words, cases, seconds in ((["fuzz", "CASES=7", "SECONDS=9"], "7", "9"), (["fuzz"], "100", "60")):
         commands = recipe(*words)
-        assert any(command[0] == f"FUZZ_CASES={cases}" for command in commands)
+        tests = [command for command in commands if command[0] == f"FUZZ_CASES={cases}"]
+        assert [command[-1] for command in tests] == ["tests/integration/test_openapi_fuzz.py", "hypothesis"]
         assert commands[-1][-3:] == ["-m", "tests.fuzzing", seconds]
     assert not any("FUZZ_CASES" in word for command in recipe("test") for word in command)
 

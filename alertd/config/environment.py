@@ -62,7 +62,7 @@ def _refuse(name: str, place: Place, problems: Problems) -> None:
     else:
         near = suggestion(name, map(variable_of, _settings(Config, ())))
         found, expected = f"unknown variable {name}", f"{PREFIX}SECTION__SETTING of a known setting{near}"
-    problems.take(ConfigProblem(name, None, dotted(place), found, expected), None)
+    problems.take(ConfigProblem(name, None, dotted(tuple(filter(None, place))), found, expected), None)
 
 
 def _read(annotation: Any, text: str) -> Any:

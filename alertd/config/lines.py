@@ -51,13 +51,14 @@ class Document:
 
 
 def dotted(place: Place) -> str:
-    """Write a place for people: `workspaces[0].channels[2].pattern`."""
+    """Write a place for people: `workspaces[0].channels[2].pattern`; an empty key is written as two quotes."""
     text = ""
     for part in place:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            text += f".{part}" if text else part
+            name = part or "''"
+            text += f".{name}" if text else name
     return text or WHOLE
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from alertd.delivery.expiry import GAVE_UP
-from alertd.delivery.judgement import RATE_LIMITED
 from alertd.model.delivery import DeliveryState, OutcomeKind
 from alertd.model.ids import milliseconds
 
@@ -29,7 +28,7 @@ def why_ended(row: dict[str, Any], retry: RetryOptions | None) -> str | None:
         return row["detail"] or None
     if kind in (OutcomeKind.REJECTED, OutcomeKind.GONE):
         return OutcomeKind(kind).word
-    if retry is None or (row["attempts"] >= retry.max_attempts and row["status"] != RATE_LIMITED):
+    if retry is None or retry.used_up(row["attempts"], row["status"]):
         return ATTEMPTS_EXHAUSTED
     ended_ms = row["started_at_ms"] + row["duration_us"] / 1000
     too_old = ended_ms > milliseconds(row["id"]) + retry.give_up_after_seconds * 1000

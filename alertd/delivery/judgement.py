@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from alertd.delivery.backoff import next_seconds
 from alertd.model.delivery import Attempt, DeliveryState, OutcomeKind
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 RETRIED = frozenset({OutcomeKind.RETRY_LATER, OutcomeKind.AMBIGUOUS})
 """Outcomes after which a delivery is tried again, and which count as failures of the destination."""
-RATE_LIMITED: Final = 429
-"""The answer that says nothing of the delivery but that it came too soon: it is never the last one by its number."""
 
 
 def created_ms(delivery: Delivery) -> int:
@@ -38,8 +36,7 @@ def judge_failure(
     """Judge an attempt that did not deliver.
 
     Shapes: `span` is (started at in ms since 1970, duration in microseconds, now in ms since 1970). Retried outcomes
-    are dead at the last attempt (unless the rate was refused) and past `give_up_after_seconds`; rejected and gone are
-    dead at once.
+    are dead when all attempts are used up and past `give_up_after_seconds`; rejected and gone are dead at once.
     """
     started_ms, duration_us, now_ms = span
     number = delivery.attempts + 1
@@ -51,5 +48,5 @@ def judge_failure(
 
 
 def _over(delivery: Delivery, outcome: Outcome, now_ms: int, retry: RetryOptions) -> bool:
-    used_up = delivery.attempts + 1 >= retry.max_attempts and outcome.status != RATE_LIMITED
-    return used_up or now_ms > created_ms(delivery) + retry.give_up_after_seconds * 1000
+    too_old = now_ms > created_ms(delivery) + retry.give_up_after_seconds * 1000
+    return too_old or retry.used_up(delivery.attempts + 1, outcome.status)

@@ -6,7 +6,7 @@ import pytest
 
 from alertd.delivery.judgement import judge_failure
 from alertd.model.delivery import Attempt, Delivery, DeliveryState, Outcome, OutcomeKind
-from alertd.model.destination import RetryOptions
+from alertd.model.destination import DeliveryOptions, Destination, RetryOptions
 from alertd.model.ids import first_of
 
 BORN = 1_800_000_000_000
@@ -49,12 +49,21 @@ def test_the_last_attempt_is_the_bound() -> None:
 
 def test_a_rate_that_is_refused_uses_up_no_delivery() -> None:
     """Whatever the number of the attempt, a 429 is tried again until the delivery is too old; the next failure counts."""
-    late = {"max_attempts": 3, "give_up_after_seconds": 60}
+    late = {"give_up_after_seconds": 60}
     assert (
         judge(OutcomeKind.RETRY_LATER, status=429, attempts=50, age_ms=60_000, **late).state is DeliveryState.RETRYING
     )
     assert judge(OutcomeKind.RETRY_LATER, status=429, attempts=50, age_ms=60_001, **late).state is DeliveryState.DEAD
     assert judge(OutcomeKind.RETRY_LATER, status=503, attempts=50, **late).state is DeliveryState.DEAD
+
+
+def test_a_number_of_attempts_that_somebody_set_is_theirs() -> None:
+    """Then a 429 is an attempt like any other, whether it was set for all destinations or for one."""
+    assert judge(OutcomeKind.RETRY_LATER, status=429, attempts=2, max_attempts=3).state is DeliveryState.DEAD
+    for all_, own, used_up in (({}, {}, False), ({"max_attempts": 12}, {}, True), ({}, {"max_attempts": 12}, True)):
+        defaults = DeliveryOptions(retry=RetryOptions(**all_, initial_seconds=1))
+        made = Destination(name="d", type="null", retry=RetryOptions(**own, factor=3))
+        assert defaults.for_destination(made).retry.used_up(12, 429) is used_up
 
 
 def test_it_gives_up_after_its_time() -> None:

@@ -33,13 +33,19 @@ def text_of(content: Content) -> str:
 
 
 def _parts(content: Content) -> Iterator[str]:
-    yield f"{content.kicker} ({severity_word(content)})\n{content.title}"
+    yield f"{_head(content)}\n{content.title}"
     yield fit(content.summary, SUMMARY_MAX)
     yield "\n".join(_facts(content))
     yield "\n".join(_suspects(content))
     yield "\n".join(_digest(content))
     yield "\n".join(f"{link.label}: {link.url}" for link in content.links if len(link.url) <= URL_MAX)
     yield f"-- \n{origin(content)}"
+
+
+def _head(content: Content) -> str:
+    """Say why it is sent and how bad it is, unless that is the same word."""
+    word = severity_word(content)
+    return content.kicker if content.headline == word else f"{content.kicker} ({word})"
 
 
 def _facts(content: Content) -> Iterator[str]:

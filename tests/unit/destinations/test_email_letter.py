@@ -86,9 +86,11 @@ class Elements(HTMLParser):
 
 def test_that_it_is_over_is_said_once() -> None:
     """Beside the badge, in words of its own, stands what is over."""
-    html = html_of(content_of(make_message(issue=make_issue(state="resolved"), event_type="sentry.error", test=True)))
+    over = make_message(issue=make_issue(state="resolved"), event_type="sentry.error", test=True)
+    html = html_of(content_of(over))
     assert ">Resolved<" in html
     assert ">[Test] SHOP-42<" in html
+    assert text_of(content_of(over)).startswith("[Test] Resolved SHOP-42\n")
 
 
 def test_a_time_in_a_list_is_not_broken() -> None:

@@ -17,6 +17,7 @@ from alertd.destinations.composing import content_of
 from alertd.destinations.content import COLOURS, RESOLVED_COLOUR
 from alertd.destinations.email_html import HTML_MAX, TITLE_MAX, contrast, html_of, ink_on
 from alertd.destinations.email_letter import SUBJECT_MAX, Envelope, letter_of
+from alertd.destinations.email_text import text_of
 from alertd.destinations.mail_address import Mailbox
 from tests.conformance.messages import HOSTILE, everywhere, hostile, make_digest, make_event, make_issue, make_message
 

@@ -1,7 +1,7 @@
 """Change logs in memory: what lately went into the code of the projects that were asked for; the truth is the store's.
 
 A log is a sequence of changes, oldest first, of the last days (`changes.LOOK_BACK_MS`) and bounded by its commits. It is
-never changed in place: adding to it makes another one. What several reports say of one change window is one change.
+never changed in place: adding to it makes another one. What several reports say of one thing is one change.
 """
 
 from __future__ import annotations
@@ -28,33 +28,33 @@ PROJECTS_MAX: Final = 1_000
 def is_repeat(log: Sequence[Change], change: Change) -> bool:
     """Tell whether a log has a change already: one deployment is reported by several, one window by each incident.
 
-    A window that names further commits, or further files of them, is none. A push comes once by the webhook of its
-    repository and once by that of its organisation.
+    A window that names further commits, or further files of them, is none, nor is what was told quietly and now is aloud.
+    A push comes once by the webhook of its repository and once by that of its organisation.
     """
-    if change.kind is ChangeKind.WINDOW:
-        known = window_in(log, change)
-        return known is not None and not _says_more(change, known)
-    if not change.key:
-        return False
     if change.kind is ChangeKind.PUSH:
-        return _is_pushed(log, change)
-    return any(each.kind is change.kind and each.key == change.key for each in log)
+        return bool(change.key) and _is_pushed(log, change)
+    known = known_in(log, change)
+    return known is not None and not _says_more(change, known)
 
 
-def window_in(log: Sequence[Change], change: Change) -> Change | None:
-    """Return what a log knows of the change window that another report tells of; None when it is new, or is no window."""
-    where = _window(change)
-    return None if where is None else next((each for each in log if _window(each) == where), None)
+def known_in(log: Sequence[Change], change: Change) -> Change | None:
+    """Return what a log has of what another report tells of; None when that is new, or nothing says what it is."""
+    name = _name(change)
+    return None if name is None else next((each for each in log if _name(each) == name), None)
 
 
-def _window(change: Change) -> tuple[str, int] | None:
-    """Say which change window it is: of one place and time there is one."""
-    return (change.environment, change.at_ms) if change.kind is ChangeKind.WINDOW else None
+def _name(change: Change) -> Hashable | None:
+    """Say which window (of one place and time there is one), deployment or release it is; None where nothing says so."""
+    if change.kind is ChangeKind.WINDOW:
+        return change.kind, change.environment, change.at_ms
+    return None if change.kind is ChangeKind.PUSH or not change.key else (change.kind, change.key)
 
 
-def _says_more(window: Change, known: Change) -> bool:
+def _says_more(change: Change, known: Change) -> bool:
+    if known.quiet and not change.quiet:
+        return True
     files = {commit.id: {*commit.files} for commit in known.commits}
-    return any(each.id not in files or not files[each.id].issuperset(each.files) for each in window.commits)
+    return any(each.id not in files or not files[each.id].issuperset(each.files) for each in change.commits)
 
 
 def _is_pushed(log: Sequence[Change], push: Change) -> bool:
@@ -83,7 +83,7 @@ def added(log: Sequence[Change], change: Change, now_ms: int) -> list[Change]:
 
 
 def bounded(log: Sequence[Change]) -> list[Change]:
-    """Return the newest changes of a log that are within its bounds, each window once."""
+    """Return the newest changes of a log that are within its bounds, each once."""
     log = _whole(log)
     commits, kept = 0, 0
     for each in reversed(log[-CHANGES_MAX:]):
@@ -95,22 +95,23 @@ def bounded(log: Sequence[Change]) -> list[Change]:
 
 
 def _whole(log: Sequence[Change]) -> list[Change]:
-    """Return a log in which all reports of one window are one change: they stand at the same time, one after another."""
+    """Return a log in which all reports of one thing are one change, at the place of the first."""
     found: dict[Hashable, Change] = {}
     for place, change in enumerate(log):
-        where = _window(change) or place
-        known = found.get(where)
-        found[where] = change if known is None else _joined(known, change)
+        name = _name(change)
+        name = place if name is None else name
+        known = found.get(name)
+        found[name] = change if known is None else _joined(known, change)
     return [*found.values()]
 
 
-def _joined(known: Change, window: Change) -> Change:
-    """Add to a window the commits, and the files of its commits, that another report of it names."""
+def _joined(known: Change, change: Change) -> Change:
+    """Add to a change the commits, and the files of its commits, that another report of it names."""
     commits = {commit.id: commit for commit in known.commits}
-    for commit in window.commits:
+    for commit in change.commits:
         had = commits.get(commit.id)
         commits[commit.id] = commit if had is None else _with_files(had, commit)
-    return replace(known, commits=tuple(commits.values())[-CANDIDATES_MAX:])
+    return replace(known, commits=tuple(commits.values())[-CANDIDATES_MAX:], quiet=known.quiet and change.quiet)
 
 
 def _with_files(known: Commit, commit: Commit) -> Commit:

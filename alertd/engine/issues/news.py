@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from alertd.engine.issues.change_log import is_repeat, window_in
+from alertd.engine.issues.change_log import is_repeat, known_in
 from alertd.engine.issues.change_reports import change_of, is_news, release_of, tells_change
 from alertd.engine.issues.changes import LOOK_BACK_MS, is_same_place
 from alertd.engine.issues.facts import bears_issue
@@ -78,7 +78,7 @@ def _take_change(batch: IssueBatch, change: Change, workspace_id: int, number: i
     log = batch.log(workspace_id, change.project)
     if is_repeat(log, change):
         return False
-    is_told = window_in(log, change) is not None
+    is_told = known_in(log, change) is not None
     batch.note_change(number, workspace_id, change, now_ms)
     if change.kind.is_live and not is_told:
         for incident in [*batch.open_incidents(workspace_id, change.project)]:

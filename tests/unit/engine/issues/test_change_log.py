@@ -19,7 +19,7 @@ PUSH = Change(ChangeKind.PUSH, "shop", NOW, revision="a" * 40, key=f"{BRANCH}:{'
 
 def test_a_late_word_takes_its_place() -> None:
     """A change that is told late stands where it happened; the log that was there stays as it was."""
-    log = [replace(DEPLOY, at_ms=NOW - 2 * MINUTE), DEPLOY]
+    log = [replace(DEPLOY, at_ms=NOW - 2 * MINUTE, key="acme/shop:0"), DEPLOY]
     late = replace(PUSH, at_ms=NOW - MINUTE)
     assert added(log, late, NOW) == [log[0], late, DEPLOY]
     assert len(log) == 2
@@ -27,7 +27,7 @@ def test_a_late_word_takes_its_place() -> None:
 
 def test_what_is_too_old_goes() -> None:
     """At the bound it stays, beyond it goes."""
-    old = replace(DEPLOY, at_ms=NOW - LOOK_BACK_MS)
+    old = replace(DEPLOY, at_ms=NOW - LOOK_BACK_MS, key="acme/shop:0")
     assert added([old], DEPLOY, NOW) == [old, DEPLOY]
     assert added([old], DEPLOY, NOW + 1) == [DEPLOY]
 
@@ -38,7 +38,7 @@ def test_the_newest_commits_and_changes_are_kept() -> None:
     (only,) = added([], replace(PUSH, commits=commits), NOW)
     assert only.commits == commits[1:]
     assert added([replace(PUSH, commits=commits[:1]), only], DEPLOY, NOW) == [only, DEPLOY]
-    many = [replace(DEPLOY, at_ms=NOW + n) for n in range(CHANGES_MAX + 1)]
+    many = [replace(DEPLOY, at_ms=NOW + n, key=f"acme/shop:{n}") for n in range(CHANGES_MAX + 1)]
     assert bounded(many) == many[1:]
     assert bounded([]) == []
 
@@ -47,6 +47,7 @@ def test_the_newest_commits_and_changes_are_kept() -> None:
     ("change", "repeated"),
     [
         (replace(DEPLOY, at_ms=NOW + MINUTE), True),
+        (replace(DEPLOY, quiet=True), True),
         (replace(DEPLOY, key="acme/shop:2"), False),
         (replace(DEPLOY, key=""), False),
         (replace(DEPLOY, kind=ChangeKind.RELEASE), False),

@@ -126,6 +126,24 @@ def test_a_push_that_one_of_two_endpoints_keeps_to_itself(quiet: tuple[bool, ...
     assert [each.commit_id for each in weighed.incident.suspects] == ["a" * 40]
 
 
+@pytest.mark.parametrize("quiet", [(True, False, False), (False, True, False), (True, True, False, True)])
+def test_a_deployment_that_one_of_two_endpoints_keeps_to_itself(quiet: tuple[bool, ...]) -> None:
+    """Whichever tells it first, the other one opens its one incident, and it went live once."""
+    made = batch()
+    made.weigh(event(**CRASH), 1, 4, NOW - HOUR)
+    take(made, github("push", **PUSH), 1, 5, NOW - HOUR)
+    opened = []
+    for number, is_quiet in enumerate(quiet, 6):
+        told = github("deployment_status", deployment=DEPLOYMENT, deployment_status=STATUS)
+        if is_quiet:
+            told.body["data"]["deploy_incidents"] = False
+        opened += take(made, told, 1, number, NOW).opened
+    ((deploy,),) = (each.deploys for each in opened)
+    assert [commit.id for commit in deploy.commits] == ["a" * 40]
+    assert [(change.kind.word, change.quiet) for change in made.log(1, "shop")] == [("push", False), ("deploy", False)]
+    assert [moment.what for moment in made.incidents[4].timeline] == ["opened", "deploy"]
+
+
 def test_a_release_is_known() -> None:
     """So that an issue can be resolved in the next one, by its tag, as applications call it; a release opens no incident."""
     made = batch()

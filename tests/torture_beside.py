@@ -41,6 +41,7 @@ class Insistence:
     def __init__(self, daemon: Daemon, up: asyncio.Event) -> None:
         self.daemon = daemon
         self._up = up
+        self._never = asyncio.Event()
         self.problems: list[str] = []
 
     async def done(self, call: Callable[[], Awaitable[tuple[int, Any]]], status: int) -> Any:
@@ -56,7 +57,7 @@ class Insistence:
             if found not in (429, 503):
                 self.problems.append(f"instead of {status} the answer was {found}: {said!r}")
                 return said
-            await asyncio.sleep(PAUSE_SECONDS)
+            await ended(self._never, PAUSE_SECONDS)
 
     async def post(self, path: str, body: Any = None, status: int = 200) -> Any:
         """Post to a path until it is answered so."""

@@ -66,6 +66,9 @@ class Cut:
                 cut.begin(sql)
                 return super().execute(sql, *parameters)
 
+            def __del__(self) -> None:
+                """Close in silence: aiosqlite drops a connection whose opening was cancelled, and Python 3.13 warns of it."""
+
         self.begin("connect")
         return self._connect(*arguments, factory=Watched, **options)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from alertd.deeds import settling
 from alertd.engine.chain import follow
 from alertd.engine.memory import EngineMemory, Overlay
 from alertd.engine.router import EngineState, plan
@@ -25,7 +26,7 @@ from alertd.model.verdict import VerdictCode
 from alertd.submission import Accepted, BatchUnderWay, QueueBounds, Submission, turn_away
 from alertd.tally import Tally
 from alertd.undo import OnFailure
-from alertd.weighing import Issues, concerned, settling
+from alertd.weighing import Issues, concerned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -165,8 +166,7 @@ class Pipeline:
 
     async def settle(self, now_ms: int) -> None:
         """Let time pass for open incidents and their issues, unless there is too much to do. Raises StoreUnavailableError."""
-        resting = await self.issues.resting(self._ruleset, now_ms)
-        if resting and self.has_room() and not self.stopping:
+        if (resting := await self.issues.resting(self._ruleset, now_ms)) and self.has_room() and not self.stopping:
             await self.do(settling(resting, now_ms))
 
     def offer(self, submission: Submission) -> None:

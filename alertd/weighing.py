@@ -1,14 +1,13 @@
 """Weighing: what the events of one commit make of issues and incidents, between the pipeline and the engine.
 
 The pipeline asks for what is needed before it plans, weighs each event as it plans it, and keeps the outcome once it is
-stored. What people and time do to issues and incidents goes the same way (`Deed`); merging and splitting take the same lock, so
-that neither undoes the other.
+stored. What people and time do to issues and incidents goes the same way (`alertd.deeds`); merging and splitting take the same
+lock, so that neither undoes the other.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -26,17 +25,15 @@ from alertd.engine.issues.suspects import suspects
 from alertd.engine.issues.telling import told_of_command, told_of_incident, told_of_issue
 from alertd.engine.issues.working_set import WorkingSet
 from alertd.engine.plan import Made, undecided
-from alertd.errors import ConflictError
 from alertd.model.compact import compact
 from alertd.model.ids import format_id
 from alertd.model.incident import IncidentState
 from alertd.store.issues import IncidentFilter, IssueEvent, IssueWrites
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from alertd.engine.issues.batch import IssueBatch
-    from alertd.engine.issues.commands import Outcome
     from alertd.engine.issues.forgetting import Age, Forgotten
     from alertd.engine.issues.incidents import IncidentRule
     from alertd.engine.plan import Plan
@@ -45,8 +42,8 @@ if TYPE_CHECKING:
     from alertd.model.event import Event
     from alertd.model.incident import Incident, Suspect
     from alertd.model.issue import Issue, ProjectKey, Transition
-    from alertd.model.ledger import Ledger
     from alertd.store.issues import IssueStore
+    from alertd.store.resource import AuditEntry
 
     Concerned = tuple[int, Event]
     """(number of the workspace, an event of it that concerns issues or incidents)"""
@@ -212,6 +209,7 @@ class IssuesUnderWay:
         self._now_ms = now_ms
         self._url = url
         self._events: list[IssueEvent] = []
+        self.audit: list[AuditEntry] = []
 
     @property
     def now_ms(self) -> int:
@@ -314,87 +312,5 @@ class IssuesUnderWay:
             issues.transitions,
             self._events,
             issues.changes,
+            audit=self.audit,
         )
-
-
-def settling(incidents: Sequence[Incident], now_ms: int) -> Deed:
-    """Let time pass for open incidents and their issues: a spike ends by quiet, an incident by more of it."""
-
-    def act(under_way: IssuesUnderWay) -> list[Made]:
-        batch, made = under_way.issues, []
-        for each in incidents:
-            incident = batch.incident(each.id)
-            if incident is None or incident.is_over:
-                continue
-            issue = None if incident.issue_id is None else batch.look(incident.issue_id)
-            rested = None if issue is None else rest(issue, now_ms)
-            if rested is not None and rested is not issue:
-                batch.put(rested)
-            if (settled := settle(incident, rested, now_ms, under_way.rules(incident.workspace_id))) is not None:
-                made.append(_ended(under_way, settled))
-        return [each for each in made if each is not None]
-
-    return Deed(act, tuple(each.issue_id for each in incidents if each.issue_id is not None))
-
-
-def _ended(under_way: IssuesUnderWay, incident: Incident) -> Made | None:
-    """Take note that an incident is over; return the event that tells of it."""
-    batch = under_way.issues
-    batch.incidents[incident.id] = incident
-    issue = None if incident.issue_id is None else batch.issue(incident.issue_id)
-    if issue is not None and issue.incident_id == incident.id:
-        issue.incident_id = None
-    return under_way.tell("resolved", incident)
-
-
-Act = Callable[["Issue", "Ledger", int], "Outcome"]
-"""What a command makes of an issue, given its project's ledger and the time; may raise ConflictError."""
-
-
-def commanding(
-    issue: Issue, act: Act, environment: str, take: Callable[[], int], done: list[Outcome | ConflictError]
-) -> Deed:
-    """Do to an issue what a person decided; `done` then has the outcome, or why it cannot be.
-
-    It has nothing when the issue is no more: it was merged meanwhile. `take` takes the number of the transition.
-    """
-
-    def do(under_way: IssuesUnderWay) -> list[Made]:
-        done.clear()
-        batch = under_way.issues
-        known = batch.look(issue.id)
-        if known is None:
-            return []
-        try:
-            found, transition = act(known, batch.ledger(known.workspace_id, known.project), under_way.now_ms)
-        except ConflictError as error:
-            done.append(error)
-            return []
-        made: list[Made] = []
-        if transition is not None:
-            batch.put(found)
-            batch.transitions.append((take(), transition))
-            made = under_way.commanded(found, transition, environment)
-        done.append((found.copy(), transition))  # for whoever asked: the batches that follow change their own
-        return made
-
-    return Deed(do, (issue.id,), ((issue.workspace_id, issue.project),))
-
-
-def acting(incident: Incident, act: Callable[[Incident], Incident | None], done: list[Incident]) -> Deed:
-    """Do to an open incident what a person decided; `done` then has it as it is, if anything has changed."""
-
-    def do(under_way: IssuesUnderWay) -> list[Made]:
-        done.clear()
-        known = under_way.issues.incident(incident.id)
-        changed = None if known is None else act(known)
-        if changed is None:
-            return []
-        done.append(changed)
-        if changed.is_over:
-            told = _ended(under_way, changed)
-            return [] if told is None else [told]
-        under_way.issues.incidents[changed.id] = changed
-        return []
-
-    return Deed(do, () if incident.issue_id is None else (incident.issue_id,))

@@ -168,13 +168,14 @@ class History:
         workspace = self._context.enter(request, Role.OPERATOR)
         row, context, actor = await self._row(request, workspace), self._context, caller(request).name
         to = await self._other_destination(request, workspace)
-        again = await self._store.replay(row["id"], context.ids.take(), context.clock.now_ms(), to, actor)
-        context.dispatcher.offer((again,))
-        shown = await self._deliveries.view(await self._store.delivery(again.id) or row)
-        told = {"delivery": shown["id"], "destination": shown["destination"]}
+        number, now_ms = context.ids.take(), context.clock.now_ms()
+        taker = context.names.name(row["destination_id"] if to is None else to)
+        told = {"delivery": ids.format_id(ids.DELIVERY, number), "destination": taker}
         key = ("delivery", workspace, ids.format_id(ids.DELIVERY, row["id"]))
-        await context.registry.note(actor, Noted("replayed", key, None, told))
-        return json(shown, status=201)
+        line = context.registry.line(actor, Noted("replayed", key, None, told))
+        again = await self._store.replay(row["id"], number, now_ms, to, actor, [line])
+        context.dispatcher.offer((again,))
+        return json(await self._deliveries.view(await self._store.delivery(again.id) or row), status=201)
 
     async def _other_destination(self, request: web.Request, workspace: str) -> int | None:
         """Return the destination that the body names, if it names one. Raises InvalidError."""

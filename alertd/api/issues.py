@@ -15,6 +15,7 @@ from alertd.api.operation import PAGE, Operation, Parameter, page_of, ref, route
 from alertd.api.query import Query, refuse_unknown, write_cursor
 from alertd.api.resources import BELOW
 from alertd.clock import rfc3339
+from alertd.deeds import Command, commanding
 from alertd.engine.issues import commands
 from alertd.engine.issues.changes import candidates
 from alertd.engine.issues.document import ISSUE, issue_document
@@ -29,7 +30,6 @@ from alertd.model.issue import How, Issue, State
 from alertd.model.token import Role
 from alertd.resources.change import Noted
 from alertd.store.issues import IssueFilter
-from alertd.weighing import commanding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,11 +37,12 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from alertd.api.context import Context
+    from alertd.deeds import Act
     from alertd.engine.issues.commands import Outcome
     from alertd.model.incident import Suspect
     from alertd.model.issue import Share
     from alertd.model.ledger import Ledger
-    from alertd.weighing import Act
+    from alertd.store.resource import AuditEntry
 
 HISTORY_MAX: Final = 100
 """Transitions and events that an issue shows."""
@@ -222,24 +223,24 @@ class Issues:
         return await self._act(request, workspace, "assigned", act)
 
     async def _act(self, request: web.Request, workspace: str, action: str, act: Act) -> web.Response:
-        """Do what is asked in the order of the events, with what tells of it; note it in the audit log."""
-        found, transition = await self._done(request.match_info["id"], workspace, act)
-        if transition is not None:
-            noted = Noted(action, ("issue", workspace, found.short_id), None, None)
-            await self._context.registry.note(caller(request).name, noted)
-        return json(await self.whole(found))
+        """Do what is asked in the order of the events, with what tells of it and its line in the audit log.
 
-    async def _done(self, name: str, workspace: str, act: Act) -> Outcome:
-        """Do it to the issue of that name, or to the one into which it is merged meanwhile."""
-        context = self._context
+        It is done to the issue of that name, or to the one into which it is merged meanwhile.
+        """
+        context, by, name = self._context, caller(request).name, request.match_info["id"]
+
+        def line(issue: Issue) -> AuditEntry:
+            return context.registry.line(by, Noted(action, ("issue", workspace, issue.short_id), None, None))
+
         done: list[Outcome | ConflictError] = []
         for _ in range(TRIES_MAX):
             issue = await self.find(name, workspace)
-            await context.pipeline.do(commanding(issue, act, await self._place(issue), context.ids.take, done))
+            command = Command(act, await self._place(issue), context.ids.take, line)
+            await context.pipeline.do(commanding(issue, command, done))
             for outcome in done:
                 if isinstance(outcome, ConflictError):
                     raise outcome
-                return outcome
+                return json(await self.whole(outcome[0]))
         raise NotFoundError(f"there is no issue {name!r} in the workspace {workspace!r} any more")
 
     async def _place(self, issue: Issue) -> str:

@@ -20,6 +20,7 @@ from alertd.api.context import json, read_body
 from alertd.api.issues import Issues
 from alertd.api.operation import Operation, ref, route
 from alertd.api.resources import BELOW
+from alertd.deeds import acting
 from alertd.delivery.persistence import to_the_end
 from alertd.engine.issues import incidents
 from alertd.engine.issues.document import ISSUE
@@ -35,7 +36,7 @@ from alertd.model.token import Role
 from alertd.resources.change import Noted
 from alertd.runtime import look_away
 from alertd.store.issues import IssueWrites, Reshaped
-from alertd.weighing import Deed, acting
+from alertd.weighing import Deed
 
 if TYPE_CHECKING:
     import asyncio
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from alertd.engine.issues.facts import Facts
     from alertd.model.incident import Incident
     from alertd.model.issue import Issue, Transition
+    from alertd.store.resource import AuditEntry
     from alertd.submission import Accepted
 
 Name = Annotated[str, Field(min_length=1, max_length=256)]
@@ -142,9 +144,10 @@ class Reshaping:
                 going, lambda known: incidents.resolve(known, now_ms, by, why) if known.issue_id == found.id else None
             )
             reshaped = Reshaped(merged=[(each, found.id) for each in others])
-            await self._store([found], [transition, *gone], reshaped, adopted)
-        for name in (found.short_id, *(other.short_id for other in others)):
-            await context.registry.note(by, Noted("merged", ("issue", workspace, name), None, {"into": found.short_id}))
+            into_it = {"into": found.short_id}
+            noted = [Noted("merged", ("issue", workspace, each.short_id), None, into_it) for each in (found, *others)]
+            told = [context.registry.line(by, each) for each in noted]
+            await self._store([found], [transition, *gone], reshaped, adopted, told)
         await _heard(ended, found)
         return json(await self._issues.whole(found))
 
@@ -198,10 +201,10 @@ class Reshaping:
             followed = [(each.id, made.id) for each in _following(formers, former, keys, issue)]
             reshaped = Reshaped(revived=revived, followed=followed, moved=[(issue.id, made.id, frozenset(keys))])
             returned = self._give_back(remaining, made, former)
-            await self._store([remaining, made], [transition, came], reshaped, returned, ledger)
-        for name in (issue.short_id, made.short_id):
             after = {"from": issue.short_id, "keys": sorted(keys)}
-            await context.registry.note(by, Noted("split", ("issue", workspace, name), None, after))
+            noted = [Noted("split", ("issue", workspace, each.short_id), None, after) for each in (issue, made)]
+            told = [context.registry.line(by, each) for each in noted]
+            await self._store([remaining, made], [transition, came], reshaped, returned, told, ledger)
         return json(await self._issues.whole(made))
 
     def _give_back(self, remaining: Issue, made: Issue, former: Issue | None) -> list[Incident]:
@@ -230,6 +233,7 @@ class Reshaping:
         transitions: Sequence[Transition],
         reshaped: Reshaped,
         changed: Sequence[Incident],
+        audit: Sequence[AuditEntry],
         ledger: Ledger | None = None,
     ) -> None:
         context = self._context
@@ -240,6 +244,7 @@ class Reshaping:
             changed,
             [(context.ids.take(), each) for each in transitions],
             reshaped=reshaped,
+            audit=audit,
         )
         await to_the_end(self._keep(writes, reshaped))
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from alertd.deeds import acting
 from alertd.engine.issues import incidents
 from alertd.engine.issues.document import INCIDENT
 from alertd.engine.making import SOURCE
@@ -13,7 +14,6 @@ from alertd.model import ids
 from alertd.model.event import SIMULATION
 from alertd.resources.change import Noted
 from alertd.store.base import Acknowledgement
-from alertd.weighing import acting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,9 +30,8 @@ async def take_note(context: Context, row: Mapping[str, Any], workspace: str, by
     Raises IntakeFullError and StoreUnavailableError; asking again does what is left to be done.
     """
     number, now_ms = row["number"], context.clock.now_ms()
-    if await context.store.acknowledge(number, Acknowledgement(by, now_ms)):
-        name = ids.format_id(ids.ALERT, number)
-        await context.registry.note(by, Noted("acknowledged", ("alert", workspace, name), None, None))
+    noted = Noted("acknowledged", ("alert", workspace, ids.format_id(ids.ALERT, number)), None, None)
+    await context.store.acknowledge(number, Acknowledgement(by, now_ms), [context.registry.line(by, noted)])
     told = _told(row)
     incident = None if told is None else await context.store.incident(told)
     if incident is not None and incident.workspace_id == row["workspace_id"]:
@@ -52,12 +51,13 @@ async def carry_out(
     `word` is for the audit log, `act` what it makes of the incident. Raises as `take_note`.
     """
     done: list[Incident] = []
-    await context.pipeline.do(acting(incident, lambda known: act(known, context.clock.now_ms(), by), done))
-    if not done:
-        return None
-    name = ids.format_id(INCIDENT, incident.id)
-    await context.registry.note(by, Noted(word, ("incident", workspace, name), None, None))
-    return done[0]
+    noted = Noted(word, ("incident", workspace, ids.format_id(INCIDENT, incident.id)), None, None)
+
+    def change(known: Incident) -> Incident | None:
+        return act(known, context.clock.now_ms(), by)
+
+    await context.pipeline.do(acting(incident, change, done, lambda: context.registry.line(by, noted)))
+    return done[0] if done else None
 
 
 def _told(row: Mapping[str, Any]) -> int | None:

@@ -247,8 +247,13 @@ class HistoryStore(Protocol):
     async def attempts_of(self, delivery_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
         """All attempts of some deliveries; deliveries without any are left out."""
 
-    async def acknowledge(self, number: int, acknowledgement: Acknowledgement) -> bool:
-        """Keep that somebody took note of an alert; the first one stays. Return whether this is it. Raises NotFoundError."""
+    async def acknowledge(
+        self, number: int, acknowledgement: Acknowledgement, audit: Sequence[AuditEntry] = ()
+    ) -> bool:
+        """Keep that somebody took note of an alert, and that in the log of changes; the first one stays.
+
+        Return whether this is it. Raises NotFoundError.
+        """
 
     async def acknowledgements(self, numbers: Sequence[int]) -> dict[int, Acknowledgement]:
         """Those of some events that were acknowledged."""

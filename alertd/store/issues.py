@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from alertd.model.incident import Incident, IncidentKind, IncidentState
     from alertd.model.issue import Issue, IssueKey, ProjectKey, Transition
     from alertd.model.ledger import Ledger
+    from alertd.store.resource import AuditEntry
 
 
 @dataclass(slots=True)
@@ -49,7 +50,7 @@ class IssueWrites:
     """What is to be stored of issues, all of it or nothing.
 
     `transitions` come with the numbers of what caused them, `changes` with those of the events that told of them, and of
-    their workspaces.
+    their workspaces; `audit` says who did it, where a person did.
     """
 
     issues: Sequence[Issue] = ()
@@ -60,6 +61,7 @@ class IssueWrites:
     events: Sequence[IssueEvent] = ()
     changes: Sequence[tuple[int, int, Change]] = ()
     reshaped: Reshaped | None = None
+    audit: Sequence[AuditEntry] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from alertd.store.base import Acknowledgement, Filter, Page, RejectedRecord
     from alertd.store.memory_rows import MemoryDelivery, MemoryEvent
+    from alertd.store.resource import AuditEntry
 
 
 class MemoryHistory(MemoryEngine):
@@ -108,7 +109,9 @@ class MemoryHistory(MemoryEngine):
         found = {number: await self.attempts(number) for number in delivery_ids}
         return {number: made for number, made in found.items() if made}
 
-    async def acknowledge(self, number: int, acknowledgement: Acknowledgement) -> bool:
+    async def acknowledge(
+        self, number: int, acknowledgement: Acknowledgement, audit: Sequence[AuditEntry] = ()
+    ) -> bool:
         """Keep the first acknowledgement of an alert."""
         self._write()
         if number not in self._events:
@@ -116,6 +119,7 @@ class MemoryHistory(MemoryEngine):
         if number in self._acknowledged:
             return False
         self._acknowledged[number] = acknowledgement
+        self._audit += audit
         return True
 
     async def acknowledgements(self, numbers: Sequence[int]) -> dict[int, Acknowledgement]:

@@ -43,6 +43,7 @@ class MemoryIssues(MemoryResources):
         self._transitions += writes.transitions
         self._issue_events.update({event.event_number: event for event in writes.events})
         self._changes.update({number: (own, each) for number, own, each in writes.changes})
+        self._audit += writes.audit
 
     def _reshape(self, reshaped: Reshaped) -> None:
         for issue, into in reshaped.merged:

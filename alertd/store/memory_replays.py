@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from alertd.model.delivery import Delivery
+    from alertd.store.resource import AuditEntry
 
 
 class MemoryReplays(MemoryDigests):
@@ -27,7 +28,13 @@ class MemoryReplays(MemoryDigests):
         self._origins: dict[int, list[int]] = {}
 
     async def replay(
-        self, delivery_id: int, new_id: int, now_ms: int, destination_id: int | None = None, actor: str = ""
+        self,
+        delivery_id: int,
+        new_id: int,
+        now_ms: int,
+        destination_id: int | None = None,
+        actor: str = "",
+        audit: Sequence[AuditEntry] = (),
     ) -> Delivery:
         """Repeat a final delivery."""
         self._write()
@@ -35,6 +42,7 @@ class MemoryReplays(MemoryDigests):
         if not kept.state.final:
             shown = format_id(DELIVERY, delivery_id)
             raise ConflictError(f"delivery {shown} is {kept.state.word}: only a final one can be replayed")
+        self._audit += audit
         return self._repeat(kept.delivery, new_id, now_ms, ReplayRule(destination_id, actor=actor))
 
     async def replay_many(self, origins: Sequence[tuple[int, int]], now_ms: int, rule: ReplayRule) -> list[Delivery]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from alertd.model.delivery import Delivery
+    from alertd.store.resource import AuditEntry
 
 PART: Final = 1000
 """How many origins are kept in one row; a step takes no more than what one row holds."""
@@ -74,11 +75,17 @@ class ReplayStore(Protocol):
     """What sends again."""
 
     async def replay(
-        self, delivery_id: int, new_id: int, now_ms: int, destination_id: int | None = None, actor: str = ""
+        self,
+        delivery_id: int,
+        new_id: int,
+        now_ms: int,
+        destination_id: int | None = None,
+        actor: str = "",
+        audit: Sequence[AuditEntry] = (),
     ) -> Delivery:
         """Store a new delivery `new_id` that repeats a final one and names it as its origin, and who asked for it.
 
-        It goes to the same destination unless another is given. Raises NotFoundError, and ConflictError when the
+        `audit` says so in the log of changes. It goes to the same destination unless another is given. Raises NotFoundError, and ConflictError when the
         delivery is not final.
         """
 

@@ -14,6 +14,8 @@ from alertd.model.delivery import DeliveryState
 from alertd.model.verdict import Verdict, VerdictCode
 from alertd.store.base import Acknowledgement, Batch, Filter, Reached
 from alertd.store.replaying import ReplayRule
+from alertd.store.resource import AuditFilter
+from tests.conformance.resource_suite import entry
 from tests.conformance.store_maker import START_MS
 
 if TYPE_CHECKING:
@@ -101,13 +103,17 @@ class HistorySuite:
         assert (await store.deliveries(which)).items == []
 
     async def test_acknowledgements(self, store: Store, make: Maker) -> None:
-        """The first acknowledgement stays; it is found, and goes with its event."""
+        """The first acknowledgement stays, and it alone is in the log of changes; it is found, and goes with its event."""
         a, b = await make.stored(store, "a"), await make.stored(store, "b")
-        assert await store.acknowledge(a.number, ANN) is True
-        assert await store.acknowledge(a.number, Acknowledgement("bob", START_MS + 1)) is False
+        line, *never = [entry(number, kind="alert") for number in range(3)]
+        assert await store.acknowledge(a.number, ANN, [line]) is True
+        assert await store.acknowledge(a.number, Acknowledgement("bob", START_MS + 1), [never[0]]) is False
         assert await store.acknowledge(a.number, ANN) is False
         assert await store.acknowledgements([b.number, a.number]) == {a.number: ANN}
         assert await store.acknowledgements([]) == {}
+        with pytest.raises(NotFoundError):
+            await store.acknowledge(99, ANN, [never[1]])
+        assert await store.audit(AuditFilter("default")) == [line]
         for which, wanted in (
             (Filter(acknowledged=True), [a]),
             (Filter(acknowledged=False), [b]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,8 @@ from alertd.model.ids import first_of
 from alertd.model.incident import IncidentKind, IncidentState
 from alertd.model.ledger import Ledger
 from alertd.store.issues import IncidentFilter, IssueEvent, IssueFilter, IssueWrites, Reshaped
+from alertd.store.resource import AuditFilter
+from tests.conformance.resource_suite import entry
 from tests.conformance.store_maker import START_MS
 
 if TYPE_CHECKING:
@@ -64,6 +67,12 @@ class IssueSuite:
         assert await store.issue(first) == made.issues[first]
         assert await store.issue(7) is None
         assert await store.ledger(1, "shop") == made.ledgers[1, "shop"]
+
+    async def test_who_did_it_is_stored_with_it(self, store: Store) -> None:
+        """The lines of the log of changes are written with what a person made of an issue."""
+        lines = [entry(number, "SHOP-1", kind="issue") for number in range(2)]
+        await store.write_issues(replace(writes(batch("a")), audit=lines))
+        assert await store.audit(AuditFilter("default")) == lines[::-1]
 
     async def test_the_ledger_of_a_workspace_as_a_whole(self, store: Store) -> None:
         """It is kept under a name that no project can have, beside that of the events that name none; each read finds its own."""

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from alertd.errors import NotFoundError
+from alertd.errors import ConflictError, NotFoundError
 from alertd.model.delivery import DeliveryState, Outcome, OutcomeKind
 from alertd.store.base import Filter
 from alertd.store.replaying import PART, Replay, ReplayRule, ReplayState
+from alertd.store.resource import AuditFilter
+from tests.conformance.resource_suite import entry
 
 if TYPE_CHECKING:
     from alertd.store.base import Store
@@ -38,10 +40,14 @@ class ReplaySuite:
     """The promises."""
 
     async def test_who_asked_is_kept_with_the_delivery(self, store: Store, make: Maker) -> None:
-        """A replay names its origin and who asked for it; any other delivery names nobody."""
+        """A replay names its origin and who asked for it, as the log of changes does; any other delivery names nobody."""
         [origin] = await dead(store, make, 1)
         new = make.ids.take()
-        made = await store.replay(origin, new, make.clock.now_ms(), 4, "ann")
+        line, never = (entry(number, kind="delivery") for number in range(2))
+        made = await store.replay(origin, new, make.clock.now_ms(), 4, "ann", [line])
+        with pytest.raises(ConflictError):
+            await store.replay(new, make.ids.take(), make.clock.now_ms(), 4, "ann", [never])
+        assert await store.audit(AuditFilter("default")) == [line]
         assert (made.id, made.replay_of, made.destination_id) == (new, origin, 4)
         row = await store.delivery(new)
         assert row is not None

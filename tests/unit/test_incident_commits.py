@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from alertd.deeds import acting
 from alertd.engine.issues.commands import assign
 from alertd.engine.issues.incidents import QUIET_MS, resolve
 from alertd.engine.issues.merging import merge
@@ -16,7 +17,6 @@ from alertd.model.incident import Incident, IncidentKind
 from alertd.pipeline import Pipeline
 from alertd.store.base import Filter
 from alertd.store.issues import IncidentFilter, IssueFilter, IssueWrites, Reshaped
-from alertd.weighing import acting
 from tests.unit.test_issue_metrics import error, submit
 from tests.unit.test_pipeline import COOLING, Bench, events, running
 

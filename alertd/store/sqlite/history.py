@@ -20,6 +20,7 @@ from alertd.store.sqlite.key import stored_key
 from alertd.store.sqlite.lookup import Lookup
 from alertd.store.sqlite.part import Part
 from alertd.store.sqlite.recent_keys import key_bucket
+from alertd.store.sqlite.resources import log
 from alertd.store.sqlite.rows import (
     ATTEMPTS,
     DELIVERY,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
+    from alertd.store.resource import AuditEntry
     from alertd.store.sqlite.reader import Row
     from alertd.store.sqlite.search import Chosen
     from alertd.store.sqlite.walks import Walk
@@ -173,13 +175,17 @@ class History(Part):
             found.setdefault(row[0], []).append(attempt_row(row))
         return found
 
-    async def acknowledge(self, number: int, acknowledgement: Acknowledgement) -> bool:
+    async def acknowledge(
+        self, number: int, acknowledgement: Acknowledgement, audit: Sequence[AuditEntry] = ()
+    ) -> bool:
         """Keep the first acknowledgement of an alert."""
 
         def keep(conn: sqlite3.Connection) -> bool:
             kept = conn.execute(_ACKNOWLEDGE, (acknowledgement.actor, acknowledgement.at_ms, number)).rowcount
             if conn.execute("SELECT 1 FROM event WHERE id = ?", (number,)).fetchone() is None:
                 raise NotFoundError(f"there is no alert {format_id(ALERT, number)}")
+            if kept:
+                log(conn, audit)
             return kept == 1
 
         return await self.core.writer.run(keep)

@@ -9,6 +9,7 @@ from alertd.engine.issues.stored_incident import decode_incident, encode_inciden
 from alertd.model.change import decode_change, encode_change
 from alertd.model.issue import Change, State, Transition
 from alertd.store.sqlite.part import Part
+from alertd.store.sqlite.resources import log
 from alertd.store.sqlite.statement import ManyRows, blob, json_list
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def write_issues(conn: sqlite3.Connection, writes: IssueWrites) -> None:
     _EVENTS.run(conn, kept)
     changes = ((number, own, each.project, each.at_ms, encode_change(each)) for number, own, each in writes.changes)
     conn.executemany(_CHANGE, changes)
+    log(conn, writes.audit)
 
 
 def _reshape(conn: sqlite3.Connection, reshaped: Reshaped) -> None:

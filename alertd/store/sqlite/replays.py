@@ -15,6 +15,7 @@ from alertd.store.replaying import PART, Replay, ReplayRule, ReplayState
 from alertd.store.sqlite.conditions import OWN
 from alertd.store.sqlite.digests import copy_digest
 from alertd.store.sqlite.part import Part
+from alertd.store.sqlite.resources import log
 from alertd.store.sqlite.shared import KEEP, SHARED, further
 from alertd.store.sqlite.statement import blob, json_list
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
+    from alertd.store.resource import AuditEntry
     from alertd.store.sqlite.reader import Row
 
 _ORIGIN: Final = f"""
@@ -83,7 +85,13 @@ class Replays(Part):
     """What sends again."""
 
     async def replay(
-        self, delivery_id: int, new_id: int, now_ms: int, destination_id: int | None = None, actor: str = ""
+        self,
+        delivery_id: int,
+        new_id: int,
+        now_ms: int,
+        destination_id: int | None = None,
+        actor: str = "",
+        audit: Sequence[AuditEntry] = (),
     ) -> Delivery:
         """Store a new delivery that repeats a final one and names it as its origin."""
 
@@ -95,6 +103,7 @@ class Replays(Part):
             if not state.final:
                 shown = format_id(DELIVERY, delivery_id)
                 raise ConflictError(f"delivery {shown} is {state.word}: only a final one can be replayed")
+            log(conn, audit)
             return _repeat(conn, (delivery_id, new_id), row, now_ms, ReplayRule(destination_id, actor=actor))
 
         return await self.core.writer.run(job)

@@ -1,0 +1,91 @@
+"""What people do is in the audit log if it was done, and only then: the line is stored with the act."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from alertd.errors import StoreUnavailableError
+from tests.unit.api.bench import HOME, running
+from tests.unit.api.test_issues import ISSUES, error
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tests.unit.api.bench import Caller
+
+    Act = Callable[[Caller], Awaitable[str]]
+
+STORING = ("commit", "write_issues", "acknowledge", "replay")
+"""How the store is asked to do these acts."""
+
+
+async def resolve(call: Caller) -> str:
+    """Name the resolving of an issue."""
+    return f"{ISSUES}/SHOP-1/resolve"
+
+
+async def merge(call: Caller) -> str:
+    """Name the merging of two issues."""
+    return f"{ISSUES}/SHOP-1/merge"
+
+
+async def split(call: Caller) -> str:
+    """Merge two issues, and name their splitting."""
+    assert (await call("POST", f"{ISSUES}/SHOP-1/merge", json={"issues": ["SHOP-2"]}))[0] == 200
+    return f"{ISSUES}/SHOP-1/split"
+
+
+async def end(call: Caller) -> str:
+    """Name the resolving of an incident."""
+    _, page = await call("GET", f"{HOME}/incidents?state=open")
+    return f"{HOME}/incidents/{page['items'][0]['id']}/resolve"
+
+
+async def take_note(call: Caller) -> str:
+    """Name the acknowledging of an alert."""
+    _, page = await call("GET", f"{HOME}/alerts")
+    return f"{HOME}/alerts/{page['items'][0]['id']}/acknowledge"
+
+
+async def replay(call: Caller) -> str:
+    """Name the replaying of a delivery."""
+    delivered, *_ = await call.settled(f"{HOME}/deliveries")
+    return f"{HOME}/deliveries/{delivered['id']}/replay"
+
+
+ACTS: dict[str, tuple[Act, dict[str, Any], int]] = {
+    "resolved": (resolve, {}, 1),
+    "merged": (merge, {"issues": ["SHOP-2"]}, 2),
+    "split": (split, {"issue": "SHOP-2"}, 2),
+    "ended": (end, {}, 1),
+    "acknowledged": (take_note, {}, 1),
+    "replayed": (replay, {}, 1),
+}
+"""The acts, each with its body and how many lines tell of it."""
+
+
+def unavailable(*_: Any, **__: Any) -> Any:
+    """Fail, as a full disk does."""
+    raise StoreUnavailableError("the disk is full")
+
+
+@pytest.mark.parametrize("name", ACTS)
+async def test_the_line_is_stored_with_the_act(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written after it that could fail, so a 503 never stands for something that was done; who failed is in no log."""
+    act, body, count = ACTS[name]
+    word = "resolved" if name == "ended" else name
+    async with running() as call:
+        await call.sent(error(1, key="a"), error(2, key="b"))
+        path, store = await act(call), call.bench.store
+        with monkeypatch.context() as patch:
+            for each in STORING:
+                patch.setattr(store, each, unavailable)
+            assert (await call("POST", path, "operator", json=body))[0] == 503
+        assert (await call("GET", f"{HOME}/audit?action={word}"))[1]["items"] == []
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "change_resources", unavailable)
+            assert (await call("POST", path, "operator", json=body))[0] in (200, 201)
+        _, page = await call("GET", f"{HOME}/audit?action={word}")
+        assert [line["actor"] for line in page["items"]] == ["operator"] * count

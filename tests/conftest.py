@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gc
 import os
+import socket
 from typing import TYPE_CHECKING, Final
 
 import pytest
 from hypothesis import Phase, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
+    from pathlib import Path
 
 pytest_plugins = ["tests.kafka_fixtures"]
 
@@ -34,6 +36,15 @@ def pytest_configure() -> None:
     for name, phases in (("shrink", SHRUNK), ("tests", AS_FOUND)):
         settings.register_profile(name, default, phases=phases)
         settings.load_profile(name)
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[socket.socket]:
+    """A socket such as systemd listens on."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as made:
+        made.bind(str(tmp_path / "notify"))
+        made.setblocking(False)
+        yield made
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

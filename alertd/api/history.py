@@ -29,6 +29,7 @@ from alertd.model.event import from_payload
 from alertd.model.token import Role
 from alertd.model.verdict import decode
 from alertd.resources.change import Noted
+from alertd.store.replaying import ReplayRule
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -173,7 +174,7 @@ class History:
         told = {"delivery": ids.format_id(ids.DELIVERY, number), "destination": taker}
         key = ("delivery", workspace, ids.format_id(ids.DELIVERY, row["id"]))
         line = context.registry.line(actor, Noted("replayed", key, None, told))
-        again = await self._store.replay(row["id"], number, now_ms, to, actor, [line])
+        again = await self._store.replay(row["id"], number, now_ms, ReplayRule(to, actor=actor), [line])
         context.dispatcher.offer((again,))
         return json(await self._deliveries.view(await self._store.delivery(again.id) or row), status=201)
 

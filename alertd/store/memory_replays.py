@@ -10,7 +10,7 @@ from alertd.model.delivery import DeliveryState
 from alertd.model.ids import DELIVERY, REPLAY, format_id, milliseconds
 from alertd.store.memory_digests import MemoryDigests
 from alertd.store.memory_rows import MemoryDelivery
-from alertd.store.replaying import PART, Replay, ReplayRule, ReplayState
+from alertd.store.replaying import AS_IT_WAS, PART, Replay, ReplayRule, ReplayState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,8 +32,7 @@ class MemoryReplays(MemoryDigests):
         delivery_id: int,
         new_id: int,
         now_ms: int,
-        destination_id: int | None = None,
-        actor: str = "",
+        rule: ReplayRule = AS_IT_WAS,
         audit: Sequence[AuditEntry] = (),
     ) -> Delivery:
         """Repeat a final delivery."""
@@ -43,7 +42,7 @@ class MemoryReplays(MemoryDigests):
             shown = format_id(DELIVERY, delivery_id)
             raise ConflictError(f"delivery {shown} is {kept.state.word}: only a final one can be replayed")
         self._audit += audit
-        return self._repeat(kept.delivery, new_id, now_ms, ReplayRule(destination_id, actor=actor))
+        return self._repeat(kept.delivery, new_id, now_ms, rule)
 
     async def replay_many(self, origins: Sequence[tuple[int, int]], now_ms: int, rule: ReplayRule) -> list[Delivery]:
         """Repeat those of some deliveries that are final and bring something."""

@@ -42,6 +42,10 @@ class ReplayRule:
     replay_id: int | None = None
 
 
+AS_IT_WAS: Final = ReplayRule()
+"""Each to its own destination, and nobody asked for it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Replay:
     """A replay of many deliveries.
@@ -79,14 +83,13 @@ class ReplayStore(Protocol):
         delivery_id: int,
         new_id: int,
         now_ms: int,
-        destination_id: int | None = None,
-        actor: str = "",
+        rule: ReplayRule = AS_IT_WAS,
         audit: Sequence[AuditEntry] = (),
     ) -> Delivery:
         """Store a new delivery `new_id` that repeats a final one and names it as its origin, and who asked for it.
 
-        `audit` says so in the log of changes. It goes to the same destination unless another is given. Raises NotFoundError, and ConflictError when the
-        delivery is not final.
+        The rule says that and where it goes; it leaves nothing out. `audit` says so in the log of changes. Raises
+        NotFoundError, and ConflictError when the delivery is not final.
         """
 
     async def replay_many(self, origins: Sequence[tuple[int, int]], now_ms: int, rule: ReplayRule) -> list[Delivery]:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sqlite3
 import stat
 import time
@@ -20,7 +19,8 @@ from tests.daemon import DEADLINE, Daemon, eventually, hook, route, workspace
 from tests.receiver import SECRET, Gate, hang, status
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    import socket
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests.receiver import Receiver
@@ -251,15 +251,6 @@ async def test_death_of_an_essential_service(tmp_path: Path, receiver: Receiver)
 
 
 # -- the service manager ----------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def manager(tmp_path: Path) -> Iterator[socket.socket]:
-    """A socket such as systemd listens on."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as made:
-        made.bind(str(tmp_path / "notify"))
-        made.setblocking(False)
-        yield made
 
 
 async def test_systemd_hears(tmp_path: Path, manager: socket.socket) -> None:

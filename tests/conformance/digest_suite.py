@@ -189,7 +189,7 @@ class DigestSuite(StoreCase):
         await store.record([make.attempt(done.digest_id)])
         origin, to = done.digest_id, 4
         for _ in range(2):
-            again = await store.replay(origin, make.ids.take(), clock.ms, to)
+            again = await store.replay(origin, make.ids.take(), clock.ms, ReplayRule(to))
             assert again.digest is not None
             assert (again.digest.count, again.event_type, again.destination_id) == (9, DIGEST_TYPE, to)
             assert [(d.id, d.digest) for d in await _due(store, make, to)] == [(again.id, again.digest)]

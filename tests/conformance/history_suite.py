@@ -226,9 +226,9 @@ class HistorySuite:
         plan = await make.stored(store, "a")
         origin = plan.deliveries[0].id
         with pytest.raises(ConflictError):
-            await store.replay(origin, make.ids.take(), clock.ms, 4)
+            await store.replay(origin, make.ids.take(), clock.ms, ReplayRule(4))
         await store.record([make.attempt(origin, 1, DEAD)])
-        again = await store.replay(origin, make.ids.take(), clock.ms, 4)
+        again = await store.replay(origin, make.ids.take(), clock.ms, ReplayRule(4))
         assert (again.destination_id, again.replay_of, again.subscription_id) == (4, origin, 7)
         for which in (Filter(destination="d1"), Filter(destination="d1", state="pending")):
             assert [row["id"] for row in (await store.deliveries(which)).items] == [again.id]

@@ -44,9 +44,9 @@ class ReplaySuite:
         [origin] = await dead(store, make, 1)
         new = make.ids.take()
         line, never = (entry(number, kind="delivery") for number in range(2))
-        made = await store.replay(origin, new, make.clock.now_ms(), 4, "ann", [line])
+        made = await store.replay(origin, new, make.clock.now_ms(), ReplayRule(4, actor="ann"), [line])
         with pytest.raises(ConflictError):
-            await store.replay(new, make.ids.take(), make.clock.now_ms(), 4, "ann", [never])
+            await store.replay(new, make.ids.take(), make.clock.now_ms(), ReplayRule(4, actor="ann"), [never])
         assert await store.audit(AuditFilter("default")) == [line]
         assert (made.id, made.replay_of, made.destination_id) == (new, origin, 4)
         row = await store.delivery(new)
@@ -156,7 +156,7 @@ class ReplaySuite:
         lost, other = (d.id for d in plan.deliveries)
         await store.record([make.attempt(lost, 1, DEAD), make.attempt(other, 1, DELIVERED)])
         assert await store.replayable([other], ReplayRule()) == 1
-        elsewhere = await store.replay(lost, make.ids.take(), make.clock.now_ms(), 4)
+        elsewhere = await store.replay(lost, make.ids.take(), make.clock.now_ms(), ReplayRule(4))
         await store.record([make.attempt(elsewhere.id, 1, DELIVERED)])
         assert await store.replayable([lost], ReplayRule()) == 1
         assert await store.replayable([lost, other, elsewhere.id], ReplayRule(4)) == 0

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import resource
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from tests.daemon import DEADLINE, Daemon, Reply, ended, eventually, hook, route
 from tests.receiver import Receiver
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from pathlib import Path
 
@@ -168,15 +168,6 @@ async def _through_a_full_disk(daemon: Daemon, disk: Disk) -> dict[str, set[str]
     taken.update(await daemon.send(sized("after-1"), sized("after-2")))
     assert (await daemon.metrics())["alertd_commit_failures_total"] >= 5
     return {"taken": taken, "refused": refused}
-
-
-@pytest.fixture
-def manager(tmp_path: Path) -> Iterator[socket.socket]:
-    """A socket such as systemd listens on."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as made:
-        made.bind(str(tmp_path / "notify"))
-        made.setblocking(False)
-        yield made
 
 
 def hearing(folder: Path) -> dict[str, str]:

@@ -15,19 +15,16 @@ from alertd.clock import SystemClock
 from alertd.systemd import Notifier, Watchdog, watchdog_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 DEADLINE = 60.0
 
 
 @pytest.fixture
-def manager(tmp_path: Path) -> Iterator[socket.socket]:
-    """Listen where systemd would."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        listener.bind(str(tmp_path / "notify"))
-        listener.settimeout(DEADLINE)
-        yield listener
+def manager(manager: socket.socket) -> socket.socket:
+    """Listen where systemd would, for some time."""
+    manager.settimeout(DEADLINE)
+    return manager
 
 
 def heard(manager: socket.socket) -> list[str]:

@@ -11,7 +11,7 @@ from alertd.errors import ConflictError, NotFoundError
 from alertd.model.delivery import Delivery, DeliveryState
 from alertd.model.digest import DIGEST_TYPE
 from alertd.model.ids import DELIVERY, END, REPLAY, format_id, milliseconds
-from alertd.store.replaying import PART, Replay, ReplayRule, ReplayState
+from alertd.store.replaying import AS_IT_WAS, PART, Replay, ReplayRule, ReplayState
 from alertd.store.sqlite.conditions import OWN
 from alertd.store.sqlite.digests import copy_digest
 from alertd.store.sqlite.part import Part
@@ -89,8 +89,7 @@ class Replays(Part):
         delivery_id: int,
         new_id: int,
         now_ms: int,
-        destination_id: int | None = None,
-        actor: str = "",
+        rule: ReplayRule = AS_IT_WAS,
         audit: Sequence[AuditEntry] = (),
     ) -> Delivery:
         """Store a new delivery that repeats a final one and names it as its origin."""
@@ -104,7 +103,7 @@ class Replays(Part):
                 shown = format_id(DELIVERY, delivery_id)
                 raise ConflictError(f"delivery {shown} is {state.word}: only a final one can be replayed")
             log(conn, audit)
-            return _repeat(conn, (delivery_id, new_id), row, now_ms, ReplayRule(destination_id, actor=actor))
+            return _repeat(conn, (delivery_id, new_id), row, now_ms, rule)
 
         return await self.core.writer.run(job)
 

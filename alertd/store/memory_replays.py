@@ -28,18 +28,13 @@ class MemoryReplays(MemoryDigests):
         self._origins: dict[int, list[int]] = {}
 
     async def replay(
-        self,
-        delivery_id: int,
-        new_id: int,
-        now_ms: int,
-        rule: ReplayRule = AS_IT_WAS,
-        audit: Sequence[AuditEntry] = (),
+        self, origin: int, new_id: int, now_ms: int, rule: ReplayRule = AS_IT_WAS, audit: Sequence[AuditEntry] = ()
     ) -> Delivery:
         """Repeat a final delivery."""
         self._write()
-        kept = self._kept(delivery_id)
+        kept = self._kept(origin)
         if not kept.state.final:
-            shown = format_id(DELIVERY, delivery_id)
+            shown = format_id(DELIVERY, origin)
             raise ConflictError(f"delivery {shown} is {kept.state.word}: only a final one can be replayed")
         self._audit += audit
         return self._repeat(kept.delivery, new_id, now_ms, rule)

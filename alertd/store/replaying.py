@@ -79,12 +79,7 @@ class ReplayStore(Protocol):
     """What sends again."""
 
     async def replay(
-        self,
-        delivery_id: int,
-        new_id: int,
-        now_ms: int,
-        rule: ReplayRule = AS_IT_WAS,
-        audit: Sequence[AuditEntry] = (),
+        self, origin: int, new_id: int, now_ms: int, rule: ReplayRule = AS_IT_WAS, audit: Sequence[AuditEntry] = ()
     ) -> Delivery:
         """Store a new delivery `new_id` that repeats a final one and names it as its origin, and who asked for it.
 

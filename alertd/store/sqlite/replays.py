@@ -85,25 +85,20 @@ class Replays(Part):
     """What sends again."""
 
     async def replay(
-        self,
-        delivery_id: int,
-        new_id: int,
-        now_ms: int,
-        rule: ReplayRule = AS_IT_WAS,
-        audit: Sequence[AuditEntry] = (),
+        self, origin: int, new_id: int, now_ms: int, rule: ReplayRule = AS_IT_WAS, audit: Sequence[AuditEntry] = ()
     ) -> Delivery:
         """Store a new delivery that repeats a final one and names it as its origin."""
 
         def job(conn: sqlite3.Connection) -> Delivery:
-            row = conn.execute(_ORIGIN, (delivery_id,)).fetchone()
+            row = conn.execute(_ORIGIN, (origin,)).fetchone()
             if row is None:
-                raise NotFoundError(f"there is no delivery {format_id(DELIVERY, delivery_id)}")
+                raise NotFoundError(f"there is no delivery {format_id(DELIVERY, origin)}")
             state = DeliveryState(row[0])
             if not state.final:
-                shown = format_id(DELIVERY, delivery_id)
+                shown = format_id(DELIVERY, origin)
                 raise ConflictError(f"delivery {shown} is {state.word}: only a final one can be replayed")
             log(conn, audit)
-            return _repeat(conn, (delivery_id, new_id), row, now_ms, rule)
+            return _repeat(conn, (origin, new_id), row, now_ms, rule)
 
         return await self.core.writer.run(job)
 

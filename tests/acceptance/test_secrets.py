@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PATIENCE = 90.0
+PATIENCE = 180.0
 GLOBAL = {
     "store.secrets_key",
     "intake.kafka.security.password",

@@ -25,7 +25,7 @@ SPILL_MAX = 20
 CONCURRENCY = 2
 ROUNDS = 6
 BODY_EVENTS = 60
-LOAD_SECONDS_MAX = 60
+LOAD_SECONDS_MAX = 180
 
 
 def config(receiver: Receiver) -> dict[str, Any]:

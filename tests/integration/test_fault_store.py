@@ -266,7 +266,7 @@ async def test_outcomes_survive_a_locked_store(tmp_path: Path, receiver: Receive
         assert len(receiver.got("/hook")) == 2
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 async def test_flood_while_the_store_is_slow(tmp_path: Path) -> None:
     """100,000 events against a store that is mostly locked: refused where there is no room, none lost, memory bounded."""
     routes = [route("all", "flood", "null")]

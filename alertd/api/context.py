@@ -125,7 +125,10 @@ def json(body: Any, status: int = 200) -> web.Response:
 
 
 async def read_bytes(request: web.Request) -> bytes:
-    """Return a request's body. Raises HTTPRequestTimeout when it does not arrive."""
+    """Return a request's body. Raises HTTPRequestTimeout when it does not arrive, HTTPRequestEntityTooLarge before it does."""
+    length, most = request.content_length, request.client_max_size
+    if length is not None and length > most:
+        raise web.HTTPRequestEntityTooLarge(max_size=most, actual_size=length)
     try:
         async with asyncio.timeout(BODY_SECONDS):
             return await request.read()

@@ -98,6 +98,17 @@ async def test_slow_clients_do_not_hinder_others(daemon: Daemon) -> None:
     await no_errors(daemon)
 
 
+async def test_a_body_that_says_it_is_too_large(daemon: Daemon) -> None:
+    """It is refused before it is there, by the intake as by every other address; one that never comes would end with 408."""
+    for path in (b"/api/v1/events", b"/api/v1/workspaces/default/explain", b"/api/v1/workspaces/default/channels"):
+        async with connected(port_of(daemon)) as client:
+            token = f"Authorization: Bearer {daemon.token}\r\n".encode()
+            head = HEAD.replace(b"/api/v1/events", path) + token
+            await client.send(head + b"Content-Length: 100000000\r\n\r\n{")
+            answer = await asyncio.wait_for(client.reader.readuntil(b"\r\n\r\n"), DEADLINE)
+            assert answer.startswith(b"HTTP/1.1 413"), (path, answer)
+
+
 @pytest.mark.parametrize(
     "head",
     [

@@ -14,7 +14,7 @@ from alertd.engine.issues.changes import CANDIDATES_MAX, LOOK_BACK_MS
 from alertd.model.change import FILES_MAX, ChangeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
     from alertd.model.change import Change, Commit
     from alertd.model.issue import ProjectKey
@@ -34,7 +34,7 @@ def is_repeat(log: Sequence[Change], change: Change) -> bool:
     if change.kind is ChangeKind.PUSH:
         return bool(change.key) and _is_pushed(log, change)
     known = known_in(log, change)
-    return known is not None and not _says_more(change, known)
+    return known is not None and _joined(known, change) == known
 
 
 def known_in(log: Sequence[Change], change: Change) -> Change | None:
@@ -48,13 +48,6 @@ def _name(change: Change) -> Hashable | None:
     if change.kind is ChangeKind.WINDOW:
         return change.kind, change.environment, change.at_ms
     return None if change.kind is ChangeKind.PUSH or not change.key else (change.kind, change.key)
-
-
-def _says_more(change: Change, known: Change) -> bool:
-    if known.quiet and not change.quiet:
-        return True
-    files = {commit.id: {*commit.files} for commit in known.commits}
-    return any(each.id not in files or not files[each.id].issuperset(each.files) for each in change.commits)
 
 
 def _is_pushed(log: Sequence[Change], push: Change) -> bool:
@@ -76,8 +69,6 @@ def _is_pushed(log: Sequence[Change], push: Change) -> bool:
 def added(log: Sequence[Change], change: Change, now_ms: int) -> list[Change]:
     """Return a log with one more change at its place, without what is too old or too much."""
     found = [each for each in log if now_ms - each.at_ms <= LOOK_BACK_MS]
-    if len(change.commits) > CANDIDATES_MAX:
-        change = replace(change, commits=change.commits[-CANDIDATES_MAX:])
     insort(found, change, key=_at)
     return bounded(found)
 
@@ -95,26 +86,51 @@ def bounded(log: Sequence[Change]) -> list[Change]:
 
 
 def _whole(log: Sequence[Change]) -> list[Change]:
-    """Return a log in which all reports of one thing are one change, at the place of the first."""
+    """Return a log in which all reports of one thing are one change, at the place of the first, within its bounds."""
     found: dict[Hashable, Change] = {}
     for place, change in enumerate(log):
         name = _name(change)
         name = place if name is None else name
         known = found.get(name)
-        found[name] = change if known is None else _joined(known, change)
+        found[name] = _trimmed(change) if known is None else _joined(known, change)
     return [*found.values()]
 
 
 def _joined(known: Change, change: Change) -> Change:
-    """Add to a change the commits, and the files of its commits, that another report of it names."""
-    commits = {commit.id: commit for commit in known.commits}
-    for commit in change.commits:
-        had = commits.get(commit.id)
-        commits[commit.id] = commit if had is None else _with_files(had, commit)
-    return replace(known, commits=tuple(commits.values())[-CANDIDATES_MAX:], quiet=known.quiet and change.quiet)
+    """Add to a change the commits, and the files of its commits, that another report of it names; the same if it has all."""
+    named = {commit.id: commit for commit in change.commits}
+    joined: list[Commit] = []
+    older = _older(known, named)
+    for commit in known.commits:
+        joined += older.pop(commit.id, ())
+        joined.append(_with_files(commit, named[commit.id]) if commit.id in named else commit)
+    joined += older[""]
+    return _trimmed(replace(known, commits=tuple(joined), quiet=known.quiet and change.quiet))
+
+
+def _older(known: Change, named: Mapping[str, Commit]) -> dict[str, list[Commit]]:
+    """Return the commits of another report that are not known, each under the known one before which it was named; "": none."""
+    ids = {commit.id for commit in known.commits}
+    older: dict[str, list[Commit]] = {}
+    fresh: list[Commit] = []
+    for commit_id, commit in named.items():
+        if commit_id not in ids:
+            fresh.append(commit)
+        elif fresh:
+            older[commit_id], fresh = fresh, []
+    return {**older, "": fresh}
+
+
+def _trimmed(change: Change) -> Change:
+    """Return a change with the newest of its commits that are within bounds."""
+    if len(change.commits) <= CANDIDATES_MAX:
+        return change
+    return replace(change, commits=change.commits[-CANDIDATES_MAX:])
 
 
 def _with_files(known: Commit, commit: Commit) -> Commit:
+    if commit.file_count <= known.size and {*known.files}.issuperset(commit.files):
+        return known
     files = tuple(dict.fromkeys((*known.files, *commit.files)))[:FILES_MAX]
     return replace(known, files=files, file_count=max(known.file_count, commit.file_count, len(files)))
 

@@ -86,7 +86,8 @@ def _take_change(batch: IssueBatch, change: Change, workspace_id: int, number: i
                 batch.incidents[incident.id] = note_deploy(incident, change)
     if is_news(change):
         log = batch.log(workspace_id, change.project)
-        opened = batch.open(open_for_deploy(number, workspace_id, change, now_ms, log))
+        told = known_in(log, change) or change  # when it went live says who told it first
+        opened = batch.open(open_for_deploy(number, workspace_id, told, now_ms, log))
         if opened is not None:
             news.opened.append(opened)
     return True

@@ -95,6 +95,26 @@ def test_a_window_that_grows_stays_within_its_bounds() -> None:
     assert (commit.files, commit.size) == (many[:-1], FILES_MAX)
 
 
+def test_what_a_window_has_no_room_for_says_no_more() -> None:
+    """One of more commits than are kept, or of a commit with more files, is a repeat the second time, and as it was read."""
+    commits = tuple(Commit(f"{n:040x}", NOW) for n in range(CANDIDATES_MAX + 9))
+    great = replace(WINDOW, commits=commits)
+    for log in (added([], great, NOW), bounded([great]), bounded([great, great])):
+        assert [each.commits for each in log] == [commits[9:]]
+        assert is_repeat(log, great)
+        assert is_repeat(log, replace(WINDOW, commits=commits[:20]))
+    many = tuple(f"{n}.py" for n in range(FILES_MAX + 1))
+    first, other = (Commit("a", NOW, files=files, file_count=len(files)) for files in (many[:-1], many[-1:]))
+    assert is_repeat([replace(WINDOW, commits=(first,))], replace(WINDOW, commits=(other,)))
+
+
+def test_older_commits_of_a_window_stand_before_those_that_they_were_named_before() -> None:
+    """Commits are oldest first, whichever report named them."""
+    a, b, c, d, e = (Commit(letter * 40, NOW) for letter in "abcde")
+    (whole,) = added([replace(WINDOW, commits=(b, d))], replace(WINDOW, commits=(a, b, c, d, e)), NOW)
+    assert whole.commits == (a, b, c, d, e)
+
+
 def test_a_push_again_after_it_was_taken_back() -> None:
     """Forced back to where the branch was, the same commits may be pushed again; in another repository that says nothing."""
     first = replace(PUSH, key=f"{BRANCH}:{'b' * 40}")

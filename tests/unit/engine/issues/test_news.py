@@ -134,7 +134,8 @@ def test_a_deployment_that_one_of_two_endpoints_keeps_to_itself(quiet: tuple[boo
     take(made, github("push", **PUSH), 1, 5, NOW - HOUR)
     opened = []
     for number, is_quiet in enumerate(quiet, 6):
-        told = github("deployment_status", deployment=DEPLOYMENT, deployment_status=STATUS)
+        status = {**STATUS, "id": number, "created_at": time_of(NOW - MINUTE + number)}
+        told = github("deployment_status", deployment=DEPLOYMENT, deployment_status=status)
         if is_quiet:
             told.body["data"]["deploy_incidents"] = False
         opened += take(made, told, 1, number, NOW).opened

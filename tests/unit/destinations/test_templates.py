@@ -44,6 +44,7 @@ MANY = list(range(20_000))
         ),
         ("{% for n in event.data.rows[:3] %}{{ loop.index ~ ':' ~ n }} {% endfor %}", "1:0 2:1 3:2 "),
         ("{{ event.data.none | default('-') }}", "-"),
+        ("{{ (event.nothing | default({})).cpu | default('-') }}", "-"),
         ("{{ event.data.none is defined }}", "False"),
         ("{{ issue.suspect_commits | map(attribute='author') | join(', ') }}", "Ann"),
         ("{{ event.labels | tojson }}", '{"release": "2026.5.1", "team": "payments"}'),

@@ -260,7 +260,7 @@ class Feeder:
     ) -> None:
         """Disconnect, in bounds: the broker may be gone."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await self.producer.stop()
 
     async def send(self, topic: str, numbers: Iterable[int], partitions: int = 1) -> None:

@@ -318,7 +318,7 @@ async def test_tail(daemon: Daemon, receiver: Receiver) -> None:
     """The live stream tells verdicts and deliveries while they happen, and a listener that leaves does no harm."""
     receiver.script("/tail", status(503))
     told: list[tuple[str, dict[str, Any]]] = []
-    async with asyncio.timeout(20), daemon.tail_stream() as entries:
+    async with asyncio.timeout(60), daemon.tail_stream() as entries:
         [made] = await daemon.send("tail.x")
         async for kind, entry in entries:
             if entry.get("event_id") == made or entry.get("destination") == "tail":

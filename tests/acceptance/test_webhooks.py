@@ -117,7 +117,7 @@ async def test_a_real_alertmanager_sends(tmp_path: Path) -> None:
 async def _address(process: asyncio.subprocess.Process) -> str:
     assert process.stderr is not None
     said = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while line := (await process.stderr.readline()).decode():
             if "Listening on" in line:
                 return line.split("address=")[1].split()[0]

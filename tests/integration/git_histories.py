@@ -291,7 +291,7 @@ def _git(folder: Path, stream: str) -> list[Commit]:
 
 def _run(git: str, folder: Path, *words: str, given: bytes = b"") -> str:
     command = [git, "-c", "safe.directory=*", "-C", str(folder), *words]
-    done = subprocess.run(command, input=given, capture_output=True, check=True, timeout=30)  # noqa: S603 - fixed words
+    done = subprocess.run(command, input=given, capture_output=True, check=True, timeout=120)  # noqa: S603 - fixed words
     return done.stdout.decode()
 
 

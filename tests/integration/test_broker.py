@@ -172,7 +172,7 @@ async def test_a_frozen_broker_acknowledges_nothing_until_thawed(own_kafka: Brok
         assert answers(own_kafka.bootstrap)
 
         own_kafka.thaw()
-        await asyncio.wait_for(pending, 10)
+        await asyncio.wait_for(pending, 60)
 
     assert await consume(own_kafka.client_options(), topic, 2) == [b"before", b"during"]
 
@@ -297,7 +297,7 @@ def test_the_broker_dies_with_a_killed_test_run(tmp_path: Path, tansu: TansuBrok
 
 async def produce(options: dict[str, Any], topic: str, values: list[bytes]) -> None:
     """Send to one partition and wait for every acknowledgement."""
-    async with asyncio.timeout(10), AIOKafkaProducer(**options) as producer:
+    async with asyncio.timeout(60), AIOKafkaProducer(**options) as producer:
         for value in values:
             await producer.send_and_wait(topic, value, **extras(value), partition=0)
 
@@ -313,7 +313,7 @@ async def consume(options: dict[str, Any], topic: str, count: int, group: str | 
     consumer = AIOKafkaConsumer(
         topic, **options, group_id=group, auto_offset_reset="earliest", enable_auto_commit=False
     )
-    async with asyncio.timeout(10), consumer:
+    async with asyncio.timeout(60), consumer:
         messages = [await consumer.getone() for _ in range(count)]
         if group:
             await consumer.commit()
@@ -333,7 +333,7 @@ async def refused(options: dict[str, Any]) -> None:
 
 async def partitions(broker: Broker, topic: str) -> set[int]:
     """Ask the broker which partitions the topic has."""
-    async with asyncio.timeout(10), AIOKafkaProducer(bootstrap_servers=broker.bootstrap) as producer:
+    async with asyncio.timeout(60), AIOKafkaProducer(bootstrap_servers=broker.bootstrap) as producer:
         return await producer.partitions_for(topic)
 
 

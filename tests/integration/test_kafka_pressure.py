@@ -172,7 +172,7 @@ async def test_a_stop_while_nothing_can_be_stored_is_bounded(kafka: Broker, topi
         await feeder.send(topic, range(50))
         await until(lambda: member.store.refused)
         member.intake.stop()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await member.tasks[1]
         assert not member.session._flying
         async with Member(kafka, topic, group=group) as other:

@@ -86,7 +86,7 @@ def test_answers_keep_to_the_document(stage: Stage, role: str) -> None:
         @given(case=operation.as_strategy(), data=st.data())
         def answered(case: Any, data: st.DataObject) -> None:
             _aim(case, data)
-            answer = case.call(headers=headers, timeout=20)
+            answer = case.call(headers=headers, timeout=60)
             case.validate_response(answer, checks=CHECKS)
             if role != "root":
                 assert PLANTED not in answer.text

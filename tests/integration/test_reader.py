@@ -30,7 +30,7 @@ async def test_a_reader_that_is_closed_while_it_connects_leaves_nothing_open(tmp
     reader = Reader(tmp_path / "alertd.db", SqliteOptions())
     reading = asyncio.ensure_future(reader.rows("SELECT 1"))
     await asyncio.sleep(0)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await reader.close()
         with contextlib.suppress(StoreUnavailableError):
             await reading

@@ -190,7 +190,7 @@ async def test_a_write_that_is_cut_is_made_again(bench: Bench, monkeypatch: pyte
     monkeypatch.setattr(bench.store, "keep_facts", hanging)
     bench.plan("a")
     keeping = asyncio.create_task(bench.facts.keep())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await asked.wait()
         bench.plan("b")
         keeping.cancel()
@@ -217,7 +217,7 @@ async def test_the_service_writes_while_it_runs_and_at_its_end(bench: Bench, mon
     written = asyncio.Event()
     running = asyncio.create_task(bench.facts.run())
     bench.plan("a")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await written.wait()
         bench.plan("b")
         bench.facts.stop()

@@ -71,7 +71,7 @@ async def aging() -> AsyncIterator[Aging]:
     await bench.start()
     task = asyncio.create_task(bench.pipeline.run())
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             yield bench
             bench.pipeline.stop()
             await task

@@ -44,7 +44,7 @@ class Far:
 
     async def until(self, what: str, count: int) -> None:
         """Wait for so many requests or looks."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while (len(self.asked) if what == "asked" else self.looked) < count:
                 self.news.clear()
                 await self.news.wait()
@@ -57,7 +57,7 @@ async def beating(far: Far, beat: Beat | None, what: str, count: int) -> list[st
         task = asyncio.create_task(service.run())
         await far.until(what, count)
         service.stop()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 60)
     return [line["event"] for line in logs]
 
 
@@ -92,5 +92,5 @@ async def test_without_a_url_nothing_goes_out() -> None:
     task = asyncio.create_task(service.run())
     await asyncio.sleep(0)
     service.stop()
-    await asyncio.wait_for(task, 5)
+    await asyncio.wait_for(task, 60)
     assert (far.asked, far.looked) == ([], 0)

@@ -35,7 +35,7 @@ class Pipe:
 
     async def until(self, count: int) -> None:
         """Wait for so many events."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(self.taken) < count:
                 self.news.clear()
                 await self.news.wait()

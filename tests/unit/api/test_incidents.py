@@ -71,7 +71,7 @@ async def listening(call: Caller, *types: str, **subscription: Any) -> None:
 async def told(call: Caller, count: int) -> list[Message]:
     """Wait until a destination was told so often, and return what it was told, in order."""
     door = call.bench.doors["default", "told"]
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(door.messages) < count:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0)
     assert len(door.messages) == count

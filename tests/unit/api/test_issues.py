@@ -112,7 +112,7 @@ async def test_the_alert_carries_the_issue_as_it_was() -> None:
         await subscribed(call, "new")
         await call.sent(error(1), error(2))
         door = call.bench.doors["default", "told"]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not any(m.subscription == "told" for m in door.messages):  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(0)
         message = next(m for m in door.messages if m.trigger == "new")

@@ -42,7 +42,7 @@ async def test_it_waits_for_what_is_learnt_but_not_for_ever(monkeypatch: pytest.
     directory.learnt = done.wait
     waiting = asyncio.create_task(directory.catch_up())
     done.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await waiting
         done.clear()
         monkeypatch.setattr("alertd.app.directory.LEARNING_SECONDS", 0.01)

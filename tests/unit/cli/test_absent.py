@@ -65,6 +65,6 @@ def test_the_library_reads_no_certificates_for_the_daemon() -> None:
         "print(len(made._SSL_CONTEXT_VERIFIED.get_ca_certs()), made._SSL_CONTEXT_VERIFIED.verify_mode.name)"
     )
     said = subprocess.run(  # noqa: S603 - our own words
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=120
     )
     assert said.stdout.split() == ["0", "CERT_REQUIRED"]

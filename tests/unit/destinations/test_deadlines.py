@@ -25,7 +25,7 @@ async def _wait(deadlines: Deadlines, forever: asyncio.Event) -> str:
 async def test_what_takes_too_long_is_cancelled_and_goes_on() -> None:
     """The task hears of its deadline once, and is not cancelled afterwards."""
     deadlines = Deadlines(0.01)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         tasks = [asyncio.create_task(_wait(deadlines, asyncio.Event())) for _ in range(3)]
         assert await asyncio.gather(*tasks) == ["late"] * 3
         assert [task.cancelling() for task in tasks] == [0, 0, 0]
@@ -35,7 +35,7 @@ async def test_what_is_in_time_hears_nothing() -> None:
     """A deadline that is done never fires, however long its task goes on."""
     deadlines, released = Deadlines(0.01), asyncio.Event()
     released.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await _wait(deadlines, released) == "done"
         other = asyncio.create_task(_wait(deadlines, asyncio.Event()))
         assert await other == "late"
@@ -45,7 +45,7 @@ async def test_a_cancellation_of_somebody_else_passes_through() -> None:
     """Who cancels the task sees it cancelled, also when the deadline fires at the same moment."""
     deadlines = Deadlines(0.01)
     task = asyncio.create_task(_wait(deadlines, asyncio.Event()))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         other = asyncio.create_task(_wait(deadlines, asyncio.Event()))
         await asyncio.sleep(0)
         task.cancel()
@@ -57,7 +57,7 @@ async def test_a_cancellation_of_somebody_else_passes_through() -> None:
 async def test_the_first_to_begin_is_the_first_to_end() -> None:
     """Later deadlines stand while earlier ones fire."""
     deadlines = Deadlines(0.05)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         early = asyncio.create_task(_wait(deadlines, asyncio.Event()))
         assert await early == "late"
         released = asyncio.Event()

@@ -35,7 +35,7 @@ async def test_the_daemon_is_named_with_the_reason() -> None:
     log = GoneLog(lines.note)
     running = asyncio.create_task(log.run())
     log.tell("default", "ops", "gone: returned 410")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await lines.news.wait()
     log.tell("shop", "mail", "gone: returned 410")
     log.stop()
@@ -53,6 +53,6 @@ async def test_a_line_waits_for_the_store() -> None:
     log = GoneLog(lines.note)
     log.tell("default", "ops", "gone: returned 410")
     log.stop()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await log.run()
     assert len(lines.written) == 1

@@ -87,7 +87,7 @@ async def test_each_place_is_told_once() -> None:
 
     learner = Learner(learn)
     task = asyncio.create_task(learner.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         learner.see([plan("a"), plan("a"), plan("b", "x"), plan(""), plan("c", simulated=True)])
         await news.wait()
         news.clear()
@@ -103,7 +103,7 @@ async def test_a_stop_learns_what_is_fresh() -> None:
     """What was seen in the pause, or before there was any, is learnt before it ends."""
     told: asyncio.Queue[Collection[tuple[str, str, str]]] = asyncio.Queue()
     learner = Learner(told.put)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         task = asyncio.create_task(learner.run())
         learner.see([plan("a")])
         assert await told.get() == {("default", "a", "")}
@@ -124,7 +124,7 @@ async def test_a_place_that_was_deleted_is_learnt_again() -> None:
     changed = [0]
     learner = Learner(told.put, lambda: changed[0])
     task = asyncio.create_task(learner.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         learner.see([plan("a")])
         assert await told.get() == {("default", "a", "")}
         learner.see([plan("a")])
@@ -150,7 +150,7 @@ async def test_catching_up(works: bool) -> None:
             raise StoreUnavailableError("full")
 
     learner = Learner(learn)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await learner.caught_up()
         task = asyncio.create_task(learner.run())
         learner.see([plan("a")])

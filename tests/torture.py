@@ -53,7 +53,7 @@ EARLY = 0.15
 """In how many of the rounds the kill comes while the daemon starts."""
 BOTH = 0.1
 """How many of the events are sent by HTTP and by Kafka, under one id."""
-SETTLE_SECONDS = 60.0
+SETTLE_SECONDS = 180.0
 """How long the last daemon may take to deliver everything."""
 MOODS = ((0.05, "503"), (0.08, "reset"), (0.10, "slow"), (0.11, "429"))
 

@@ -200,7 +200,7 @@ async def test_second_signal_cuts(tmp_path: Path, receiver: Receiver) -> None:
         daemon.signal(signal.SIGTERM)
         await daemon.wait_log("daemon.stopping")
         daemon.signal(signal.SIGTERM)
-        await daemon.wait_exit(seconds=10)
+        await daemon.wait_exit(seconds=30)
 
 
 async def test_requests_in_the_air_are_answered(tmp_path: Path, receiver: Receiver) -> None:

@@ -56,7 +56,7 @@ async def drained(daemon: Daemon) -> None:
                 return False
         return True
 
-    await eventually(look, "everything to be delivered", 90)
+    await eventually(look, "everything to be delivered", 180)
 
 
 async def test_a_destination_that_falls_behind_gets_a_digest(tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ async def test_a_broker_killed_and_restarted_under_load(own_kafka: Broker, monke
             await until(lambda: member.metric("alertd_kafka_connected") == 0)
             await own_kafka.arestart()
             before = feeder.sent
-            await until(lambda: feeder.sent > before + 100, 30)
+            await until(lambda: feeder.sent > before + 100, 60)
         await until(lambda: set(member.numbers) >= set(range(feeder.sent)))
         await until(lambda: member.metric("alertd_kafka_connected") == 1)
         # A producer without idempotence may write a batch twice when the answer was lost; the intake may not.
@@ -222,9 +222,9 @@ async def test_a_stop_does_not_wait_for_a_member_that_is_slow_to_join(kafka: Bro
     slow.told.set()
     async with other, AsyncExitStack() as ending:
         ending.callback(slow.told.set)
-        await until(lambda: len(other.assignment()) == 4, 60)  # Tansu takes its time over a group
+        await until(lambda: len(other.assignment()) == 4, 120)  # Tansu takes its time over a group
         async with Member(kafka, topic, group=group, **patient) as one:
-            await until(lambda: len(one.consumer.assignment()) == 2, 60)
+            await until(lambda: len(one.consumer.assignment()) == 2, 120)
             slow.told.clear()
             slow.asked.clear()
             two = await Member(kafka, topic, group=group, **patient).start()

@@ -121,4 +121,4 @@ async def test_deliveries_of_a_clock_that_was_ahead(tmp_path: Path, receiver: Re
         await receiver.expect("/retry")
         daemon.step(0)
         await daemon.restart()
-        await receiver.until(lambda: len(receiver.got("/retry")) == 2, "the attempt after the restart", seconds=5)
+        await receiver.until(lambda: len(receiver.got("/retry")) == 2, "the attempt after the restart", seconds=30)

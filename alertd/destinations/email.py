@@ -62,9 +62,11 @@ class EmailDestination:
         if not to.mailboxes:
             return Outcome(OutcomeKind.REJECTED, detail=_nobody(to))
         round_ = _Round(self, message, to, await self._written_to(message))
+        session = Session(self._server, self._world.connect, self._context)
         try:
-            outcome = await round_.run(Session(self._server, self._world.connect, self._context))
+            outcome = await round_.run(session)
         except asyncio.CancelledError:
+            round_.cut(session)
             await self._keep(message, round_.done)  # it is attempted again after a restart
             raise
         if outcome.kind is not OutcomeKind.DELIVERED:
@@ -165,6 +167,11 @@ class _Round:
         lost = [f"{each} may have it ({DEAD})" for each in addresses if _lost(each) in self.done]
         done = len(self.done.intersection(addresses))
         return outcome_of_all(done, self._accepted, self._refused, [*lost, *self._to.left_out])
+
+    def cut(self, session: Session) -> None:
+        """Take note that it was cancelled: a letter that was handed over may have arrived."""
+        if session.handed_over and not self._destination.repeats:
+            self.done.update(map(_lost, self._under_way))
 
     async def _write(self, session: Session) -> None:
         content = content_of(self._message)

@@ -256,18 +256,20 @@ async def test_an_attempt_goes_on_where_the_last_one_ended() -> None:
     assert len(room.letters) == 3
 
 
-async def test_an_attempt_that_was_cut_off_goes_on_there() -> None:
-    """Who has a delivery when the daemon stops in the middle of it does not get it again after the restart."""
+@pytest.mark.parametrize(("on_ambiguous", "kind", "written"), [("retry", OK, "abb"), ("dead", PERMANENT, "ab")])
+async def test_an_attempt_that_was_cut_off_goes_on_there(on_ambiguous: str, kind: OutcomeKind, written: str) -> None:
+    """Who has a delivery when the daemon stops in the middle of it does not get it again; who may have it as it is set."""
     async with scripted(BODY=["250 ok", HANG, "250 ok"]) as room:
-        destination = opened(room, to=["a@example.com", "b@example.com"], timeout_seconds=DEADLINE)
+        to = ["a@example.com", "b@example.com"]
+        destination = opened(room, to=to, timeout_seconds=DEADLINE, on_ambiguous=on_ambiguous)
         under_way = asyncio.create_task(attempt(destination))
         await eventually(lambda: asyncio.sleep(0, len(room.letters) == 2), "the second letter")
         under_way.cancel()
         with pytest.raises(asyncio.CancelledError):
             await under_way
-        assert (await attempt(destination)).kind is OK
-    written = [line for line in room.commands if line.startswith("RCPT")]
-    assert written == [f"RCPT TO:<{name}@example.com>" for name in "abb"]
+        assert (await attempt(destination)).kind is kind
+    asked = [line for line in room.commands if line.startswith("RCPT")]
+    assert asked == [f"RCPT TO:<{name}@example.com>" for name in written]
 
 
 @pytest.mark.parametrize("per_recipient", [True, False])

@@ -30,12 +30,13 @@ from alertd.store.base import Acknowledgement, Batch, DestinationState, Rejected
 from alertd.store.digests import Spill
 from alertd.store.facts import KeptFacts
 from alertd.store.issues import IssueEvent, IssueWrites, Reshaped
-from alertd.store.replaying import Replay, ReplayState
+from alertd.store.replaying import Replay, ReplayRule, ReplayState
 from alertd.store.resource import AuditEntry, RulesetDocument, StoredResource
 from alertd.store.sqlite import recent_keys, shapes
 from alertd.store.sqlite.connection import SqliteOptions
 from alertd.store.sqlite.store import SqliteStore, open_sqlite
 from tests.conformance.issue_suite import batch, writes
+from tests.conformance.resource_suite import entry
 from tests.conformance.store_maker import NAMES, START_MS, Maker, StillClock
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class Life:
             yield self._commit([make.plan(name, project=name), make.plan(f"{name}{name}", to=())], series={key: None})
         yield self._commit([make.plan(f"many-{n}", to=(4,)) for n in range(9)])
         yield self._one("set_position", ("t", 1), 3)
-        yield self._one("acknowledge", self.plans[0].number, Acknowledgement("ann", START_MS))
+        yield self._one("acknowledge", self.plans[0].number, Acknowledgement("ann", START_MS), [entry(101)])
         yield self._one("forget_rejected", record.id)
         yield self._one("fold", 1)
 
@@ -186,13 +187,15 @@ class Life:
         joined, transition = merge(one, [two], START_MS + 9, "ann")
         keys = {(1, "shop", key): one.id for key in joined.keys}
         reshaped = Reshaped(merged=[(two, one.id)])
-        yield self._one("write_issues", IssueWrites([joined], keys, transitions=[(99, transition)], reshaped=reshaped))
+        told = [entry(102)]
+        whole = IssueWrites([joined], keys, transitions=[(99, transition)], reshaped=reshaped, audit=told)
+        yield self._one("write_issues", whole)
         back = Reshaped(revived=[two.id], moved=[(one.id, two.id, frozenset({"b"}))])
         yield self._one("write_issues", IssueWrites([one, two], {(1, "shop", "b"): two.id}, reshaped=back))
 
     def _replays(self) -> Iterator[Any]:
         make, (one, two, *_) = self.make, self._ids()
-        yield self._one("replay", one, make.ids.take(), START_MS, 3, "ann")
+        yield self._one("replay", one, make.ids.take(), START_MS, ReplayRule(3, actor="ann"), [entry(103)])
         ended = self._ids()[-10:-2]
         many = Replay(make.ids.take(), "default", "ann", b"{}", 5, 0, 1.0, len(ended) + 1)
         yield self._one("begin_replay", many, [two, *ended])

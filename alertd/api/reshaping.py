@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import structlog
 from pydantic import Field, model_validator
@@ -40,7 +40,7 @@ from alertd.weighing import Deed
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import AsyncIterator, Callable, Collection, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
 
     from aiohttp import web
 
@@ -131,7 +131,7 @@ class Reshaping:
         """Merge issues into one."""
         workspace = self._context.enter(request, Role.OPERATOR)
         given = await read_body(request, Merge)
-        context, by, now_ms = self._context, caller(request).name, self._context.clock.now_ms()
+        by, now_ms = caller(request).name, self._context.clock.now_ms()
         async with self._alone():
             into = await self._issues.find(request.match_info["id"], workspace)
             others = await self._others(given.issues, workspace)
@@ -144,9 +144,7 @@ class Reshaping:
                 going, lambda known: incidents.resolve(known, now_ms, by, why) if known.issue_id == found.id else None
             )
             reshaped = Reshaped(merged=[(each, found.id) for each in others])
-            into_it = {"into": found.short_id}
-            noted = [Noted("merged", ("issue", workspace, each.short_id), None, into_it) for each in (found, *others)]
-            told = [context.registry.line(by, each) for each in noted]
+            told = self._lines(by, "merged", workspace, (found, *others), {"into": found.short_id})
             await self._store([found], [transition, *gone], reshaped, adopted, told)
         await _heard(ended, found)
         return json(await self._issues.whole(found))
@@ -201,9 +199,7 @@ class Reshaping:
             followed = [(each.id, made.id) for each in _following(formers, former, keys, issue)]
             reshaped = Reshaped(revived=revived, followed=followed, moved=[(issue.id, made.id, frozenset(keys))])
             returned = self._give_back(remaining, made, former)
-            after = {"from": issue.short_id, "keys": sorted(keys)}
-            noted = [Noted("split", ("issue", workspace, each.short_id), None, after) for each in (issue, made)]
-            told = [context.registry.line(by, each) for each in noted]
+            told = self._lines(by, "split", workspace, (issue, made), {"from": issue.short_id, "keys": sorted(keys)})
             await self._store([remaining, made], [transition, came], reshaped, returned, told, ledger)
         return json(await self._issues.whole(made))
 
@@ -226,6 +222,13 @@ class Reshaping:
     async def _facts(self, number: int, now_ms: int) -> Facts | None:
         row = await self._context.store.event_by_number(number) if number else None
         return None if row is None else facts_of(from_payload(row["payload"]), now_ms)
+
+    def _lines(
+        self, by: str, action: str, workspace: str, issues: Iterable[Issue], after: dict[str, Any]
+    ) -> list[AuditEntry]:
+        """Say in the log of changes of each issue what was done to all."""
+        noted = (Noted(action, ("issue", workspace, each.short_id), None, after) for each in issues)
+        return [self._context.registry.line(by, each) for each in noted]
 
     async def _store(
         self,

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from alertd.model.delivery import Attempt, Delivery
     from alertd.model.ids import IdSource
     from alertd.store.base import OutboxStore
+    from alertd.store.resource import AuditEntry
 
 __all__ = ["Dispatcher", "LaneSnapshot", "LaneSpec"]
 
@@ -197,26 +198,26 @@ class Dispatcher:
         """The deliveries that are being attempted now."""
         return self._around.flying.keys()
 
-    async def cancel(self, delivery_id: int, destination_id: int | None = None) -> None:
-        """Cancel a delivery that waits; cancelling it twice is fine.
+    async def cancel(
+        self, delivery_id: int, destination_id: int | None = None, audit: AuditEntry | None = None
+    ) -> None:
+        """Cancel a delivery that waits, and keep `audit` if this call did it; cancelling it twice is fine.
 
         Raises NotFoundError, ConflictError when it is in flight or final, StoreUnavailableError. `destination_id`, if
         known, is only for the metric.
         """
         lane = self._withdraw(delivery_id)
-        barred = self._around.barred
-        barred.add(delivery_id)
+        self._around.barred.add(delivery_id)
         state: DeliveryState | None = None
         try:
-            state = await self._store.cancel(delivery_id, "cancelled")
+            state = await self._store.cancel(delivery_id, "cancelled", audit)
         finally:
-            barred.discard(delivery_id)
+            self._around.barred.discard(delivery_id)
             for each in self._all_lanes():
                 each.withdrawn(delivery_id, final=state is not None and state.final)
         if state is not DeliveryState.CANCELLED:
             raise ConflictError(f"the delivery is {state.word}")
-        counted = lane or self._lanes.get(destination_id or 0)
-        if counted is not None:
+        if (counted := lane or self._lanes.get(destination_id or 0)) is not None:
             counted.meters.ended(state, 1)
 
     def _withdraw(self, delivery_id: int) -> Lane | None:
@@ -236,8 +237,7 @@ class Dispatcher:
 
         Raises NotFoundError; StoreUnavailableError when it is in force but not stored yet (it will be).
         """
-        lane = self._lane(destination_id)
-        self._disable(lane, reason)
+        self._disable(self._lane(destination_id), reason)
         await self._states.flush(STATE_SECONDS)
 
     async def enable(self, destination_id: int) -> None:

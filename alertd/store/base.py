@@ -137,8 +137,11 @@ class OutboxStore(DigestStore, Protocol):
     async def cancel_destination(self, destination_id: int, reason: str, held: Collection[int]) -> int:
         """Cancel all pending and retrying deliveries of a destination but `held`, in slices; return how many."""
 
-    async def cancel(self, delivery_id: int, reason: str) -> DeliveryState:
-        """Cancel one delivery if it is pending or retrying; return its state now. Raises NotFoundError."""
+    async def cancel(self, delivery_id: int, reason: str, audit: AuditEntry | None = None) -> DeliveryState:
+        """Cancel one delivery if it is pending or retrying, and only then keep that in the log of changes.
+
+        Return its state now. Raises NotFoundError.
+        """
 
     async def expire(self, destination_id: int, created_before_ms: int, reason: str, held: Collection[int]) -> int:
         """Make dead all pending and retrying deliveries made before a time, but `held`; return how many."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from alertd.engine.plan import Plan
     from alertd.model.delivery import Attempt
     from alertd.store.base import Batch, Partition
+    from alertd.store.resource import AuditEntry
 
 
 class MemoryStore(MemoryForgetting):
@@ -96,6 +97,7 @@ class MemoryStore(MemoryForgetting):
             kept.attempts.append(attempt)
             kept.delivery.attempts = attempt.number
             kept.delivery.ambiguous |= attempt.outcome.kind is OutcomeKind.AMBIGUOUS
+            kept.delivery.refused += attempt.outcome.refuses_rate
             if attempt.next_at_ms is not None:
                 kept.delivery.next_at_ms = attempt.next_at_ms
             self._set_state(kept, attempt.state)
@@ -105,10 +107,12 @@ class MemoryStore(MemoryForgetting):
         """Cancel what waits."""
         return self._end_all(destination_id, END, DeliveryState.CANCELLED, reason, held)
 
-    async def cancel(self, delivery_id: int, reason: str) -> DeliveryState:
+    async def cancel(self, delivery_id: int, reason: str, audit: AuditEntry | None = None) -> DeliveryState:
         """Cancel one delivery if it waits."""
         self._write()
         kept = self._kept(delivery_id)
+        if audit is not None and not kept.state.final:
+            self._audit.append(audit)
         self._end(kept, DeliveryState.CANCELLED, reason)
         return kept.state
 

@@ -17,6 +17,8 @@ from alertd.model.ids import made_event_id, milliseconds
 from alertd.model.token import Role, Token
 from alertd.model.verdict import Verdict, VerdictCode, decode
 from alertd.store.base import Batch, DestinationState, Filter, RejectedRecord, Store
+from alertd.store.resource import AuditFilter
+from tests.conformance.resource_suite import entry
 from tests.conformance.store_case import StoreCase
 from tests.conformance.store_maker import NAMES, START_MS, Maker, StillClock
 
@@ -323,6 +325,21 @@ class StoreSuite(StoreCase):
         assert len(await store.attempts(one)) == 1
         with pytest.raises(NotFoundError):
             await store.cancel(99, "by Ann")
+
+    async def test_a_cancel_is_in_the_log_of_changes_once(self, store: Store, make: Maker) -> None:
+        """Of two at once that which did it is kept there; one of what is final, or is not there, is not."""
+        plan = await make.stored(store, to=(3, 4, 5))
+        pending, retrying, delivered = (d.id for d in plan.deliveries)
+        await store.record([make.attempt(retrying, 1, RETRYING), make.attempt(delivered)])
+        first, second, *never = [entry(number, kind="delivery") for number in range(6)]
+        both = await asyncio.gather(store.cancel(pending, "x", first), store.cancel(pending, "x", never[0]))
+        assert both == [CANCELLED, CANCELLED]
+        assert await store.cancel(retrying, "x", second) is CANCELLED
+        assert await store.cancel(retrying, "x", never[1]) is CANCELLED
+        assert await store.cancel(delivered, "x", never[2]) is DELIVERED
+        with pytest.raises(NotFoundError):
+            await store.cancel(99, "x", never[3])
+        assert await store.audit(AuditFilter("default")) == [second, first]
 
     async def test_cancel_destination(self, store: Store, make: Maker) -> None:
         """Everything that waits for a destination is cancelled, but what is held and what others wait for."""

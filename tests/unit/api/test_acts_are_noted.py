@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from alertd.errors import StoreUnavailableError
+from alertd.model.delivery import Outcome, OutcomeKind
 from tests.unit.api.bench import HOME, running
 from tests.unit.api.test_issues import ISSUES, error
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     Act = Callable[[Caller], Awaitable[str]]
 
-STORING = ("commit", "write_issues", "acknowledge", "replay")
+STORING = ("commit", "write_issues", "acknowledge", "replay", "cancel")
 """How the store is asked to do these acts."""
 
 
@@ -55,6 +57,15 @@ async def replay(call: Caller) -> str:
     return f"{HOME}/deliveries/{delivered['id']}/replay"
 
 
+async def cancel(call: Caller) -> str:
+    """Have a delivery wait, for a destination that takes nothing, and name its cancelling."""
+    call.bench.doors["default", "hook"].outcome = Outcome(OutcomeKind.RETRY_LATER, 503, "returned 503")
+    await call.sent({"type": "waits"})
+    assert (await call("POST", f"{HOME}/destinations/hook/disable"))[0] == 200
+    waiting, *_ = await call.settled(f"{HOME}/deliveries?type=waits", "retrying")
+    return f"{HOME}/deliveries/{waiting['id']}/cancel"
+
+
 ACTS: dict[str, tuple[Act, dict[str, Any], int]] = {
     "resolved": (resolve, {}, 1),
     "merged": (merge, {"issues": ["SHOP-2"]}, 2),
@@ -62,6 +73,7 @@ ACTS: dict[str, tuple[Act, dict[str, Any], int]] = {
     "ended": (end, {}, 1),
     "acknowledged": (take_note, {}, 1),
     "replayed": (replay, {}, 1),
+    "cancelled": (cancel, {}, 1),
 }
 """The acts, each with its body and how many lines tell of it."""
 
@@ -89,3 +101,22 @@ async def test_the_line_is_stored_with_the_act(name: str, monkeypatch: pytest.Mo
             assert (await call("POST", path, "operator", json=body))[0] in (200, 201)
         _, page = await call("GET", f"{HOME}/audit?action={word}")
         assert [line["actor"] for line in page["items"]] == ["operator"] * count
+
+
+async def test_of_two_who_cancel_one_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both find the delivery waiting; the one who comes second has cancelled nothing."""
+    async with running() as call:
+        path, store, found = await cancel(call), call.bench.store, asyncio.Barrier(2)
+        look = store.delivery
+
+        async def together(delivery_id: int) -> dict[str, Any] | None:
+            row = await look(delivery_id)
+            if row is not None and not row["state"].final:
+                await found.wait()
+            return row
+
+        monkeypatch.setattr(store, "delivery", together)
+        answers = await asyncio.gather(*(call("POST", path, who) for who in ("operator", "admin")))
+        assert [(status, view["state"]) for status, view in answers] == [(200, "cancelled")] * 2
+        _, page = await call("GET", f"{HOME}/audit?action=cancelled")
+        assert len(page["items"]) == 1

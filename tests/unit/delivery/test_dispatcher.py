@@ -11,6 +11,7 @@ from alertd.errors import ConflictError, NotFoundError, StoreUnavailableError
 from alertd.model.delivery import DeliveryState, Outcome, OutcomeKind
 from alertd.model.ids import DELIVERY, format_id
 from alertd.store.base import DestinationState
+from tests.conformance.resource_suite import entry
 from tests.unit.delivery.world import GONE, NAMING, OK, REJECTED, RETRY, Scripted, World, passes, until
 
 if TYPE_CHECKING:
@@ -319,6 +320,23 @@ async def test_a_cancelled_delivery_is_not_sent(world: World) -> None:
     assert not cancelled & set(hook.sent)
     assert len(hook.sent) == 5
     assert world.sample("alertd_deliveries_total", **WHERE, state="cancelled") == 2
+
+
+async def test_a_cancel_hands_its_line_to_the_store(world: World) -> None:
+    """Who cancels what is cancelled already, or is refused, leaves none."""
+    world.store.delay = lambda: 0.05
+    await world.start(world.spec(Scripted(RETRY, seconds=1), concurrency=1))
+    flying, waiting = world.offer(2)
+    await until(lambda: world.dispatcher.in_flight)
+    lines = [entry(number, kind="delivery") for number in range(4)]
+    first = asyncio.ensure_future(world.dispatcher.cancel(waiting.id, 1, lines[0]))
+    await passes(0.01)
+    for delivery, line in ((waiting, lines[1]), (flying, lines[2])):
+        with pytest.raises(ConflictError):
+            await world.dispatcher.cancel(delivery.id, 1, line)
+    await first
+    await world.dispatcher.cancel(waiting.id, 1, lines[3])
+    assert world.store.lines == lines[:1]
 
 
 async def test_a_lane_that_is_removed_during_a_cancel_still_ends(world: World) -> None:

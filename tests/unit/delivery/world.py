@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from alertd.destinations.base import Message
     from alertd.model.delivery import Attempt
+    from alertd.store.resource import AuditEntry
 
 START_MS = 1_800_000_000_000
 
@@ -103,6 +104,7 @@ class FakeStore:
     def __init__(self, delay: Callable[[], float] = lambda: 0.0) -> None:
         self.rows: dict[int, Row] = {}
         self.states: dict[int, DestinationState] = {}
+        self.lines: list[AuditEntry] = []
         self.unavailable = False
         self.broken = False
         self.delay = delay
@@ -166,6 +168,7 @@ class FakeStore:
             row.state = attempt.state
             row.delivery.attempts = attempt.number
             row.delivery.ambiguous |= attempt.outcome.kind is OutcomeKind.AMBIGUOUS
+            row.delivery.refused += attempt.outcome.refuses_rate
             if attempt.next_at_ms is not None:
                 row.delivery.next_at_ms = attempt.next_at_ms
         await self._pass()
@@ -175,7 +178,7 @@ class FakeStore:
         self._check()
         return self._end(self.open_rows(destination_id, held), DeliveryState.CANCELLED, reason)
 
-    async def cancel(self, delivery_id: int, reason: str) -> DeliveryState:
+    async def cancel(self, delivery_id: int, reason: str, audit: AuditEntry | None = None) -> DeliveryState:
         await self._pass()
         self._check()
         if delivery_id not in self.rows:
@@ -183,6 +186,8 @@ class FakeStore:
         row = self.rows[delivery_id]
         if not row.state.final:
             self._end([row], DeliveryState.CANCELLED, reason)
+            if audit is not None:
+                self.lines.append(audit)
         await self._pass()
         return row.state
 
@@ -208,6 +213,7 @@ class FakeStore:
             id=new_id,
             replay_of=delivery_id,
             attempts=0,
+            refused=0,
             next_at_ms=now_ms,
         )
         self.add(again)

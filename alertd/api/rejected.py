@@ -74,10 +74,10 @@ class Rejected:
             raise
         except DecodeError as error:  # of the record, not of this request
             raise InvalidError(error.problems) from error
-        await self._store.forget_rejected(row["id"])
         name = ids.format_id(ids.REJECTED, row["id"])
         told = {"event_id": accepted.id, "duplicate": accepted.duplicate}
-        await context.registry.note(token.name, Noted("replayed", ("rejected", row["workspace"], name), None, told))
+        noted = Noted("replayed", ("rejected", row["workspace"], name), None, told)
+        await self._store.forget_rejected(row["id"], context.registry.line(token.name, noted))
         result = "duplicate" if accepted.duplicate else "accepted"
         return json({"result": result, "event_id": accepted.id, "origin": rejected_view(row, context.names)})
 

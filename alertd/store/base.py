@@ -267,8 +267,11 @@ class HistoryStore(Protocol):
     async def rejected_record(self, record_id: int) -> dict[str, Any] | None:
         """One rejected record."""
 
-    async def forget_rejected(self, record_id: int) -> None:
-        """Forget a rejected record that could be read after all; one that is gone already is fine."""
+    async def forget_rejected(self, record_id: int, audit: AuditEntry | None = None) -> None:
+        """Forget a rejected record that could be read after all, and keep that in the log of changes.
+
+        One that is gone already is fine.
+        """
 
 
 class TokenStore(Protocol):

@@ -140,10 +140,12 @@ class MemoryHistory(MemoryEngine):
         record = self._rejected.get(record_id)
         return self._view_rejected(record) if record else None
 
-    async def forget_rejected(self, record_id: int) -> None:
+    async def forget_rejected(self, record_id: int, audit: AuditEntry | None = None) -> None:
         """Forget a rejected record."""
         self._write()
         self._rejected.pop(record_id, None)
+        if audit is not None:
+            self._audit.append(audit)
 
     # -- below ----------------------------------------------------------------------------------------------------
 

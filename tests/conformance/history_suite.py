@@ -12,7 +12,7 @@ import pytest
 from alertd.errors import ConflictError, NotFoundError
 from alertd.model.delivery import DeliveryState
 from alertd.model.verdict import Verdict, VerdictCode
-from alertd.store.base import Acknowledgement, Batch, Filter, Reached
+from alertd.store.base import Acknowledgement, Batch, Filter, Reached, RejectedRecord
 from alertd.store.replaying import ReplayRule
 from alertd.store.resource import AuditFilter
 from tests.conformance.resource_suite import entry
@@ -218,6 +218,16 @@ class HistorySuite:
         page = await store.deliveries(which)
         assert await store.delivery_ids(which) == ([row["id"] for row in page.items], page.next_below)
         assert (await store.delivery_ids(replace(which, limit=9)))[1] is None
+
+    async def test_that_a_rejected_record_was_read_after_all_is_in_the_log(self, store: Store, make: Maker) -> None:
+        """The record goes and the line comes; who comes second has tried it too."""
+        record = RejectedRecord(make.ids.take(), "default", "events", 0, 0, "not JSON", b"{", 1, "")
+        await store.commit(Batch(rejected=[record]))
+        lines = [entry(number, kind="rejected") for number in range(2)]
+        for line in lines:
+            await store.forget_rejected(record.id, line)
+            assert await store.rejected_record(record.id) is None
+        assert await store.audit(AuditFilter("default")) == lines[::-1]
 
     # -- replays --------------------------------------------------------------------------------------------------
 

@@ -141,7 +141,7 @@ class Life:
         yield self._commit([make.plan(f"many-{n}", to=(4,)) for n in range(9)])
         yield self._one("set_position", ("t", 1), 3)
         yield self._one("acknowledge", self.plans[0].number, Acknowledgement("ann", START_MS), [entry(101)])
-        yield self._one("forget_rejected", record.id)
+        yield self._one("forget_rejected", record.id, entry(105))
         yield self._one("fold", 1)
 
     def _deliveries(self) -> Iterator[Any]:

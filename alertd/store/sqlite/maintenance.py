@@ -15,6 +15,7 @@ from alertd.store.sqlite.digests import forget_digests
 from alertd.store.sqlite.following import forget_outcomes
 from alertd.store.sqlite.meta import set_meta
 from alertd.store.sqlite.replays import forget_repeats, forget_replays
+from alertd.store.sqlite.resources import log
 from alertd.store.sqlite.shared import forget_shared
 from alertd.store.sqlite.statement import json_list
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Sequence
 
+    from alertd.store.resource import AuditEntry
     from alertd.store.sqlite.part import Core
 
 SLICE: Final = 250
@@ -100,9 +102,15 @@ class Maintenance(Blocks):
             await self._forget_blocks()
         return gone
 
-    async def forget_rejected(self, record_id: int) -> None:
+    async def forget_rejected(self, record_id: int, audit: AuditEntry | None = None) -> None:
         """Forget a rejected record that could be read after all."""
-        await self.core.writer.run(partial(_forget_rejected, ids=[record_id]))
+
+        def forget(conn: sqlite3.Connection) -> None:
+            _forget_rejected(conn, [record_id])
+            if audit is not None:
+                log(conn, [audit])
+
+        await self.core.writer.run(forget)
 
     async def backup(self, path: str) -> None:
         """Write a consistent copy to a new file while everything goes on."""

@@ -208,6 +208,22 @@ async def test_a_token_of_one_workspace_writes_to_no_other(call: Caller) -> None
     assert [item["type"] for item in page["items"]] == ["t"]
 
 
+async def test_a_record_is_kept_until_the_log_says_who_tried_it(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When its event is stored and nothing more can be, the answer is 503, and trying it again says who did."""
+    path = await kept(call, b'{"type": "t", "id": "one"}')
+
+    async def full(*_: Any) -> None:
+        raise StoreUnavailableError("the disk is full")
+
+    for step in ("forget_rejected", "change_resources"):
+        with monkeypatch.context() as patch:
+            patch.setattr(call.bench.store, step, full)
+            status, _ = await call("POST", f"{path}/replay", "operator")
+        assert (status, await ids_left(call)) == ((503, [path]) if step == "forget_rejected" else (200, []))
+    _, log = await call("GET", f"{HOME}/audit?kind=rejected")
+    assert [(entry["actor"], entry["after"]["duplicate"]) for entry in log["items"]] == [("operator", True)]
+
+
 async def test_while_the_store_cannot_write_the_record_stays(call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     """The answer is 503, and trying again later works."""
     path = await kept(call, b'{"type": "t", "id": "one"}')

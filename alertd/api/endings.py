@@ -28,7 +28,7 @@ def why_ended(row: dict[str, Any], retry: RetryOptions | None) -> str | None:
         return row["detail"] or None
     if kind in (OutcomeKind.REJECTED, OutcomeKind.GONE):
         return OutcomeKind(kind).word
-    if retry is None or retry.used_up(row["attempts"], row["status"]):
+    if retry is None or (retry.counts_refusals and row["attempts"] >= retry.max_attempts):
         return ATTEMPTS_EXHAUSTED
     ended_ms = row["started_at_ms"] + row["duration_us"] / 1000
     too_old = ended_ms > milliseconds(row["id"]) + retry.give_up_after_seconds * 1000

@@ -36,7 +36,7 @@ def judge_failure(
     """Judge an attempt that did not deliver.
 
     Shapes: `span` is (started at in ms since 1970, duration in microseconds, now in ms since 1970). Retried outcomes
-    are dead when all attempts are used up and past `give_up_after_seconds`; rejected and gone are dead at once.
+    are dead when all attempts are used up (those that came too soon count only where somebody set how many) and past `give_up_after_seconds`; rejected and gone are dead at once.
     """
     started_ms, duration_us, now_ms = span
     number = delivery.attempts + 1
@@ -49,4 +49,4 @@ def judge_failure(
 
 def _over(delivery: Delivery, outcome: Outcome, now_ms: int, retry: RetryOptions) -> bool:
     too_old = now_ms > created_ms(delivery) + retry.give_up_after_seconds * 1000
-    return too_old or retry.used_up(delivery.attempts + 1, outcome.status)
+    return too_old or retry.used_up(delivery.attempts + 1, delivery.refused + outcome.refuses_rate)

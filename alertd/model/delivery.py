@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 ANSWER_MAX: Final = 1024
 """How much of a receiver's answer is kept, in bytes."""
+RATE_REFUSALS: Final = frozenset({429, 421, 450, 451, 452})
+"""Statuses that say nothing of a message but that it came too soon: HTTP's 429, and of SMTP 421, 450, 451 and 452. What is
+421 or 451 in HTTP is not tried again."""
 
 
 class DeliveryState(Worded):
@@ -63,6 +66,11 @@ class Outcome:
     answer: bytes = b""
     retry_after_seconds: float | None = None
 
+    @property
+    def refuses_rate(self) -> bool:
+        """Whether the receiver says that it came too soon."""
+        return self.kind is OutcomeKind.RETRY_LATER and self.status in RATE_REFUSALS
+
 
 DELIVERED: Final = Outcome(OutcomeKind.DELIVERED)
 
@@ -72,7 +80,7 @@ class Delivery:
     """One alert to one destination, as lanes carry it.
 
     Shapes: `id` and `event_number` as in `alertd.model.ids`; `*_id` are the store's numbers of named resources;
-    `attempts` counts those made so far; `next_at_ms` is when it is due; `payload` is the event's JSON; `also` are further
+    `attempts` counts those made so far, `refused` those of them that came too soon; `next_at_ms` is when it is due; `payload` is the event's JSON; `also` are further
     subscriptions that it serves; `issue` is the JSON of the event's issue as it was then; `ambiguous`: an attempt of it may
     have arrived although nobody answered; `digest` is what it stands for when it is one (then `event_number` and the names are
     those of its oldest alert); `moment` is what `when` gives, None before that was needed.
@@ -94,6 +102,7 @@ class Delivery:
     issue: bytes | None = None
     ambiguous: bool = False
     digest: KeptDigest | None = None
+    refused: int = 0
     moment: tuple[str, bool] | None = field(default=None, compare=False, repr=False)
 
     def when(self) -> tuple[str, bool]:

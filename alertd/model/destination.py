@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, StringConstraints
 
@@ -10,8 +10,6 @@ from alertd.model.fields import Count, PositiveSeconds, Resource, Seconds, Slug,
 
 TemplateText = Annotated[str, StringConstraints(min_length=1, max_length=16_384)]
 R = TypeVar("R", bound=Resource)
-RATE_LIMITED: Final = 429
-"""The answer that says nothing of a delivery but that it came too soon."""
 
 
 class QueueOptions(Resource):
@@ -38,12 +36,14 @@ class RetryOptions(Resource):
     give_up_after_seconds: PositiveSeconds = 86400
     retry_after_max_seconds: PositiveSeconds = 86400
 
-    def used_up(self, attempts: int, status: int | None) -> bool:
-        """Whether no more attempts are made after so many, the last of which was answered like this.
+    @property
+    def counts_refusals(self) -> bool:
+        """Whether an attempt that came too soon is one of `max_attempts`: a limit that somebody set is theirs."""
+        return "max_attempts" in self.model_fields_set
 
-        A limit of attempts that somebody set is theirs; without one no delivery is lost because its rate was refused.
-        """
-        return attempts >= self.max_attempts and (status != RATE_LIMITED or "max_attempts" in self.model_fields_set)
+    def used_up(self, attempts: int, refused: int) -> bool:
+        """Whether no more attempts are made after so many, `refused` of which came too soon for the receiver."""
+        return attempts - (0 if self.counts_refusals else refused) >= self.max_attempts
 
 
 class BreakerOptions(Resource):

@@ -134,6 +134,7 @@ class MemoryReplays(MemoryDigests):
             replay_of=origin.id,
             created_at_ms=milliseconds(new_id),
             ambiguous=False,
+            refused=0,
         )
         asked = rule.actor or rule.replay_id is not None
         self._keep(MemoryDelivery(again, actor=rule.actor if asked else None, replay_id=rule.replay_id))

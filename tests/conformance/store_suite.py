@@ -309,6 +309,17 @@ class StoreSuite(StoreCase):
             (found,) = (await store.due(3, START_MS, 10, ())).deliveries
             assert found.ambiguous is (OutcomeKind.AMBIGUOUS in kinds[:number])
 
+    async def test_due_counts_what_came_too_soon(self, store: Store, make: Maker) -> None:
+        """Of all attempts, those to which the receiver said so: not other failures, nor what a status says elsewhere."""
+        later, lost, refused = OutcomeKind.RETRY_LATER, OutcomeKind.AMBIGUOUS, (429, 421, 450, 451, 452)
+        told = [(later, 503), (later, None), *((later, status) for status in refused), (lost, 429), (later, 500)]
+        plan = await make.stored(store)
+        for number, (kind, status) in enumerate(told, 1):
+            attempt = make.attempt(plan.deliveries[0].id, number, RETRYING, wait_ms=0)
+            await store.record([replace(attempt, outcome=replace(attempt.outcome, kind=kind, status=status))])
+            (found,) = (await store.due(3, START_MS, 10, ())).deliveries
+            assert (found.attempts, found.refused) == (number, min(max(number - 2, 0), len(refused)))
+
     async def test_cancel(self, store: Store, make: Maker) -> None:
         """A waiting delivery is cancelled with its reason and keeps its attempts; a final one stays as it is."""
         plan = await make.stored(store, to=(3, 4))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from alertd.errors import NotFoundError
-from alertd.model.delivery import Delivery, DeliveryState
+from alertd.model.delivery import RATE_REFUSALS, Delivery, DeliveryState
 from alertd.model.digest import DIGEST_TYPE, KeptDigest
 from alertd.model.ids import DELIVERY, first_of, format_id, milliseconds
 from alertd.store.base import DestinationState, Due
@@ -39,14 +39,18 @@ _WAITING: Final = "d.destination_id = :destination AND d.state < 2"
 _NOT_HELD: Final = "d.id NOT IN (SELECT value FROM json_each(:held))"
 _AMBIGUOUS: Final = """(d.attempts > 0 AND (coalesce(d.outcome, 0) = 4 OR EXISTS (
         SELECT 1 FROM attempt a WHERE a.delivery_id = d.id AND a.outcome = 4)))"""
+_TOO_SOON: Final = f"outcome = 1 AND status IN ({', '.join(map(str, sorted(RATE_REFUSALS)))})"
+_REFUSED: Final = f"""CASE WHEN d.attempts > 0 THEN coalesce({_TOO_SOON}, 0) + (
+        SELECT count(*) FROM attempt a WHERE a.delivery_id = d.id AND a.{_TOO_SOON}) ELSE 0 END"""  # noqa: S608 - constants
 # A page is one row, since each row that is fetched hands the interpreter's lock over. Behind it stands what few deliveries have.
 _DUE: Final = f"""
 WITH page AS MATERIALIZED (
     SELECT d.id, d.event_id, d.subscription_id, d.channel_id, d.attempts, d.next_at, d.trigger, d.replay_of,
-           {_AMBIGUOUS} AS ambiguous
+           {_AMBIGUOUS} AS ambiguous, {_REFUSED} AS refused
     FROM delivery d WHERE {_WAITING} AND d.next_at <= :now AND {_NOT_HELD} ORDER BY d.next_at, d.id LIMIT :limit)
 SELECT 0, json_group_array(json_array(p.id, p.event_id, p.subscription_id, p.channel_id, p.attempts, p.next_at, e.type,
-                                      length(e.payload), p.trigger, p.replay_of, p.ambiguous)),
+                                      length(e.payload), p.trigger, p.replay_of, p.ambiguous,
+                                      p.refused)),
        CAST(group_concat(CAST(e.payload AS TEXT), '') AS BLOB)
 FROM page p CROSS JOIN event e ON e.id = p.event_id
 UNION ALL SELECT 1, p.id, i.body FROM page p CROSS JOIN issue_event i ON i.event_id = p.event_id WHERE i.body IS NOT NULL
@@ -175,11 +179,12 @@ def _deliveries(destination_id: int, rows: Sequence[Row]) -> Iterator[Delivery]:
         if row[0] == _DIGEST
         for number, alerts in [orjson.loads(row[1])]
     }
-    for number, event, via, channel, attempts, at, kind, size, trigger, origin, ambiguous in orjson.loads(rows[0][1]):
+    for number, event, via, channel, attempts, at, kind, size, *more in orjson.loads(rows[0][1]):
+        trigger, origin, ambiguous, refused = more
         start, end = end, end + size
         digest = digests.get(number)
         yield Delivery(
             number, event, destination_id, via, channel, attempts, at, kind if digest is None else DIGEST_TYPE,
             payloads[start:end], trigger, origin, milliseconds(number), shared.get(number, ()), issues.get(number),
-            bool(ambiguous), digest,
+            bool(ambiguous), digest, refused,
         )  # fmt: skip

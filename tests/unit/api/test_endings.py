@@ -45,10 +45,11 @@ def test_the_bound_that_was_met_is_told(kind: OutcomeKind, attempts: int, starte
 
 
 def test_a_rate_that_is_refused_ends_by_age() -> None:
-    """However many attempts were answered 429, what ended it is its age, where nobody set their number."""
+    """However many attempts came too soon, what ended it is its age, where nobody set their number."""
     unset, late = RetryOptions(give_up_after_seconds=60), BORN_MS + 59_001
     assert why_ended(row(status=429, attempts=30, started_at_ms=late), unset) == "gave_up"
-    assert why_ended(row(status=503, attempts=30, started_at_ms=late), unset) == "attempts_exhausted"
+    assert why_ended(row(status=503, attempts=30, started_at_ms=late), unset) == "gave_up"
+    assert why_ended(row(status=503, attempts=30), unset) == "attempts_exhausted"
     assert why_ended(row(status=429, attempts=30, started_at_ms=late), RETRY) == "attempts_exhausted"
 
 

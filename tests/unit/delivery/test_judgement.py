@@ -17,12 +17,14 @@ def judge(
     *,
     status: int | None = None,
     attempts: int = 0,
+    refused: int = 0,
     age_ms: int = 0,
     created: int = 0,
     **retry: object,
 ) -> Attempt:
     """Judge one attempt of a delivery born at BORN."""
     delivery = Delivery(first_of(BORN) + 1, first_of(BORN), 1, 7, 8, attempts, BORN, "t", b"{}", created_at_ms=created)
+    delivery.refused = refused
     made = RetryOptions.model_validate(retry)
     return judge_failure(delivery, Outcome(kind, status), (BORN, 10, BORN + age_ms), made, lambda: 1.0)
 
@@ -47,23 +49,30 @@ def test_the_last_attempt_is_the_bound() -> None:
     assert judge(OutcomeKind.RETRY_LATER, attempts=2, max_attempts=3).state is DeliveryState.DEAD
 
 
-def test_a_rate_that_is_refused_uses_up_no_delivery() -> None:
-    """Whatever the number of the attempt, a 429 is tried again until the delivery is too old; the next failure counts."""
+@pytest.mark.parametrize("status", [429, 421, 450, 451, 452])
+def test_a_rate_that_is_refused_uses_up_no_delivery(status: int) -> None:
+    """However often it came too soon, it is tried again until it is too old; SMTP has words of its own for that."""
     late = {"give_up_after_seconds": 60}
-    assert (
-        judge(OutcomeKind.RETRY_LATER, status=429, attempts=50, age_ms=60_000, **late).state is DeliveryState.RETRYING
-    )
-    assert judge(OutcomeKind.RETRY_LATER, status=429, attempts=50, age_ms=60_001, **late).state is DeliveryState.DEAD
-    assert judge(OutcomeKind.RETRY_LATER, status=503, attempts=50, **late).state is DeliveryState.DEAD
+    soon = {"status": status, "attempts": 50, "refused": 50}
+    assert judge(OutcomeKind.RETRY_LATER, **soon, age_ms=60_000, **late).state is DeliveryState.RETRYING
+    assert judge(OutcomeKind.RETRY_LATER, **soon, age_ms=60_001, **late).state is DeliveryState.DEAD
+
+
+@pytest.mark.parametrize(("status", "kind"), [(503, OutcomeKind.RETRY_LATER), (None, OutcomeKind.AMBIGUOUS)])
+def test_other_failures_are_counted_without_what_came_too_soon(status: int | None, kind: OutcomeKind) -> None:
+    """Twelve of them are the last, whatever was refused before and between."""
+    assert judge(kind, status=status, attempts=50, refused=40).state is DeliveryState.RETRYING
+    assert judge(kind, status=status, attempts=51, refused=40).state is DeliveryState.DEAD
+    assert judge(OutcomeKind.RETRY_LATER, status=429, attempts=51, refused=40).state is DeliveryState.RETRYING
 
 
 def test_a_number_of_attempts_that_somebody_set_is_theirs() -> None:
     """Then a 429 is an attempt like any other, whether it was set for all destinations or for one."""
-    assert judge(OutcomeKind.RETRY_LATER, status=429, attempts=2, max_attempts=3).state is DeliveryState.DEAD
+    assert judge(OutcomeKind.RETRY_LATER, status=429, attempts=2, refused=2, max_attempts=3).state is DeliveryState.DEAD
     for all_, own, used_up in (({}, {}, False), ({"max_attempts": 12}, {}, True), ({}, {"max_attempts": 12}, True)):
         defaults = DeliveryOptions(retry=RetryOptions(**all_, initial_seconds=1))
         made = Destination(name="d", type="null", retry=RetryOptions(**own, factor=3))
-        assert defaults.for_destination(made).retry.used_up(12, 429) is used_up
+        assert defaults.for_destination(made).retry.used_up(12, 1) is used_up
 
 
 def test_it_gives_up_after_its_time() -> None:

@@ -32,14 +32,17 @@ JITTER_SECONDS = 0.04
 class Provider:
     """A sender that is the provider: requests arrive after a while each, and those that come too soon are refused."""
 
-    def __init__(self, allows: Callable[[float], bool]) -> None:
+    def __init__(self, allows: Callable[[float], bool], fails: Callable[[], bool] = lambda: False) -> None:
         self.allows = allows
+        self.fails = fails
         self.taken = self.refused = 0
         self._chance = random.Random(5)  # noqa: S311 - a test
 
     async def send(self, request: HttpRequest, timeout_seconds: float) -> HttpAnswer:
         """Arrive, and be judged."""
         await passes(0.01 + self._chance.random() * JITTER_SECONDS)
+        if self.fails():
+            return HttpAnswer(503, {}, b"")
         if self.allows(asyncio.get_running_loop().time()):
             self.taken += 1
             return HttpAnswer(200, {}, b'{"id":"1"}' if b"topic" in request.body else b"ok")
@@ -145,6 +148,18 @@ async def test_a_limit_far_below_our_pace_loses_nothing(world: World) -> None:
     hook = {"url": "https://hooks.example.com/x"}
     await _run(world, "webhook", hook, Provider(one_in_so_many(36)), alerts=200, hours=20)
     assert max(len(row.attempts) for row in world.store.rows.values()) > RetryOptions().max_attempts
+
+
+async def test_a_receiver_that_also_fails_loses_nothing(world: World) -> None:
+    """One that is down now and then, beside a rate far below our pace: what came too soon uses up no attempt."""
+    chance = random.Random(7)  # noqa: S311 - a test
+    provider = Provider(one_in_so_many(36), lambda: chance.random() < 0.1)
+    await _run(world, "webhook", {"url": "https://hooks.example.com/x"}, provider, alerts=200, hours=20)
+    rows = world.store.rows.values()
+    late = [
+        row for row in rows if any(a.outcome.status == 503 for a in row.attempts[RetryOptions().max_attempts - 1 :])
+    ]
+    assert late
 
 
 def test_a_used_up_day_does_not_use_up_the_attempts() -> None:

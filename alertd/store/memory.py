@@ -97,6 +97,7 @@ class MemoryStore(MemoryForgetting):
             kept.attempts.append(attempt)
             kept.delivery.attempts = attempt.number
             kept.delivery.ambiguous |= attempt.outcome.kind is OutcomeKind.AMBIGUOUS
+            kept.delivery.refused += attempt.outcome.refuses_rate
             if attempt.next_at_ms is not None:
                 kept.delivery.next_at_ms = attempt.next_at_ms
             self._set_state(kept, attempt.state)

@@ -168,6 +168,7 @@ class FakeStore:
             row.state = attempt.state
             row.delivery.attempts = attempt.number
             row.delivery.ambiguous |= attempt.outcome.kind is OutcomeKind.AMBIGUOUS
+            row.delivery.refused += attempt.outcome.refuses_rate
             if attempt.next_at_ms is not None:
                 row.delivery.next_at_ms = attempt.next_at_ms
         await self._pass()
@@ -212,6 +213,7 @@ class FakeStore:
             id=new_id,
             replay_of=delivery_id,
             attempts=0,
+            refused=0,
             next_at_ms=now_ms,
         )
         self.add(again)

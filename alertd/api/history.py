@@ -24,6 +24,7 @@ from alertd.engine.progress import by_now
 from alertd.engine.router import excluded
 from alertd.errors import InvalidError, NotFoundError, Problem
 from alertd.model import ids
+from alertd.model.delivery import DeliveryState
 from alertd.model.event import from_payload
 from alertd.model.token import Role
 from alertd.model.verdict import decode
@@ -191,10 +192,11 @@ class History:
         return self._context.destination(workspace, name, "/destination")
 
     async def cancel(self, request: web.Request) -> web.Response:
-        """Cancel a delivery that waits."""
+        """Cancel a delivery that waits; one that is cancelled already stays as it is."""
         workspace = self._context.enter(request, Role.OPERATOR)
         row, context = await self._row(request, workspace), self._context
-        key = ("delivery", workspace, ids.format_id(ids.DELIVERY, row["id"]))
-        line = context.registry.line(caller(request).name, Noted("cancelled", key, None, None))
-        await context.dispatcher.cancel(row["id"], row["destination_id"], line)
+        if row["state"] is not DeliveryState.CANCELLED:
+            key = ("delivery", workspace, ids.format_id(ids.DELIVERY, row["id"]))
+            line = context.registry.line(caller(request).name, Noted("cancelled", key, None, None))
+            await context.dispatcher.cancel(row["id"], row["destination_id"], line)
         return json(await self._deliveries.view(await self._store.delivery(row["id"]) or row))

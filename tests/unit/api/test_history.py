@@ -367,7 +367,7 @@ async def test_a_delivery_in_flight_is_neither_replayed_nor_cancelled() -> None:
 
 
 async def test_what_waits_can_be_cancelled() -> None:
-    """A delivery that waits is cancelled, once and for all, which the log says once; one whose attempt has begun is a conflict."""
+    """A delivery that waits is cancelled, once and for all, which the log and the metric say once; one under way is a conflict."""
     async with running() as call:
         door = call.bench.doors["default", "hook"]
         door.outcome = Outcome(OutcomeKind.RETRY_LATER, 503, "returned 503")
@@ -382,6 +382,10 @@ async def test_what_waits_can_be_cancelled() -> None:
         _, log = await call("GET", f"{HOME}/audit?action=cancelled")
         assert [(item["actor"], item["kind"], item["name"]) for item in log["items"]] == [
             ("root", "delivery", waiting["id"])
+        ]
+        counted = 'alertd_deliveries_total{destination="hook",state="cancelled",workspace="default"} '
+        assert [line for line in (await call("GET", "/metrics"))[1].splitlines() if line.startswith(counted)] == [
+            f"{counted}1.0"
         ]
 
 

@@ -20,7 +20,7 @@ from alertd.errors import InvalidError, NotFoundError, Problem
 from alertd.model import ids
 from alertd.model.delivery import DeliveryState
 from alertd.model.token import Role
-from alertd.resources.change import Noted
+from alertd.resources.change import Noted, as_json
 from alertd.store.base import Filter
 from alertd.store.replaying import Replay, ReplayRule
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from alertd.api.context import Context
     from alertd.model.selection import Selection
+    from alertd.store.resource import AuditEntry
 
 RATE: Final = 50.0
 """Deliveries a second when nothing is asked for."""
@@ -142,8 +143,7 @@ class Replays:
             number, workspace, actor, orjson.dumps(document), to, rule.since, asked.rate, len(origins)
         )  # fmt: skip
         noted = Noted("replayed", ("replay", workspace, _id(number)), None, {**document, "matched": len(origins)})
-        await context.registry.note(actor, noted)
-        await context.replayer.begin(replay, origins)
+        await context.replayer.begin(replay, origins, [context.registry.line(actor, noted)])
         return json(_view(replay), status=202)
 
     async def _asked(self, request: web.Request) -> tuple[_Asked, dict[str, str]]:
@@ -202,10 +202,13 @@ class Replays:
         """End a replay; what it has sent stays sent, and one that has ended stays as it is."""
         workspace = self._context.enter(request, Role.OPERATOR)
         replay, actor = await self._one(request, workspace), caller(request).name
-        ended = await self._context.replayer.cancel(replay.id, f"cancelled by {actor}")
-        noted = Noted("cancelled", ("replay", workspace, _id(replay.id)), None, {"replayed": ended.made})
-        await self._context.registry.note(actor, noted)
-        return json(_view(ended))
+        noted = Noted("cancelled", ("replay", workspace, _id(replay.id)), None, None)
+        line = self._context.registry.line(actor, noted)
+
+        def told(ended: Replay) -> AuditEntry:
+            return replace(line, after=as_json({"replayed": ended.made}))
+
+        return json(_view(await self._context.replayer.cancel(replay.id, f"cancelled by {actor}", told)))
 
     async def _one(self, request: web.Request, workspace: str) -> Replay:
         number = ids.parse_id(ids.REPLAY, request.match_info["id"])

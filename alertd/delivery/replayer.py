@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from alertd.model.delivery import Delivery
     from alertd.model.ids import IdSource
     from alertd.store.replaying import Replay, ReplayStore
+    from alertd.store.resource import AuditEntry
 
 RUNNING_MAX: Final = 8
 """How many replays may go on at once."""
@@ -71,12 +72,12 @@ class Replayer:
         self._wake = asyncio.Event()
         self._stopping = False
 
-    async def begin(self, replay: Replay, origins: Sequence[int]) -> None:
-        """Keep a replay and start with it. Raises TooManyError, StoreUnavailableError."""
+    async def begin(self, replay: Replay, origins: Sequence[int], audit: Sequence[AuditEntry] = ()) -> None:
+        """Keep a replay with the lines that tell of it, and start with it. Raises TooManyError, StoreUnavailableError."""
         self.check_room(replay.workspace)
         self._take(replay)  # so that two who ask at once do not both find the last place
         with OnFailure(lambda: self._drop(replay.id)):
-            await self._store.begin_replay(replay, origins)
+            await self._store.begin_replay(replay, origins, audit)
         self._wake.set()
 
     def check_room(self, workspace: str) -> None:
@@ -89,9 +90,12 @@ class Replayer:
             text = f"{len(self._running)} replays go on in all workspaces, and no more may at once"
             raise TooManyError(text, RETRY_AFTER_SECONDS)
 
-    async def cancel(self, replay_id: int, reason: str) -> Replay:
-        """End a replay; what it has sent is sent. Raises NotFoundError, StoreUnavailableError."""
-        return await self._end(replay_id, ReplayState.CANCELLED, reason)
+    async def cancel(self, replay_id: int, reason: str, audit: Callable[[Replay], AuditEntry] | None = None) -> Replay:
+        """End a replay, and keep what `audit` says of it if this call did it; what it has sent is sent.
+
+        Raises NotFoundError, StoreUnavailableError.
+        """
+        return await self._end(replay_id, ReplayState.CANCELLED, reason, audit)
 
     async def run(self) -> None:
         """Go on with what was under way, then with what is asked for, until stopped."""
@@ -162,8 +166,14 @@ class Replayer:
             _log.info("replay.ended", replay_id=_shown(now), state=now.state.word, made=now.made, total=now.total)
         return len(made)
 
-    async def _end(self, replay_id: int, state: ReplayState, reason: str) -> Replay:
-        ended = await self._store.end_replay(replay_id, state, reason, self._clock.now_ms())
+    async def _end(
+        self,
+        replay_id: int,
+        state: ReplayState,
+        reason: str,
+        audit: Callable[[Replay], AuditEntry] | None = None,
+    ) -> Replay:
+        ended = await self._store.end_replay(replay_id, state, reason, self._clock.now_ms(), audit)
         self._drop(replay_id)
         return ended
 

@@ -13,7 +13,7 @@ from alertd.store.memory_rows import MemoryDelivery
 from alertd.store.replaying import AS_IT_WAS, PART, Replay, ReplayRule, ReplayState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from alertd.model.delivery import Delivery
     from alertd.store.resource import AuditEntry
@@ -59,11 +59,12 @@ class MemoryReplays(MemoryDigests):
                 keys.add(d.id if d.digest else own if rule.destination_id is None else own[:1])
         return len(keys)
 
-    async def begin_replay(self, replay: Replay, origins: Sequence[int]) -> None:
+    async def begin_replay(self, replay: Replay, origins: Sequence[int], audit: Sequence[AuditEntry] = ()) -> None:
         """Keep a replay."""
         self._write()
         self._replays[replay.id] = replay
         self._origins[replay.id] = list(origins)
+        self._audit += audit
         self._newest = max(self._newest, replay.id)
 
     async def step_replay(
@@ -83,13 +84,22 @@ class MemoryReplays(MemoryDigests):
         self._save(after)
         return after, made
 
-    async def end_replay(self, replay_id: int, state: ReplayState, reason: str, now_ms: int) -> Replay:
+    async def end_replay(
+        self,
+        replay_id: int,
+        state: ReplayState,
+        reason: str,
+        now_ms: int,
+        audit: Callable[[Replay], AuditEntry] | None = None,
+    ) -> Replay:
         """End a replay if it is running."""
         self._write()
         replay = self._replay(replay_id)
         if replay.state is ReplayState.RUNNING:
             replay = dataclasses.replace(replay, state=state, reason=reason, ended_at_ms=now_ms)
             self._save(replay)
+            if audit is not None:
+                self._audit.append(audit(replay))
         return replay
 
     async def replay_by_id(self, replay_id: int) -> Replay | None:

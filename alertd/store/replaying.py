@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from alertd.model.worded import Worded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from alertd.model.delivery import Delivery
     from alertd.store.resource import AuditEntry
@@ -96,8 +96,8 @@ class ReplayStore(Protocol):
     async def replayable(self, origins: Sequence[int], rule: ReplayRule) -> int:
         """How many replays `replay_many` would make of these now."""
 
-    async def begin_replay(self, replay: Replay, origins: Sequence[int]) -> None:
-        """Keep a replay and what it is to send again, in this order."""
+    async def begin_replay(self, replay: Replay, origins: Sequence[int], audit: Sequence[AuditEntry] = ()) -> None:
+        """Keep a replay and what it is to send again, in this order; `audit` says so in the log of changes."""
 
     async def step_replay(
         self, replay_id: int, first_id: int, count: int, now_ms: int
@@ -107,8 +107,18 @@ class ReplayStore(Protocol):
         The replays take the numbers from `first_id` on. One that is not running stays as it is. Raises NotFoundError.
         """
 
-    async def end_replay(self, replay_id: int, state: ReplayState, reason: str, now_ms: int) -> Replay:
-        """End a replay if it is running; return it as it is now. Raises NotFoundError."""
+    async def end_replay(
+        self,
+        replay_id: int,
+        state: ReplayState,
+        reason: str,
+        now_ms: int,
+        audit: Callable[[Replay], AuditEntry] | None = None,
+    ) -> Replay:
+        """End a replay if it is running, and only then keep what `audit` says of it in the log of changes.
+
+        Return it as it is now. `audit` may be asked in another thread, and again. Raises NotFoundError.
+        """
 
     async def replay_by_id(self, replay_id: int) -> Replay | None:
         """One replay."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from tests.conformance.resource_suite import entry
 
 if TYPE_CHECKING:
     from alertd.store.base import Store
+    from alertd.store.resource import AuditEntry
     from tests.conformance.store_maker import Maker, StillClock
 
 DEAD, DELIVERED = DeliveryState.DEAD, DeliveryState.DELIVERED
@@ -185,6 +187,32 @@ class ReplaySuite:
         with pytest.raises(NotFoundError):
             await store.step_replay(1, make.ids.take(), 1, 1)
         assert await store.replay_by_id(1) is None
+
+    async def test_its_beginning_and_its_end_are_in_the_log_of_changes_once(self, store: Store, make: Maker) -> None:
+        """The line of the end is made of the replay as it is then; of one that had ended, or is not there, none is."""
+        [origin] = await dead(store, make, 1)
+        replay, done, now_ms = replay_of(make, 2), replay_of(make, 0), make.clock.now_ms()
+        begun, *others = [entry(number, kind="replay") for number in range(3)]
+        await store.begin_replay(replay, [origin, origin], [begun])
+        await store.begin_replay(done, [])
+        await store.step_replay(replay.id, make.ids.take(), 1, now_ms)
+        await store.step_replay(done.id, make.ids.take(), 1, now_ms)
+        told: list[Replay] = []
+
+        def line(ended: Replay) -> AuditEntry:
+            told.append(ended)
+            return others.pop(0)
+
+        expected = others[0]
+        both = await asyncio.gather(
+            *(store.end_replay(replay.id, CANCELLED, who, now_ms, line) for who in ("ann", "bob"))
+        )
+        assert both == [replace(replay, state=CANCELLED, looked=1, made=1, reason="ann", ended_at_ms=now_ms)] * 2
+        assert (await store.end_replay(done.id, CANCELLED, "ann", now_ms, line)).state is DONE
+        with pytest.raises(NotFoundError):
+            await store.end_replay(1, CANCELLED, "ann", now_ms, line)
+        assert told == both[:1]
+        assert await store.audit(AuditFilter("default")) == [expected, begun]
 
     async def test_replays_are_listed(self, store: Store, make: Maker) -> None:
         """Newest first, page by page, of a workspace or of all."""

@@ -198,10 +198,10 @@ class Life:
         yield self._one("replay", one, make.ids.take(), START_MS, ReplayRule(3, actor="ann"), [entry(103)])
         ended = self._ids()[-10:-2]
         many = Replay(make.ids.take(), "default", "ann", b"{}", 5, 0, 1.0, len(ended) + 1)
-        yield self._one("begin_replay", many, [two, *ended])
+        yield self._one("begin_replay", many, [two, *ended], [entry(106)])
         for _ in range(2):
             yield self._one("step_replay", many.id, make.ids.take(2), 2, START_MS)
-        yield self._one("end_replay", many.id, ReplayState.CANCELLED, "enough", START_MS)
+        yield self._one("end_replay", many.id, ReplayState.CANCELLED, "enough", START_MS, lambda _: entry(107))
 
     def _end(self) -> Iterator[Any]:
         yield self._one("expire", 4, START_MS + 1, "gave_up", ())

@@ -21,7 +21,7 @@ from alertd.store.sqlite.statement import blob, json_list
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from alertd.store.resource import AuditEntry
     from alertd.store.sqlite.reader import Row
@@ -115,7 +115,7 @@ class Replays(Part):
             keys.update(row[0] for row in await self.core.history.rows(_KEYS, {**given, "ids": ids}))
         return len(keys)
 
-    async def begin_replay(self, replay: Replay, origins: Sequence[int]) -> None:
+    async def begin_replay(self, replay: Replay, origins: Sequence[int], audit: Sequence[AuditEntry] = ()) -> None:
         """Keep a replay and what it is to send again."""
         parts = [
             (replay.id, number, blob(orjson.dumps(list(origins[start : start + PART]))))
@@ -128,6 +128,7 @@ class Replays(Part):
                 replay.rate, replay.total, int(replay.state), 0, 0, "", None,
             ))  # fmt: skip
             conn.executemany(_ADD_PART, parts)
+            log(conn, audit)
 
         await self.core.writer.run(job)
 
@@ -153,7 +154,14 @@ class Replays(Part):
 
         return await self.core.writer.run(job)
 
-    async def end_replay(self, replay_id: int, state: ReplayState, reason: str, now_ms: int) -> Replay:
+    async def end_replay(
+        self,
+        replay_id: int,
+        state: ReplayState,
+        reason: str,
+        now_ms: int,
+        audit: Callable[[Replay], AuditEntry] | None = None,
+    ) -> Replay:
         """End a replay if it is running."""
 
         def job(conn: sqlite3.Connection) -> Replay:
@@ -161,6 +169,8 @@ class Replays(Part):
             if replay.state is ReplayState.RUNNING:
                 replay = replace(replay, state=state, reason=reason, ended_at_ms=now_ms)
                 _save(conn, replay)
+                if audit is not None:
+                    log(conn, [audit(replay)])
             return replay
 
         return await self.core.writer.run(job)

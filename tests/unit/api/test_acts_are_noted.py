@@ -11,6 +11,7 @@ from alertd.errors import StoreUnavailableError
 from alertd.model.delivery import Outcome, OutcomeKind
 from tests.unit.api.bench import HOME, running
 from tests.unit.api.test_issues import ISSUES, error
+from tests.unit.api.test_replays import ended
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -19,8 +20,11 @@ if TYPE_CHECKING:
 
     Act = Callable[[Caller], Awaitable[str]]
 
-STORING = ("commit", "write_issues", "acknowledge", "replay", "cancel")
+STORING = ("commit", "write_issues", "acknowledge", "replay", "cancel", "begin_replay", "end_replay")
 """How the store is asked to do these acts."""
+MANY = f"{HOME}/deliveries/replay"
+SLOWLY = {"filter": {}, "rate_per_second": 0.0001}
+"""A replay of many that goes on until it is cancelled."""
 
 
 async def resolve(call: Caller) -> str:
@@ -66,16 +70,33 @@ async def cancel(call: Caller) -> str:
     return f"{HOME}/deliveries/{waiting['id']}/cancel"
 
 
-ACTS: dict[str, tuple[Act, dict[str, Any], int]] = {
-    "resolved": (resolve, {}, 1),
-    "merged": (merge, {"issues": ["SHOP-2"]}, 2),
-    "split": (split, {"issue": "SHOP-2"}, 2),
-    "ended": (end, {}, 1),
-    "acknowledged": (take_note, {}, 1),
-    "replayed": (replay, {}, 1),
-    "cancelled": (cancel, {}, 1),
+async def replay_many(call: Caller) -> str:
+    """Name the replaying of many deliveries."""
+    await call.settled(f"{HOME}/deliveries")
+    return MANY
+
+
+async def cancel_many(call: Caller) -> str:
+    """Begin a replay of many that takes long, and name its cancelling."""
+    await call.sent({"type": "t"}, {"type": "t"})
+    await call.settled(f"{HOME}/deliveries?type=t")
+    status, replay = await call("POST", MANY, json=SLOWLY)
+    assert (status, replay["state"], replay["matched"] > 1) == (202, "running", True)
+    return f"{MANY}s/{replay['id']}/cancel"
+
+
+ACTS: dict[str, tuple[str, Act, dict[str, Any], int]] = {
+    "resolve": ("resolved", resolve, {}, 1),
+    "merge": ("merged", merge, {"issues": ["SHOP-2"]}, 2),
+    "split": ("split", split, {"issue": "SHOP-2"}, 2),
+    "end": ("resolved", end, {}, 1),
+    "acknowledge": ("acknowledged", take_note, {}, 1),
+    "replay": ("replayed", replay, {}, 1),
+    "cancel": ("cancelled", cancel, {}, 1),
+    "replay-many": ("replayed", replay_many, SLOWLY, 1),
+    "cancel-many": ("cancelled", cancel_many, {}, 1),
 }
-"""The acts, each with its body and how many lines tell of it."""
+"""The acts, each with the word for it, its body and how many lines tell of it."""
 
 
 def unavailable(*_: Any, **__: Any) -> Any:
@@ -86,8 +107,7 @@ def unavailable(*_: Any, **__: Any) -> Any:
 @pytest.mark.parametrize("name", ACTS)
 async def test_the_line_is_stored_with_the_act(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is written after it that could fail, so a 503 never stands for something that was done; who failed is in no log."""
-    act, body, count = ACTS[name]
-    word = "resolved" if name == "ended" else name
+    word, act, body, count = ACTS[name]
     async with running() as call:
         await call.sent(error(1, key="a"), error(2, key="b"))
         path, store = await act(call), call.bench.store
@@ -98,7 +118,7 @@ async def test_the_line_is_stored_with_the_act(name: str, monkeypatch: pytest.Mo
         assert (await call("GET", f"{HOME}/audit?action={word}"))[1]["items"] == []
         with monkeypatch.context() as patch:
             patch.setattr(store, "change_resources", unavailable)
-            assert (await call("POST", path, "operator", json=body))[0] in (200, 201)
+            assert (await call("POST", path, "operator", json=body))[0] in (200, 201, 202)
         _, page = await call("GET", f"{HOME}/audit?action={word}")
         assert [line["actor"] for line in page["items"]] == ["operator"] * count
 
@@ -120,3 +140,18 @@ async def test_of_two_who_cancel_one_is_noted(monkeypatch: pytest.MonkeyPatch) -
         assert [(status, view["state"]) for status, view in answers] == [(200, "cancelled")] * 2
         _, page = await call("GET", f"{HOME}/audit?action=cancelled")
         assert len(page["items"]) == 1
+
+
+async def test_a_replay_of_many_is_cancelled_once() -> None:
+    """The line says how many had been sent again; who comes when it has ended, in whatever way, has cancelled nothing."""
+    async with running() as call:
+        path = await cancel_many(call)
+        answers = await asyncio.gather(*(call("POST", path, who) for who in ("operator", "admin")))
+        assert [(status, view["state"]) for status, view in answers] == [(200, "cancelled")] * 2
+        assert answers[0] == answers[1] == await call("POST", path)
+        _, done = await call("POST", MANY, json={"filter": {"type": "none"}})
+        done = await ended(call, done)
+        assert (await call("POST", f"{MANY}s/{done['id']}/cancel"))[1] == done
+        _, page = await call("GET", f"{HOME}/audit?action=cancelled")
+        [line] = page["items"]
+        assert (line["kind"], line["after"]) == ("replay", {"replayed": answers[0][1]["replayed"]})

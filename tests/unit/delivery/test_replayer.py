@@ -19,6 +19,8 @@ from tests.conformance.store_maker import StillClock
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from alertd.store.resource import AuditEntry
+
 DEADLINE = 60.0
 
 
@@ -28,7 +30,7 @@ class ClosedStore(MemoryStore):
     hangs = False
 
     @override
-    async def begin_replay(self, replay: Replay, origins: Sequence[int]) -> None:
+    async def begin_replay(self, replay: Replay, origins: Sequence[int], audit: Sequence[AuditEntry] = ()) -> None:
         """Keep nothing."""
         if self.hangs:
             await asyncio.Event().wait()

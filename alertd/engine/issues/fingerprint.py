@@ -5,8 +5,8 @@
 3. without a usable stack: its type, its value with parameters replaced, and the transaction;
 4. the message, with parameters replaced; of a template (`Order %s failed`) the template.
 
-A fingerprint begins with the version of the rules that made it. Rules never change under a version: a project keeps the
-version that it was begun with, so that a new alertd does not group its issues anew.
+A fingerprint begins with the version of the rules that made it. Once released, rules never change under a version: whoever
+changes them adds one, and sees to it that no project's issues are grouped anew unasked.
 
 It is made of `data` as `alertd.sources.sentry_event` lays it out, from the crash end of the stack, so that frames left
 out elsewhere do not matter.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 VERSION: Final = 1
-"""The version of the rules that new projects begin with."""
+"""The version of the rules in force."""
 FRAMES: Final = 5
 """How many calls count, from the crash on; a call that calls itself counts once."""
 

@@ -28,6 +28,14 @@ from alertd.engine.issues.parameters import LINE_MAX, parameterise
         ("id 123e4567-e89b-12d3-a456-426614174000", "id <uuid>"),
         ("at da39a3ee5e6b4b0d3255bfef95601890afd80709", "at <sha1>"),
         ("md5 d41d8cd98f00b204e9800998ecf8427e", "md5 <md5>"),
+        (f"image sha256:{'0a' * 32} of {'b3' * 64}", "image sha256:<sha256> of <hex>"),
+        ("document 507f1f77bcf86cd799439011", "document <hex>"),
+        ("id 01HZXK3V8M3Q4W5E6R7T8Y9V0A", "id <ulid>"),
+        ("timed out after 1m30s, 2h5m or 1h0m0.5s", "timed out after <duration>, <duration> or <duration>"),
+        ("10MB of 1.5 GiB, 4096 bytes and 12B", "<size> of <size>, <size> and <size>"),
+        ("at 20260507T000000Z", "at <date>"),
+        ("Thu, 07 May 2026 12:30:59 GMT or Thu May  7 12:30:59 UTC 2026", "<date> GMT or <date> UTC <int>"),
+        ("on May 7, 2026 and Friday, 8 May 2026", "on <date> and <date>"),
         ("commit 3f2a1b9 is gone", "commit <git_sha> is gone"),
         ("at 0xdeadBEEF", "at <hex>"),
         ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "<traceparent>"),
@@ -51,6 +59,8 @@ def test_parameters_are_replaced(text: str, expected: str) -> None:
         "shop.cart.total is None",
         "v1.2.3",
         "std::map<int>",
+        "deadbeefdeadbeef by MAY2 and Sun",
+        "MARCH TO NOVEMBER BY 12MBX",
         "true",
     ],
 )
@@ -67,7 +77,26 @@ def test_only_the_first_line_counts() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["a", "1.", "a@", "ab-", "0", "a.b", ":", "1:", "'", "-1", "abcdef1", "http://", "::1", "a1_"]
+    "unit",
+    [
+        "a",
+        "1.",
+        "a@",
+        "ab-",
+        "0",
+        "a.b",
+        ":",
+        "1:",
+        "'",
+        "-1",
+        "abcdef1",
+        "http://",
+        "::1",
+        "a1_",
+        "1m",
+        "Mon May 1",
+        "0a",
+    ],
 )
 def test_it_is_quick_on_the_worst(unit: str) -> None:
     """Text that is made to be slow costs less than 20 ms."""

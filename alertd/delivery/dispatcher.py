@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
+from alertd.delivery.cancelling import Canceller
 from alertd.delivery.endpoint import closed
 from alertd.delivery.expiry import Expiry
 from alertd.delivery.feeder import Feeder
@@ -27,7 +28,6 @@ from alertd.delivery.spiller import Spiller
 from alertd.delivery.states import StateKeeper
 from alertd.delivery.surroundings import Surroundings
 from alertd.errors import ConflictError, NotFoundError
-from alertd.model.delivery import DeliveryState, Outcome
 from alertd.store.base import DestinationState
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from alertd.delivery.hub import Hub
     from alertd.destinations.base import Message, OpenDestination
     from alertd.metrics import Metrics
-    from alertd.model.delivery import Attempt, Delivery
+    from alertd.model.delivery import Attempt, Delivery, Outcome
     from alertd.model.ids import IdSource
     from alertd.store.base import OutboxStore
     from alertd.store.resource import AuditEntry
@@ -114,6 +114,7 @@ class Dispatcher:
             debug=debug,
             ended=on_ended,
         )
+        self._canceller = Canceller(store, self._around, self._all_lanes)
 
     # ------------------------------------------------------------------ the ruleset
 
@@ -206,29 +207,7 @@ class Dispatcher:
         Raises NotFoundError, ConflictError when it is in flight or final, StoreUnavailableError. `destination_id`, if
         known, is only for the metric.
         """
-        lane = self._withdraw(delivery_id)
-        self._around.barred.add(delivery_id)
-        state: DeliveryState | None = None
-        try:
-            state = await self._store.cancel(delivery_id, "cancelled", audit)
-        finally:
-            self._around.barred.discard(delivery_id)
-            for each in self._all_lanes():
-                each.withdrawn(delivery_id, final=state is not None and state.final)
-        if state is not DeliveryState.CANCELLED:
-            raise ConflictError(f"the delivery is {state.word}")
-        if (counted := lane or self._lanes.get(destination_id or 0)) is not None:
-            counted.meters.ended(state, 1)
-
-    def _withdraw(self, delivery_id: int) -> Lane | None:
-        if delivery_id in self._around.flying or delivery_id in self._around.barred:
-            raise ConflictError("the delivery is in flight")
-        for lane in self._all_lanes():
-            if delivery_id in lane.backlog.held:
-                if not lane.backlog.withdraw(delivery_id):
-                    raise ConflictError("the delivery's last attempt is being stored")
-                return lane
-        return None
+        await self._canceller.cancel(delivery_id, audit, self._lanes.get(destination_id or 0))
 
     # ------------------------------------------------------------------ destinations
 

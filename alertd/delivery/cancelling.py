@@ -1,0 +1,51 @@
+"""Cancels deliveries that wait, one at a time, wherever they are: in a lane's queue, in the store, or in a page on its way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alertd.errors import ConflictError
+from alertd.model.delivery import DeliveryState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from alertd.delivery.lane import Lane
+    from alertd.delivery.surroundings import Surroundings
+    from alertd.store.base import OutboxStore
+    from alertd.store.resource import AuditEntry
+
+
+class Canceller:
+    """Cancels for the dispatcher; `lanes` gives all lanes, also those of destinations on their way out."""
+
+    def __init__(self, store: OutboxStore, around: Surroundings[Lane], lanes: Callable[[], Collection[Lane]]) -> None:
+        self._store = store
+        self._around = around
+        self._lanes = lanes
+
+    async def cancel(self, delivery_id: int, audit: AuditEntry | None, home: Lane | None) -> None:
+        """Cancel a delivery that waits, as `Dispatcher.cancel` says; `home` counts it when no lane holds it."""
+        lane = self._withdraw(delivery_id)
+        self._around.barred.add(delivery_id)
+        state: DeliveryState | None = None
+        try:
+            state = await self._store.cancel(delivery_id, "cancelled", audit)
+        finally:
+            self._around.barred.discard(delivery_id)
+            for each in self._lanes():
+                each.withdrawn(delivery_id, final=state is not None and state.final)
+        if state is not DeliveryState.CANCELLED:
+            raise ConflictError(f"the delivery is {state.word}")
+        if (counted := lane or home) is not None:
+            counted.meters.ended(state, 1)
+
+    def _withdraw(self, delivery_id: int) -> Lane | None:
+        if delivery_id in self._around.flying or delivery_id in self._around.barred:
+            raise ConflictError("the delivery is in flight")
+        for lane in self._lanes():
+            if delivery_id in lane.backlog.held:
+                if not lane.backlog.withdraw(delivery_id):
+                    raise ConflictError("the delivery's last attempt is being stored")
+                return lane
+        return None

@@ -56,8 +56,8 @@ class Naming:
             delivery.payload,
             url,
             simulated,
-            time=time,
-            issue=delivery.issue,
+            time,
+            delivery.issue,
             acknowledge_url=self._acknowledge(url, alert_id, delivery)
             if delivery.destination_id in self.linked
             else "",

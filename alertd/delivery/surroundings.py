@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from alertd.model.delivery import DeliveryState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 LaneT = TypeVar("LaneT", bound="Owner")
 """A lane. Its surroundings need nothing of it but that it hears what was stored."""
+_RETRYING: Final = DeliveryState.RETRYING
 
 
 @dataclass(slots=True)
@@ -48,5 +51,5 @@ class Surroundings(Generic[LaneT]):
     def finish(self, delivery: Delivery, attempt: Attempt, lane: LaneT) -> None:
         """Let an attempt be stored; tell who wants to know when its delivery has come to an end."""
         self.outcomes.add(attempt, lane)
-        if attempt.state.final:
+        if attempt.state is not _RETRYING:
             self.ended(delivery, attempt)

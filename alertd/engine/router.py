@@ -90,6 +90,7 @@ def _deliver(
     """Add the deliveries of what is sent: one for each destination, unless it wants one for each subscription."""
     event, number, deliveries = found.event, found.number, found.deliveries
     shut = {destination for destination, _ in verdict.destinations} if verdict.destinations else ()
+    moment = event.time, event.is_simulated
     for destination_id in subscription.destinations:
         if shut and destination_id in shut:
             continue
@@ -99,7 +100,7 @@ def _deliver(
             continue
         made = reached[destination_id] = Delivery(
             number + 1 + len(deliveries), number, destination_id, verdict.subscription_id, verdict.channel_id,
-            0, now_ms, event.type, event.payload, event.trigger,
+            0, now_ms, event.type, event.payload, event.trigger, moment=moment,
         )  # fmt: skip
         deliveries.append(made)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from alertd.errors import ConflictError
@@ -23,25 +24,38 @@ class Canceller:
         self._store = store
         self._around = around
         self._lanes = lanes
+        self._under_way: dict[int, asyncio.Event] = {}
 
     async def cancel(self, delivery_id: int, audit: AuditEntry | None, home: Lane | None) -> None:
         """Cancel a delivery that waits, as `Dispatcher.cancel` says; `home` counts it when no lane holds it."""
+        while (other := self._under_way.get(delivery_id)) is not None:
+            await other.wait()
         lane = self._withdraw(delivery_id)
+        before = await self._store_cancelled(delivery_id, audit)
+        if before is DeliveryState.CANCELLED:
+            return
+        if before.final:
+            raise ConflictError(f"the delivery is {before.word}")
+        if (counted := lane or home) is not None:
+            counted.meters.ended(DeliveryState.CANCELLED, 1)
+
+    async def _store_cancelled(self, delivery_id: int, audit: AuditEntry | None) -> DeliveryState:
+        """Return the state that the delivery was in. Meanwhile no page brings it to a lane, and whoever cancels it too waits."""
+        ended = self._under_way[delivery_id] = asyncio.Event()
         self._around.barred.add(delivery_id)
-        state: DeliveryState | None = None
+        before: DeliveryState | None = None
         try:
-            state = await self._store.cancel(delivery_id, "cancelled", audit)
+            before = await self._store.cancel(delivery_id, "cancelled", audit)
         finally:
             self._around.barred.discard(delivery_id)
             for each in self._lanes():
-                each.withdrawn(delivery_id, final=state is not None and state.final)
-        if state is not DeliveryState.CANCELLED:
-            raise ConflictError(f"the delivery is {state.word}")
-        if (counted := lane or home) is not None:
-            counted.meters.ended(state, 1)
+                each.withdrawn(delivery_id, final=before is not None)
+            del self._under_way[delivery_id]
+            ended.set()
+        return before
 
     def _withdraw(self, delivery_id: int) -> Lane | None:
-        if delivery_id in self._around.flying or delivery_id in self._around.barred:
+        if delivery_id in self._around.flying:
             raise ConflictError("the delivery is in flight")
         for lane in self._lanes():
             if delivery_id in lane.backlog.held:

@@ -202,7 +202,7 @@ class Dispatcher:
     async def cancel(
         self, delivery_id: int, destination_id: int | None = None, audit: AuditEntry | None = None
     ) -> None:
-        """Cancel a delivery that waits, and keep `audit` if this call did it; cancelling it twice is fine.
+        """Cancel a delivery that waits, and keep `audit` if this call did it; cancelling it twice, or at once, is fine.
 
         Raises NotFoundError, ConflictError when it is in flight or final, StoreUnavailableError. `destination_id`, if
         known, is only for the metric.

@@ -140,7 +140,7 @@ class OutboxStore(DigestStore, Protocol):
     async def cancel(self, delivery_id: int, reason: str, audit: AuditEntry | None = None) -> DeliveryState:
         """Cancel one delivery if it is pending or retrying, and only then keep that in the log of changes.
 
-        Return its state now. Raises NotFoundError.
+        Return the state that it was in. Raises NotFoundError.
         """
 
     async def expire(self, destination_id: int, created_before_ms: int, reason: str, held: Collection[int]) -> int:

@@ -111,10 +111,11 @@ class MemoryStore(MemoryForgetting):
         """Cancel one delivery if it waits."""
         self._write()
         kept = self._kept(delivery_id)
-        if audit is not None and not kept.state.final:
+        before = kept.state
+        if audit is not None and not before.final:
             self._audit.append(audit)
         self._end(kept, DeliveryState.CANCELLED, reason)
-        return kept.state
+        return before
 
     async def expire(self, destination_id: int, created_before_ms: int, reason: str, held: Collection[int]) -> int:
         """Make dead what was made before a time."""

@@ -321,11 +321,12 @@ class StoreSuite(StoreCase):
             assert (found.attempts, found.refused) == (number, min(max(number - 2, 0), len(refused)))
 
     async def test_cancel(self, store: Store, make: Maker) -> None:
-        """A waiting delivery is cancelled with its reason and keeps its attempts; a final one stays as it is."""
+        """A waiting delivery is cancelled with its reason and keeps its attempts; a final one stays as it is. Told is what it was."""
         plan = await make.stored(store, to=(3, 4))
         one, two = (d.id for d in plan.deliveries)
         await store.record([make.attempt(one, 1, RETRYING), make.attempt(two)])
-        assert await store.cancel(one, "by Ann") is CANCELLED
+        assert await store.cancel(one, "by Ann") is RETRYING
+        assert await store.cancel(one, "by Bob") is CANCELLED
         assert await store.cancel(two, "by Ann") is DELIVERED
         row = await store.delivery(one)
         assert row is not None
@@ -344,8 +345,8 @@ class StoreSuite(StoreCase):
         await store.record([make.attempt(retrying, 1, RETRYING), make.attempt(delivered)])
         first, second, *never = [entry(number, kind="delivery") for number in range(6)]
         both = await asyncio.gather(store.cancel(pending, "x", first), store.cancel(pending, "x", never[0]))
-        assert both == [CANCELLED, CANCELLED]
-        assert await store.cancel(retrying, "x", second) is CANCELLED
+        assert both == [PENDING, CANCELLED]
+        assert await store.cancel(retrying, "x", second) is RETRYING
         assert await store.cancel(retrying, "x", never[1]) is CANCELLED
         assert await store.cancel(delivered, "x", never[2]) is DELIVERED
         with pytest.raises(NotFoundError):

@@ -116,15 +116,15 @@ class Outbox(Part):
         return await self._end_all(destination_id, None, DeliveryState.CANCELLED, reason, held)
 
     async def cancel(self, delivery_id: int, reason: str, audit: AuditEntry | None = None) -> DeliveryState:
-        """Cancel one delivery if it is pending or retrying; return its state now."""
+        """Cancel one delivery if it is pending or retrying; return the state that it was in."""
         now_ms = self.core.clock.now_ms()
 
         def cancel(conn: sqlite3.Connection) -> DeliveryState:
-            if end(conn, [delivery_id], DeliveryState.CANCELLED, reason, now_ms) and audit is not None:
-                log(conn, [audit])
             row = conn.execute("SELECT state FROM delivery WHERE id = ?", (delivery_id,)).fetchone()
             if row is None:
                 raise NotFoundError(f"there is no delivery {format_id(DELIVERY, delivery_id)}")
+            if end(conn, [delivery_id], DeliveryState.CANCELLED, reason, now_ms) and audit is not None:
+                log(conn, [audit])
             return DeliveryState(row[0])
 
         return await self.core.writer.run(cancel)

@@ -124,7 +124,7 @@ async def test_the_line_is_stored_with_the_act(name: str, monkeypatch: pytest.Mo
 
 
 async def test_of_two_who_cancel_one_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both find the delivery waiting; the one who comes second has cancelled nothing."""
+    """Both find the delivery waiting; the one who comes second has cancelled nothing, which the metric says as well."""
     async with running() as call:
         path, store, found = await cancel(call), call.bench.store, asyncio.Barrier(2)
         look = store.delivery
@@ -140,6 +140,8 @@ async def test_of_two_who_cancel_one_is_noted(monkeypatch: pytest.MonkeyPatch) -
         assert [(status, view["state"]) for status, view in answers] == [(200, "cancelled")] * 2
         _, page = await call("GET", f"{HOME}/audit?action=cancelled")
         assert len(page["items"]) == 1
+        counted = {"workspace": "default", "destination": "hook", "state": "cancelled"}
+        assert call.bench.metrics.registry.get_sample_value("alertd_deliveries_total", counted) == 1
 
 
 async def test_a_replay_of_many_is_cancelled_once() -> None:

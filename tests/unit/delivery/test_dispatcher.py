@@ -323,7 +323,7 @@ async def test_a_cancelled_delivery_is_not_sent(world: World) -> None:
 
 
 async def test_a_cancel_hands_its_line_to_the_store(world: World) -> None:
-    """Who cancels what is cancelled already, or is refused, leaves none."""
+    """Who cancels what is cancelled already or just then, or is refused, leaves none; only what was done is counted."""
     world.store.delay = lambda: 0.05
     await world.start(world.spec(Scripted(RETRY, seconds=1), concurrency=1))
     flying, waiting = world.offer(2)
@@ -331,12 +331,29 @@ async def test_a_cancel_hands_its_line_to_the_store(world: World) -> None:
     lines = [entry(number, kind="delivery") for number in range(4)]
     first = asyncio.ensure_future(world.dispatcher.cancel(waiting.id, 1, lines[0]))
     await passes(0.01)
-    for delivery, line in ((waiting, lines[1]), (flying, lines[2])):
-        with pytest.raises(ConflictError):
-            await world.dispatcher.cancel(delivery.id, 1, line)
-    await first
+    await world.dispatcher.cancel(waiting.id, 1, lines[1])
+    assert first.done()
+    with pytest.raises(ConflictError, match="in flight"):
+        await world.dispatcher.cancel(flying.id, 1, lines[2])
     await world.dispatcher.cancel(waiting.id, 1, lines[3])
     assert world.store.lines == lines[:1]
+    assert world.sample("alertd_deliveries_total", **WHERE, state="cancelled") == 1
+
+
+async def test_a_cancel_does_what_the_one_before_it_could_not(world: World) -> None:
+    """Of those that waited for one that failed the first tries again, and the others find it done."""
+    world.store.delay = lambda: 0.05
+    await world.start(world.spec(Scripted(RETRY, seconds=1), concurrency=1))
+    _, waiting = world.offer(2)
+    await until(lambda: world.dispatcher.in_flight)
+    lines = [entry(number, kind="delivery") for number in range(3)]
+    world.store.unavailable = True
+    failing, *others = [asyncio.ensure_future(world.dispatcher.cancel(waiting.id, 1, line)) for line in lines]
+    with pytest.raises(StoreUnavailableError):
+        await failing
+    world.store.unavailable = False
+    await asyncio.gather(*others)
+    assert (world.store.state(waiting), world.store.lines) == (DeliveryState.CANCELLED, lines[1:2])
 
 
 async def test_a_lane_that_is_removed_during_a_cancel_still_ends(world: World) -> None:

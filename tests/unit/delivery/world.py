@@ -184,12 +184,13 @@ class FakeStore:
         if delivery_id not in self.rows:
             raise NotFoundError(str(delivery_id))
         row = self.rows[delivery_id]
-        if not row.state.final:
+        before = row.state
+        if not before.final:
             self._end([row], DeliveryState.CANCELLED, reason)
             if audit is not None:
                 self.lines.append(audit)
         await self._pass()
-        return row.state
+        return before
 
     async def expire(self, destination_id: int, created_before_ms: int, reason: str, held: Collection[int]) -> int:
         await self._pass()

@@ -8,8 +8,7 @@ issues do not.
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -19,6 +18,7 @@ from alertd.destinations.answers import members_of
 from alertd.destinations.composing import content_of
 from alertd.destinations.content import State
 from alertd.destinations.http_destination import HttpDestination, json_request
+from alertd.destinations.key_locks import KeyLocks
 from alertd.destinations.moments import unix_seconds
 from alertd.destinations.slack_blocks import payload_of, reply_of
 from alertd.destinations.slack_settings import SlackSettings
@@ -50,20 +50,12 @@ class Posted:
     over: bool = False
 
 
-@dataclass(slots=True)
-class _Turn:
-    """Whose turn it is to change one issue's message."""
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    waiting: int = 0
-
-
 class SlackBot(HttpDestination[SlackSettings]):
     """Posts, edits and answers messages in one channel."""
 
     def __init__(self, type_name: str, settings: SlackSettings, timeout_seconds: float, world: World) -> None:
         super().__init__(type_name, settings, timeout_seconds, world)
-        self._turns: dict[str, _Turn] = {}
+        self._locks = KeyLocks()
 
     @override
     def render(self, message: Message, now_seconds: int) -> HttpRequest:
@@ -82,15 +74,8 @@ class SlackBot(HttpDestination[SlackSettings]):
         if self.settings.follow == "none" or not content.thread_key or message.test:
             return await super().attempt(message)
         key = f"{self.settings.channel}/{content.thread_key}"
-        turn = self._turns.setdefault(key, _Turn())
-        turn.waiting += 1
-        try:
-            async with turn.lock:
-                return await self._follow(message, content, key)
-        finally:
-            turn.waiting -= 1
-            if not turn.waiting:
-                del self._turns[key]
+        async with self._locks.of(key):
+            return await self._follow(message, content, key)
 
     async def _follow(self, message: Message, content: Content, key: str) -> Outcome:
         posted = _read(await self.world.memory.get(key))

@@ -364,4 +364,4 @@ async def test_nothing_is_held_when_all_is_told() -> None:
     bot = Bot()
     for number in range(5):
         await bot.tell("new", 0, issue=make_issue(id=f"iss_{number}"))
-    assert vars(bot.opened)["_turns"] == {}
+    assert not vars(bot.opened)["_locks"]

@@ -16,12 +16,12 @@ from typing_extensions import override
 
 from alertd.destinations.answers import THROTTLED, header_wait, members_of, one_line, outcome_of, usual_kind
 from alertd.destinations.base import HttpRequest
-from alertd.destinations.composing import content_of
-from alertd.destinations.http_destination import DELIVERY_HEADER, HttpDestination, HttpType, json_request
+from alertd.destinations.http_destination import DELIVERY_HEADER, HttpType, json_request
+from alertd.destinations.incident_destination import IncidentDestination
 from alertd.destinations.limits import fit, pack
 from alertd.destinations.opsgenie_result import Fate, fate_of, request_of
 from alertd.destinations.settings_fields import SecretToken, Url
-from alertd.destinations.turn import OWN, Turn, details_of, ending_of, severity_of, turn_of
+from alertd.destinations.turn import OWN, Turn, details_of, ending_of, severity_of
 from alertd.model.delivery import ANSWER_MAX, Outcome, OutcomeKind
 from alertd.model.fields import Resource
 from alertd.model.severity import Severity
@@ -107,16 +107,14 @@ class OpsgenieSettings(Resource):
     api_url: Url = Field("https://api.opsgenie.com", description="https://api.eu.opsgenie.com for accounts in the EU")
 
 
-class OpsgenieDestination(HttpDestination[OpsgenieSettings]):
+class OpsgenieDestination(IncidentDestination[OpsgenieSettings]):
     """Sends alerts through one integration."""
 
     @override
-    def render(self, message: Message, now_seconds: int) -> HttpRequest:
+    def ask(self, message: Message, content: Content, turn: Turn) -> HttpRequest:
         """Make the request."""
-        content = content_of(message)
         base = f"{self.settings.api_url.rstrip('/')}/v2/alerts"
         key = f"GenieKey {self.settings.api_key.get_secret_value()}"
-        turn = turn_of(message, content)
         if turn is Turn.OPEN:
             return json_request(base, alert_of(content, self.settings), message, authorization=key)
         alias = quote(content.dedup_key, safe="")
@@ -125,14 +123,13 @@ class OpsgenieDestination(HttpDestination[OpsgenieSettings]):
         return json_request(url, payload, message, authorization=key)
 
     @override
-    async def attempt(self, message: Message) -> Outcome:
+    async def tell(self, message: Message, content: Content, turn: Turn) -> Outcome:
         """Send once, and ask what became of it."""
-        outcome = await super().attempt(message)
+        outcome = await super().tell(message, content, turn)
         request_id = request_of(outcome)
         if not request_id or not self.settings.confirm_seconds:
             return outcome
-        closing = turn_of(message, content_of(message)) is not Turn.OPEN
-        return await self._confirmed(outcome, self._lookup(message, request_id), closing=closing)
+        return await self._confirmed(outcome, self._lookup(message, request_id), closing=turn is not Turn.OPEN)
 
     async def _confirmed(self, accepted: Outcome, lookup: HttpRequest, *, closing: bool) -> Outcome:
         """Ask until it is known, or for as long as is configured; what is not known then counts as delivered."""

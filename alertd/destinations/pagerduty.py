@@ -13,7 +13,8 @@ from typing_extensions import override
 
 from alertd.destinations.answers import THROTTLED, header_wait, members_of, outcome_of, usual_kind
 from alertd.destinations.composing import content_of
-from alertd.destinations.http_destination import HttpDestination, HttpType, json_request
+from alertd.destinations.http_destination import HttpType, json_request
+from alertd.destinations.incident_destination import IncidentDestination
 from alertd.destinations.limits import fit
 from alertd.destinations.moments import normal
 from alertd.destinations.settings_fields import OnAmbiguous, SecretToken, Url
@@ -90,19 +91,26 @@ class PagerdutySettings(Resource):
         return choice
 
 
-class PagerdutyDestination(HttpDestination[PagerdutySettings]):
+class PagerdutyDestination(IncidentDestination[PagerdutySettings]):
     """Sends events with one integration key."""
 
     @override
-    def render(self, message: Message, now_seconds: int) -> HttpRequest:
+    def ask(self, message: Message, content: Content, turn: Turn) -> HttpRequest:
         """Make the request."""
-        content = content_of(message)
         base = self.settings.api_url.rstrip("/")
         key = {"routing_key": self.settings.routing_key.get_secret_value()}
         if self.settings.events == "changes":
             return json_request(f"{base}/v2/change/enqueue", key | change_of(content), message)
-        payload = alert_of(content, turn_of(message, content), self.settings.severity)
+        payload = alert_of(content, turn, self.settings.severity)
         return json_request(f"{base}/v2/enqueue", key | payload, message)
+
+    @override
+    async def attempt(self, message: Message) -> Outcome:
+        """Send once; change events have no order."""
+        if self.settings.events == "changes":
+            content = content_of(message)
+            return await self.tell(message, content, turn_of(message, content))
+        return await super().attempt(message)
 
     @override
     def classify(self, answer: HttpAnswer, now_seconds: int) -> Outcome:

@@ -55,9 +55,10 @@ class OutcomeKind(Worded):
 class Outcome:
     """The value of one attempt.
 
-    Shapes: `status` is the provider's code (HTTP status) or None; `detail` says what went wrong, for people, empty on
-    success; `answer` is the first kilobyte of what the receiver said; `retry_after_seconds` is what it asked for: how long
-    nothing is to be sent, which it may say before it refuses anything (on a delivered attempt).
+    Shapes: `status` is the provider's code (HTTP status) or None; `detail` says what went wrong, for people, or why nothing
+    needed to be sent, and is empty on any other success; `answer` is the first kilobyte of what the receiver said;
+    `retry_after_seconds` is what it asked for: how long nothing is to be sent, which it may say before it refuses anything
+    (on a delivered attempt).
     """
 
     kind: OutcomeKind

@@ -14,6 +14,7 @@ from alertd.destinations.base import World
 from alertd.destinations.egress import AiohttpSender
 from alertd.destinations.guard import EgressPolicy
 from alertd.destinations.http1.sender import FastSender
+from alertd.destinations.incident_destination import OVERTAKEN
 from alertd.destinations.registry import REGISTRY, parse_settings
 from alertd.model.delivery import Outcome, OutcomeKind
 from tests.conformance.destination_suite import DEADLINE, FixedClock
@@ -141,6 +142,74 @@ async def test_one_problem_is_one_incident(
     assert services.alerts == {
         "default/issue/iss_0042": ["opened", "repeated", "acknowledged", "closed", "dropped", "opened"]
     }
+
+
+BOTH = pytest.mark.parametrize(
+    ("type_name", "settings"),
+    [("pagerduty", {"routing_key": KEY}), ("opsgenie", {"api_key": "good"})],
+)
+
+
+def at(number: int, state: str) -> Message:
+    """Make the alert of that number about the usual issue."""
+    return make_message(alert_id=f"alt_{number:016x}", issue=make_issue(state=state))
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("alerts", "history"),
+    [
+        ([(2, "resolved"), (1, "new")], ["dropped", "opened", "closed"]),
+        ([(3, "resolved"), (1, "new"), (2, "ongoing")], ["dropped", "opened", "closed", "opened", "closed"]),
+        ([(2, "resolved"), (1, "new"), (3, "regressed")], ["dropped", "opened", "closed", "opened"]),
+        ([(1, "new"), (3, "regressed"), (2, "resolved")], ["opened", "repeated"]),
+        ([(3, "regressed"), (2, "resolved"), (1, "new")], ["opened", "repeated"]),
+        ([(1, "new"), (3, "regressed"), (2, "muted")], ["opened", "repeated"]),
+        ([(2, "muted"), (1, "new")], ["dropped", "opened", "acknowledged"]),
+        ([(1, "new"), (3, "resolved"), (2, "muted")], ["opened", "closed", "dropped"]),
+        ([(2, "resolved"), (1, "new"), (1, "new")], ["dropped", "opened", "closed", "opened", "closed"]),
+    ],
+    ids=str,
+)
+async def test_the_newest_alert_has_the_last_word(
+    services: Services,
+    type_name: str,
+    settings: dict[str, str],
+    alerts: list[tuple[int, str]],
+    history: list[str],
+) -> None:
+    """Whatever comes late, an incident stays neither open when it is over nor closed when it is back."""
+    async with destination(FastSender, type_name, api_url=services.url, **settings) as opened:
+        for number, state in alerts:
+            assert (await attempt(opened, at(number, state))).kind is OutcomeKind.DELIVERED
+    assert services.alerts == {"default/issue/iss_0042": history}
+
+
+@BOTH
+async def test_what_is_not_sent_says_why(services: Services, type_name: str, settings: dict[str, str]) -> None:
+    """An end that is told after its problem came back counts as delivered, without an answer."""
+    async with destination(FastSender, type_name, api_url=services.url, **settings) as opened:
+        await attempt(opened, at(3, "regressed"))
+        late = await attempt(opened, at(2, "resolved"))
+    assert late == Outcome(OutcomeKind.DELIVERED, detail=f"{type_name}: {OVERTAKEN}")
+
+
+async def test_alerts_at_once_are_told_one_after_the_other(services: Services) -> None:
+    """What is under way for an incident is waited for, so that what opens it cannot arrive behind what ends it."""
+    async with destination(FastSender, "pagerduty", api_url=services.url, routing_key=KEY) as opened:
+        await asyncio.gather(*(attempt(opened, at(*each)) for each in [(2, "resolved"), (1, "new"), (3, "regressed")]))
+    assert services.alerts == {"default/issue/iss_0042": ["dropped", "opened", "closed", "opened"]}
+
+
+async def test_an_end_that_is_told_again_but_not_taken_is_tried_again(services: Services) -> None:
+    """What comes late is delivered only when what came of it since was told again."""
+    async with destination(FastSender, "pagerduty", api_url=services.url, routing_key=KEY) as opened:
+        await attempt(opened, at(2, "resolved"))
+        services.calls = LIMIT - 1
+        assert (await attempt(opened, at(1, "new"))).kind is OutcomeKind.RETRY_LATER
+        services.calls = 0
+        assert (await attempt(opened, at(1, "new"))).kind is OutcomeKind.DELIVERED
+    assert services.alerts == {"default/issue/iss_0042": ["dropped", "opened", "repeated", "closed"]}
 
 
 @SENDERS

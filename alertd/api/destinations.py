@@ -104,16 +104,16 @@ class Destinations(Collection):
         """Let a destination take deliveries again; what waits for it goes out."""
         workspace = self.enter(request, Role.OPERATOR)
         destination = self._find(request, workspace)
-        await self.context.dispatcher.enable(self._number(destination))
-        await self.context.registry.note(caller(request).name, Noted("enabled", destination.key, None, None))
+        line = self.context.registry.line(caller(request).name, Noted("enabled", destination.key, None, None))
+        await self.context.dispatcher.enable(self._number(destination), line)
         return self.answer(destination, request)
 
     async def disable(self, request: web.Request) -> web.Response:
         """Let a destination take nothing until it is enabled; what waits for it goes on waiting."""
         workspace = self.enter(request, Role.OPERATOR)
         destination = self._find(request, workspace)
-        await self.context.dispatcher.disable(self._number(destination), "disabled by an operator")
-        await self.context.registry.note(caller(request).name, Noted("disabled", destination.key, None, None))
+        line = self.context.registry.line(caller(request).name, Noted("disabled", destination.key, None, None))
+        await self.context.dispatcher.disable(self._number(destination), "disabled by an operator", line)
         return self.answer(destination, request)
 
 

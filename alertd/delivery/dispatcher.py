@@ -211,23 +211,27 @@ class Dispatcher:
 
     # ------------------------------------------------------------------ destinations
 
-    async def disable(self, destination_id: int, reason: str) -> None:
-        """Send nothing more to a destination until `enable`; its deliveries wait.
+    async def disable(self, destination_id: int, reason: str, audit: AuditEntry | None = None) -> None:
+        """Send nothing more to a destination until `enable`; its deliveries wait. Keep `audit` with that if this call did it.
 
-        Raises NotFoundError; StoreUnavailableError when it is in force but not stored yet (it will be).
+        Raises NotFoundError; StoreUnavailableError when it is in force but not stored yet (it will be), or too much waits.
         """
-        self._disable(self._lane(destination_id), reason)
+        lane = self._lane(destination_id)
+        if lane.disabled_reason != reason:
+            self._states.check_room(destination_id)
+            self._disable(lane, reason, audit)
         await self._states.flush(STATE_SECONDS)
 
-    async def enable(self, destination_id: int) -> None:
-        """Send again. Raises NotFoundError, ConflictError when its configuration has it off, and as `disable`."""
+    async def enable(self, destination_id: int, audit: AuditEntry | None = None) -> None:
+        """Send again; `audit` as in `disable`. Raises NotFoundError, ConflictError when its configuration has it off, and as `disable`."""
         lane = self._lane(destination_id)
         if not lane.spec.enabled:
             raise ConflictError(f"the destination is {SWITCHED_OFF}")
         if lane.disabled_reason:
+            self._states.check_room(destination_id)
             lane.enable()
             lane.reporter.enabled()
-            self._states.changed(destination_id)
+            self._states.changed(destination_id, audit)
             self._tell_disabled()
         await self._states.flush(STATE_SECONDS)
 
@@ -274,10 +278,10 @@ class Dispatcher:
             self._disable(lane, f"gone: {reason}")
             self._on_gone(lane.spec, lane.disabled_reason)
 
-    def _disable(self, lane: Lane, reason: str) -> None:
+    def _disable(self, lane: Lane, reason: str, audit: AuditEntry | None = None) -> None:
         lane.disable(reason)
         lane.reporter.disabled(reason)
-        self._states.changed(lane.spec.destination_id)
+        self._states.changed(lane.spec.destination_id, audit)
         self._tell_disabled()
 
     def _tell_disabled(self) -> None:

@@ -149,8 +149,10 @@ class OutboxStore(DigestStore, Protocol):
     async def destination_states(self) -> dict[int, DestinationState]:
         """Everything kept about destinations, by destination id."""
 
-    async def set_destination_state(self, destination_id: int, state: DestinationState) -> None:
-        """Keep a destination's state."""
+    async def set_destination_state(
+        self, destination_id: int, state: DestinationState, audit: Sequence[AuditEntry] = ()
+    ) -> None:
+        """Keep a destination's state, and in the log of changes how it came about; lines that are there already are fine."""
 
     async def outbox_counts(self) -> dict[tuple[int, DeliveryState], int]:
         """How many deliveries are pending and retrying, by (destination id, state)."""

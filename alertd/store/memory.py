@@ -125,10 +125,13 @@ class MemoryStore(MemoryForgetting):
         """Everything kept about destinations."""
         return dict(self._states)
 
-    async def set_destination_state(self, destination_id: int, state: DestinationState) -> None:
+    async def set_destination_state(
+        self, destination_id: int, state: DestinationState, audit: Sequence[AuditEntry] = ()
+    ) -> None:
         """Keep a destination's state."""
         self._write()
         self._states[destination_id] = state
+        self._audit += [line for line in audit if line not in self._audit]
 
     async def outbox_counts(self) -> dict[tuple[int, DeliveryState], int]:
         """What waits, counted."""

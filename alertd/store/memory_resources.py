@@ -59,8 +59,8 @@ class MemoryResources(MemoryNames):
 
     async def audit(self, which: AuditFilter) -> list[AuditEntry]:
         """Up to `limit` entries, newest first."""
-        found = [entry for entry in reversed(self._audit) if _fits(entry, which)]
-        return found[: which.limit]
+        found = [entry for entry in self._audit if _fits(entry, which)]
+        return sorted(found, key=lambda entry: entry.id, reverse=True)[: which.limit]
 
 
 def _fits(entry: AuditEntry, which: AuditFilter) -> bool:

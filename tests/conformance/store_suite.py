@@ -408,6 +408,15 @@ class StoreSuite(StoreCase):
         await store.set_destination_state(3, DestinationState())
         assert await store.destination_states() == {3: DestinationState(), 4: DestinationState("", None, 9)}
 
+    async def test_a_destinations_state_is_kept_with_its_lines(self, store: Store) -> None:
+        """They stand in the log by their times, each once, also when a write whose answer was lost is repeated."""
+        lines = [entry(number, kind="destination") for number in range(4)]
+        await store.change_resources([], [], lines[2:3])
+        for told in (lines[:2], [*lines[:2], lines[3]]):
+            await store.set_destination_state(3, DestinationState("by hand", 5), told)
+        assert await store.audit(AuditFilter("default")) == lines[::-1]
+        assert await store.audit(AuditFilter("default", below=lines[2].id, limit=1)) == lines[1:2]
+
     # -- the history ----------------------------------------------------------------------------------------------
 
     async def test_events_page(self, store: Store, make: Maker) -> None:

@@ -149,7 +149,7 @@ class Life:
         yield self._one("record", [make.attempt(one), make.attempt(two, 1, DeliveryState.RETRYING)])
         again = [make.attempt(two, 2, DeliveryState.RETRYING), make.attempt(two, 3, DeliveryState.DEAD)]
         yield self._one("record", [make.attempt(one), *again, make.attempt(three)])
-        yield self._one("set_destination_state", 3, DestinationState("gone", START_MS, START_MS + 5))
+        yield self._one("set_destination_state", 3, DestinationState("gone", START_MS, START_MS + 5), [entry(108)])
         yield self._one("cancel", waiting, "cancelled", entry(104))
         spill = Spill(4, 2, frozenset(), frozenset(), make.ids.take(), 0, START_MS)
         yield self._one("digest", spill)

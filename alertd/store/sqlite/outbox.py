@@ -138,10 +138,17 @@ class Outbox(Part):
         sql = "SELECT destination_id, disabled_reason, disabled_at, paused_until FROM destination_state"
         return {row[0]: DestinationState(*row[1:]) for row in await self.core.reads.rows(sql)}
 
-    async def set_destination_state(self, destination_id: int, state: DestinationState) -> None:
+    async def set_destination_state(
+        self, destination_id: int, state: DestinationState, audit: Sequence[AuditEntry] = ()
+    ) -> None:
         """Keep a destination's state."""
         params = (destination_id, state.disabled_reason, state.disabled_at_ms, state.paused_until_ms)
-        await self.core.writer.execute(_SET_STATE, params)
+
+        def keep(conn: sqlite3.Connection) -> None:
+            conn.execute(_SET_STATE, params)
+            log(conn, audit, again=True)
+
+        await self.core.writer.run(keep)
 
     async def outbox_counts(self) -> dict[tuple[int, DeliveryState], int]:
         """How many deliveries are pending and retrying, by (destination id, state)."""

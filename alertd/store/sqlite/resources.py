@@ -27,6 +27,7 @@ _KEEP: Final = (
 _REMOVE: Final = "DELETE FROM resource WHERE kind = ? AND workspace = ? AND name = ?"
 _END: Final = "DELETE FROM token WHERE workspace = ?"
 _LOG: Final = "INSERT INTO audit(id, workspace, actor, action, kind, name, before, after) VALUES (?,?,?,?,?,?,?,?)"
+_LOG_AGAIN: Final = f"{_LOG} ON CONFLICT DO NOTHING"
 _EQUAL: Final = ("actor", "action", "kind", "name")
 
 
@@ -82,7 +83,8 @@ class Resources(Part):
         return [AuditEntry(*row) for row in await self.core.history.rows(sql, (*params, which.limit))]
 
 
-def log(conn: sqlite3.Connection, audit: Sequence[AuditEntry]) -> None:
-    """Write lines of the log of changes; part of a job."""
+def log(conn: sqlite3.Connection, audit: Sequence[AuditEntry], *, again: bool = False) -> None:
+    """Write lines of the log of changes, part of a job; `again`: but those that a write before this one has stored."""
+    sql = _LOG_AGAIN if again else _LOG
     for a in audit:
-        conn.execute(_LOG, (a.id, a.workspace, a.actor, a.action, a.kind, a.name, a.before, a.after))
+        conn.execute(sql, (a.id, a.workspace, a.actor, a.action, a.kind, a.name, a.before, a.after))

@@ -144,6 +144,33 @@ async def test_of_two_who_cancel_one_is_noted(monkeypatch: pytest.MonkeyPatch) -
         assert call.bench.metrics.registry.get_sample_value("alertd_deliveries_total", counted) == 1
 
 
+async def test_a_destination_is_in_the_log_when_its_state_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While nothing can be stored a 503 stands for what is in force, and who did what is told when it is; once, if it was done once."""
+    monkeypatch.setattr("alertd.delivery.dispatcher.STATE_SECONDS", 60.0)
+    monkeypatch.setattr("alertd.delivery.persistence.INITIAL_SECONDS", 0.001)
+    path = f"{HOME}/destinations/hook"
+    async with running() as call:
+        store = call.bench.store
+        monkeypatch.setattr(store, "change_resources", unavailable)
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "set_destination_state", unavailable)
+            patch.setattr("alertd.delivery.dispatcher.STATE_SECONDS", 0.0)
+            for turn in ("operator disable", "root disable", "root enable", "root disable"):
+                who, verb = turn.split()
+                assert (await call("POST", f"{path}/{verb}", who))[0] == 503
+            assert (await call("GET", path))[1]["state"] == "disabled"
+            assert (await call("GET", f"{HOME}/audit?kind=destination"))[1]["items"] == []
+        assert (await call("POST", f"{path}/disable", "operator"))[0] == 200
+        [kept] = (await store.destination_states()).values()
+        assert kept.disabled_reason == "disabled by an operator"
+        _, page = await call("GET", f"{HOME}/audit?kind=destination")
+        assert [(line["action"], line["actor"]) for line in page["items"]] == [
+            ("disabled", "root"),
+            ("enabled", "root"),
+            ("disabled", "operator"),
+        ]
+
+
 async def test_a_replay_of_many_is_cancelled_once() -> None:
     """The line says how many had been sent again; who comes when it has ended, in whatever way, has cancelled nothing."""
     async with running() as call:

@@ -223,10 +223,13 @@ class FakeStore:
     async def destination_states(self) -> dict[int, DestinationState]:
         return dict(self.states)
 
-    async def set_destination_state(self, destination_id: int, state: DestinationState) -> None:
+    async def set_destination_state(
+        self, destination_id: int, state: DestinationState, audit: Sequence[AuditEntry] = ()
+    ) -> None:
         await self._pass()
         self._check()
         self.states[destination_id] = state
+        self.lines += audit
 
     async def outbox_counts(self) -> dict[tuple[int, DeliveryState], int]:
         counts: dict[tuple[int, DeliveryState], int] = defaultdict(int)

@@ -31,13 +31,15 @@ PACE: Final = 0.2
 BURST: Final = 60
 """so many at once."""
 QUOTA_SECONDS: Final = 7200.0
-"""How long to wait when the day's messages are used up: nobody says when there are new ones, and a delivery's attempts
-must not be used up before."""
+"""How long to wait at most when the day's messages are used up: nobody says when there are new ones,"""
+RESET_SECONDS: Final = 60.0
+"""but a server's default is midnight in UTC; so long after it, because clocks differ, they are asked for."""
 
 _OK: Final = 200
 _QUOTA: Final = 42908
 _FULL: Final = 507
 _GONE: Final = frozenset({401, 403})
+_DAY: Final = 86_400
 
 
 class NtfySettings(LoginRules, RepeatingSettings):
@@ -77,7 +79,7 @@ class NtfyDestination(HttpDestination[NtfySettings]):
         said = members_of(answer)
         wait = None
         if answer.status == THROTTLED:
-            wait = QUOTA_SECONDS if said.get("code") == _QUOTA else header_wait(answer, now_seconds)
+            wait = _quota_wait(now_seconds) if said.get("code") == _QUOTA else header_wait(answer, now_seconds)
         reason = said.get("error")
         words = reason if isinstance(reason, str) else ""
         return outcome_of(NAME, answer, _kind_of(answer.status, known="id" in said), reason=words, wait=wait)
@@ -106,6 +108,11 @@ class NtfyType(HttpType):
     def burst(self, settings: NtfySettings) -> int:
         """Give what a server's defaults take at once."""
         return BURST
+
+
+def _quota_wait(now_seconds: int) -> float:
+    """Say in how many seconds there may be new messages: whoever waits past midnight may be too old when they come."""
+    return min(QUOTA_SECONDS, _DAY - now_seconds % _DAY + RESET_SECONDS)
 
 
 def _kind_of(status: int, *, known: bool) -> OutcomeKind:

@@ -13,6 +13,7 @@ from alertd.app.pacing import Pace, paced
 from alertd.delivery.backoff import next_seconds
 from alertd.destinations.base import HttpAnswer, HttpRequest
 from alertd.destinations.base import World as Given
+from alertd.destinations.http_destination import HttpDestination
 from alertd.destinations.ntfy import QUOTA_SECONDS
 from alertd.destinations.registry import REGISTRY, parse_settings
 from alertd.model.delivery import DeliveryState
@@ -167,3 +168,15 @@ def test_a_used_up_day_does_not_use_up_the_attempts() -> None:
     retry = RetryOptions()
     waits = [next_seconds(made, QUOTA_SECONDS, retry, lambda: 0.0) for made in range(1, retry.max_attempts)]
     assert sum(waits) > 0.9 * retry.give_up_after_seconds
+
+
+async def test_a_used_up_day_ends_at_midnight() -> None:
+    """Whoever was refused a little after one midnight is told of right after the next, while that still counts."""
+    destination = REGISTRY["ntfy"].open(
+        parse_settings("ntfy", NTFY), 10, Given(LoopClock(), Provider(one_a_second()), print)
+    )
+    assert isinstance(destination, HttpDestination)
+    answer = HttpAnswer(429, {}, b'{"code":42908,"http":429,"error":"limit reached: daily message quota reached"}')
+    midnight = 20_000 * 86_400
+    waits = {left: destination.judge(answer, midnight - left).retry_after_seconds for left in (1, 600, 7000, 80_000)}
+    assert waits == {1: 61, 600: 660, 7000: 7060, 80_000: QUOTA_SECONDS}

@@ -6,6 +6,7 @@ answer of 2xx means that the flow was started: whether it posted, Teams does not
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from alertd.destinations.adaptive_card import card_of
-from alertd.destinations.answers import failed_kind, header_wait, members_of, outcome_of, text_of, usual_kind
+from alertd.destinations.answers import THROTTLED, failed_kind, header_wait, members_of, outcome_of, text_of, usual_kind
 from alertd.destinations.composing import content_of
 from alertd.destinations.http_destination import HttpDestination, HttpType, json_request
 from alertd.destinations.settings_fields import RepeatingSettings, SecretUrl
@@ -27,10 +28,13 @@ if TYPE_CHECKING:
 NAME: Final = "msteams"
 PACE: Final = 2.0
 """Messages a second: 60 in 30 s is what the platform documents for its webhooks."""
+THROTTLE_SECONDS: Final = 30.0
+"""How long to wait when Teams has had too many and does not say: the span that its pace is documented for."""
 
 _LEGACY_HOSTS: Final = (".webhook.office.com", "outlook.office.com", "outlook.office365.com")
 _LEGACY_OK: Final = "1"
-_LEGACY_THROTTLED: Final = ("http error 429", "http error 5")
+_LEGACY_THROTTLED: Final = "http error 429"
+_LEGACY_FAILED: Final = "http error 5"
 _OK: Final = 200
 _GONE_STATUSES: Final = frozenset({401, 403})
 _GONE_CODES: Final = frozenset({"WorkflowNotFound", "WorkflowTriggerNotFound", "WorkflowTriggerIsNotEnabled"})
@@ -64,13 +68,20 @@ class MsteamsDestination(HttpDestination[MsteamsSettings]):
 
     @override
     def classify(self, answer: HttpAnswer, now_seconds: int) -> Outcome:
-        """Say what an answer means; the retired connectors say what went wrong in the text of a 200."""
+        """Say what an answer means; the retired connectors say what went wrong in the text of a 200.
+
+        That they had too many is the status 429 there as well, so that it uses up no attempt.
+        """
         error = members_of(answer).get("error")
         code, reason = (error.get("code"), error.get("message")) if isinstance(error, dict) else (None, None)
         legacy = (urlsplit(self.settings.url.get_secret_value()).hostname or "").endswith(_LEGACY_HOSTS)
         kind = _legacy_kind(answer) if legacy else _kind_of(answer.status, code)
         words = " ".join(each for each in (code, reason) if isinstance(each, str)) or text_of(answer)
-        return outcome_of(NAME, answer, kind, reason=words, wait=header_wait(answer, now_seconds))
+        wait = header_wait(answer, now_seconds)
+        if answer.status != THROTTLED and not (legacy and _throttled(answer)):
+            return outcome_of(NAME, answer, kind, reason=words, wait=wait)
+        outcome = outcome_of(NAME, answer, kind, reason=words, wait=THROTTLE_SECONDS if wait is None else wait)
+        return replace(outcome, status=THROTTLED)
 
 
 class MsteamsType(HttpType):
@@ -105,5 +116,10 @@ def _legacy_kind(answer: HttpAnswer) -> OutcomeKind:
     text = text_of(answer).strip()
     if text == _LEGACY_OK:
         return OutcomeKind.DELIVERED
-    passing = any(words in text.lower() for words in _LEGACY_THROTTLED)
+    passing = _throttled(answer) or _LEGACY_FAILED in text.lower()
     return OutcomeKind.RETRY_LATER if passing else OutcomeKind.REJECTED
+
+
+def _throttled(answer: HttpAnswer) -> bool:
+    """Say whether an old connector tells in a 200 that it had too many."""
+    return answer.status == _OK and _LEGACY_THROTTLED in text_of(answer).lower()

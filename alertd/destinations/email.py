@@ -179,10 +179,14 @@ class _Round:
             addresses = self._waiting(group)
             if addresses:
                 letter = self._destination.letter(content, group).as_bytes()
-                await self._hand_over(session, addresses, letter)
+            while addresses:
+                addresses = await self._hand_over(session, addresses, letter)
 
-    async def _hand_over(self, session: Session, addresses: Sequence[str], letter: bytes) -> None:
-        """Hand over one letter; a refusal of it ends this letter, not the conversation."""
+    async def _hand_over(self, session: Session, addresses: Sequence[str], letter: bytes) -> list[str]:
+        """Hand over one letter; a refusal of it ends this letter, not the conversation.
+
+        Return who was one too many beside those who have it now, and is to be written to once more.
+        """
         self._under_way = addresses
         try:
             answering = patience(self._bound, self._reply_seconds)
@@ -192,11 +196,13 @@ class _Round:
                 raise
             self._refused += [(address, error.reply) for address in addresses]
             await session.reset()
-            return
+            return []
         taken = [address for address in addresses if address not in refused]
-        self._refused += refused.items()
+        again = [address for address, said in refused.items() if taken and said.too_many]
+        self._refused += [(address, said) for address, said in refused.items() if address not in again]
         self.done.update(taken)
         self._accepted = reply if taken else self._accepted
+        return again
 
     @property
     def _reply_seconds(self) -> float:

@@ -20,6 +20,7 @@ DETAIL_MAX: Final = 1000
 
 _LOGIN_REFUSED: Final = 535
 _TOO_MUCH: Final = 552
+_FULL: Final = frozenset({452, _TOO_MUCH})
 _TEMPORARY: Final = range(400, 500)
 
 
@@ -51,6 +52,11 @@ class Reply:
         if 200 <= self.code < 400:  # noqa: PLR2004 - the 2yz and 3yz classes
             return OutcomeKind.DELIVERED
         return OutcomeKind.GONE if self.code == _LOGIN_REFUSED else OutcomeKind.REJECTED
+
+    @property
+    def too_many(self) -> bool:
+        """Whether a recipient may have been one too many, whom another transaction takes (RFC 5321, 4.5.3.1.10)."""
+        return self.step is Step.RECIPIENT and self.code in _FULL
 
     @property
     def detail(self) -> str:

@@ -2,12 +2,16 @@
 
 Alertmanager knows an alert by its labels. What ends a problem seldom has the labels of what began it (its severity is
 another one), so the labels of what fires are remembered, and what ends it is sent with those. A repeat does nothing twice.
+
+While Alertmanager does not answer, what fires and what ends wait side by side, and each is tried again at a time of its
+own. So the newest alert about a problem is remembered too: what fires late is over if its end was told before it, and what
+ends late is not sent where the problem has come back since.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import orjson
@@ -18,6 +22,8 @@ from alertd.destinations.alertmanager_alert import alerts_of, rest_of
 from alertd.destinations.answers import header_wait, outcome_of, text_of, usual_kind
 from alertd.destinations.base import HttpRequest
 from alertd.destinations.http_destination import DELIVERY_HEADER, HttpDestination, HttpType
+from alertd.destinations.incident_destination import OVERTAKEN
+from alertd.destinations.key_locks import KeyLocks
 from alertd.destinations.login import LoginRules, authorization
 from alertd.destinations.loose import object_in, text_in
 from alertd.destinations.moments import of_seconds
@@ -32,7 +38,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from alertd.destinations.alertmanager_alert import PromAlert
-    from alertd.destinations.base import HttpAnswer, Message
+    from alertd.destinations.base import HttpAnswer, Message, World
 
 NAME: Final = "alertmanager"
 PATH: Final = "/api/v2/alerts"
@@ -54,21 +60,51 @@ class AlertmanagerSettings(LoginRules):
     tls: OwnTls = Field(TlsSettings(), description=ABOUT)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a problem: the labels and the time of what began it, the newest alert about it (`alt_…`), and when
+    that ended it (empty: it fires).
+    """  # noqa: D205 - one thought, two lines
+
+    labels: dict[str, str]
+    starts_at: str
+    alert_id: str = ""
+    ends_at: str = ""
+
+
 class AlertmanagerDestination(HttpDestination[AlertmanagerSettings]):
     """Posts to one Alertmanager."""
 
+    def __init__(self, type_name: str, settings: AlertmanagerSettings, timeout_seconds: float, world: World) -> None:
+        super().__init__(type_name, settings, timeout_seconds, world)
+        self._locks = KeyLocks()
+
     @override
     async def attempt(self, message: Message) -> Outcome:
-        """Send once, what ends under the labels of what began, and remember what began."""
+        """Send once, what ends under the labels of what began, and remember what was told."""
         now = self.world.clock.wall_seconds()
-        alerts = [await self._as_it_began(each) for each in alerts_of(message, now)]
-        answer = await self.exchange(self._request([*alerts, *rest_of(message, now)], message, now))
+        told = alerts_of(message, now)
+        if message.digest is not None:
+            return await self._tell([(each, await self._known(each)) for each in told], message, now, "")
+        (alert,) = told
+        async with self._locks.of(_key(alert)):
+            known = await self._known(alert)
+            if alert.ends_at and not known.ends_at and message.alert_id < known.alert_id:
+                return Outcome(OutcomeKind.DELIVERED, detail=f"{NAME}: {OVERTAKEN}")
+            return await self._tell([(alert, known)], message, now, message.alert_id)
+
+    async def _tell(
+        self, told: Sequence[tuple[PromAlert, Known]], message: Message, now: int, alert_id: str
+    ) -> Outcome:
+        alerts = [*(_as_it_is(alert, known, alert_id) for alert, known in told), *rest_of(message, now)]
+        answer = await self.exchange(self._request(alerts, message, now))
         if isinstance(answer, Outcome):
             return answer
         outcome = self.judge(answer, now)
         if outcome.kind is OutcomeKind.DELIVERED:
-            for each in alerts:
-                await self._remember(each)
+            for alert, known in told:
+                if not alert_id or alert_id >= known.alert_id:
+                    await self._remember(alert, known, alert_id)
         return outcome
 
     @override
@@ -105,19 +141,16 @@ class AlertmanagerDestination(HttpDestination[AlertmanagerSettings]):
     def _end(self, now_seconds: int) -> str:
         return of_seconds(min(now_seconds + self.settings.resolve_after_seconds, 253_402_300_799))
 
-    async def _as_it_began(self, alert: PromAlert) -> PromAlert:
-        if not alert.ends_at:
-            return alert
-        began = object_in((await self.world.memory.get(_key(alert)) or "").encode())
-        labels = began.get("labels")
-        if not isinstance(labels, dict) or not labels:
-            return alert
-        return replace(alert, labels=labels, starts_at=text_in(began.get("starts_at"), alert.starts_at))
+    async def _known(self, alert: PromAlert) -> Known:
+        found = object_in((await self.world.memory.get(_key(alert)) or "").encode())
+        labels = found.get("labels")
+        texts = {name: text_in(found.get(name)) for name in ("starts_at", "alert_id", "ends_at")}
+        return Known(labels if isinstance(labels, dict) else {}, **texts)
 
-    async def _remember(self, alert: PromAlert) -> None:
-        if not alert.ends_at:
-            told = {"labels": alert.labels, "starts_at": alert.starts_at}
-            await self.world.memory.set(_key(alert), json.dumps(told, ensure_ascii=False))
+    async def _remember(self, alert: PromAlert, known: Known, alert_id: str) -> None:
+        began = known if alert.ends_at else Known(alert.labels, alert.starts_at)
+        now = replace(began, alert_id=alert_id or known.alert_id, ends_at=alert.ends_at)
+        await self.world.memory.set(_key(alert), json.dumps(asdict(now), ensure_ascii=False))
 
     def _authorization(self) -> dict[str, str]:
         return authorization(self.settings.token, self.settings.username, self.settings.password)
@@ -135,6 +168,16 @@ class AlertmanagerType(HttpType):
     )
     settings_model: ClassVar[type[BaseModel]] = AlertmanagerSettings
     destination = AlertmanagerDestination
+
+
+def _as_it_is(alert: PromAlert, known: Known, alert_id: str) -> PromAlert:
+    """Write what ends under the labels of what began, and what fires late as over when it is."""
+    if not alert.ends_at:
+        is_over = known.ends_at and alert_id and alert_id < known.alert_id
+        return replace(alert, ends_at=max(known.ends_at, alert.starts_at)) if is_over else alert
+    if not known.labels:
+        return alert
+    return replace(alert, labels=known.labels, starts_at=known.starts_at or alert.starts_at)
 
 
 def _key(alert: PromAlert) -> str:

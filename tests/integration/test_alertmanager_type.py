@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -13,8 +14,9 @@ import pytest
 from alertd.destinations.base import World
 from alertd.destinations.guard import EgressPolicy
 from alertd.destinations.http1.sender import FastSender
+from alertd.destinations.incident_destination import OVERTAKEN
 from alertd.destinations.registry import REGISTRY, parse_settings
-from alertd.model.delivery import OutcomeKind
+from alertd.model.delivery import Outcome, OutcomeKind
 from tests.broker import free_ports
 from tests.conformance.destination_suite import DEADLINE, FixedClock
 from tests.conformance.messages import HOSTILE, make_digest, make_event, make_message
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from alertd.destinations.base import Message, OpenDestination
-    from alertd.model.delivery import Outcome
 
 START_SECONDS = 60.0
 CONFIG = "route: {receiver: none}\nreceivers: [{name: none}]\n"
@@ -115,6 +116,35 @@ async def test_an_alert_fires_and_ends(alertmanager: Alertmanager) -> None:
         assert len(await alertmanager.alerts()) == 1
         assert (await attempt(opened, about("disk.resolved", severity="info"))).kind is OutcomeKind.DELIVERED
         assert await alertmanager.alerts() == []
+
+
+@pytest.mark.parametrize(
+    ("numbers", "fires"),
+    [
+        ("2r 1f", False),
+        ("2r 1f 3f", True),
+        ("1f 3f 2r", True),
+        ("3f 2r 1f", True),
+        ("3r 1f 2r", False),
+        ("2r 1f 1f", False),
+    ],
+)
+async def test_the_newest_alert_has_the_last_word(alertmanager: Alertmanager, numbers: str, fires: bool) -> None:
+    """Whatever comes late: what is over does not fire, and what is back is not ended."""
+    async with destination(alertmanager) as opened:
+        for number, word in numbers.split():  # a digit and a letter
+            severity, type_ = ("critical", "disk.full") if word == "f" else ("info", "disk.resolved")
+            told = replace(about(type_, severity=severity), alert_id=f"alt_{int(number):016x}")
+            assert (await attempt(opened, told)).kind is OutcomeKind.DELIVERED
+    assert [each["labels"]["alertname"] for each in await alertmanager.alerts()] == ["disk.full"] * fires
+
+
+async def test_what_is_not_sent_says_why(alertmanager: Alertmanager) -> None:
+    """An end that is told after its problem came back counts as delivered, without an answer."""
+    async with destination(alertmanager) as opened:
+        await attempt(opened, replace(about("disk.full"), alert_id="alt_0000000000000003"))
+        late = await attempt(opened, replace(about("disk.resolved"), alert_id="alt_0000000000000002"))
+    assert late == Outcome(OutcomeKind.DELIVERED, detail=f"alertmanager: {OVERTAKEN}")
 
 
 async def test_a_digest_is_its_alerts(alertmanager: Alertmanager) -> None:

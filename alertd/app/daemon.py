@@ -23,10 +23,10 @@ from alertd.app.resubmission import resubmission
 from alertd.app.rules import Rules
 from alertd.app.sealing import recognise_key
 from alertd.app.tokens import Tokens
-from alertd.app.translate import instance_id, kafka_options, rate_limit, refuse_dangling, secrets_key
+from alertd.app.translate import instance_id, kafka_options, rate_limit, refuse_dangling, secrets_key, unfitting
 from alertd.app.untangling import load
 from alertd.clock import SystemClock
-from alertd.config.load import load_config
+from alertd.config.load import reload_config
 from alertd.config.restart import needs_restart
 from alertd.delivery.acknowledging import AcknowledgeLinks
 from alertd.delivery.dispatcher import Dispatcher
@@ -289,8 +289,8 @@ class Daemon:
 
     @property
     def base_url(self) -> str:
-        """Where this daemon listens."""
-        host = self.config.server.host
+        """Where this daemon listens: what a reload says of that waits for the next start."""
+        host = self.started_with.server.host
         shown = f"[{host}]" if ":" in host else host
         return f"http://{shown}:{self.server.port}"
 
@@ -330,12 +330,13 @@ class Daemon:
         self.about.reload_failed(error)
 
     async def _reload(self) -> list[str]:
-        config = await asyncio.to_thread(load_config, self.launch.config_path, self.launch.environ)
+        config = await asyncio.to_thread(reload_config, self.launch.config_path, self.launch.environ)
         restart = needs_restart(self.started_with, config)
         async with self.registry.rebased(provisioned_entries(config.workspaces, config.origin)) as snapshot:
             before, file = self.registry.snapshot, str(self.launch.config_path)
             await asyncio.to_thread(refuse_dangling, snapshot, before, file)
-            compiled = await self.live.prepare_alone(snapshot, config)
+            with unfitting(file):
+                compiled = await self.live.prepare_alone(snapshot, config)
             if config.log != self.config.log:
                 configure_logging(config.log.format, config.log.level)
             self.config = config

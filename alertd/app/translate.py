@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from alertd.errors import ConfigError, ConfigProblem
+from alertd.errors import ConfigError, ConfigProblem, InvalidError
 from alertd.intake.kafka.options import KafkaOptions, Topic
 from alertd.intake.rate import RateLimit
 from alertd.model.token import ROLES, Token, digest_of
@@ -13,6 +14,8 @@ from alertd.resources.dangling import dangling
 from alertd.resources.vault import FILE_NAME, key_from_file
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from alertd.clock import Clock
     from alertd.config.kafka import KafkaIntake
     from alertd.config.settings import Config
@@ -105,6 +108,17 @@ def refuse_dangling(snapshot: Snapshot, before: Snapshot, file: str) -> None:
     ]
     if problems:
         raise ConfigError(problems)
+
+
+@contextmanager
+def unfitting(file: str) -> Iterator[None]:
+    """Refuse a configuration that cannot be compiled together with what the API made. Raises ConfigError for InvalidError."""
+    try:
+        yield
+    except InvalidError as error:
+        expected = "channels and derived types that fit together, those of the API included"
+        problems = [ConfigProblem(file, None, "workspaces", problem.detail, expected) for problem in error.problems]
+        raise ConfigError(problems) from error
 
 
 def rate_limit(config: Config, clock: Clock) -> RateLimit | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
@@ -26,13 +27,17 @@ from alertd.places import Place, value_at
 from alertd.resources.export import STORED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from alertd.config.settings import Origin
     from alertd.errors import ConfigWarning
 
 MAX_FILE_BYTES = 64 << 20
 """How large a configuration file may be."""
+EMPTY_SECONDS: Final = 1.0
+"""For how long a file that is read again must have been empty to be meant so ..."""
+LOOK_SECONDS: Final = 0.02
+"""... and how often it is looked at meanwhile."""
 ENVIRONMENT = "environment"
 """What stands for the file's name when there is no file."""
 
@@ -42,7 +47,15 @@ def load_config(path: Path | str | None, environ: Mapping[str, str]) -> Config:
 
     Raises ConfigError with every problem: of the document, of single values, and of what has to agree.
     """
-    return _config(*_read(path, environ))
+    return _config(*_read(path, environ, _text_of))
+
+
+def reload_config(path: Path | str | None, environ: Mapping[str, str]) -> Config:
+    """Read it again, as `load_config`. A file that is written in place is empty at first: its content is waited for a moment.
+
+    Read too early it would be a valid configuration that takes every destination away.
+    """
+    return _config(*_read(path, environ, _text_when_written))
 
 
 def check_config(path: Path | str | None, environ: Mapping[str, str]) -> tuple[Config, list[ConfigWarning]]:
@@ -50,7 +63,7 @@ def check_config(path: Path | str | None, environ: Mapping[str, str]) -> tuple[C
 
     Raises ConfigError as `load_config`, and for places where the egress guard lets nothing be sent.
     """
-    root, problems = _read(path, environ)
+    root, problems = _read(path, environ, _text_of)
     check_egress(root, problems)
     config = _config(root, problems)
     first = len(root.get("workspaces") or ()) - len(config.workspaces)  # `default` stands first when it is not written
@@ -58,8 +71,10 @@ def check_config(path: Path | str | None, environ: Mapping[str, str]) -> tuple[C
     return config, sorted(warnings, key=lambda warning: warning.line or float("inf"))
 
 
-def _read(path: Path | str | None, environ: Mapping[str, str]) -> tuple[dict[str, Any], Problems]:
-    document = Document(ENVIRONMENT, {}) if path is None else read_document(_text_of(Path(path)), str(path))
+def _read(
+    path: Path | str | None, environ: Mapping[str, str], text_of: Callable[[Path], str]
+) -> tuple[dict[str, Any], Problems]:
+    document = Document(ENVIRONMENT, {}) if path is None else read_document(text_of(Path(path)), str(path))
     root = _mapping(document)
     problems = Problems(document.file, Shape(root), document.marks)
     for place, problem in document.problems:
@@ -82,6 +97,13 @@ def _config(root: dict[str, Any], problems: Problems) -> Config:
     if config is None:
         raise AssertionError("an invalid configuration without a problem")
     return config
+
+
+def _text_when_written(path: Path) -> str:
+    until = time.monotonic() + EMPTY_SECONDS
+    while not (text := _text_of(path)) and time.monotonic() < until:
+        time.sleep(LOOK_SECONDS)
+    return text
 
 
 def _text_of(path: Path) -> str:

@@ -236,3 +236,38 @@ async def test_the_log_and_what_needs_a_restart(site: Site) -> None:
     await daemon.wait_log("config.reloaded", 2)
     channels = daemon.log("config.reloaded")[-1]["channels"]
     assert channels + len(quiet) - 1 not in [entry["channels"] for entry in daemon.log("config.reloaded")]
+
+
+async def test_what_listens_is_where_links_lead(site: Site, receiver: Receiver) -> None:
+    """An address that waits for the next start is in no link yet: nothing answers there."""
+    daemon = site.daemon
+    daemon.configure(site.config("linked", server={"listen": "0.0.0.0:9"}))
+    assert (await daemon.post("/-/reload")).json["restart_needed"] == ["server.listen"]
+    await daemon.send("linked.x")
+    [request] = await receiver.expect("/linked")
+    assert request.data["url"].startswith(f"{daemon.base_url}/")
+    await site.reload("base")
+
+
+async def test_what_does_not_fit_the_api_is_refused_like_any_other(site: Site) -> None:
+    """Derived types that feed themselves together with one of the API: the file is named, and what was goes on."""
+    daemon = site.daemon
+    await site.reload("base")
+    there = {"name": "there", "types": ["loop-a"], "type": "loop-b", "occurrences": [1]}
+    assert (await daemon.post("derived-types", there)).status == 201
+    config = site.config("base")
+    config["workspaces"][0]["derived_types"] = [
+        {"name": "back", "types": ["loop-b"], "type": "loop-a", "occurrences": [1]}
+    ]
+    daemon.configure(config)
+    before, kept = len(daemon.log("config.refused")), len(daemon.log("config.kept"))
+    daemon.signal(signal.SIGHUP)
+    await daemon.wait_log("config.kept", kept + 1)
+    [refused] = daemon.log("config.refused")[before:]
+    assert refused["file"].endswith("alertd.yml")
+    assert "derived types that feed themselves" in refused["problem"]
+    reply = await daemon.post("/-/reload")
+    assert (reply.status, "nothing was changed" in reply.json["detail"]) == (422, True)
+    assert daemon.log("config.reload_failed") == []
+    assert (await daemon.call("DELETE", "/api/v1/workspaces/default/derived-types/there")).status == 204
+    await site.reload("base")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from alertd.config.load import load_config
+import alertd.config.load
+from alertd.config.load import EMPTY_SECONDS, load_config, reload_config
 from alertd.config.settings import Config, Store
 from alertd.errors import ConfigError
 from alertd.model.channel import ChannelKind
@@ -22,6 +23,50 @@ if TYPE_CHECKING:
 def test_an_empty_file_means_the_defaults(tmp_path: Path, text: str) -> None:
     """The smallest valid file is empty."""
     assert load(tmp_path, text) == Config()
+
+
+class Waiting:
+    """A clock that goes on when somebody sleeps; with every look the file's writer does the next thing."""
+
+    def __init__(self, *done: Callable[[], object]) -> None:
+        self.now = 0.0
+        self._done = list(done)
+
+    def monotonic(self) -> float:
+        """Seconds."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Pass the time."""
+        self.now += seconds
+        if self._done:
+            self._done.pop(0)()
+
+
+def test_a_file_that_is_being_written_is_not_read_while_it_is_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is written in place is empty at first, which would take every destination away."""
+    file = tmp_path / "alertd.yml"
+    file.touch()
+    monkeypatch.setattr(
+        alertd.config.load, "time", Waiting(lambda: None, lambda: file.write_text("log: {level: debug}"))
+    )
+    assert reload_config(file, {}).log.level == "debug"
+
+
+def test_a_file_that_stays_empty_is_meant_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a second it is a configuration like any other; none at all, and one that is not there, is not waited for."""
+    file = tmp_path / "alertd.yml"
+    file.touch()
+    clock = Waiting()
+    monkeypatch.setattr(alertd.config.load, "time", clock)
+    assert reload_config(None, {}) == Config()
+    with pytest.raises(ConfigError, match="no such file"):
+        reload_config(tmp_path / "nowhere.yml", {})
+    assert clock.now == 0
+    assert reload_config(file, {}) == Config()
+    assert clock.now == pytest.approx(EMPTY_SECONDS, abs=0.1)
 
 
 def test_no_file_means_the_defaults() -> None:

@@ -1,8 +1,8 @@
 """Incidents: what opens one, what is noted in it, what ends it. Every function returns a new value, None where nothing is.
 
 An issue has at most one open incident: what happens to the issue meanwhile is an entry of its timeline, not another
-incident. An incident is resolved by hand, with its issue (so that a regression opens another), or by quiet, when its issue
-was not seen for a while and does not spike.
+incident. An incident is resolved by hand, with its issue (so that a regression opens another), by a merge into an issue that
+has another one or is resolved, or by quiet, when its issue was not seen for a while and does not spike.
 """
 
 from __future__ import annotations
@@ -249,10 +249,15 @@ def resolve(incident: Incident, now_ms: int, by: str, why: str = "resolved") -> 
 
 
 def settle(incident: Incident, issue: Issue | None, now_ms: int, rule: IncidentRule = STANDARD) -> Incident | None:
-    """Resolve it by quiet; None when it is over already, or not quiet yet. `issue` is its issue as it now is."""
+    """Resolve it by quiet; None when it is over already, or not quiet yet. `issue` is its issue as it now is.
+
+    One that is no longer its issue's own was brought by a merge, and left open when the daemon was killed behind that.
+    """
     if incident.is_over:
         return None
     if issue is not None:
+        if issue.incident_id != incident.id:
+            return _resolved(incident, now_ms, f"merged into {issue.short_id}", "")
         if issue.traffic is not None and issue.traffic.spiking:
             return None
         incident = replace(incident, last_event_ms=max(incident.last_event_ms, issue.arrived_ms))

@@ -135,6 +135,12 @@ async def noted(call: Caller) -> list[tuple[str, str]]:
     return [(line["action"], line["name"]) for line in reversed(page["items"])]
 
 
+async def ended(call: Caller) -> list[dict[str, Any]]:
+    """The incidents that are over."""
+    _, page = await call("GET", f"{HOME}/incidents?state=resolved")
+    return [(await call("GET", f"{HOME}/incidents/{each['id']}"))[1] for each in page["items"]]
+
+
 async def open_incidents(call: Caller) -> list[str]:
     """The issues of the incidents that are open."""
     _, page = await call("GET", f"{HOME}/incidents?state=open")
@@ -251,7 +257,7 @@ async def test_a_merge_that_is_not_stored_ends_no_incident(monkeypatch: pytest.M
 
 
 async def test_what_is_merged_is_noted_though_its_incident_cannot_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The merge is stored: it is answered and in the log; the other incident is the merged issue's, and ends as that is quiet."""
+    """The merge is stored: it is answered and in the log; the other incident ends when time is looked at, as after a kill."""
     async with running() as call:
         await three(call)
 
@@ -264,6 +270,10 @@ async def test_what_is_merged_is_noted_though_its_incident_cannot_end(monkeypatc
         assert (status, merged["event_count"]) == (200, 3)
         assert await noted(call) == [("merged", "SHOP-1"), ("merged", "SHOP-2")]
         assert sorted(await open_incidents(call)) == ["SHOP-1", "SHOP-1", "SHOP-3"]
+        for later_ms in (61_000, 122_000):
+            await call.bench.pipeline.settle(call.bench.clock.now_ms() + later_ms)
+        assert sorted(await open_incidents(call)) == ["SHOP-1", "SHOP-3"]
+        assert [each["timeline"][-1]["text"] for each in await ended(call)] == ["merged into SHOP-1"]
 
 
 async def merged_in_turn(call: Caller) -> None:

@@ -46,6 +46,7 @@ def issue() -> tuple[Issue, Transition]:
 def opened() -> tuple[Incident, Issue]:
     """Open the incident of a new issue."""
     found, transition = issue()
+    found.incident_id = 7
     return open_for_issue(7, found, transition, "prod", CRASH, LOG), found
 
 
@@ -140,6 +141,16 @@ def test_it_is_resolved_by_quiet() -> None:
     taken = acknowledge(incident, NOW, "ann")
     assert taken is not None
     assert settle(taken, found, NOW + 3 * HOUR) is not None
+
+
+@pytest.mark.parametrize("own", [8, None])
+def test_one_that_a_merge_left_open_is_over(own: int | None) -> None:
+    """Whatever the merged issue does: it has another incident, or none at all."""
+    incident, found = opened()
+    found.incident_id = own
+    over = settle(incident, found, NOW + MINUTE)
+    assert over is not None
+    assert (over.is_over, over.timeline[-1].text, over.resolved_by) == (True, "merged into SHOP-1", "")
 
 
 def test_what_happens_to_its_issue_is_noted() -> None:

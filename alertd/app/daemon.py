@@ -172,7 +172,6 @@ class Daemon:
             self.hub,
             drain_seconds=config.shutdown.drain_seconds,
             on_disabled=self._set_disabled,
-            debug=config.log.level == "debug",
             on_ended=self.facts.finished,
             ids=self.ids,
             on_gone=lambda spec, reason: self.gone.tell(spec.workspace, spec.name, reason),

@@ -67,8 +67,9 @@ class LiveRules:
         if self._parts is None:
             raise AssertionError("connect comes first")
         dispatcher, pipeline = self._parts
-        rules, ruleset = self._rules, prepared.ruleset
-        lanes, naming = rules.lanes(self._config(), prepared), rules.naming(ruleset)
+        rules, ruleset, config = self._rules, prepared.ruleset, self._config()
+        dispatcher.log_successes(on=config.log.level == "debug")
+        lanes, naming = rules.lanes(config, prepared), rules.naming(ruleset)
         if lanes is None:
             dispatcher.rename(naming)
         else:

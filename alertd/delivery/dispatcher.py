@@ -75,7 +75,6 @@ class Dispatcher:
         drain_seconds: float = 5.0,
         on_disabled: Callable[[frozenset[int]], None] = lambda _: None,
         random: Callable[[], float] = randomness.random,
-        debug: bool = False,
         on_ended: Callable[[Delivery, Attempt], None] = lambda delivery, attempt: None,
         ids: IdSource | None = None,
         on_gone: Callable[[LaneSpec, str], None] = lambda spec, reason: None,
@@ -111,7 +110,6 @@ class Dispatcher:
             fail=self._fail,
             flying={},
             barred=set(),
-            debug=debug,
             ended=on_ended,
         )
         self._canceller = Canceller(store, self._around, self._all_lanes)
@@ -148,6 +146,10 @@ class Dispatcher:
     def rename(self, naming: Naming) -> None:
         """Take the names of a ruleset whose destinations are those of the one before."""
         self._around.naming = naming
+
+    def log_successes(self, *, on: bool) -> None:
+        """Say of each delivered attempt in the log, or of none."""
+        self._around.debug = on
 
     @property
     def disabled(self) -> frozenset[int]:

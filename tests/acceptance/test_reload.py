@@ -238,6 +238,20 @@ async def test_the_log_and_what_needs_a_restart(site: Site) -> None:
     assert channels + len(quiet) - 1 not in [entry["channels"] for entry in daemon.log("config.reloaded")]
 
 
+async def test_each_delivered_attempt_is_logged_while_the_level_is_debug(site: Site) -> None:
+    """Also when that began with a reload."""
+    daemon = site.daemon
+    await site.reload("base", log={"level": "debug", "format": "json"})
+    [made] = await daemon.send("base.debug")
+    delivery = (await daemon.wait_state(made, "delivered"))["id"]
+
+    def lines() -> list[dict[str, Any]]:
+        return [entry for entry in daemon.log("delivery.attempted") if entry["delivery"] == delivery]
+
+    assert [line["level"] for line in await eventually(lines, "the line of the attempt")] == ["debug"]
+    await site.reload("base")
+
+
 async def test_what_listens_is_where_links_lead(site: Site, receiver: Receiver) -> None:
     """An address that waits for the next start is in no link yet: nothing answers there."""
     daemon = site.daemon

@@ -366,7 +366,7 @@ async def test_breaker_and_recovery_are_told(world: World) -> None:
 
 async def test_debug_tells_of_successes(world: World) -> None:
     """When asked for."""
-    world.dispatcher._around.debug = True
+    world.dispatcher.log_successes(on=True)
     await world.start(world.spec(Scripted()))
     with capture_logs() as logs:
         world.offer()

@@ -132,7 +132,10 @@ class OpsgenieDestination(IncidentDestination[OpsgenieSettings]):
         return await self._confirmed(outcome, self._lookup(message, request_id), closing=turn is not Turn.OPEN)
 
     async def _confirmed(self, accepted: Outcome, lookup: HttpRequest, *, closing: bool) -> Outcome:
-        """Ask until it is known, or for as long as is configured; what is not known then counts as delivered."""
+        """Ask until it is known, or for as long as is configured; what is not known then counts as delivered.
+
+        Who asked too often asks again after the period of the limit, if that is still in time.
+        """
         pauses, waited = iter(PAUSES), 0.0
         while True:
             answer = await self.exchange(lookup, repeatable=True)
@@ -144,6 +147,8 @@ class OpsgenieDestination(IncidentDestination[OpsgenieSettings]):
             if fate is Fate.FAILED:
                 return self._failed(accepted, answer, said, closing=closing)
             pause = next(pauses, PAUSES[-1])
+            if answer.status == THROTTLED:
+                pause = max(pause, _period(answer))
             waited += pause
             if fate is Fate.UNKNOWN or waited > self.settings.confirm_seconds:
                 return accepted

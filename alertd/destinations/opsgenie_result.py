@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from alertd.destinations.answers import members_of
+from alertd.destinations.answers import THROTTLED, members_of
 from alertd.destinations.base import HttpAnswer
 from alertd.model.delivery import OutcomeKind
 
@@ -18,6 +18,7 @@ ID_MAX: Final = 100
 _OK: Final = 200
 _ACCEPTED: Final = 202
 _NOT_YET: Final = 404
+_NOT_IMPLEMENTED: Final = 501
 
 
 class Fate(Enum):
@@ -40,7 +41,8 @@ def request_of(outcome: Outcome) -> str:
 
 def fate_of(answer: HttpAnswer) -> tuple[Fate, str]:
     """Read what is known of a request, and in Opsgenie's words why."""
-    if answer.status == _NOT_YET:
+    busy = answer.status >= 500 and answer.status != _NOT_IMPLEMENTED  # noqa: PLR2004 - the 5xx class
+    if busy or answer.status in {_NOT_YET, THROTTLED}:
         return Fate.NOT_YET, ""
     data = members_of(answer).get("data") if answer.status == _OK else None
     if not isinstance(data, dict):

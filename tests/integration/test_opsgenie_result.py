@@ -29,10 +29,14 @@ SENDERS = pytest.mark.parametrize("make_sender", [FastSender, AiohttpSender])
 
 
 class Opsgenie:
-    """Accepts everything, does it later, and tells under the request's number: 404 for the first `slow` looks."""
+    """Accepts everything, does it later, and tells under the request's number.
+
+    The first `slow` looks get 404, or what `busy` says: a status, and in seconds the period of the limit.
+    """
 
     def __init__(self) -> None:
         self.slow = 0
+        self.busy: tuple[int, str] | None = None
         self.done = True
         self.said = "Created alert"
         self.look_status = 200
@@ -50,6 +54,10 @@ class Opsgenie:
         assert request.headers["Authorization"] == f"GenieKey {KEY}"
         assert request.match_info["number"] == REQUEST
         self.looks += 1
+        if self.looks <= self.slow and self.busy is not None:
+            status, period = self.busy
+            headers = {"X-RateLimit-Period-In-Sec": period} if period else {}
+            return web.json_response({"message": "You are making too many requests!"}, status=status, headers=headers)
         if self.looks <= self.slow:
             return web.json_response({"message": "Request not found. It might not be processed, yet."}, status=404)
         data = {"success": self.done, "isSuccess": self.done, "action": "Create", "status": self.said, "alertId": "a-1"}
@@ -130,7 +138,28 @@ async def test_what_takes_too_long_counts_as_delivered(opsgenie: Opsgenie, make_
 
 
 @SENDERS
-@pytest.mark.parametrize("status", [202, 401, 422, 429, 500, 503])
+@pytest.mark.parametrize("busy", [(429, "1"), (503, "")])
+async def test_a_refusal_is_heard_although_too_much_was_asked(
+    opsgenie: Opsgenie, make_sender: Any, busy: tuple[int, str]
+) -> None:
+    """Whoever may not look now looks again: an alert that was not made must not pass for delivered."""
+    opsgenie.slow, opsgenie.busy, opsgenie.done, opsgenie.said = 1, busy, False, "Alert limit reached"
+    outcome = await attempt(make_sender, opsgenie)
+    assert (outcome.kind, opsgenie.looks) == (OutcomeKind.REJECTED, 2)
+    assert outcome.detail == "opsgenie: accepted, but not done: Alert limit reached"
+
+
+@SENDERS
+@pytest.mark.parametrize("period", ["60", ""])
+async def test_a_limit_that_ends_too_late_is_not_waited_out(opsgenie: Opsgenie, make_sender: Any, period: str) -> None:
+    """It is asked once, and no longer than is configured."""
+    opsgenie.slow, opsgenie.busy = 10**6, (429, period)
+    assert (await attempt(make_sender, opsgenie)).kind is OutcomeKind.DELIVERED
+    assert opsgenie.looks == 1
+
+
+@SENDERS
+@pytest.mark.parametrize("status", [202, 401, 422, 501])
 async def test_who_cannot_look_takes_it_for_delivered(opsgenie: Opsgenie, make_sender: Any, status: int) -> None:
     """Any other answer to the question is no word about the alert, which was accepted: nothing is sent again."""
     opsgenie.look_status = status

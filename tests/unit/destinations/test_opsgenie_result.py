@@ -38,12 +38,15 @@ def test_an_accepted_request_has_a_number(kind: OutcomeKind, status: int, answer
         (200, b"<html>", Fate.UNKNOWN, ""),
         (404, b'{"message":"Request not found. It might not be processed, yet."}', Fate.NOT_YET, ""),
         (202, b'{"data":{"isSuccess":true}}', Fate.UNKNOWN, ""),
-        (429, b"", Fate.UNKNOWN, ""),
-        (500, b"", Fate.UNKNOWN, ""),
+        (429, b"", Fate.NOT_YET, ""),
+        (500, b"", Fate.NOT_YET, ""),
+        (503, b"<html>", Fate.NOT_YET, ""),
+        (501, b"", Fate.UNKNOWN, ""),
+        (401, b"", Fate.UNKNOWN, ""),
     ],
 )
 def test_its_fate(status: int, body: bytes, fate: Fate, said: str) -> None:
-    """Only 404 is worth asking again."""
+    """Worth asking again is what is not done yet, and a server that has too much to do."""
     assert fate_of(HttpAnswer(status, {}, body)) == (fate, said)
 
 

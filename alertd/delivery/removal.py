@@ -77,5 +77,5 @@ class Removals:
         count = await until_stored(lambda: self._store.cancel_destination(destination_id, REASON, ()), "removal")
         if count and lane is not None:
             lane.meters.ended(DeliveryState.CANCELLED, count)
-        name = lane.spec.name if lane is not None else None
-        _log.info("destination.removed", destination=name, number=destination_id, cancelled=count)
+        _, workspace, name = (await self._store.names()).get(destination_id, (None, None, None))
+        _log.info("destination.removed", workspace=workspace, destination=name, number=destination_id, cancelled=count)

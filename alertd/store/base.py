@@ -128,6 +128,9 @@ class OutboxStore(DigestStore, Protocol):
     async def destinations_with_work(self) -> list[int]:
         """Ids of all destinations that have deliveries which are not final."""
 
+    async def names(self) -> Mapping[int, NameKey]:
+        """Every name ever given, by number: also of destinations that are no more."""
+
     async def record(self, attempts: Sequence[Attempt]) -> None:
         """Store finished attempts and their deliveries' new states, in one transaction.
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
+from structlog.testing import capture_logs
 
 from alertd.errors import ConflictError, NotFoundError, StoreUnavailableError
 from alertd.model.delivery import DeliveryState, Outcome, OutcomeKind
@@ -58,11 +59,15 @@ async def test_many_lanes_start_together_and_none_starves(world: World) -> None:
 
 
 async def test_work_of_destinations_that_are_no_more_is_cancelled(world: World) -> None:
-    """At the start, with the reason."""
+    """At the start, with the reason; the log names the destination, which only the store still knows."""
     lost = world.deliveries(3, 9)
-    await world.start(world.spec(Scripted()))
-    await world.all_final()
+    with capture_logs() as logs:
+        await world.start(world.spec(Scripted()))
+        await world.all_final()
+        await until(lambda: bool(logs))
     assert {world.store.rows[each.id].reason for each in lost} == {"destination_removed"}
+    [said] = [line for line in logs if line["event"] == "destination.removed"]
+    assert (said["workspace"], said["destination"], said["cancelled"]) == ("default", "d9", 3)
 
 
 async def test_what_was_disabled_or_paused_stays_so_over_a_restart(world: World) -> None:

@@ -24,12 +24,13 @@ from alertd.model.ids import IdSource, milliseconds
 from alertd.store.base import DestinationState, Due
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from pydantic import BaseModel
 
     from alertd.destinations.base import Message
     from alertd.model.delivery import Attempt
+    from alertd.model.ids import NameKey
     from alertd.store.resource import AuditEntry
 
 START_MS = 1_800_000_000_000
@@ -154,6 +155,9 @@ class FakeStore:
 
     async def destinations_with_work(self) -> list[int]:
         return sorted({row.delivery.destination_id for row in self.rows.values() if not row.state.final})
+
+    async def names(self) -> Mapping[int, NameKey]:
+        return {number: ("destination", "default", f"d{number}") for number in range(1, 100)}
 
     async def record(self, attempts: Sequence[Attempt]) -> None:
         await self._pass()

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 NAME: Final = "msteams"
 PACE: Final = 2.0
 """Messages a second: 60 in 30 s is what the platform documents for its webhooks."""
-THROTTLE_SECONDS: Final = 30.0
-"""How long to wait when Teams has had too many and does not say: the span that its pace is documented for."""
+THROTTLE_SECONDS: Final = 300.0
+"""How long to wait when Teams has had too many and does not say: the pace keeps its limits of a second and of half a minute,
+so what was met is the one of an hour or a day."""
 
 _LEGACY_HOSTS: Final = (".webhook.office.com", "outlook.office.com", "outlook.office365.com")
 _LEGACY_OK: Final = "1"

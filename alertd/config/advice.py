@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from alertd.destinations.oddities import oddities
 
@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
     from alertd.config.settings import Config
     from alertd.model.destination import RetryOptions
+    from alertd.model.workspace import Workspace
     from alertd.places import Place
+
+_KEEPS_OPEN: Final = frozenset({"pagerduty", "opsgenie", "alertmanager"})
+"""Types in which a problem stays open until its end is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ def advice(config: Config, first: int = 0) -> list[Advice]:
                 merged = config.delivery.for_destination(destination).retry
                 found += _of_retry((*place, "retry"), own, merged)
             found += [Advice((*place, *within), message) for within, message in oddities(destination)]
+        found += _of_ends(("workspaces", number), workspace)
     return found
 
 
@@ -46,3 +51,21 @@ def _of_retry(place: Place, own: RetryOptions, merged: RetryOptions) -> Iterator
             f"max_seconds ({merged.max_seconds:g}) is less than initial_seconds ({merged.initial_seconds:g}), "
             "so that all waits are alike and none is as long as initial_seconds",
         )
+
+
+def _of_ends(place: Place, workspace: Workspace) -> Iterator[Advice]:
+    """Look for subscriptions that may keep an end from where it is waited for."""
+    waiting = {
+        each.name
+        for each in workspace.destinations
+        if each.type in _KEEPS_OPEN and each.settings.get("events") != "changes"
+    }
+    for index, subscription in enumerate(workspace.subscriptions):
+        told = ", ".join(name for name in subscription.destinations if name in waiting)
+        for name in ("cooldown_seconds", "occurrences"):
+            if told and getattr(subscription, name):
+                yield Advice(
+                    (*place, "subscriptions", index, name),
+                    f"it may hold back what ends a problem, which then stays open in {told}: tell such a destination by a "
+                    "subscription without it",
+                )

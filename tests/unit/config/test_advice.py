@@ -38,6 +38,39 @@ def test_a_greatest_wait_below_the_first_is_odd() -> None:
     assert only.message.startswith("max_seconds (3600) is less than initial_seconds (3601)")
 
 
+@pytest.mark.parametrize("kind", ["pagerduty", "opsgenie", "alertmanager"])
+@pytest.mark.parametrize(("name", "value"), [("cooldown_seconds", 300), ("occurrences", [1, 5])])
+def test_an_end_that_may_be_held_back_is_told_of(kind: str, name: str, value: object) -> None:
+    """Where a problem stays open until its end is told: at the setting, with the destination's name."""
+    [only] = advice(told(kind, {}, {name: value}))
+    assert only.place == ("workspaces", 0, "subscriptions", 0, name)
+    assert "stays open in b:" in only.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "rule"),
+    [
+        ("slack", {}, {"cooldown_seconds": 300}),
+        ("pagerduty", {}, {"cooldown_seconds": 0}),
+        ("pagerduty", {"events": "changes"}, {"cooldown_seconds": 300}),
+    ],
+)
+def test_ends_that_nobody_waits_for_are_not_talked_about(
+    kind: str, settings: dict[str, str], rule: dict[str, int]
+) -> None:
+    """Messages are read and forgotten, change events end by themselves, and without a cooldown nothing is held back."""
+    assert advice(told(kind, settings, rule)) == []
+
+
+def told(kind: str, settings: dict[str, str], rule: dict[str, Any]) -> Config:
+    """Make a configuration in which a subscription with such a rule tells two destinations, the second of this type."""
+    destinations = [{"name": "a", "type": "console"}, {"name": "b", "type": kind, "settings": settings}]
+    subscription = {"name": "s", "channels": ["c"], "destinations": ["a", "b"], **rule}
+    channels = [{"name": "c", "kind": "glob", "pattern": "*"}]
+    made = {"name": "default", "channels": channels, "destinations": destinations, "subscriptions": [subscription]}
+    return Config.model_validate({"workspaces": [made]})
+
+
 @pytest.mark.parametrize("secret", ["k", "whsec_zzz", "whsec_YWJj", "x" * 23, "whsec_" + "A" * 30, "\u00e4" * 11])
 def test_a_key_that_can_be_guessed_is_told_of(secret: str) -> None:
     """A webhook's secret whose key is shorter than Standard Webhooks asks for is named, and not shown."""

@@ -51,6 +51,9 @@ FLUSH_SECONDS: Final = 1.25
 STATE_SECONDS: Final = 5.0
 """How long `enable` and `disable` wait for the store."""
 
+GONE: Final = "gone: "
+"""How the reason begins of a destination that was disabled by what its receiver said."""
+
 _NOTHING: Final = DestinationState()
 _log = structlog.get_logger("alertd.delivery")
 
@@ -119,7 +122,7 @@ class Dispatcher:
     async def apply(self, specs: Iterable[LaneSpec], naming: Naming) -> None:
         """Take the destinations of a ruleset: at start, and at every reload, in one step.
 
-        New ones get a lane, changed ones go on with the new options; removed ones end what is in flight, and the rest
+        New ones get a lane, changed ones go on with the new options, also what their receivers had disabled; removed ones end what is in flight, and the rest
         of their deliveries is cancelled. Raises StoreUnavailableError at start when the store cannot be read.
         """
         async with self._applying:
@@ -158,7 +161,10 @@ class Dispatcher:
 
     def _take(self, spec: LaneSpec, state: DestinationState | None) -> None:
         if (lane := self._lanes.get(spec.destination_id)) is not None:
+            is_another = spec.open is not lane.spec.open
             lane.update(spec)
+            if is_another and lane.disabled_reason.startswith(GONE):  # a new secret, say: the old one was refused
+                self._enable(lane)
             return
         lane = self._lanes[spec.destination_id] = Lane(spec, self._around)
         if state is not None:
@@ -231,11 +237,14 @@ class Dispatcher:
             raise ConflictError(f"the destination is {SWITCHED_OFF}")
         if lane.disabled_reason:
             self._states.check_room(destination_id)
-            lane.enable()
-            lane.reporter.enabled()
-            self._states.changed(destination_id, audit)
+            self._enable(lane, audit)
             self._tell_disabled()
         await self._states.flush(STATE_SECONDS)
+
+    def _enable(self, lane: Lane, audit: AuditEntry | None = None) -> None:
+        lane.enable()
+        lane.reporter.enabled()
+        self._states.changed(lane.spec.destination_id, audit)
 
     def opened(self, destination_id: int) -> OpenDestination:
         """Return what a destination's lane sends through. Raises NotFoundError."""
@@ -277,7 +286,7 @@ class Dispatcher:
 
     def _gone(self, lane: Lane, reason: str) -> None:
         if not lane.disabled_reason and self._lanes.get(lane.spec.destination_id) is lane:
-            self._disable(lane, f"gone: {reason}")
+            self._disable(lane, f"{GONE}{reason}")
             self._on_gone(lane.spec, lane.disabled_reason)
 
     def _disable(self, lane: Lane, reason: str, audit: AuditEntry | None = None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -178,16 +179,36 @@ async def test_what_disabled_a_destination_goes_with_it(world: World, *, while_r
     """One that comes back begins anew after a restart, too: whoever removed it meant what it was, 410 and pause included."""
     kept = DestinationState("gone: 410", world.clock.now_ms(), world.clock.now_ms() + 600_000)
     world.store.states = {1: kept, 2: kept}
-    await world.start(*(world.spec(Scripted(), number) for number in ((1, 2) if while_running else (2,))))
-    await world.dispatcher.apply([world.spec(Scripted(), 2)], NAMING)
+    stays = world.spec(Scripted(), 2)
+    await world.start(*([world.spec(Scripted(), 1)] if while_running else []), stays)
+    await world.dispatcher.apply([stays], NAMING)
     await until(lambda: world.store.states[1] == DestinationState())
-    await world.dispatcher.apply([world.spec(Scripted(), 1), world.spec(Scripted(), 2)], NAMING)
+    await world.dispatcher.apply([world.spec(Scripted(), 1), stays], NAMING)
     assert world.dispatcher.disabled == {2}
     await world.stop()
     again = World(store=world.store)
     await again.start(again.spec(Scripted(), 1), again.spec(Scripted(), 2))
     assert again.dispatcher.disabled == {2}
     await again.stop()
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_another", "waits"),
+    [("gone: 410", True, False), ("gone: 410", False, True), ("by Ann", True, True), ("by Ann: gone: 1", True, True)],
+)
+async def test_another_secret_or_address_lifts_what_the_receiver_said(
+    world: World, reason: str, *, is_another: bool, waits: bool
+) -> None:
+    """What waited is sent to what the destination is now; what a person disabled, and what did not change, stays so."""
+    world.store.states = {1: DestinationState(reason, world.clock.now_ms())}
+    before, after = Scripted(), Scripted()
+    spec = world.spec(before)
+    await world.start(spec)
+    world.offer(2)
+    await world.dispatcher.apply([world.spec(after) if is_another else replace(spec, name="new name")], NAMING)
+    await passes(1)
+    assert (world.dispatcher.disabled, len(after.sent), before.sent) == ({1} if waits else set(), 0 if waits else 2, [])
+    assert world.store.states[1].disabled_reason == (reason if waits else "")
 
 
 async def test_what_is_committed_for_a_destination_just_removed_is_cancelled(world: World) -> None:

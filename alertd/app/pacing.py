@@ -36,10 +36,10 @@ def paced(
 ) -> tuple[DeliveryOptions, float | None]:
     """Lay a provider's pace under the options of a destination; return them, and the burst.
 
-    A rate that somebody configured, `null` too, is theirs: for the destination or for all of them.
+    A rate that somebody configured is theirs: for all destinations, or for this one, where `null` means none at all.
     """
-    configured = own.queue.model_fields_set | defaults.queue.model_fields_set
-    if pace is None or "rate_per_second" in configured:
+    configured = "rate_per_second" in own.queue.model_fields_set or defaults.queue.rate_per_second is not None
+    if pace is None or configured:
         return options, None
     queue = options.queue.model_copy(update={"rate_per_second": pace.per_second})
     return options.model_copy(update={"queue": queue}), pace.burst

@@ -82,7 +82,7 @@ EXAMPLES: Final[dict[str, Any]] = {
 DESCRIPTIONS: Final[dict[str, str]] = {
     "delivery.queue": "the bounded queue of each destination",
     "delivery.retry": "when a failed delivery is attempted again",
-    "delivery.retry.max_attempts": "attempts of one delivery until it is dead; not set: 12, without those answered 429 (by a mail server 421, 450, 451, 452)",
+    "delivery.retry.max_attempts": "attempts of one delivery until it is dead; with 12, the default, those answered 429 (by a mail server 421, 450, 451, 452) are not counted",
     "delivery.retry.initial_seconds": "seconds until the second attempt",
     "delivery.retry.factor": "how much longer each following wait is",
     "delivery.retry.max_seconds": "the longest wait in seconds",

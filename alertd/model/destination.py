@@ -18,7 +18,8 @@ class QueueOptions(Resource):
     capacity: Count = Field(1000, description="deliveries in memory; the rest waits in the store")
     concurrency: Count = Field(8, description="attempts at the same time")
     rate_per_second: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="attempts a second; null: unlimited; not set: what the type's provider asks for"
+        None,
+        description="attempts a second; not set: what the type's provider asks for; null, of one destination: unlimited",
     )
     spill_max: Count | None = Field(
         None, description="deliveries that may wait; those beyond it come together in one digest; null: unlimited"
@@ -38,8 +39,11 @@ class RetryOptions(Resource):
 
     @property
     def counts_refusals(self) -> bool:
-        """Whether an attempt that came too soon is one of `max_attempts`: a limit that somebody set is theirs."""
-        return "max_attempts" in self.model_fields_set
+        """Whether an attempt that came too soon is one of `max_attempts`: a limit of one's own is kept to.
+
+        The default is the same written or not: a copy of the full configuration changes nothing.
+        """
+        return self.max_attempts != type(self).model_fields["max_attempts"].default  # type: ignore[no-any-return]
 
     def used_up(self, attempts: int, refused: int) -> bool:
         """Whether no more attempts are made after so many, `refused` of which came too soon for the receiver."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+import yaml
 
 from alertd.app.pacing import HEADROOM
 from alertd.app.rules import Rules
@@ -18,6 +20,7 @@ from alertd.store.memory import MemoryStore
 if TYPE_CHECKING:
     from alertd.delivery.spec import LaneSpec
 
+FULL: Final = Path(__file__).parents[3] / "config/alertd.full.yml"
 SLACK = {"name": "ops", "type": "slack", "settings": {"url": "https://hooks.slack.com/services/T0/B0/X"}}
 NTFY = {"name": "ops", "type": "ntfy", "settings": {"topic": "alerts-example"}}
 NULL = {"name": "ops", "type": "null"}
@@ -62,11 +65,18 @@ async def test_what_the_destination_says_goes_first(rate: float | None) -> None:
     assert (spec.options.queue.rate_per_second, spec.burst) == (rate, None)
 
 
-@pytest.mark.parametrize("rate", [None, 9.0])
-async def test_what_the_configuration_says_of_all_goes_before_the_provider(rate: float | None) -> None:
+async def test_what_the_configuration_says_of_all_goes_before_the_provider() -> None:
     """Somebody chose it."""
-    spec = await _lane(NTFY, {"delivery": {"queue": {"rate_per_second": rate}}})
-    assert (spec.options.queue.rate_per_second, spec.burst) == (rate, None)
+    spec = await _lane(NTFY, {"delivery": {"queue": {"rate_per_second": 9.0}}})
+    assert (spec.options.queue.rate_per_second, spec.burst) == (9.0, None)
+
+
+async def test_the_full_configuration_changes_no_pace_and_no_limit() -> None:
+    """Whoever begins with a copy of it has written every default, and nothing else."""
+    written = yaml.safe_load(FULL.read_text("utf-8"))["delivery"]
+    spec, plain = await _lane(NTFY, {"delivery": written}), await _lane(NTFY)
+    assert (spec.options.queue.rate_per_second, spec.burst) == (plain.options.queue.rate_per_second, plain.burst)
+    assert [each.options.retry.used_up(12, 1) for each in (spec, plain)] == [False, False]
 
 
 async def test_other_defaults_of_the_queue_choose_no_pace() -> None:

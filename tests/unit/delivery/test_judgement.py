@@ -67,9 +67,13 @@ def test_other_failures_are_counted_without_what_came_too_soon(status: int | Non
 
 
 def test_a_number_of_attempts_that_somebody_set_is_theirs() -> None:
-    """Then a 429 is an attempt like any other, whether it was set for all destinations or for one."""
+    """Then a 429 is an attempt like any other, whether it was set for all destinations or for one; the default is no choice."""
     assert judge(OutcomeKind.RETRY_LATER, status=429, attempts=2, refused=2, max_attempts=3).state is DeliveryState.DEAD
-    for all_, own, used_up in (({}, {}, False), ({"max_attempts": 12}, {}, True), ({}, {"max_attempts": 12}, True)):
+    written = {"max_attempts": 12}
+    for all_, own, used_up in (
+        ({}, {}, False), (written, {}, False), ({}, written, False), ({"max_attempts": 3}, written, False),
+        ({"max_attempts": 11}, {}, True), ({}, {"max_attempts": 11}, True), (written, {"max_attempts": 11}, True),
+    ):  # fmt: skip
         defaults = DeliveryOptions(retry=RetryOptions(**all_, initial_seconds=1))
         made = Destination(name="d", type="null", retry=RetryOptions(**own, factor=3))
         assert defaults.for_destination(made).retry.used_up(12, 1) is used_up

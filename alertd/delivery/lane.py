@@ -352,7 +352,7 @@ class Lane:
         self.reporter.failed(delivery, attempt, now)
         if probe == _BYGONE:
             return attempt
-        if outcome.kind not in RETRIED:
+        if outcome.kind not in RETRIED or outcome.is_well:
             self.rest.breaker.neutral(probe=probe)
             if outcome.kind is OutcomeKind.GONE:
                 around.gone(self, outcome.detail or "the receiver is gone")

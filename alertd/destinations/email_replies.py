@@ -20,6 +20,7 @@ DETAIL_MAX: Final = 1000
 
 _LOGIN_REFUSED: Final = 535
 _TOO_MUCH: Final = 552
+_UNAVAILABLE: Final = 421
 _FULL: Final = frozenset({452, _TOO_MUCH})
 _TEMPORARY: Final = range(400, 500)
 
@@ -77,7 +78,7 @@ class RefusedError(Exception):
 def outcome_of_reply(reply: Reply) -> Outcome:
     """Word the outcome of a reply that ended an attempt for everybody."""
     answer = reply.text.encode("utf-8", "replace")[:ANSWER_MAX]
-    return Outcome(reply.kind, reply.code, f"{NAME}: {reply.detail}", answer)
+    return Outcome(reply.kind, reply.code, f"{NAME}: {reply.detail}", answer, is_well=_of_mailboxes([reply]))
 
 
 def outcome_of_all(
@@ -100,4 +101,11 @@ def outcome_of_all(
     head = f"{done} of {whole} recipients have it; " if whole > 1 else ""
     shown = temporary or first
     answer = shown.text.encode("utf-8", "replace")[:ANSWER_MAX] if shown else b""
-    return Outcome(kind, shown.code if shown else None, fit(f"{NAME}: {head}{'; '.join(parts)}", DETAIL_MAX), answer)
+    detail = fit(f"{NAME}: {head}{'; '.join(parts)}", DETAIL_MAX)
+    is_well = _of_mailboxes([reply for _, reply in refused])
+    return Outcome(kind, shown.code if shown else None, detail, answer, is_well=is_well)
+
+
+def _of_mailboxes(refused: Sequence[Reply]) -> bool:
+    """Tell whether mailboxes were refused, of which one that is full keeps no others waiting, and nothing else."""
+    return all(reply.step is Step.RECIPIENT and reply.code != _UNAVAILABLE for reply in refused)

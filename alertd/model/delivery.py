@@ -58,7 +58,7 @@ class Outcome:
     Shapes: `status` is the provider's code (HTTP status) or None; `detail` says what went wrong, for people, or why nothing
     needed to be sent, and is empty on any other success; `answer` is the first kilobyte of what the receiver said;
     `retry_after_seconds` is what it asked for: how long nothing is to be sent, which it may say before it refuses anything
-    (on a delivered attempt).
+    (on a delivered attempt); `is_well`: whatever failed says nothing of the destination, whose breaker does not count it.
     """
 
     kind: OutcomeKind
@@ -66,6 +66,7 @@ class Outcome:
     detail: str = ""
     answer: bytes = b""
     retry_after_seconds: float | None = None
+    is_well: bool = False
 
     @property
     def refuses_rate(self) -> bool:

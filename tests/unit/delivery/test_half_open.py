@@ -57,6 +57,18 @@ async def test_a_probe_in_the_air_is_not_given_up(world: World, *, disabled: boo
     assert world.store.state(probe) is DeliveryState.DELIVERED
 
 
+async def test_what_says_nothing_of_the_destination_opens_nothing(world: World) -> None:
+    """One mailbox that is full keeps no letter from the others, however often it is tried; a probe that meets it frees the next."""
+    full = Outcome(OutcomeKind.RETRY_LATER, 452, "mailbox full", is_well=True)
+    hook = Scripted(full, full, full, RETRY, full, OK)
+    await world.start(world.spec(hook, failures=1, concurrency=1, cool_seconds=30, initial_seconds=1000, jitter="none"))
+    deliveries = world.offer(6)
+    await until(lambda: len(hook.sent) == 6, 1000)
+    assert [round(at - hook.times[0]) for at in hook.times] == [0, 0, 0, 0, 30, 30]
+    await until(lambda: world.store.state(deliveries[-1]) is DeliveryState.DELIVERED)
+    assert {world.store.state(each) for each in deliveries[:-1]} == {DeliveryState.RETRYING}
+
+
 async def test_enabling_starts_the_breaker_anew(world: World) -> None:
     """Who says that a receiver is well again need not wait until the breaker has cooled."""
     hook = Scripted(RETRY, OK)

@@ -202,7 +202,7 @@ class Daemon:
         self.replayer = Replayer(store, clock, self.ids, self.dispatcher.offer, self.dispatcher.has, self.metrics)
         limiter = rate_limit(config, clock)
         self.intake = EventIntake(self.pipeline, clock, self.metrics, config.intake.bounds, may_send, limiter)
-        self.outside = Outside(self.pipeline, clock, self.metrics, config.intake, self.registry)
+        self.outside = Outside(self.pipeline, clock, self.metrics, config.intake, self.registry, store)
         most = config.intake.http.max_body_bytes + BODY_SLACK
         doors, envelopes = self.outside.register, self.outside.envelopes
         app = build(self._context(), self.intake.post, most, doors, self.intake, envelopes)

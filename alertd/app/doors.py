@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from alertd.engine.issues.fingerprint import fingerprint_of
 from alertd.intake.endpoints import WebhookEndpoint
+from alertd.intake.episodes import Episodes
 from alertd.intake.rate import RateLimit
 from alertd.intake.sentry_body import Bodies
 from alertd.intake.sentry_sdk import SdkProject, SentrySdkIntake
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from alertd.clock import Clock
     from alertd.config.settings import Intake, SentryIntake
+    from alertd.intake.episodes import KnownIds
     from alertd.metrics import Metrics
     from alertd.pipeline import Pipeline
     from alertd.resources.entry import Entry
@@ -135,7 +137,9 @@ class SdkDoors:
 class Outside:
     """All intakes of outside services, with one bound for the bodies that they hold together."""
 
-    def __init__(self, pipeline: Pipeline, clock: Clock, metrics: Metrics, intake: Intake, registry: Registry) -> None:
+    def __init__(
+        self, pipeline: Pipeline, clock: Clock, metrics: Metrics, intake: Intake, registry: Registry, store: KnownIds
+    ) -> None:
         bodies, bounds = Bodies(), intake.bounds
 
         def number_of(workspace: str, project: str) -> int | None:
@@ -147,7 +151,7 @@ class Outside:
         self.envelopes = SentrySdkIntake(pipeline, clock, metrics, bounds, self._keys, bodies)
         self._intakes = (
             SentryWebhooks(pipeline, clock, metrics, bounds, endpoints, bodies),
-            Webhooks(pipeline, clock, metrics, bounds, endpoints, bodies, decoders),
+            Webhooks(pipeline, clock, metrics, bounds, endpoints, bodies, decoders, Episodes(store, clock)),
             self.envelopes,
         )
 

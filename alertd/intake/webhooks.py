@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from alertd.clock import Clock
     from alertd.intake.endpoints import Endpoints, WebhookEndpoint
+    from alertd.intake.episodes import Episodes
     from alertd.intake.sentry_body import Bodies
     from alertd.intake.sentry_webhook import Pipeline
     from alertd.metrics import Metrics
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 BELOW: Final = "/api/v1/webhooks"
 WITH_PUT: Final = frozenset({"grafana"})
 """Services that may be told to send by PUT as well, which means the same."""
+ALERTS: Final = frozenset({"alertmanager", "grafana"})
+"""Services whose alerts fire, end, and fire again."""
 
 
 class Webhooks:
@@ -45,6 +48,7 @@ class Webhooks:
         endpoints: Endpoints,
         bodies: Bodies,
         decoders: Sequence[WebhookDecoder],
+        episodes: Episodes,
     ) -> None:
         self._pipeline = pipeline
         self._clock = clock
@@ -52,6 +56,7 @@ class Webhooks:
         self._bounds = bounds
         self._guard = EndpointGuard(endpoints, metrics)
         self._bodies = bodies
+        self._episodes = episodes
         self._decoders = {decoder.source: decoder for decoder in decoders}
 
     def register(self, app: web.Application) -> None:
@@ -73,6 +78,8 @@ class Webhooks:
             if not self._pipeline.has_room():
                 raise IntakeFullError
             events = await self._read(self._decoders[source], endpoint, request)
+            if source in ALERTS:
+                await self._episodes.tell_apart(source, endpoint.workspace, events)
             size = sum(len(event.payload) for event in events)
             accepted = await self._pipeline.submit(events, size, source) if events else []
         return web.Response(status=202, body=answer(accepted), content_type="application/json")

@@ -86,6 +86,12 @@ def with_id(event: Event, made: str) -> None:
     event.payload = b'{"id":"' + made.encode() + b'",' + rest
 
 
+def rename(event: Event, name: str) -> None:
+    """Give an event that brought an id another one, in its payload too; both of letters, digits, `-` and `_`."""
+    event.payload = b'{"id":"' + name.encode() + event.payload[len(b'{"id":"') + len(event.id) :]
+    event.id = event.body["id"] = name
+
+
 def is_simulated(payload: bytes) -> bool:
     """Whether a payload is that of a simulated event. Before the time stand only short texts, their quotes escaped."""
     return payload.find(_SIMULATED, 0, payload.find(_TIME)) >= 0

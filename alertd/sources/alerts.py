@@ -1,7 +1,8 @@
 """Alerts of Alertmanager (webhook version 4) and Grafana: one event for each alert of a group, firing or resolved.
 
 Types `alertmanager.alert.firing`, `.resolved`, `grafana.alert.firing`, `.resolved`. The id is made of fingerprint, start
-and status, so that what Alertmanager repeats every few hours, or its twin sends too, is a duplicate that does nothing.
+and status, so that what Alertmanager repeats every few hours, or its twin sends too, is a duplicate that does nothing; one
+that fires again after its end, with the start that it had, has another (`alertd.intake.episodes`).
 One that does not say when it began, as a body in a user's own words may not, is an event each time: else all that came
 after the first would be its repeats. The key is the fingerprint, labels are the labels, severity is that of the label
 `severity` (in both states: who hears of a problem also hears of its end).
@@ -145,11 +146,10 @@ def _event(
     trimmed = {"annotations"} if isinstance(noted, dict) and len(noted) > _TEXTS_MAX else set()
     bounded = labels_of(labels, trimmed)
     began, ended = _when(start), _when(text(alert, "endsAt"))
-    known = derived_id(fingerprint.encode(), start.encode(), status.encode())
     severity = labels.get("severity", "")
     native = {
         "type": defaults.type_of(f"{source}.alert.{status}"),
-        "id": f"{source}-{known}" if began else None,
+        "id": alert_id(source, fingerprint, start, status) if began else None,
         "project": place_of(defaults.project or labels.get("project", "")),
         "environment": place_of(labels.get("environment") or labels.get("env") or defaults.environment),
         "source": source,
@@ -165,6 +165,12 @@ def _event(
         | ({TRIMMED: sorted(trimmed)} if trimmed else {}),
     }
     return made(native, context)
+
+
+def alert_id(source: str, fingerprint: str, start: str, status: str, episode: int = 1) -> str:
+    """Make the id of an alert's event; `episode` counts how often it has fired with this start."""
+    again = () if episode == 1 else (str(episode).encode(),)
+    return f"{source}-{derived_id(fingerprint.encode(), start.encode(), status.encode(), *again)}"
 
 
 def _when(given: str) -> str | None:

@@ -234,6 +234,9 @@ class HistoryStore(Protocol):
     async def event_by_number(self, number: int) -> dict[str, Any] | None:
         """One event by its number (an alert's id)."""
 
+    async def numbers_of(self, workspace: str, event_ids: Collection[str]) -> dict[str, int]:
+        """The numbers of those of these ids that events have brought, by id."""
+
     async def deliveries(self, which: Filter) -> Page:
         """Deliveries, newest first."""
 

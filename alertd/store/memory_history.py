@@ -13,7 +13,7 @@ from alertd.store.memory_engine import MemoryEngine
 from alertd.store.memory_rows import attempt_view, page_of, rejected_view
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from alertd.store.base import Acknowledgement, Filter, Page, RejectedRecord
     from alertd.store.memory_rows import MemoryDelivery, MemoryEvent
@@ -62,6 +62,12 @@ class MemoryHistory(MemoryEngine):
         if event is None or event.plan.workspace_id != workspace_id or event.made is not (brought is None):
             return None
         return event.view()
+
+    async def numbers_of(self, workspace: str, event_ids: Collection[str]) -> dict[str, int]:
+        """The numbers of those of these ids that events have brought, by id."""
+        workspace_id = self._workspace_id(workspace)
+        keys = {event_id: self._keys.get((workspace_id or 0, event_id)) for event_id in event_ids}
+        return {event_id: number for event_id, number in keys.items() if number in self._events}
 
     async def event_by_number(self, number: int) -> dict[str, Any] | None:
         """One event by its number."""

@@ -199,6 +199,16 @@ class HistorySuite:
         assert [row["event_id"] for row in rows] == ["b", plans[1].event.id, odd, odd]
         assert not any("payload" in row for row in rows)
 
+    async def test_numbers_of_ids_that_were_brought(self, store: Store, make: Maker) -> None:
+        """Of many at once those that are there, in this workspace alone; an id that was made for an event is none."""
+        odd = 'x"\\' + "y" * 250
+        plans = [make.plan(odd), make.plan("b"), make.plan()]
+        await store.commit(Batch(1, plans))
+        ids = [odd, "b", plans[2].event.id, "missing", *(f"no-{n}" for n in range(600))]
+        assert await store.numbers_of("default", ids) == {odd: plans[0].number, "b": plans[1].number}
+        assert await store.numbers_of("nowhere", ids) == {}
+        assert await store.numbers_of("default", []) == {}
+
     async def test_attempts_of_deliveries(self, store: Store, make: Maker) -> None:
         """All attempts of several deliveries at once are those of each."""
         plan = await make.stored(store, to=(3, 4, 5))

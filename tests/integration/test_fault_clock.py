@@ -5,10 +5,11 @@ from __future__ import annotations
 import struct
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.daemon import Daemon, hook, route, workspace
+from tests.daemon import BELOW, Daemon, hook, route, workspace
 from tests.receiver import SECRET, Gate, Receiver, status
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Shifted(Daemon):
         hooks = [hook(name, receiver.url(f"/{name}"), secret=SECRET) for name in names]
         routes = [route(name, f"{name}.*", name) for name in names]
         routes.append(route("cool", "cool.*", "good", cooldown_seconds=300))
+        routes.append(route("alerts", "alertmanager.alert.*", "good"))
         config = {
             "delivery": {"retry": {"initial_seconds": 0.1, "jitter": "none"}},
             "workspaces": [workspace(hooks, routes)],
@@ -122,3 +124,21 @@ async def test_deliveries_of_a_clock_that_was_ahead(tmp_path: Path, receiver: Re
         daemon.step(0)
         await daemon.restart()
         await receiver.until(lambda: len(receiver.got("/retry")) == 2, "the attempt after the restart", seconds=30)
+
+
+async def test_an_alert_that_fires_again_is_told_again(tmp_path: Path, receiver: Receiver) -> None:
+    """With the start that it had, an hour after its end and through a restart; what is told again in between is not."""
+    alert = {"labels": {"alertname": "Disk"}, "startsAt": "2026-05-07T10:00:00Z", "fingerprint": "f00d"}
+    firing, resolved = ({"alerts": [{**alert, "status": status}]} for status in ("firing", "resolved"))
+    async with Shifted(tmp_path, receiver) as daemon:
+        made = await daemon.post(f"{BELOW}/intake-endpoints", {"name": "am", "source": "alertmanager"})
+        path = urlsplit(made.json["url"]).path
+        for hours, body in enumerate((firing, firing, resolved, resolved, firing, firing)):
+            daemon.step(hours * 3600)
+            assert (await daemon.call("POST", path, body, token="")).status == 202
+        await daemon.restart()
+        assert (await daemon.call("POST", path, resolved, token="")).status == 202
+        await receiver.until(lambda: len(set(receiver.events("/good"))) == 4, "two beginnings and two ends")
+        events = (await daemon.get("events"))["items"]
+        assert {event["id"] for event in events} == set(receiver.events("/good"))
+        assert [event["type"].rpartition(".")[2] for event in events] == ["resolved", "firing", "resolved", "firing"]

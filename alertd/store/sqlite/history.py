@@ -37,7 +37,7 @@ from alertd.store.sqlite.statement import json_list
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from alertd.store.resource import AuditEntry
     from alertd.store.sqlite.reader import Row
@@ -137,6 +137,16 @@ class History(Part):
             return number
         row = await self.core.history.row(_BROUGHT, (key_bucket(workspace_id, uid), workspace_id, uid))
         return None if row is None else int(row[0])
+
+    async def numbers_of(self, workspace: str, event_ids: Collection[str]) -> dict[str, int]:
+        """The numbers of those of these ids that events have brought, by id."""
+        workspace_id = self._workspace_id(workspace)
+        if workspace_id is None or not event_ids:
+            return {}
+        by_key = {stored_key(event_id): event_id for event_id in event_ids}
+        recent, keys = self.core.recent, {workspace_id: dict.fromkeys(by_key, 0)}
+        found = await self.core.writer.run(lambda conn: recent.known(conn, keys))
+        return {by_key[key]: number for (_, key), number in found.items()}
 
     async def event_by_number(self, number: int) -> dict[str, Any] | None:
         """One event by its number."""

@@ -77,5 +77,13 @@ class Removals:
         count = await until_stored(lambda: self._store.cancel_destination(destination_id, REASON, ()), "removal")
         if count and lane is not None:
             lane.meters.ended(DeliveryState.CANCELLED, count)
-        _, workspace, name = (await self._store.names()).get(destination_id, (None, None, None))
+        workspace, name = await self._named(destination_id, lane)
         _log.info("destination.removed", workspace=workspace, destination=name, number=destination_id, cancelled=count)
+
+    async def _named(self, destination_id: int, lane: Lane | None) -> tuple[str | None, str | None]:
+        """Give workspace and name; the store knows those of a destination that has no lane."""
+        if lane is not None:
+            return lane.spec.workspace, lane.spec.name
+        names = await until_stored(self._store.names, "names")
+        _, workspace, name = names.get(destination_id, (None, None, None))
+        return workspace, name

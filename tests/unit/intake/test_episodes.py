@@ -15,6 +15,7 @@ from alertd.sources.alerts import AlertmanagerDecoder, GrafanaDecoder
 from alertd.sources.base import Context
 from alertd.sources.outside import WebhookRequest
 from alertd.sources.sentry_defaults import STANDARD
+from tests.conformance.store_maker import StillClock
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -25,27 +26,15 @@ MINUTE_MS = 60_000
 START = "2026-05-07T10:00:00Z"
 
 
-class Place:
+class Place(StillClock):
     """A store, and a clock that goes on by a minute with each webhook."""
 
     def __init__(self, source: str = "alertmanager") -> None:
-        self.ms = 1_800_000_000_000
+        super().__init__()
         self.ids: dict[str, int] = {}
         self.calls = 0
         self.decoder = {"alertmanager": AlertmanagerDecoder, "grafana": GrafanaDecoder}[source]()
         self.episodes = Episodes(self, self)
-
-    def now_ms(self) -> int:
-        """Tell the time."""
-        return self.ms
-
-    def wall_seconds(self) -> int:
-        """Tell it in seconds."""
-        return self.ms // 1000
-
-    def monotonic(self) -> float:
-        """Tell it again."""
-        return self.ms / 1000
 
     async def numbers_of(self, workspace: str, event_ids: Collection[str]) -> dict[str, int]:
         """Tell what was stored."""

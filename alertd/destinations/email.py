@@ -20,6 +20,7 @@ from alertd.destinations.email_settings import EmailSettings
 from alertd.destinations.limits import fit
 from alertd.destinations.redaction import BODY_MAX, Redactor, secrets_of
 from alertd.model.delivery import Outcome, OutcomeKind
+from alertd.model.ids import DELIVERY, milliseconds, parse_id
 
 if TYPE_CHECKING:
     import ssl
@@ -90,9 +91,13 @@ class EmailDestination:
     # -- for a round ----------------------------------------------------------------------------------------------
 
     def letter(self, content: Content, to: Sequence[Mailbox]) -> EmailMessage:
-        """Write the letter to these recipients."""
-        envelope = Envelope(self._server.sender, to, self._world.clock.wall_seconds())
-        return letter_of(content, envelope, self._settings.subject_prefix)
+        """Write the letter to these recipients, of the time when the delivery was made: one that comes late has its place.
+
+        A message that is no delivery is of now.
+        """
+        number = parse_id(DELIVERY, content.delivery_id)
+        made = self._world.clock.wall_seconds() if number is None else milliseconds(number) // 1000
+        return letter_of(content, Envelope(self._server.sender, to, made), self._settings.subject_prefix)
 
     def groups(self, to: Sequence[Mailbox]) -> Iterator[Sequence[Mailbox]]:
         """Give those who share a letter."""

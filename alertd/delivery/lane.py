@@ -73,7 +73,7 @@ class Lane:
         self.last_success_ms: int | None = None
         self.last_failure_ms: int | None = None
         self.last_error = ""
-        self.meters = Meters(around.metrics, spec.workspace, spec.name, self._depth)
+        self.meters = Meters(around.metrics, spec.workspace, spec.name, lambda: self.backlog.depth)
         self.reporter = Reporter(spec.workspace, spec.name)
         self._around = around
         self._endpoint = Endpoint(spec.open, around.close)
@@ -95,8 +95,8 @@ class Lane:
         self.disabled_reason = state.disabled_reason
         self.disabled_at_ms = state.disabled_at_ms
         if state.paused_until_ms is not None:
-            longest = self._around.clock.now_ms() + round(self.spec.options.retry.retry_after_max_seconds * 1000)
-            self.rest.pause(min(state.paused_until_ms, longest))
+            self.rest.pause(state.paused_until_ms)
+            self.rest.keep_within(self.spec.options, self._around.clock.now_ms())
         self._show()
 
     def start(self) -> None:
@@ -137,6 +137,8 @@ class Lane:
             self._endpoint = Endpoint(spec.open, self._around.close)
             if self.rest.renew():
                 self._around.paused(self)
+        if self.rest.keep_within(spec.options, self._around.clock.now_ms()):
+            self._around.paused(self)
         self.rest.configure(spec.options, self._around.clock.monotonic(), spec.burst)
         self.backlog.shrink(spec.options.queue.capacity)
         if self.enabled:
@@ -390,9 +392,6 @@ class Lane:
         self.meters.capacity(self.backlog.capacity)
         self.meters.disabled(disabled=not self.enabled)
         self.meters.breaker(opened=self.rest.breaker.opened)
-
-    def _depth(self) -> float:
-        return self.backlog.depth
 
     def _settle(self) -> None:
         if self._quiet is not None and not self.backlog.held and not self._sealed:

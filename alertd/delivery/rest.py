@@ -50,6 +50,14 @@ class Rest:
         """Until when the receiver asked for rest; None when that is over."""
         return self._paused_until_ms if self._paused_until_ms > now_ms else None
 
+    def keep_within(self, options: DeliveryOptions, now_ms: int) -> bool:
+        """Shorten what a receiver asked for to what the options allow from now on; return whether it was longer."""
+        longest = now_ms + round(options.retry.retry_after_max_seconds * 1000)
+        longer = self._paused_until_ms > longest
+        if longer:
+            self._paused_until_ms = longest
+        return longer
+
     def pause(self, until_ms: int) -> bool:
         """Rest until then at least; return whether this made the rest longer."""
         longer = until_ms > self._paused_until_ms

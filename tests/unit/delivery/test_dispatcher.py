@@ -87,6 +87,20 @@ async def test_what_was_disabled_or_paused_stays_so_over_a_restart(world: World)
     assert not first.sent
 
 
+async def test_a_bound_that_is_lowered_ends_a_pause(world: World) -> None:
+    """A receiver that asked for a day is asked again as soon as the new bound says; that is stored as well."""
+    later = Outcome(OutcomeKind.RETRY_LATER, 429, "returned 429", retry_after_seconds=80_000)
+    spec = world.spec(Scripted(later, OK))
+    await world.start(spec)
+    world.offer()
+    await until(lambda: world.store.states.get(1, DestinationState()).paused_until_ms)
+    retry = spec.options.retry.model_copy(update={"retry_after_max_seconds": 60})
+    await world.dispatcher.apply([replace(spec, options=spec.options.model_copy(update={"retry": retry}))], NAMING)
+    (fresh,) = world.offer()
+    await until(lambda: world.store.states[1].paused_until_ms == pytest.approx(world.clock.now_ms() + 60_000, abs=2000))
+    await until(lambda: world.store.state(fresh) is DeliveryState.DELIVERED, 62)
+
+
 async def test_a_pause_from_a_wrong_clock_is_bounded(world: World) -> None:
     """A time far in the future that the store kept rests no longer than Retry-After ever may."""
     world.store.states = {1: DestinationState(paused_until_ms=world.clock.now_ms() + 10**12)}

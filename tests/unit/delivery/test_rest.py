@@ -23,6 +23,17 @@ def test_a_later_answer_does_not_shorten_the_rest() -> None:
     assert not rest.bound
 
 
+def test_a_rest_is_kept_within_what_the_options_allow() -> None:
+    """A bound that is lowered is in force for the rest that has begun; one above it changes nothing."""
+    rest = Rest(options(), 0)
+    rest.pause(60_000)
+    allowed = DeliveryOptions.model_validate({"retry": {"retry_after_max_seconds": 5}})
+    assert not rest.keep_within(allowed, 55_000)
+    assert rest.keep_within(allowed, 1_000)
+    assert rest.paused_until(1_000) == 6_000
+    assert not rest.keep_within(allowed, 1_000)
+
+
 def test_new_options_at_the_same_rate_fill_no_bucket() -> None:
     """A reload is no way round the rate; another rate begins anew."""
     rest = Rest(options(1), 0)

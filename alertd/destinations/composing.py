@@ -135,7 +135,8 @@ def _title(event: dict[str, Any], issue: dict[str, Any], type_: str) -> tuple[st
     if title := line(issue.get("title")) or crash_title(event):
         said = len(message) <= LINE_MAX and line(message) in title
         return title, "\n".join(filter(None, ("" if said else message, crash)))
-    title = line(first)
+    data = event.get("data")
+    title = line(first) or (line(data.get("title")) if isinstance(data, dict) else "")
     text = others.strip() if len(first) <= LINE_MAX else message
     return title or type_ or "Event", "\n".join(filter(None, (text, crash)))
 

@@ -74,6 +74,22 @@ def test_title_is_the_first_line(message: Any, title: str, summary: str) -> None
     assert (said.title, said.summary) == (title, summary)
 
 
+@pytest.mark.parametrize(
+    ("members", "title"),
+    [
+        ({"data": {"title": "Disk 2 is full"}}, "Disk 2 is full"),
+        ({"data": {"title": "Disk 2"}, "message": "It is full"}, "It is full"),
+        ({"data": {"title": ["Disk"]}}, "incident.reported"),
+        ({"data": ["title"]}, "incident.reported"),
+        ({}, "incident.reported"),
+    ],
+)
+def test_without_a_message_the_title_is_in_the_data(members: dict[str, Any], title: str) -> None:
+    """As of an incident that was reported by an event; else it is the type."""
+    said = content_of(make_message(event=event(type="incident.reported", **members), event_type="incident.reported"))
+    assert said.title == title
+
+
 @pytest.mark.parametrize("message", ["KeyError:  'sku'", "'sku'", ""])
 def test_an_issues_title_is_not_said_twice(message: str) -> None:
     """A message that the issue's title says already is no summary."""

@@ -110,12 +110,14 @@ class Patrol:
 
     def _look(self) -> None:
         now = self.now()
-        first = inf
         self._timer, self.next_look = None, inf
-        for connection in tuple(self._connections):
-            if connection.expires <= now:
-                connection.expire()
-            elif connection.expires < first:
-                first = connection.expires
+        over = [connection for connection in self._connections if connection.expires <= now]
+        first = min((each.expires for each in self._connections if each.expires > now), default=inf)
+        for connection in sorted(over, key=_expires):  # one that expired first ends first, also when the look was late
+            connection.expire()
         if first < inf:
             self.expect(max(first, now + TICK_SECONDS))
+
+
+def _expires(connection: Watched) -> float:
+    return connection.expires

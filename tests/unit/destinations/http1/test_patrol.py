@@ -50,6 +50,25 @@ async def test_each_in_its_time() -> None:
     assert patrol.next_look == inf
 
 
+async def test_a_look_that_comes_late_keeps_the_order() -> None:
+    """Whoever was over first ends first, when the loop was busy while the times of several went by."""
+    patrol = Patrol()
+    ended: list[Thing] = []
+
+    class Noted(Thing):
+        @override
+        def end(self, reason: str) -> None:
+            ended.append(self)
+            super().end(reason)
+
+    things = [Noted(patrol, -seconds) for seconds in range(20)]
+    for thing in things:
+        patrol.add(thing)
+    async with asyncio.timeout(60):
+        await things[0].over.wait()
+    assert ended == things[::-1]
+
+
 async def test_time_that_is_moved_back_costs_nothing() -> None:
     """Whoever gets more time is looked at, found to have time, and looked at again."""
     patrol = Patrol()

@@ -122,7 +122,8 @@ class Dispatcher:
     async def apply(self, specs: Iterable[LaneSpec], naming: Naming) -> None:
         """Take the destinations of a ruleset: at start, and at every reload, in one step.
 
-        New ones get a lane, changed ones go on with the new options, also what their receivers had disabled; removed ones end what is in flight, and the rest
+        New ones get a lane, changed ones go on with the new options, also where what they were before was refused for
+        good; removed ones end what is in flight, and the rest
         of their deliveries is cancelled. Raises StoreUnavailableError at start when the store cannot be read.
         """
         async with self._applying:

@@ -36,7 +36,8 @@ def judge_failure(
     """Judge an attempt that did not deliver.
 
     Shapes: `span` is (started at in ms since 1970, duration in microseconds, now in ms since 1970). Retried outcomes
-    are dead when all attempts are used up (those that came too soon count only where somebody set how many) and past `give_up_after_seconds`; rejected and gone are dead at once.
+    are dead when all attempts are used up (`RetryOptions.used_up`) and past `give_up_after_seconds`; rejected and gone are
+    dead at once.
     """
     started_ms, duration_us, now_ms = span
     number = delivery.attempts + 1

@@ -44,16 +44,15 @@ class Episodes:
         self._clock = clock
 
     async def tell_apart(self, source: str, workspace: str, events: Sequence[Event]) -> None:
-        """Rename events of alerts that are not in their first episode. Raises StoreUnavailableError."""
+        """Rename events of alerts that are not in their first episode; others stay. Raises StoreUnavailableError."""
         alerts = {id(event): own for event in events if (own := _Alert.of(source, event)) is not None}
         known: dict[str, int] = {}
-        going = set(alerts.values())
-        for episode in range(1, EPISODES_MAX + 1):
+        going, episode = set(alerts.values()), 1
+        while going and episode <= EPISODES_MAX:
             asked = [each.id_of(status, episode) for each in going for status in (_FIRING, _RESOLVED)]
             known |= await self._store.numbers_of(workspace, asked)
             going = {each for each in going if each.id_of(_RESOLVED, episode) in known}
-            if not going:
-                break
+            episode += 1
         for event in events:
             if (alert := alerts.get(id(event))) is not None:
                 name = alert.named(event.body["data"]["status"], known, self._clock.now_ms())

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 BELOW: Final = "/api/v1/webhooks"
 WITH_PUT: Final = frozenset({"grafana"})
 """Services that may be told to send by PUT as well, which means the same."""
-ALERTS: Final = frozenset({"alertmanager", "grafana"})
-"""Services whose alerts fire, end, and fire again."""
 
 
 class Webhooks:
@@ -78,8 +76,7 @@ class Webhooks:
             if not self._pipeline.has_room():
                 raise IntakeFullError
             events = await self._read(self._decoders[source], endpoint, request)
-            if source in ALERTS:
-                await self._episodes.tell_apart(source, endpoint.workspace, events)
+            await self._episodes.tell_apart(source, endpoint.workspace, events)
             size = sum(len(event.payload) for event in events)
             accepted = await self._pipeline.submit(events, size, source) if events else []
         return web.Response(status=202, body=answer(accepted), content_type="application/json")

@@ -82,7 +82,8 @@ class Delivery:
     """One alert to one destination, as lanes carry it.
 
     Shapes: `id` and `event_number` as in `alertd.model.ids`; `*_id` are the store's numbers of named resources;
-    `attempts` counts those made so far, `refused` those of them that came too soon; `next_at_ms` is when it is due; `payload` is the event's JSON; `also` are further
+    `attempts` counts those made so far, `refused` those of them that came too soon; `next_at_ms` is when it is due;
+    `payload` is the event's JSON; `also` are further
     subscriptions that it serves; `issue` is the JSON of the event's issue as it was then; `ambiguous`: an attempt of it may
     have arrived although nobody answered; `digest` is what it stands for when it is one (then `event_number` and the names are
     those of its oldest alert); `moment` is what `when` gives, None before that was needed.

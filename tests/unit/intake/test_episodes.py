@@ -116,6 +116,7 @@ def test_other_starts_and_alerts_without_one_are_left_alone() -> None:
     )
     asyncio.run(place.episodes.tell_apart("alertmanager", "default", [event]))
     assert event.id == ""
+    assert place.calls == len(events)
 
 
 def test_one_that_flaps_for_ever_is_bounded() -> None:

@@ -157,12 +157,13 @@ def calm_collector() -> None:
     """Let the cyclic garbage collector look less often, and never again at what start-up made.
 
     Events and plans are freed by reference counts; with Python's defaults the collector walked them at every 700
-    allocations, which was a sixth of the hot path.
+    allocations, which was a sixth of the hot path. It works from here on, also when it was off until now.
     """
     gc.collect()
     _trim_heap()
     gc.freeze()
     gc.set_threshold(*COLLECTOR_THRESHOLDS)
+    gc.enable()
 
 
 def _trim_heap() -> None:

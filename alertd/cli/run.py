@@ -1,5 +1,6 @@
 """`alertd run`: the daemon in the foreground."""
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ def run(config: ConfigOption = None) -> None:
     """
     from alertd.cli.absent import absent, certificates
 
+    gc.disable()  # what a start makes stays, and to look for garbage in it took a seventh; `calm_collector` begins to
     with absent("rich"):  # for tracebacks that no log of ours prints: a twenty-fifth of the start
         import structlog  # noqa: F401
     # aiohttp makes two contexts that no sender of ours uses (`alertd.destinations.system_trust`): as much again
@@ -48,6 +50,7 @@ def run(config: ConfigOption = None) -> None:
         except (OSError, ValueError):
             return  # nobody reads stdout: no reason to end a daemon
 
+    gc.freeze()
     try:
         uvloop.run(serve(Launch(path, dict(os.environ), greet, write_line), loaded))
     except AlertdError as error:

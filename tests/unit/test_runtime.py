@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -13,10 +14,20 @@ from structlog.testing import capture_logs
 from typing_extensions import override
 
 from alertd.errors import ServiceFailedError
-from alertd.runtime import LoopLag, Signals, Stage, StopLimits, StopRequest, run_services, wait_event
+from alertd.runtime import (
+    COLLECTOR_THRESHOLDS,
+    LoopLag,
+    Signals,
+    Stage,
+    StopLimits,
+    StopRequest,
+    calm_collector,
+    run_services,
+    wait_event,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from structlog.typing import EventDict
 
@@ -372,3 +383,22 @@ async def test_waiting_for_an_event_says_whether_it_came() -> None:
     assert not await wait_event(event, 0.0)
     event.set()
     assert await wait_event(event, DEADLINE)
+
+
+@pytest.mark.usefixtures("collector")
+def test_calm_collector_ends_the_pause_of_a_start() -> None:
+    """Garbage of the daemon's life is looked for, though none of the start was."""
+    gc.disable()
+    calm_collector()
+    assert gc.isenabled()
+    assert gc.get_threshold() == COLLECTOR_THRESHOLDS
+
+
+@pytest.fixture
+def collector() -> Iterator[None]:
+    """Put the collector back as it was."""
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
+    gc.unfreeze()
+    gc.enable()

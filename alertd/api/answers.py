@@ -35,7 +35,7 @@ _STATUS: Final[dict[str, Example]] = {
     "Destination": {
         "built_in": False, "state": "enabled", "disabled_reason": None, "disabled_at": None, "queue_depth": 0,
         "queue_capacity": 1000, "in_flight": 0, "breaker_state": "closed", "paused_until": None,
-        "last_success_at": _LATER, "last_failure_at": None, "last_error": None, "warnings": [],
+        "learnt_rate_per_second": None, "last_success_at": _LATER, "last_failure_at": None, "last_error": None, "warnings": [],
     },
     "Subscription": {
         "built_in": False, "last_fired_at": _AT, "last_success_at": _LATER, "last_error": None, "last_error_at": None,

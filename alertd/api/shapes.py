@@ -294,6 +294,10 @@ STATUS: Final[dict[str, dict[str, Schema]]] = {
         "in_flight": COUNT,
         "breaker_state": TEXT,
         "paused_until": TIME_OR_NULL,
+        "learnt_rate_per_second": {
+            "type": ["number", "null"],
+            "description": "attempts a second that it keeps to since its receiver refused some (429)",
+        },
         "last_success_at": {**TIME_OR_NULL, "description": f"when an attempt last delivered{_KNOWN}"},
         "last_failure_at": {**TIME_OR_NULL, "description": f"when an attempt last failed{_KNOWN}"},
         "last_error": {**TEXT_OR_NULL, "description": "why that attempt failed"},

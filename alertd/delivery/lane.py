@@ -124,7 +124,7 @@ class Lane:
         """Send again; the breaker starts anew, a receiver's Retry-After stands."""
         self.disabled_reason = ""
         self.disabled_at_ms = None
-        self.rest.succeeded()
+        self.rest.forgive()
         self._resume()
 
     def update(self, spec: LaneSpec) -> None:
@@ -334,8 +334,9 @@ class Lane:
             )
             self.last_success_ms = started_ms
             around.reached((started_ms - created_ms(delivery)) / 1000 + seconds)
-            if self.rest.breaker.streak and probe != _BYGONE and self.rest.succeeded():
-                self._breaker_closed()
+            rest = self.rest
+            if (rest.throttle or rest.breaker.streak) and probe != _BYGONE:
+                self._recover(seconds)
             if outcome.retry_after_seconds is not None and probe != _BYGONE:
                 self._rest_for(outcome.retry_after_seconds)
         else:
@@ -361,8 +362,7 @@ class Lane:
         else:
             if self._rest_for(outcome.retry_after_seconds):
                 around.paused(self)
-            was_open = self.rest.breaker.opened
-            if self.rest.failed(now, probe=probe) and not was_open:
+            if self.rest.failed(outcome, now, seconds, probe=probe):
                 self.meters.breaker(opened=True)
                 self.reporter.breaker_opened(self.spec.options.breaker.cool_seconds, outcome)
         return attempt
@@ -372,10 +372,11 @@ class Lane:
         seconds = honoured_seconds(asked_seconds, self.spec.options.retry)
         return seconds > 0 and self.rest.pause(self._around.clock.now_ms() + round(seconds * 1000))
 
-    def _breaker_closed(self) -> None:
-        self.meters.breaker(opened=False)
-        self.reporter.breaker_closed()
-        self.pump()
+    def _recover(self, seconds: float) -> None:
+        if self.rest.succeeded(self._around.clock.monotonic(), seconds):
+            self.meters.breaker(opened=False)
+            self.reporter.breaker_closed()
+            self.pump()
 
     def _rest_while_disabled(self) -> None:
         self._alarm.clear()

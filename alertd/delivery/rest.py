@@ -1,4 +1,4 @@
-"""Why a lane rests, in one place: the receiver's Retry-After, its breaker, its rate. Pure.
+"""Why a lane rests, in one place: the receiver's Retry-After, its refusals, its breaker, its rate. Pure.
 
 `*_ms` is the guarded wall clock, `now` a monotonic one in seconds.
 """
@@ -9,19 +9,25 @@ from typing import TYPE_CHECKING
 
 from alertd.delivery.breaker import Breaker
 from alertd.delivery.bucket import TokenBucket
+from alertd.delivery.throttle import Throttle
 
 if TYPE_CHECKING:
+    from alertd.model.delivery import Outcome
     from alertd.model.destination import DeliveryOptions
 
 
 class Rest:
-    """What holds a lane back. `bound` is false while nothing does, so that a healthy lane asks nothing more."""
+    """What holds a lane back. `bound` is false while nothing does, so that a healthy lane asks nothing more.
 
-    __slots__ = ("_burst", "_paused_until_ms", "bound", "breaker", "bucket")
+    `throttle` is there while a receiver's refusals are remembered.
+    """
+
+    __slots__ = ("_burst", "_paused_until_ms", "bound", "breaker", "bucket", "throttle")
 
     def __init__(self, options: DeliveryOptions, now: float, burst: float | None = None) -> None:
         self.breaker = Breaker(options.breaker.failures, options.breaker.cool_seconds)
         self.bucket: TokenBucket | None = None
+        self.throttle: Throttle | None = None
         self.bound = False
         self._paused_until_ms = 0
         self._burst = burst
@@ -41,14 +47,24 @@ class Rest:
 
     def renew(self) -> bool:
         """Forget what another receiver said and did; return whether it had asked for rest. The rate goes on."""
-        self.breaker.succeeded()
         paused, self._paused_until_ms = self._paused_until_ms, 0
-        self._bind()
+        self.forgive()
         return bool(paused)
+
+    def forgive(self) -> None:
+        """Forget failures and refusals; a rest that was asked for stands."""
+        self.breaker.succeeded()
+        self.throttle = None
+        self._bind()
 
     def paused_until(self, now_ms: int) -> int | None:
         """Until when the receiver asked for rest; None when that is over."""
         return self._paused_until_ms if self._paused_until_ms > now_ms else None
+
+    def learnt_rate(self, now: float) -> float | None:
+        """How many attempts a second refusals have taught, None without."""
+        throttle = self.throttle
+        return None if throttle is None or throttle.is_over(now) else throttle.per_second
 
     def keep_within(self, options: DeliveryOptions, now_ms: int) -> bool:
         """Shorten what a receiver asked for to what the options allow from now on; return whether it was longer."""
@@ -70,32 +86,51 @@ class Rest:
         """How long until an attempt may begin: 0 now; infinite: until the probe under way has ended."""
         if now_ms >= self._paused_until_ms:
             self._paused_until_ms = 0
+            if self.throttle is not None and self.throttle.is_over(now):
+                self.throttle = None
             self._bind()
         wait = max((self._paused_until_ms - now_ms) / 1000, 0.0) if self._paused_until_ms else 0.0
         if self.breaker.opened:
             wait = max(wait, self.breaker.wait_seconds(now))
         if self.bucket is not None:
             wait = max(wait, self.bucket.wait_seconds(now))
+        if self.throttle is not None:
+            wait = max(wait, self.throttle.wait_seconds(now))
         return wait
 
     def begin(self) -> int:
         """Begin an attempt that `seconds` allows; return its number as a probe, 0 if it is none."""
         if self.bucket is not None:
             self.bucket.take()
+        if self.throttle is not None:
+            self.throttle.begin()
         return self.breaker.begin()
 
-    def succeeded(self) -> bool:
-        """Take a success; return whether it closed the breaker."""
+    def succeeded(self, now: float, took: float) -> bool:
+        """Take a success that took so many seconds; return whether it closed the breaker."""
+        if self.throttle is not None:
+            self.throttle.taken(now, took)
         closed = self.breaker.succeeded()
         if closed:
             self._bind()
         return closed
 
-    def failed(self, now: float, *, probe: int) -> bool:
-        """Take a failure; return whether it opened the breaker."""
+    def failed(self, outcome: Outcome, now: float, took: float, *, probe: int) -> bool:
+        """Take a failure that took so many seconds; return whether it opened the breaker, which was closed.
+
+        A receiver that is asked too often has not failed.
+        """
+        if outcome.asks_for_less:
+            self.throttle = self.throttle or Throttle(now)
+            self.throttle.refused(now, took, outcome.retry_after_seconds or 0.0)
+            self.breaker.neutral(probe=probe)
+            self.bound = True
+            return False
+        was_open = self.breaker.opened
         opened = self.breaker.failed(now, probe=probe)
         self.bound = self.bound or opened
-        return opened
+        return opened and not was_open
 
     def _bind(self) -> None:
-        self.bound = bool(self._paused_until_ms or self.breaker.opened or self.bucket is not None)
+        paced = self.bucket is not None or self.throttle is not None
+        self.bound = paced or bool(self._paused_until_ms or self.breaker.opened)

@@ -20,7 +20,8 @@ class LaneSnapshot:
 
     Shapes: `depth` of `capacity` deliveries are in memory, `in_flight` are the ids of those being attempted; `*_ms` are
     milliseconds since 1970 or None; `last_error` is the detail of the last failed attempt that is known, or empty;
-    `retry` is how often and how long it tries; `deaths` counts deliveries that died since the start.
+    `retry` is how often and how long it tries; `deaths` counts deliveries that died since the start;
+    `learnt_rate_per_second` is the pace that refusals have taught, None without.
     """
 
     state: Literal["enabled", "disabled"]
@@ -36,6 +37,7 @@ class LaneSnapshot:
     last_error: str
     retry: RetryOptions
     deaths: int = 0
+    learnt_rate_per_second: float | None = None
 
 
 SWITCHED_OFF = "switched off in its configuration"
@@ -45,6 +47,8 @@ SWITCHED_OFF = "switched off in its configuration"
 def snapshot_of(lane: Lane, flying: Mapping[int, int], clock: Clock) -> LaneSnapshot:
     """Look at a lane; `flying` maps all deliveries in flight to their destinations."""
     own = lane.spec.destination_id
+    now = clock.monotonic()
+    learnt = lane.rest.learnt_rate(now)
     in_flight = tuple(i for i, where in flying.items() if where == own) if lane.backlog.flying else ()
     return LaneSnapshot(
         state="enabled" if lane.enabled else "disabled",
@@ -53,11 +57,12 @@ def snapshot_of(lane: Lane, flying: Mapping[int, int], clock: Clock) -> LaneSnap
         depth=lane.backlog.depth,
         capacity=lane.backlog.capacity,
         in_flight=in_flight,
-        breaker=lane.rest.breaker.state(clock.monotonic()),
+        breaker=lane.rest.breaker.state(now),
         paused_until_ms=lane.rest.paused_until(clock.now_ms()),
         last_success_at_ms=lane.last_success_ms,
         last_failure_at_ms=lane.last_failure_ms,
         last_error=lane.last_error,
         retry=lane.spec.options.retry,
         deaths=lane.meters.deaths,
+        learnt_rate_per_second=None if learnt is None else round(learnt, 4),
     )

@@ -24,6 +24,7 @@ ANSWER_MAX: Final = 1024
 RATE_REFUSALS: Final = frozenset({429, 421, 450, 451, 452})
 """Statuses that say nothing of a message but that it came too soon: HTTP's 429, and of SMTP 421, 450, 451 and 452. What is
 421 or 451 in HTTP is not tried again."""
+_TOO_MANY: Final = 429
 
 
 class DeliveryState(Worded):
@@ -72,6 +73,11 @@ class Outcome:
     def refuses_rate(self) -> bool:
         """Whether the receiver says that it came too soon."""
         return self.kind is OutcomeKind.RETRY_LATER and self.status in RATE_REFUSALS
+
+    @property
+    def asks_for_less(self) -> bool:
+        """Whether the receiver takes fewer requests than it gets (429): a mail server's refusals concern one letter."""
+        return self.kind is OutcomeKind.RETRY_LATER and self.status == _TOO_MANY
 
 
 DELIVERED: Final = Outcome(OutcomeKind.DELIVERED)

@@ -9,9 +9,8 @@ import asyncio
 import json
 import math
 import random
-from collections import deque
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from typing_extensions import override
@@ -23,6 +22,7 @@ from alertd.destinations.http1.sender import FastSender
 from alertd.destinations.registry import REGISTRY, parse_settings
 from alertd.model.delivery import DeliveryState
 from alertd.model.destination import DeliveryOptions, Destination, QueueOptions
+from tests.rates import Bucket, Fixed, Sliding
 from tests.receiver import Receiver, status
 from tests.unit.delivery.world import LoopClock, World, passes
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from alertd.delivery.spec import LaneSpec
     from alertd.destinations.base import HttpAnswer, HttpRequest
     from tests.integration.pace.conftest import NetworkLoop
+    from tests.rates import Limit
     from tests.receiver import Answer, Request
 
 ALERTS = 1000
@@ -42,71 +43,6 @@ JITTER_SECONDS = 0.04
 """How much longer one request may be under way than another, in simulated seconds."""
 HOURS_MAX = 24.0
 """How long all alerts may take, in simulated hours."""
-
-
-class Limit(Protocol):
-    """What a provider allows."""
-
-    def wait(self, now: float) -> float:
-        """Take a request if it may come now (0); else how long it must wait, in seconds."""
-
-
-@dataclass
-class Bucket:
-    """So many at once, and so many a second from then on."""
-
-    rate: float
-    size: float
-    tokens: float = -1.0
-    at: float = 0.0
-
-    def wait(self, now: float) -> float:
-        """Take a token."""
-        grown = (now - self.at) * self.rate
-        self.tokens = self.size if self.tokens < 0 else min(self.size, self.tokens + grown)
-        self.at = now
-        if self.tokens < 1:
-            return (1 - self.tokens) / self.rate
-        self.tokens -= 1
-        return 0.0
-
-
-@dataclass
-class Sliding:
-    """At most so many in any span of so many seconds."""
-
-    most: int
-    seconds: float
-    taken: deque[float] = field(default_factory=deque)
-
-    def wait(self, now: float) -> float:
-        """Take a place."""
-        while self.taken and self.taken[0] <= now - self.seconds:
-            self.taken.popleft()
-        if len(self.taken) >= self.most:
-            return self.taken[0] + self.seconds - now
-        self.taken.append(now)
-        return 0.0
-
-
-@dataclass
-class Fixed:
-    """At most so many in each of the spans that the provider's clock is cut into."""
-
-    most: int
-    seconds: float
-    span: int = -1
-    taken: int = 0
-
-    def wait(self, now: float) -> float:
-        """Take a place."""
-        span = int(now // self.seconds)
-        if span != self.span:
-            self.span, self.taken = span, 0
-        if self.taken >= self.most:
-            return (span + 1) * self.seconds - now
-        self.taken += 1
-        return 0.0
 
 
 class Provider:

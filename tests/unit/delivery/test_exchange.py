@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tests.unit.delivery.world import World
 
 LATER = Outcome(OutcomeKind.RETRY_LATER, 429, "returned 429", retry_after_seconds=86_000)
+DOWN = Outcome(OutcomeKind.RETRY_LATER, 503, "returned 503", retry_after_seconds=86_000)
 PLAIN = {"jitter": "none", "initial_seconds": 1}
 
 
@@ -70,7 +71,7 @@ async def test_an_open_breaker_and_a_pause_end_with_the_receiver_that_caused_the
     """The new one is tried at once, and the store forgets the pause."""
     new = Scripted()
     given = {"failures": 1, "cool_seconds": 3600, **PLAIN}
-    await world.start(world.spec(Scripted(LATER), **given))
+    await world.start(world.spec(Scripted(DOWN), **given))
     world.offer()
     await until(lambda: 1 in world.store.states and world.store.states[1].paused_until_ms)
     assert world.dispatcher.snapshot(1).breaker is BreakerState.OPEN
@@ -81,6 +82,18 @@ async def test_an_open_breaker_and_a_pause_end_with_the_receiver_that_caused_the
     labels = {"workspace": "default", "destination": "d1"}
     assert world.sample("alertd_breaker_open", **labels) == 0
     await until(lambda: world.store.states[1].paused_until_ms is None)
+
+
+async def test_a_pace_ends_with_the_receiver_that_taught_it(world: World) -> None:
+    """The new one may take as much as it likes, and is sent everything at once."""
+    new = Scripted()
+    await world.start(world.spec(Scripted(LATER), **PLAIN))
+    world.offer()
+    await until(lambda: world.dispatcher.snapshot(1).learnt_rate_per_second)
+    await world.dispatcher.apply([world.spec(new, **PLAIN)], NAMING)
+    assert world.dispatcher.snapshot(1).learnt_rate_per_second is None
+    world.offer(20)
+    await until(lambda: len(new.sent) >= 20, 0.05)
 
 
 async def test_a_late_success_of_the_old_one_does_not_close_the_new_breaker(world: World) -> None:

@@ -121,7 +121,7 @@ async def test_a_request_that_fails(stage: Stage, child: Path) -> None:
     assert raised(error) == ARTICLE
     assert error["data"]["request"]["method"] == "GET"
     assert error["data"]["request"]["url"].endswith("/pay/17")
-    assert b"4111" not in stage.pipeline.events[0].payload
+    assert b"4111-1111" not in stage.pipeline.events[0].payload
 
 
 async def test_a_monitored_job(stage: Stage, child: Path) -> None:

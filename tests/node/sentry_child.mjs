@@ -52,7 +52,7 @@ const programs = {
       response.end();
     });
     await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-    await fetch(`http://127.0.0.1:${server.address().port}/pay/17?card=4111`, { headers: { cookie: "card=4111" } });
+    await fetch(`http://127.0.0.1:${server.address().port}/pay/17?card=4111-1111-1111`, { headers: { cookie: "card=4111-1111-1111" } });
     server.close();
   },
 

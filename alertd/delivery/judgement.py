@@ -37,14 +37,13 @@ def judge_failure(
 
     Shapes: `span` is (started at in ms since 1970, duration in microseconds, now in ms since 1970). Retried outcomes
     are dead when all attempts are used up (`RetryOptions.used_up`) and past `give_up_after_seconds`; rejected and gone are
-    dead at once. Refusals of the rate lengthen no back-off: the lane finds its pace, and this delivery keeps its place.
+    dead at once.
     """
     started_ms, duration_us, now_ms = span
     number = delivery.attempts + 1
     if outcome.kind not in RETRIED or _over(delivery, outcome, now_ms, retry):
         return Attempt(delivery.id, number, started_ms, duration_us, outcome, DeliveryState.DEAD)
-    failures = max(1, number - delivery.refused) if outcome.asks_for_less else number
-    wait = next_seconds(failures, outcome.retry_after_seconds, retry, random)
+    wait = next_seconds(number, outcome.retry_after_seconds, retry, random)
     due_ms = now_ms + max(1, round(wait * 1000))
     return Attempt(delivery.id, number, started_ms, duration_us, outcome, DeliveryState.RETRYING, due_ms)
 

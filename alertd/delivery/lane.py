@@ -335,7 +335,7 @@ class Lane:
             self.last_success_ms = started_ms
             around.reached((started_ms - created_ms(delivery)) / 1000 + seconds)
             rest = self.rest
-            if (rest.throttle or rest.breaker.streak) and probe != _BYGONE:
+            if (rest.refusals or rest.throttle or rest.breaker.streak) and probe != _BYGONE:
                 self._recover(seconds)
             if outcome.retry_after_seconds is not None and probe != _BYGONE:
                 self._rest_for(outcome.retry_after_seconds)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from alertd.delivery.breaker import Breaker
 from alertd.delivery.bucket import TokenBucket
@@ -15,19 +15,29 @@ if TYPE_CHECKING:
     from alertd.model.delivery import Outcome
     from alertd.model.destination import DeliveryOptions
 
+REFUSALS: Final = 3
+"""So many in a row are a limit, or a few more that alternate with successes; fewer happen by chance."""
+FADING: Final = 0.7
+"""What is left of them after a success."""
+
+VAIN_SECONDS: Final = 1800.0
+"""How long nothing is learnt from refusals after it was of no use: others use the limit up, or it is none."""
+
 
 class Rest:
     """What holds a lane back. `bound` is false while nothing does, so that a healthy lane asks nothing more.
 
-    `throttle` is there while a receiver's refusals are remembered.
+    `refusals` is how many attempts have lately come too soon; from `REFUSALS` on there is a `throttle`.
     """
 
-    __slots__ = ("_burst", "_paused_until_ms", "bound", "breaker", "bucket", "throttle")
+    __slots__ = ("_burst", "_paused_until_ms", "_vain_until", "bound", "breaker", "bucket", "refusals", "throttle")
 
     def __init__(self, options: DeliveryOptions, now: float, burst: float | None = None) -> None:
         self.breaker = Breaker(options.breaker.failures, options.breaker.cool_seconds)
         self.bucket: TokenBucket | None = None
         self.throttle: Throttle | None = None
+        self.refusals = 0.0
+        self._vain_until = 0.0
         self.bound = False
         self._paused_until_ms = 0
         self._burst = burst
@@ -55,6 +65,8 @@ class Rest:
         """Forget failures and refusals; a rest that was asked for stands."""
         self.breaker.succeeded()
         self.throttle = None
+        self.refusals = 0.0
+        self._vain_until = 0.0
         self._bind()
 
     def paused_until(self, now_ms: int) -> int | None:
@@ -87,6 +99,7 @@ class Rest:
         if now_ms >= self._paused_until_ms:
             self._paused_until_ms = 0
             if self.throttle is not None and self.throttle.is_over(now):
+                self._vain_until = now + VAIN_SECONDS if self.throttle.is_vain else 0.0
                 self.throttle = None
             self._bind()
         wait = max((self._paused_until_ms - now_ms) / 1000, 0.0) if self._paused_until_ms else 0.0
@@ -103,11 +116,12 @@ class Rest:
         if self.bucket is not None:
             self.bucket.take()
         if self.throttle is not None:
-            self.throttle.begin()
+            self.throttle.begin(0.0 if self.bucket is None else 1 / self.bucket.rate_per_second)
         return self.breaker.begin()
 
     def succeeded(self, now: float, took: float) -> bool:
         """Take a success that took so many seconds; return whether it closed the breaker."""
+        self.refusals = self.refusals * FADING if self.refusals > 1 - FADING else 0.0
         if self.throttle is not None:
             self.throttle.taken(now, took)
         closed = self.breaker.succeeded()
@@ -120,16 +134,25 @@ class Rest:
 
         A receiver that is asked too often has not failed.
         """
-        if outcome.asks_for_less:
-            self.throttle = self.throttle or Throttle(now)
-            self.throttle.refused(now, took, outcome.retry_after_seconds or 0.0)
+        if outcome.asks_for_less and self._learns(outcome, now, took):
             self.breaker.neutral(probe=probe)
-            self.bound = True
             return False
         was_open = self.breaker.opened
         opened = self.breaker.failed(now, probe=probe)
         self.bound = self.bound or opened
         return opened and not was_open
+
+    def _learns(self, outcome: Outcome, now: float, took: float) -> bool:
+        """Take a refusal; return whether it teaches a pace, and is no failure."""
+        self.refusals += 1
+        if self.throttle is None and self.refusals >= REFUSALS and now >= self._vain_until:
+            self.throttle = Throttle(now)
+            self.breaker.succeeded()
+            self.bound = True
+        if self.throttle is None:
+            return False
+        self.throttle.refused(now, took, outcome.retry_after_seconds or 0.0)
+        return True
 
     def _bind(self) -> None:
         paced = self.bucket is not None or self.throttle is not None

@@ -87,8 +87,8 @@ async def test_an_open_breaker_and_a_pause_end_with_the_receiver_that_caused_the
 async def test_a_pace_ends_with_the_receiver_that_taught_it(world: World) -> None:
     """The new one may take as much as it likes, and is sent everything at once."""
     new = Scripted()
-    await world.start(world.spec(Scripted(LATER), **PLAIN))
-    world.offer()
+    await world.start(world.spec(Scripted(*[Outcome(OutcomeKind.RETRY_LATER, 429, "returned 429")] * 3), **PLAIN))
+    world.offer(3)
     await until(lambda: world.dispatcher.snapshot(1).learnt_rate_per_second)
     await world.dispatcher.apply([world.spec(new, **PLAIN)], NAMING)
     assert world.dispatcher.snapshot(1).learnt_rate_per_second is None

@@ -7,16 +7,19 @@ from itertools import pairwise
 import pytest
 
 from alertd.delivery.throttle import (
+    CALM_SECONDS,
     DOUBLING_SECONDS,
     FIRST_PROBE_SECONDS,
     FREE_DELIVERIES,
     GROWTH,
     HEADROOM,
+    ISOLATED_MOST,
     LONGEST_PROBE_SECONDS,
-    LONGEST_SECONDS,
     QUIET_SECONDS,
+    SEVERAL,
     SHORTEST_SECONDS,
     SLOWER_MOST,
+    SWIFT_SECONDS,
     Throttle,
 )
 
@@ -102,24 +105,19 @@ def test_a_long_silence_after_a_few_is_no_pace(taken: int) -> None:
     assert throttle.seconds <= slowest
 
 
-def test_no_pace_is_much_slower_than_the_receiver_asked_for() -> None:
+@pytest.mark.parametrize(("asked", "longest"), [(0.0, 8.0), (1.0, 8.0), (5.0, 40.0), (86_400.0, 600.0)])
+def test_no_pace_is_much_slower_than_the_receiver_asked_for(asked: float, longest: float) -> None:
     """Who may come again in a second is not left alone for a minute because others were faster."""
-    throttle = refused(asked=1.0)
-    cycles(throttle, 100.0, takes=1, rest=300.0, count=6)
-    throttle.taken(10_000.0, 0.0)
-    assert throttle.seconds <= SLOWER_MOST * 1.0
-    free = refused()
-    cycles(free, 100.0, takes=1, rest=300.0, count=6)
-    free.taken(10_000.0, 0.0)
-    assert free.seconds > 2 * SLOWER_MOST
-
-
-def test_no_pace_is_slower_than_the_slowest() -> None:
-    """Whatever was measured."""
-    throttle = refused()
-    cycles(throttle, 100.0, takes=1, rest=5000.0, count=9)
-    throttle.taken(100_000.0, 0.0)
-    assert LONGEST_SECONDS / 2 < throttle.seconds <= LONGEST_SECONDS
+    throttle, now = refused(asked=asked), 100.0
+    for _ in range(12):
+        now = attempt(throttle, now)
+        throttle.taken(now, 0.0)
+        throttle.refused(now, 0.0, asked)
+        now += 100_000
+    throttle.wait_seconds(now)
+    throttle.begin()
+    throttle.taken(now, 0.0)
+    assert longest / 1.5 < throttle.seconds <= longest
 
 
 def test_a_pace_grows_until_it_is_none() -> None:
@@ -197,3 +195,117 @@ def test_a_quiet_lane_forgets() -> None:
     quiet = QUIET_SECONDS + 2 * throttle.seconds
     assert not throttle.is_over(now + quiet)
     assert throttle.is_over(now + quiet + 0.001)
+
+
+def isolated(throttle: Throttle, now: float, *, behind: int) -> float:
+    """Refuse one attempt behind so many that are taken; the next one is taken again. Return when."""
+    for _ in range(behind):
+        now = attempt(throttle, now)
+        throttle.taken(now, 0.0)
+    now = attempt(throttle, now)
+    throttle.refused(now, 0.0, 0.0)
+    return now
+
+
+@pytest.mark.parametrize(("behind", "over"), [(SEVERAL - 1, False), (SEVERAL, True)])
+def test_refusals_by_chance_teach_nothing(behind: int, *, over: bool) -> None:
+    """Single ones behind several deliveries, again and again at a swift pace: it begins anew."""
+    throttle, now = refused(), 100.0
+    for _ in range(ISOLATED_MOST):
+        assert not throttle.is_over(now)
+        now = isolated(throttle, now, behind=behind)
+    now = attempt(throttle, now)
+    throttle.taken(now, 0.0)
+    assert throttle.is_over(now) is over
+
+
+def test_refusals_in_a_row_are_no_chance() -> None:
+    """A second probe that is refused says that there is a limit."""
+    throttle, now = refused(), 100.0
+    for _ in range(ISOLATED_MOST - 1):
+        now = isolated(throttle, now, behind=SEVERAL)
+    now = attempt(throttle, now)
+    throttle.refused(now, 0.0, 0.0)
+    for _ in range(2):
+        now = isolated(throttle, now, behind=SEVERAL)
+    assert not throttle.is_over(now)
+
+
+def test_a_slow_pace_is_not_given_up_for_single_refusals() -> None:
+    """At one in two seconds there is a limit, and it is all but met."""
+    throttle = refused()
+    now = cycles(throttle, 100.0, takes=30, rest=30.0, count=3)
+    for _ in range(2 * ISOLATED_MOST):
+        now = isolated(throttle, now, behind=8 * SEVERAL)
+    assert throttle.seconds > SWIFT_SECONDS
+    assert not throttle.is_over(now)
+
+
+def attempts(throttle: Throttle, now: float, *, taken: int, refusals: int) -> float:
+    """Have so many taken and so many refused in a row, then end the cycle; return when."""
+    for _ in range(taken):
+        throttle.taken(now, 0.0)
+    for _ in range(refusals):
+        throttle.refused(now, 0.0, 0.0)
+    now += 200.0
+    throttle.wait_seconds(now)
+    throttle.begin()
+    throttle.taken(now, 0.0)
+    return now
+
+
+def test_a_slower_pace_that_does_not_help_is_given_up() -> None:
+    """As large a part is refused at the slowest pace as at the first one: somebody else uses the limit up, or there is none."""
+    throttle, now = refused(), 100.0
+    for _ in range(9):
+        now = attempts(throttle, now, taken=2, refusals=5)
+    assert not throttle.is_vain
+    for _ in range(9):
+        now = attempts(throttle, now, taken=2, refusals=5)
+    assert throttle.is_vain
+    assert throttle.is_over(now)
+
+
+def test_a_slower_pace_that_helps_is_kept() -> None:
+    """A smaller and smaller part is refused."""
+    throttle, now = refused(), 100.0
+    for taken in (2, 2, 2, 2, 2, 10, 10, 20, 40, 80, 160):
+        now = attempts(throttle, now, taken=taken, refusals=3)
+        assert not throttle.is_vain
+
+
+def test_a_lane_with_a_trickle_forgets_when_nothing_was_refused_for_long() -> None:
+    """One success in half a minute teaches nothing, and nothing is kept for it."""
+    throttle, now = refused(), 100.0
+    while now < 100 + CALM_SECONDS:
+        assert not throttle.is_over(now)
+        now = attempt(throttle, now + 30)
+        throttle.taken(now, 0.0)
+    assert throttle.is_over(now + 30)
+
+
+def test_a_rest_that_was_asked_for_is_no_quiet() -> None:
+    """What was learnt is there when it is over."""
+    throttle = refused(asked=3600.0)
+    assert not throttle.is_over(100.0 + 3600.0)
+    assert throttle.is_over(100.0 + 3600.0 + QUIET_SECONDS + 1)
+
+
+def test_who_is_slow_for_another_reason_has_something_to_send() -> None:
+    """A rate that was set keeps attempts ten seconds apart: the pace is learnt all the same."""
+    throttle, now = refused(), 100.0
+    for _ in range(5):
+        throttle.wait_seconds(now)
+        throttle.begin(10.0)
+        throttle.taken(now, 0.0)
+        now += 10.0
+    assert throttle.seconds < FIRST_PROBE_SECONDS / 8
+
+
+def test_an_old_attempt_ends_no_cycle() -> None:
+    """One that began before the last refusal and is refused late says nothing new."""
+    throttle = refused()
+    now = attempt(throttle, 100.0)
+    throttle.taken(now, 0.0)
+    throttle.refused(now + 20, 30.0, 0.0)
+    assert throttle.wait_seconds(now + 20) == 0

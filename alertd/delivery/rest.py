@@ -147,8 +147,9 @@ class Rest:
         self.refusals += 1
         if self.throttle is None and self.refusals >= REFUSALS and now >= self._vain_until:
             self.throttle = Throttle(now)
-            self.breaker.succeeded()
             self.bound = True
+            if not self.breaker.opened:
+                self.breaker.succeeded()
         if self.throttle is None:
             return False
         self.throttle.refused(now, took, outcome.retry_after_seconds or 0.0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from alertd.delivery.rest import Rest
+from alertd.delivery.rest import REFUSALS, Rest
+from alertd.model.delivery import Outcome, OutcomeKind
 from alertd.model.destination import DeliveryOptions
 
 
@@ -45,3 +46,31 @@ def test_new_options_at_the_same_rate_fill_no_bucket() -> None:
     assert rest.seconds(0, 0) == 0
     rest.configure(options(), 0)
     assert not rest.bound
+
+
+REFUSED = Outcome(OutcomeKind.RETRY_LATER, 429, "returned 429")
+FAILED = Outcome(OutcomeKind.RETRY_LATER, 503, "returned 503")
+
+
+def test_refusals_in_a_row_are_no_failures() -> None:
+    """From the third on they teach a pace, and those before it are forgiven."""
+    rest = Rest(options(), 0)
+    for _ in range(REFUSALS):
+        assert not rest.failed(REFUSED, 1.0, 0.1, probe=0)
+    assert rest.breaker.streak == 0
+    assert rest.learnt_rate(1.0)
+
+
+def test_refusals_close_no_breaker() -> None:
+    """One that failures have opened waits for a success, of which everybody hears."""
+    rest = Rest(options(), 0)
+    opened = [rest.failed(FAILED, 1.0, 0.1, probe=0) for _ in range(rest.breaker.failures)]
+    assert opened.count(True) == 1
+    for now in (100.0, 200.0, 300.0):
+        assert rest.seconds(0, now) == 0
+        assert not rest.failed(REFUSED, now, 0.1, probe=rest.begin())
+    assert rest.breaker.opened
+    assert rest.learnt_rate(300.0)
+    assert rest.seconds(0, 400.0) == 0
+    assert rest.begin()
+    assert rest.succeeded(400.0, 0.1)

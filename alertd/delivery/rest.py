@@ -19,7 +19,6 @@ REFUSALS: Final = 3
 """So many in a row are a limit, or a few more that alternate with successes; fewer happen by chance."""
 FADING: Final = 0.7
 """What is left of them after a success."""
-
 VAIN_SECONDS: Final = 1800.0
 """How long nothing is learnt from refusals after it was of no use: others use the limit up, or it is none."""
 
@@ -132,7 +131,7 @@ class Rest:
     def failed(self, outcome: Outcome, now: float, took: float, *, probe: int) -> bool:
         """Take a failure that took so many seconds; return whether it opened the breaker, which was closed.
 
-        A receiver that is asked too often has not failed.
+        A refusal that teaches a pace is none.
         """
         if outcome.asks_for_less and self._learns(outcome, now, took):
             self.breaker.neutral(probe=probe)

@@ -62,7 +62,7 @@ VAIN_MOST: Final = 2
 
 
 class Throttle:
-    """How far apart attempts begin, in `seconds`. It is made for a first refusal, which is then told."""
+    """How far apart attempts begin, in `seconds`. It is made when refusals are taken for a limit, and then told of the last one."""
 
     __slots__ = (
         "_asked",

@@ -19,8 +19,6 @@ REFUSALS: Final = 3
 """So many in a row are a limit, or a few more that alternate with successes; fewer happen by chance."""
 FADING: Final = 0.7
 """What is left of them after a success."""
-VAIN_SECONDS: Final = 1800.0
-"""How long nothing is learnt from refusals after it was of no use: others use the limit up, or it is none."""
 
 
 class Rest:
@@ -29,14 +27,13 @@ class Rest:
     `refusals` is how many attempts have lately come too soon; from `REFUSALS` on there is a `throttle`.
     """
 
-    __slots__ = ("_burst", "_paused_until_ms", "_vain_until", "bound", "breaker", "bucket", "refusals", "throttle")
+    __slots__ = ("_burst", "_paused_until_ms", "bound", "breaker", "bucket", "refusals", "throttle")
 
     def __init__(self, options: DeliveryOptions, now: float, burst: float | None = None) -> None:
         self.breaker = Breaker(options.breaker.failures, options.breaker.cool_seconds)
         self.bucket: TokenBucket | None = None
         self.throttle: Throttle | None = None
         self.refusals = 0.0
-        self._vain_until = 0.0
         self.bound = False
         self._paused_until_ms = 0
         self._burst = burst
@@ -65,7 +62,6 @@ class Rest:
         self.breaker.succeeded()
         self.throttle = None
         self.refusals = 0.0
-        self._vain_until = 0.0
         self._bind()
 
     def paused_until(self, now_ms: int) -> int | None:
@@ -98,7 +94,6 @@ class Rest:
         if now_ms >= self._paused_until_ms:
             self._paused_until_ms = 0
             if self.throttle is not None and self.throttle.is_over(now):
-                self._vain_until = now + VAIN_SECONDS if self.throttle.is_vain else 0.0
                 self.throttle = None
             self._bind()
         wait = max((self._paused_until_ms - now_ms) / 1000, 0.0) if self._paused_until_ms else 0.0
@@ -144,7 +139,7 @@ class Rest:
     def _learns(self, outcome: Outcome, now: float, took: float) -> bool:
         """Take a refusal; return whether it teaches a pace, and is no failure."""
         self.refusals += 1
-        if self.throttle is None and self.refusals >= REFUSALS and now >= self._vain_until:
+        if self.throttle is None and self.refusals >= REFUSALS:
             self.throttle = Throttle(now)
             self.bound = True
             if not self.breaker.opened:
@@ -152,7 +147,7 @@ class Rest:
         if self.throttle is None:
             return False
         self.throttle.refused(now, took, outcome.retry_after_seconds or 0.0)
-        return True
+        return not self.throttle.is_heedless
 
     def _bind(self) -> None:
         paced = self.bucket is not None or self.throttle is not None

@@ -1,10 +1,11 @@
 """The pace that a receiver's refusals teach, where nobody knows its limit or several share one. Pure.
 
 A refusal (429) stops the lane, and single attempts, each after twice as long as the one before, find out when something is
-taken again. From one such moment to the next is a cycle: what it brought in how long is the pace from then on. The
-pace grows with each success, by steps that become smaller with each cycle, until it is found, and by and by after
-that, because limits change. Forgotten is what holds nobody back, what a lane has learnt that fell quiet, and what is of no
-use: refusals that come by chance, or that are as many at a slower pace.
+taken again, which is the pace to begin with. From one such moment to the next is a cycle: what it brought in how long is the
+pace from then on. The pace grows with each success, by steps that become smaller with each cycle, until it is found, and by
+and by after that, because limits change. Forgotten is what holds nobody back, what a lane has learnt that fell quiet, and
+refusals that come by chance. Those that are as many at a slower pace, for others use the limit up or it is none, make it
+no slower for a while: it takes the pace again that was as good, and grows.
 
 Times are seconds of a monotonic clock; an attempt that `took` so long ended at `now`.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from typing import Final
 
-FIRST_PROBE_SECONDS: Final = 0.1
+FIRST_PROBE_SECONDS: Final = 0.25
 """How long after the first refusal the next attempt may begin,"""
 LONGEST_PROBE_SECONDS: Final = 60.0
 """and how long at most after the last one, unless the pace is slower, or the receiver asked for more."""
@@ -28,13 +29,17 @@ SLOWER_MOST: Final = 8.0
 most that brought less than so much: most of it may have been an outage."""
 HEADROOM: Final = 0.9
 """Which part of what a cycle brought is asked for in the next."""
-GROWTH: Final = 1.0
+GROWTH: Final = 0.3
 """By which part the pace grows at each success at first; a third of that after each cycle,"""
 GROWTH_LEAST: Final = 0.05
 """until there is so little left: from then on it doubles in"""
 DOUBLING_SECONDS: Final = 120.0
 """so many seconds, in twice as many after each cycle that confirms it, in no more than"""
 DOUBLING_MOST_SECONDS: Final = 1800.0
+"""and, once it is so many times what was confirmed, for there is another limit or none, in"""
+FREED: Final = 1.6
+FREE_DOUBLING_SECONDS: Final = 30.0
+"""so many."""
 SIMILAR: Final = 1.25
 """A cycle that brings a pace within this factor of the last one's confirms it; after any other, it may double as soon as at first."""
 LULL_SECONDS: Final = 1.0
@@ -58,7 +63,9 @@ LESS: Final = 0.75
 SLOWER: Final = 1.5
 """slower, or as slow as it gets, and that so many times:"""
 VAIN_MOST: Final = 2
-"""then to be slower is of no use."""
+"""then to be slower is of no use, and no refusal makes it so for"""
+HEEDLESS_SECONDS: Final = 1800.0
+"""so long, in which it doubles as if there were no limit; then it begins anew."""
 
 
 class Throttle:
@@ -73,11 +80,13 @@ class Throttle:
         "_ended",
         "_first_probe",
         "_growth",
+        "_heedless_since",
         "_hungry",
         "_in_vain",
         "_isolated",
         "_passed",
         "_probe",
+        "_quick",
         "_refusals",
         "_since",
         "_slowest",
@@ -88,13 +97,14 @@ class Throttle:
     )
 
     def __init__(self, now: float) -> None:
-        self.seconds = self._slowest = self._first_probe = FIRST_PROBE_SECONDS
+        self.seconds = self._slowest = self._quick = self._first_probe = FIRST_PROBE_SECONDS
         self._growth = GROWTH
         self._doubling = DOUBLING_SECONDS
         self._asked = 0.0
         self._at = self._began = self._ended = self._turned = self._wanted_at = now
         self._probe: float | None = self._first_probe
         self._since: float | None = None
+        self._heedless_since: float | None = None
         self._hungry = True
         self._compared: tuple[float, float] | None = None
         self._taken = self._passed = self._refusals = self._isolated = self._in_vain = 0
@@ -105,9 +115,9 @@ class Throttle:
         return 1 / (self._probe or self.seconds)
 
     @property
-    def is_vain(self) -> bool:
-        """Whether it has turned out that a slower pace does not help."""
-        return self._in_vain >= VAIN_MOST
+    def is_heedless(self) -> bool:
+        """Whether refusals, which a slower pace made no fewer, say nothing of the pace for a while."""
+        return self._heedless_since is not None
 
     def wait_seconds(self, now: float) -> float:
         """How long until an attempt may begin; 0: now."""
@@ -132,7 +142,7 @@ class Throttle:
         self._refusals += 1
         self._asked = max(self._asked, asked)
         self._wanted_at = now + asked
-        if now - took < self._turned:  # it began before we knew
+        if self._heedless_since is not None or now - took < self._turned:  # or it began before we knew
             return
         if self._probe is None:
             self._probe = max(self.seconds, self._first_probe)
@@ -153,10 +163,12 @@ class Throttle:
 
     def is_over(self, now: float) -> bool:
         """Say whether it can be forgotten."""
-        if self.is_vain or self._isolated >= ISOLATED_MOST:
+        if self._isolated >= ISOLATED_MOST:
             return True
         if now - max(self._began, self._wanted_at) > QUIET_SECONDS + 2 * (self._probe or self.seconds):
             return True
+        if self._heedless_since is not None:
+            return now - self._heedless_since > HEEDLESS_SECONDS
         if self._probe is not None:
             return False
         if self._since is None:
@@ -175,10 +187,17 @@ class Throttle:
             found = self._growth <= GROWTH_LEAST and SIMILAR > self.seconds / self._slowest > 1 / SIMILAR
             self._doubling = min(2 * self._doubling, DOUBLING_MOST_SECONDS) if found else DOUBLING_SECONDS
             self._growth = max(self._growth / 3, GROWTH_LEAST)
+        else:
+            self.seconds = max(self.seconds, min(probe, SWIFT_SECONDS))
+        if self._in_vain >= VAIN_MOST:
+            self._heedless_since, self.seconds = now, self._quick
+            self._growth, self._doubling = GROWTH_LEAST, FREE_DOUBLING_SECONDS
         self._slowest, self._first_probe = self.seconds, max(FIRST_PROBE_SECONDS, probe / 2)
         self._probe, self._since, self._taken = None, now, 0
 
     def _grow(self) -> None:
+        if self._doubling > DOUBLING_SECONDS and self.seconds < self._slowest / FREED:
+            self._doubling = FREE_DOUBLING_SECONDS
         grown = 1 + self._growth if self._growth > GROWTH_LEAST else 2 ** (self.seconds / self._doubling)
         self.seconds = max(SHORTEST_SECONDS, self.seconds / grown)
 
@@ -189,7 +208,7 @@ class Throttle:
             return
         share, before = self._refusals / count, self._compared
         if before is None or share <= max(FEW, before[0] * LESS):
-            self._compared, self._in_vain = (share, self.seconds), 0
+            self._compared, self._in_vain, self._quick = (share, self.seconds), 0, self.seconds
         elif self.seconds > min(before[1] * SLOWER, HEADROOM * self._longest):
             self._compared, self._in_vain = (max(share, before[0]), self.seconds), self._in_vain + 1
         self._passed = self._refusals = 0

@@ -99,12 +99,12 @@ async def _end(world: World, receiver: Receiver) -> float:
     ids=["strict", "with a burst", "in each second"],
 )
 async def test_a_thousand_alerts_at_one_a_second(world: World, limit: Callable[[], Limit], *, honest: bool) -> None:
-    """Some 2 % of the requests are refused, no more where it says when to come again, and it takes little longer than it must."""
+    """At most 2 % of the requests are refused, and it takes little longer than it must."""
     receiver = Receiver(limit(), honest=honest)
     await _start(world, receiver)
     world.offer(1000)
     assert await _end(world, receiver) < 1000 * 1.25
-    assert receiver.share <= (0.02 if honest else 0.025)
+    assert receiver.share <= 0.02
 
 
 LIMITS: dict[str, tuple[Callable[[], Limit], float, float, float]] = {
@@ -154,8 +154,8 @@ async def test_destinations_that_share_a_limit(world: World, lanes: int) -> None
     await _start(world, receiver, lanes)
     for number in range(1, lanes + 1):
         world.offer(300, number)
-    assert await _end(world, receiver) < lanes * 300 * 3.5
-    assert receiver.share <= 0.7
+    assert await _end(world, receiver) < lanes * 300 * 5
+    assert receiver.share <= (0.5 if lanes == 2 else 0.75)
 
 
 @pytest.mark.parametrize("honest", [True, False])
@@ -168,7 +168,7 @@ async def test_who_takes_nothing_for_a_while_gets_everything_soon_after(world: W
     assert receiver.refused < 40
 
 
-@pytest.mark.parametrize(("moody", "seconds"), [(0.01, 10.0), (0.05, 60.0), (0.3, 1800.0)])
+@pytest.mark.parametrize(("moody", "seconds"), [(0.01, 10.0), (0.05, 60.0), (0.3, 2400.0)])
 async def test_refusals_by_chance_are_no_limit(world: World, moody: float, seconds: float) -> None:
     """One part of the receiver has too much to do: the others are not kept waiting."""
     receiver = Receiver(None, honest=False, moody=moody)
@@ -176,6 +176,18 @@ async def test_refusals_by_chance_are_no_limit(world: World, moody: float, secon
     world.offer(3000)
     assert await _end(world, receiver) < 3000 * (0.01 + JITTER_SECONDS) / 4 + seconds
     assert receiver.share < 1.3 * moody
+
+
+@pytest.mark.parametrize("honest", [True, False])
+async def test_a_limit_that_is_no_more_is_noticed(world: World, *, honest: bool) -> None:
+    """One a second for half an hour, and then none: what waits is not sent for hours at the pace that was found."""
+    receiver = Receiver(Bucket(1, 1), honest=honest)
+    await _start(world, receiver)
+    world.offer(8000)
+    await passes(HOUR / 2)
+    assert receiver.taken < HOUR / 2
+    receiver.limit = None
+    assert await _end(world, receiver) < HOUR / 2
 
 
 async def test_refusals_open_no_breaker(world: World) -> None:

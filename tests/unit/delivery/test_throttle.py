@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import log2
 
 import pytest
 
@@ -11,15 +12,20 @@ from alertd.delivery.throttle import (
     DOUBLING_SECONDS,
     FIRST_PROBE_SECONDS,
     FREE_DELIVERIES,
+    FREE_DOUBLING_SECONDS,
+    FREED,
     GROWTH,
     HEADROOM,
+    HEEDLESS_SECONDS,
     ISOLATED_MOST,
     LONGEST_PROBE_SECONDS,
     QUIET_SECONDS,
     SEVERAL,
     SHORTEST_SECONDS,
+    SLOWER,
     SLOWER_MOST,
     SWIFT_SECONDS,
+    VAIN_MOST,
     Throttle,
 )
 
@@ -121,11 +127,11 @@ def test_no_pace_is_much_slower_than_the_receiver_asked_for(asked: float, longes
 
 
 def test_a_pace_grows_until_it_is_none() -> None:
-    """Doubled at each success at first, until it is as fast as anybody is."""
+    """By three tenths at each success at first, until it is as fast as anybody is."""
     throttle = refused()
     now = attempt(throttle, 100.0)
     throttle.taken(now, 0.0)
-    assert throttle.seconds == pytest.approx(FIRST_PROBE_SECONDS / 2)
+    assert throttle.seconds == pytest.approx(FIRST_PROBE_SECONDS / (1 + GROWTH))
     for _ in range(FREE_DELIVERIES - 2):
         now = attempt(throttle, now)
         throttle.taken(now, 0.0)
@@ -133,14 +139,14 @@ def test_a_pace_grows_until_it_is_none() -> None:
     assert throttle.seconds == SHORTEST_SECONDS
     throttle.taken(now, 0.0)
     assert throttle.is_over(now)
-    assert now < 100.0 + 1.0
+    assert now < 100.0 + 1.5
 
 
 def test_a_pace_that_was_none_for_a_minute_is_forgotten() -> None:
     """Also by a lane that had little to send."""
     throttle = refused()
     begun = now = attempt(throttle, 100.0)
-    for _ in range(20):
+    for _ in range(30):
         throttle.taken(now, 0.0)
         now = attempt(throttle, now)
     assert throttle.seconds == SHORTEST_SECONDS
@@ -148,11 +154,14 @@ def test_a_pace_that_was_none_for_a_minute_is_forgotten() -> None:
     assert throttle.is_over(begun + QUIET_SECONDS + 0.5)
 
 
-def doubled(throttle: Throttle, now: float) -> float:
-    """Send until the pace has doubled since the cycle that begins now; return when."""
+STEP = 1.5
+
+
+def grown(throttle: Throttle, now: float, *, by: float = STEP) -> float:
+    """Send until the pace has grown by so much since the cycle that begins now; return when."""
     throttle.taken(now, 0.0)
     before = throttle.seconds
-    while throttle.seconds > before / 2:
+    while throttle.seconds > before / by:
         now = attempt(throttle, now)
         throttle.taken(now, 0.0)
     return now
@@ -163,12 +172,24 @@ def test_a_found_pace_grows_slowly_and_more_slowly_when_it_is_confirmed() -> Non
     throttle = refused()
     now = cycles(throttle, 100.0, takes=30, rest=30.0, count=3)
     for doubling, silence in ((DOUBLING_SECONDS, 30.0), (2 * DOUBLING_SECONDS, 4000.0), (DOUBLING_SECONDS, 0.0)):
-        end = doubled(throttle, now)
-        assert end - now == pytest.approx(doubling, rel=0.12)
+        end = grown(throttle, now)
+        assert end - now == pytest.approx(doubling * log2(STEP), rel=0.12)
         throttle.refused(end, 0.0, 0.0)
         throttle.wait_seconds(end + silence)
         throttle.begin()
         now = end + silence
+
+
+def test_a_confirmed_pace_that_is_no_limit_any_more_grows_fast() -> None:
+    """Up to `FREED` times what was confirmed it takes its time; beyond that nobody refuses, and it doubles in half a minute."""
+    throttle = refused()
+    now = cycles(throttle, 100.0, takes=30, rest=30.0, count=4)
+    begun = now
+    now = grown(throttle, now, by=FREED)
+    assert now - begun > DOUBLING_SECONDS
+    begun = now
+    now = grown(throttle, now, by=8.0)
+    assert now - begun == pytest.approx(3 * FREE_DOUBLING_SECONDS, rel=0.1)
 
 
 def test_a_lane_with_little_to_do_learns_no_pace_from_it() -> None:
@@ -211,6 +232,9 @@ def isolated(throttle: Throttle, now: float, *, behind: int) -> float:
 def test_refusals_by_chance_teach_nothing(behind: int, *, over: bool) -> None:
     """Single ones behind several deliveries, again and again at a swift pace: it begins anew."""
     throttle, now = refused(), 100.0
+    for _ in range(30):
+        now = attempt(throttle, now)
+        throttle.taken(now, 0.0)
     for _ in range(ISOLATED_MOST):
         assert not throttle.is_over(now)
         now = isolated(throttle, now, behind=behind)
@@ -241,13 +265,13 @@ def test_a_slow_pace_is_not_given_up_for_single_refusals() -> None:
     assert not throttle.is_over(now)
 
 
-def attempts(throttle: Throttle, now: float, *, taken: int, refusals: int) -> float:
-    """Have so many taken and so many refused in a row, then end the cycle; return when."""
+def attempts(throttle: Throttle, now: float, *, taken: int, refusals: int, rest: float = 200.0) -> float:
+    """Have so many taken and so many refused in a row, then end the cycle after a rest; return when."""
     for _ in range(taken):
         throttle.taken(now, 0.0)
     for _ in range(refusals):
         throttle.refused(now, 0.0, 0.0)
-    now += 200.0
+    now += rest
     throttle.wait_seconds(now)
     throttle.begin()
     throttle.taken(now, 0.0)
@@ -255,15 +279,34 @@ def attempts(throttle: Throttle, now: float, *, taken: int, refusals: int) -> fl
 
 
 def test_a_slower_pace_that_does_not_help_is_given_up() -> None:
-    """As large a part is refused at the slowest pace as at the first one: somebody else uses the limit up, or there is none."""
+    """As large a part is refused at the slowest pace as at the first one: somebody else uses the limit up, or there is none.
+
+    It takes the pace again at which as much was taken, grows from there whatever is refused, and begins anew in half an hour.
+    """
     throttle, now = refused(), 100.0
-    for _ in range(9):
+    for _ in range(5):
+        now = attempts(throttle, now, taken=2, refusals=5, rest=1.0)
+    quick = throttle.seconds
+    slowest = quick
+    while not throttle.is_heedless:
+        slowest = max(slowest, throttle.seconds)
         now = attempts(throttle, now, taken=2, refusals=5)
-    assert not throttle.is_vain
-    for _ in range(9):
-        now = attempts(throttle, now, taken=2, refusals=5)
-    assert throttle.is_vain
-    assert throttle.is_over(now)
+    assert slowest > quick * SLOWER**VAIN_MOST
+    assert throttle.seconds == pytest.approx(quick, rel=0.05)
+    begun = now
+    while now < begun + FREE_DOUBLING_SECONDS:
+        before = throttle.seconds
+        now = attempt(throttle, now)
+        throttle.refused(now, 0.0, 0.0)
+        assert throttle.seconds == before
+        now = attempt(throttle, now)
+        throttle.taken(now, 0.0)
+        assert throttle.seconds < before
+    while now < begun + HEEDLESS_SECONDS:
+        assert not throttle.is_over(now)
+        now = attempt(throttle, now + QUIET_SECONDS / 2)
+        throttle.taken(now, 0.0)
+    assert throttle.is_over(begun + HEEDLESS_SECONDS + 0.001)
 
 
 def test_a_slower_pace_that_helps_is_kept() -> None:
@@ -271,7 +314,7 @@ def test_a_slower_pace_that_helps_is_kept() -> None:
     throttle, now = refused(), 100.0
     for taken in (2, 2, 2, 2, 2, 10, 10, 20, 40, 80, 160):
         now = attempts(throttle, now, taken=taken, refusals=3)
-        assert not throttle.is_vain
+        assert not throttle.is_heedless
 
 
 def test_a_lane_with_a_trickle_forgets_when_nothing_was_refused_for_long() -> None:
@@ -294,7 +337,7 @@ def test_a_rest_that_was_asked_for_is_no_quiet() -> None:
 def test_who_is_slow_for_another_reason_has_something_to_send() -> None:
     """A rate that was set keeps attempts ten seconds apart: the pace is learnt all the same."""
     throttle, now = refused(), 100.0
-    for _ in range(5):
+    for _ in range(9):
         throttle.wait_seconds(now)
         throttle.begin(10.0)
         throttle.taken(now, 0.0)

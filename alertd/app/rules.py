@@ -146,7 +146,9 @@ class Rules:
         if known is None or known.key != key:
             known = self._open(key, number, (workspace, destination), options.timeout_seconds)
         options, burst = paced(options, known.pace, destination, config.delivery)
-        spec = LaneSpec(number, workspace, destination.name, options, destination.enabled, known.destination, burst)
+        receiver = (destination.type, destination.settings, mail)
+        enabled, opened = destination.enabled, known.destination
+        spec = LaneSpec(number, workspace, destination.name, options, enabled, opened, burst, receiver)
         return replace(known, of=(destination, config), spec=spec)
 
     def _take_people(self, workspaces: Sequence[Workspace]) -> None:

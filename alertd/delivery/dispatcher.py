@@ -16,6 +16,7 @@ from alertd.delivery.cancelling import Canceller
 from alertd.delivery.endpoint import closed
 from alertd.delivery.expiry import Expiry
 from alertd.delivery.feeder import Feeder
+from alertd.delivery.hastening import Hastener
 from alertd.delivery.lane import Lane
 from alertd.delivery.naming import Naming
 from alertd.delivery.outcomes import OutcomeLog
@@ -99,6 +100,7 @@ class Dispatcher:
         spiller = None if ids is None else Spiller(store, clock, ids)
         self._rounds = Rounds(self._lanes.values, Expiry(store, clock), spiller, self._fail)
         self._removals = Removals(store, self._background)
+        self._hastener = Hastener(store, self._background)
         self._around: Surroundings[Lane] = Surroundings(
             clock=clock,
             random=random,
@@ -162,10 +164,12 @@ class Dispatcher:
 
     def _take(self, spec: LaneSpec, state: DestinationState | None) -> None:
         if (lane := self._lanes.get(spec.destination_id)) is not None:
-            is_another = spec.open is not lane.spec.open
+            is_another = not spec.is_same_receiver(lane.spec)
             lane.update(spec)
             if is_another and lane.disabled_reason.startswith(GONE):  # a new secret, say: the old one was refused
                 self._enable(lane)
+            if is_another:
+                self._hastener.hasten(lane)
             return
         lane = self._lanes[spec.destination_id] = Lane(spec, self._around)
         if state is not None:
@@ -232,7 +236,7 @@ class Dispatcher:
         await self._states.flush(STATE_SECONDS)
 
     async def enable(self, destination_id: int, audit: AuditEntry | None = None) -> None:
-        """Send again; `audit` as in `disable`. Raises NotFoundError, ConflictError when its configuration has it off, and as `disable`."""
+        """Send again, and now, what waits; `audit` as in `disable`. Raises NotFoundError, ConflictError when its configuration has it off, and as `disable`."""
         lane = self._lane(destination_id)
         if not lane.spec.enabled:
             raise ConflictError(f"the destination is {SWITCHED_OFF}")
@@ -240,6 +244,7 @@ class Dispatcher:
             self._states.check_room(destination_id)
             self._enable(lane, audit)
             self._tell_disabled()
+        self._hastener.hasten(lane)
         await self._states.flush(STATE_SECONDS)
 
     def _enable(self, lane: Lane, audit: AuditEntry | None = None) -> None:

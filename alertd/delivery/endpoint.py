@@ -24,19 +24,19 @@ class Endpoint:
     `instant` says that an attempt neither waits nor looks at its message: so one worker is enough, and no message is written.
     """
 
-    __slots__ = ("_close", "_closed", "destination", "instant", "retired", "users")
+    __slots__ = ("_close", "_closed", "bygone", "destination", "instant", "retired", "users")
 
     def __init__(self, destination: OpenDestination, close: Callable[[OpenDestination], None]) -> None:
         self.destination = destination
         self.instant: bool = getattr(destination, "instant", False)
         self.users = 0
-        self.retired = False
+        self.retired = self.bygone = False
         self._close = close
         self._closed = False
 
-    def retire(self) -> None:
-        """Close it as soon as nobody uses it."""
-        self.retired = True
+    def retire(self, *, bygone: bool = True) -> None:
+        """Close it as soon as nobody uses it. `bygone`: what it still says is of a receiver that is not ours any more."""
+        self.retired, self.bygone = True, bygone
         self.let_go()
 
     def let_go(self) -> None:

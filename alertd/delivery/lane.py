@@ -133,9 +133,9 @@ class Lane:
         if spec == before:
             return
         if spec.open is not before.open:
-            self._endpoint.retire()
-            self._endpoint = Endpoint(spec.open, self._around.close)
-            if self.rest.renew():
+            old, self._endpoint = self._endpoint, Endpoint(spec.open, self._around.close)
+            old.retire(bygone=not spec.is_same_receiver(before))
+            if old.bygone and self.rest.renew():
                 self._around.paused(self)
         if self.rest.keep_within(spec.options, self._around.clock.now_ms()):
             self._around.paused(self)
@@ -315,7 +315,7 @@ class Lane:
             del flying[delivery.id]
             endpoint.users -= 1
             if endpoint.retired:
-                probe = _BYGONE
+                probe = _BYGONE if endpoint.bygone else probe
                 endpoint.let_go()
         self._finish(delivery, outcome, started_ms, clock.monotonic() - began, probe)
 

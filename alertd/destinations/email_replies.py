@@ -23,6 +23,9 @@ _TOO_MUCH: Final = 552
 _UNAVAILABLE: Final = 421
 _FULL: Final = frozenset({452, _TOO_MUCH})
 _TEMPORARY: Final = range(400, 500)
+_TOO_FAST: Final = frozenset({_UNAVAILABLE, 450, 451, 452})
+_OF_THE_SERVER: Final = ("4.3.", "4.7.")
+"""How an enhanced status (RFC 3463) begins that tells of the server or of its policy, rates among it, and of no mailbox."""
 
 
 class Step(Enum):
@@ -60,6 +63,17 @@ class Reply:
         return self.step is Step.RECIPIENT and self.code in _FULL
 
     @property
+    def is_of_mailbox(self) -> bool:
+        """Whether it tells of one mailbox, not of the server or of its policy."""
+        is_said = self.code == _UNAVAILABLE or self.text.startswith(_OF_THE_SERVER)
+        return self.step is Step.RECIPIENT and not is_said
+
+    @property
+    def is_too_fast(self) -> bool:
+        """Whether the server has had too much for now; of a mailbox that says nothing."""
+        return self.code in _TOO_FAST and not self.is_of_mailbox
+
+    @property
     def detail(self) -> str:
         """Say it to people: `returned 550 to RCPT TO: no such user`."""
         said = one_line(self.text)
@@ -78,7 +92,8 @@ class RefusedError(Exception):
 def outcome_of_reply(reply: Reply) -> Outcome:
     """Word the outcome of a reply that ended an attempt for everybody."""
     answer = reply.text.encode("utf-8", "replace")[:ANSWER_MAX]
-    return Outcome(reply.kind, reply.code, f"{NAME}: {reply.detail}", answer, is_well=_of_mailboxes([reply]))
+    detail, is_well = f"{NAME}: {reply.detail}", reply.is_of_mailbox
+    return Outcome(reply.kind, reply.code, detail, answer, is_well=is_well, is_too_fast=reply.is_too_fast)
 
 
 def outcome_of_all(
@@ -102,10 +117,6 @@ def outcome_of_all(
     shown = temporary or first
     answer = shown.text.encode("utf-8", "replace")[:ANSWER_MAX] if shown else b""
     detail = fit(f"{NAME}: {head}{'; '.join(parts)}", DETAIL_MAX)
-    is_well = _of_mailboxes([reply for _, reply in refused])
-    return Outcome(kind, shown.code if shown else None, detail, answer, is_well=is_well)
-
-
-def _of_mailboxes(refused: Sequence[Reply]) -> bool:
-    """Tell whether mailboxes were refused, of which one that is full keeps no others waiting, and nothing else."""
-    return all(reply.step is Step.RECIPIENT and reply.code != _UNAVAILABLE for reply in refused)
+    is_well = all(reply.is_of_mailbox for _, reply in refused)  # one that is full keeps no others waiting
+    is_too_fast = any(reply.is_too_fast for _, reply in refused)
+    return Outcome(kind, shown.code if shown else None, detail, answer, is_well=is_well, is_too_fast=is_too_fast)

@@ -59,7 +59,8 @@ class Outcome:
     Shapes: `status` is the provider's code (HTTP status) or None; `detail` says what went wrong, for people, or why nothing
     needed to be sent, and is empty on any other success; `answer` is the first kilobyte of what the receiver said;
     `retry_after_seconds` is what it asked for: how long nothing is to be sent, which it may say before it refuses anything
-    (on a delivered attempt); `is_well`: whatever failed says nothing of the destination, whose breaker does not count it.
+    (on a delivered attempt); `is_well`: whatever failed says nothing of the destination, whose breaker does not count it;
+    `is_too_fast`: the receiver takes fewer than it gets, though no status says so.
     """
 
     kind: OutcomeKind
@@ -68,6 +69,7 @@ class Outcome:
     answer: bytes = b""
     retry_after_seconds: float | None = None
     is_well: bool = False
+    is_too_fast: bool = False
 
     @property
     def refuses_rate(self) -> bool:
@@ -76,8 +78,8 @@ class Outcome:
 
     @property
     def asks_for_less(self) -> bool:
-        """Whether the receiver takes fewer requests than it gets (429): a mail server's refusals concern one letter."""
-        return self.kind is OutcomeKind.RETRY_LATER and self.status == _TOO_MANY
+        """Whether the receiver takes fewer requests than it gets: 429, and what a mail server says of more than a mailbox."""
+        return self.kind is OutcomeKind.RETRY_LATER and (self.status == _TOO_MANY or self.is_too_fast)
 
 
 DELIVERED: Final = Outcome(OutcomeKind.DELIVERED)

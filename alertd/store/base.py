@@ -149,6 +149,9 @@ class OutboxStore(DigestStore, Protocol):
     async def expire(self, destination_id: int, created_before_ms: int, reason: str, held: Collection[int]) -> int:
         """Make dead all pending and retrying deliveries made before a time, but `held`; return how many."""
 
+    async def hasten(self, destination_id: int, held: Collection[int]) -> int:
+        """Make due now what waits of a destination for a later attempt, but `held`, in slices; return how many."""
+
     async def destination_states(self) -> dict[int, DestinationState]:
         """Everything kept about destinations, by destination id."""
 

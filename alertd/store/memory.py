@@ -121,6 +121,16 @@ class MemoryStore(MemoryForgetting):
         """Make dead what was made before a time."""
         return self._end_all(destination_id, first_of(created_before_ms), DeliveryState.DEAD, reason, held)
 
+    async def hasten(self, destination_id: int, held: Collection[int]) -> int:
+        """Make due what waits for a later attempt."""
+        self._write()
+        now_ms, kept_back = self._clock.now_ms(), frozenset(held)
+        waiting = [kept.delivery for kept in self._waiting.get(destination_id, {}).values()]
+        later = [each for each in waiting if each.next_at_ms > now_ms and each.id not in kept_back]
+        for delivery in later:
+            delivery.next_at_ms = now_ms
+        return len(later)
+
     async def destination_states(self) -> dict[int, DestinationState]:
         """Everything kept about destinations."""
         return dict(self._states)

@@ -379,6 +379,24 @@ class StoreSuite(StoreCase):
         assert states == [DELIVERED, DEAD, DEAD, PENDING]
         assert await store.outbox_counts() == {(3, PENDING): 3}
 
+    async def test_hasten(self, store: Store, make: Maker, clock: StillClock) -> None:
+        """What waits for later is due at once, but what is held, is final, is due anyway or goes elsewhere."""
+        plans = [make.plan() for _ in range(1200)] + [make.plan(to=(4,))]
+        await store.commit(Batch(1, plans))
+        mine = [p.deliveries[0].id for p in plans[:-1]]
+        later = clock.ms + 3_600_000
+        retrying = [replace(make.attempt(number, 1, RETRYING), next_at_ms=later) for number in mine[2:]]
+        elsewhere = replace(make.attempt(plans[-1].deliveries[0].id, 1, RETRYING), next_at_ms=later)
+        await store.record([make.attempt(mine[0]), *retrying, elsewhere])
+        assert [d.id for d in (await store.due(3, clock.ms, 9999, ())).deliveries] == [mine[1]]
+        assert await store.hasten(3, mine[-1:]) == 1197
+        assert await store.hasten(3, mine[-1:]) == 0
+        due = await store.due(3, clock.ms, 9999, ())
+        assert {d.id for d in due.deliveries} == {*mine[1:-1]}
+        assert {d.attempts for d in due.deliveries} == {0, 1}
+        assert due.next_at_ms == later
+        assert not (await store.due(4, clock.ms, 10, ())).deliveries
+
     async def test_replay(self, store: Store, make: Maker, clock: StillClock) -> None:
         """A final delivery is repeated as a new one that names it; others are refused."""
         plan = await make.stored(store, to=(3, 4))

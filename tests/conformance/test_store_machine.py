@@ -154,6 +154,12 @@ class StoresAgree(RuleBasedStateMachine):
         """Give up what is old."""
         self.both(lambda store: store.expire(destination, self.clock.ms - age, "too old", ()))
 
+    @rule(destination=destinations, held=st.lists(picks, max_size=3))
+    def hasten(self, destination: int, held: list[int]) -> None:
+        """Make due what waits for later."""
+        kept = {self.pick(n) for n in held} if self.deliveries else set()
+        self.both(lambda store: store.hasten(destination, kept))
+
     @precondition(lambda self: self.deliveries)
     @rule(number=picks)
     def replay(self, number: int) -> None:

@@ -19,7 +19,7 @@ RECORDED = (DeliveryState.RETRYING, DeliveryState.DELIVERED, DeliveryState.DEAD)
 class StoresAgreeOnMore(StoresAgree):
     """The same two stores, and of their calls those that make deliveries or end them."""
 
-    open_again = crash = reopen = fold = due = look = acknowledge = replay_many = expire = None  # type: ignore[assignment]  # what is no rule is not played
+    open_again = crash = reopen = fold = due = look = acknowledge = replay_many = expire = hasten = None  # type: ignore[assignment]  # what is no rule is not played
 
     def __init__(self) -> None:
         super().__init__()

@@ -10,7 +10,7 @@ import orjson
 from alertd.errors import NotFoundError
 from alertd.model.delivery import RATE_REFUSALS, Delivery, DeliveryState
 from alertd.model.digest import DIGEST_TYPE, KeptDigest
-from alertd.model.ids import DELIVERY, first_of, format_id, milliseconds
+from alertd.model.ids import DELIVERY, END, first_of, format_id, milliseconds
 from alertd.store.base import DestinationState, Due
 from alertd.store.sqlite.part import Part
 from alertd.store.sqlite.recording import end, record
@@ -72,6 +72,9 @@ _NEXT_WAITING: Final = f"""
 SELECT d.id, d.next_at FROM delivery d
 WHERE {_WAITING} AND (d.next_at, d.id) > (:after, :after_id) ORDER BY d.next_at, d.id LIMIT :limit
 """  # noqa: S608 - constants
+_HASTEN: Final = """
+UPDATE delivery SET next_at = ? WHERE state < 2 AND next_at > ? AND id IN (SELECT value FROM json_each(?))
+"""
 _COUNTS: Final = """
 SELECT destination_id, sum(state = 0), sum(state = 1) FROM delivery WHERE state < 2 GROUP BY destination_id
 """
@@ -133,6 +136,18 @@ class Outbox(Part):
         """Make dead all pending and retrying deliveries made before a time, but `held`, in slices."""
         return await self._end_all(destination_id, first_of(created_before_ms), DeliveryState.DEAD, reason, held)
 
+    async def hasten(self, destination_id: int, held: Collection[int]) -> int:
+        """Walk what waits for a later attempt by reads, and make it due in slices."""
+        hastened, kept, now_ms = 0, frozenset(held), self.core.clock.now_ms()
+        params: dict[str, Any] = {"destination": destination_id, "after": now_ms, "after_id": END, "limit": _SCAN}
+        while rows := await self.core.reads.rows(_NEXT_WAITING, params):
+            params["after_id"], params["after"] = rows[-1]
+            chosen = [row[0] for row in rows if row[0] not in kept]
+            for start in range(0, len(chosen), SLICE):
+                given = (now_ms, now_ms, json_list(chosen[start : start + SLICE]))
+                hastened += await self.core.writer.run(partial(_hasten, given=given))
+        return hastened
+
     async def destination_states(self) -> dict[int, DestinationState]:
         """Everything kept about destinations."""
         sql = "SELECT destination_id, disabled_reason, disabled_at, paused_until FROM destination_state"
@@ -173,6 +188,10 @@ class Outbox(Part):
                 job = partial(end, delivery_ids=part, state=state, reason=reason, at_ms=now_ms)
                 ended += await self.core.writer.run(job)
         return ended
+
+
+def _hasten(conn: sqlite3.Connection, given: tuple[int, int, str]) -> int:
+    return conn.execute(_HASTEN, given).rowcount
 
 
 def _deliveries(destination_id: int, rows: Sequence[Row]) -> Iterator[Delivery]:

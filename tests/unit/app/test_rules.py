@@ -49,3 +49,29 @@ async def test_what_could_not_be_opened_is_tried_again(rules: Rules, monkeypatch
         with pytest.raises(RuntimeError):
             rules.lanes(config, compiled)
     assert [spec.name for spec in rules.lanes(config, compiled) or ()] == ["ops"]
+
+
+@pytest.mark.parametrize(
+    ("config", "changed", "same"),
+    [
+        ({"egress": {"allow": ["127.0.0.0/8"]}}, {}, True),
+        ({"delivery": {"timeout_seconds": 3}}, {}, True),
+        ({}, {"templates": {"title": "{{ message }}"}}, True),
+        ({}, {"settings": {"url": "https://b.example.com/"}}, False),
+        ({}, {"settings": {"url": "https://a.example.com/", "secret": "whsec_" + "B" * 32}}, False),
+    ],
+)
+async def test_a_receiver_is_another_when_its_address_or_secret_is(
+    rules: Rules, config: dict[str, Any], changed: dict[str, Any], *, same: bool
+) -> None:
+    """What it said holds through a reload that opens it anew for any other reason."""
+    settings = {"url": "https://a.example.com/", "secret": "whsec_" + "A" * 32}
+    hook = {"name": "hook", "type": "webhook", "settings": settings}
+    specs = []
+    for given, more in (({}, {}), (config, changed)):
+        workspace = Workspace.model_validate({"name": "default", "destinations": [hook | more]})
+        compiled = await rules.compiling.compile([workspace], MailServer())
+        specs += rules.lanes(Config.model_validate(given), compiled) or []
+    first, second = specs
+    assert second.open is not first.open
+    assert second.is_same_receiver(first) is same

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -111,6 +112,78 @@ async def test_a_late_success_of_the_old_one_does_not_close_the_new_breaker(worl
     await until(lambda: old.closed)
     await passes(1)
     assert world.dispatcher.snapshot(1).breaker is BreakerState.OPEN
+
+
+async def test_what_waited_for_the_old_one_goes_to_the_new_one_at_once(world: World) -> None:
+    """Whoever has mended an address at night does not wait an hour for the next attempt."""
+    new = Scripted()
+    given = {"failures": 1, "cool_seconds": 3600, "jitter": "none", "initial_seconds": 3000}
+    await world.start(world.spec(Scripted(RETRY), **given))
+    world.offer()
+    await until(lambda: world.dispatcher.snapshot(1).breaker is BreakerState.OPEN)
+    await passes(1)
+    await world.dispatcher.apply([world.spec(new, **given)], NAMING)
+    await world.all_final(1)
+    assert len(new.sent) == 1
+
+
+async def test_what_waits_goes_at_once_when_somebody_enables(world: World) -> None:
+    """Also where it was not disabled; a rest that the receiver asked for stands."""
+    hook = Scripted(RETRY, OK, LATER)
+    await world.start(world.spec(hook, jitter="none", initial_seconds=3000))
+    world.offer()
+    await until(lambda: hook.sent)
+    await passes(1)
+    await world.dispatcher.enable(1)
+    await world.all_final(1)
+    world.offer()
+    await until(lambda: len(hook.sent) == 3)
+    await passes(1)
+    await world.dispatcher.enable(1)
+    await passes(100)
+    assert len(hook.sent) == 3
+
+
+async def _exchange_for_the_same(world: World, old: Scripted, new: Scripted, **given: object) -> None:
+    """Open a destination anew, as a reload does that touches the guard or a template, while the receiver stays."""
+    first, second = (replace(world.spec(each, **given), receiver=("webhook", "here")) for each in (old, new))
+    await world.start(first)
+    world.offer()
+    await until(lambda: old.sent)
+    await world.dispatcher.apply([second], NAMING)
+
+
+async def test_the_same_receiver_opened_anew_keeps_its_rest_and_its_pace(world: World) -> None:
+    """Whoever widens the guard is no way around a Retry-After, nor around what refusals have taught."""
+    told = Outcome(OutcomeKind.RETRY_LATER, 429, "returned 429", retry_after_seconds=600)
+    old, new = Scripted(told, told, told), Scripted()
+    old.gate = asyncio.Event()
+    first, second = (replace(world.spec(each, **PLAIN), receiver=("webhook", "here")) for each in (old, new))
+    await world.start(first)
+    world.offer(3)
+    await until(lambda: len(old.sent) == 3)
+    await world.dispatcher.apply([second], NAMING)
+    old.gate.set()
+    await until(lambda: old.closed)
+    assert world.dispatcher.snapshot(1).paused_until_ms is not None
+    assert world.dispatcher.snapshot(1).learnt_rate_per_second
+    await passes(500)
+    assert not new.sent
+    await world.all_final(200)
+    assert len(new.sent) == 3
+
+
+async def test_the_same_receiver_opened_anew_stays_gone(world: World) -> None:
+    """It said that it is gone, before or while it was opened anew; another template does not bring it back."""
+    for gate in (None, asyncio.Event()):
+        old, new = Scripted(GONE), Scripted()
+        old.gate = gate
+        await _exchange_for_the_same(world, old, new, **PLAIN)
+        if gate is not None:
+            gate.set()
+        await until(lambda: world.dispatcher.disabled == {1})
+        await world.dispatcher.apply([world.spec(Scripted(), **PLAIN)], NAMING)
+        assert world.dispatcher.disabled == frozenset()
 
 
 async def test_the_same_destination_with_new_options_keeps_its_rest(world: World) -> None:

@@ -204,6 +204,16 @@ class FakeStore:
         ]
         return self._end(rows, DeliveryState.DEAD, reason)
 
+    async def hasten(self, destination_id: int, held: Collection[int]) -> int:
+        await self._pass()
+        self._check()
+        now_ms = LoopClock().now_ms()
+        later = [row for row in self.open_rows(destination_id, held) if row.delivery.next_at_ms > now_ms]
+        for row in later:
+            row.delivery.next_at_ms = now_ms
+        await self._pass()
+        return len(later)
+
     def _end(self, rows: list[Row], state: DeliveryState, reason: str) -> int:
         for row in rows:
             row.state = state

@@ -183,6 +183,19 @@ class IssueBatch:
         incident = self.incident_for(issue, transition, event, number)
         return Weighed(issue, transition, incident, is_kept=True, is_overflow=is_overflow)
 
+    def begin(self, facts: Facts, workspace_id: int, project: str, number: int, now_ms: int) -> Issue | None:
+        """Begin an issue of which others say that it is; None where it is known, or may not begin."""
+        if not self.takes_project(workspace_id, project):
+            return None
+        ledger = self.ledger(workspace_id, project)
+        known, _, is_overflow = self._issue(facts, ledger, now_ms, is_taken=True)
+        if known is not None or is_overflow:
+            return None
+        issue, _ = begin(facts, ledger, number, now_ms)
+        self.issues[number] = issue
+        self.keys[workspace_id, project, facts.key] = number
+        return issue
+
     def ledger(self, workspace_id: int, project: str) -> Ledger:
         """Return a project's ledger, to be changed."""
         where = (workspace_id, project)

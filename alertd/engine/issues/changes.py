@@ -103,8 +103,9 @@ def news_within(log: Sequence[Change], at_ms: int, environment: str, within_ms: 
 
 
 def is_same_place(deployed: str, environment: str) -> bool:
-    """Tell whether what was deployed to one environment (empty: nobody said) is live in another: prod is production."""
-    return not deployed or deployed == environment or (deployed in PRODUCTION and environment in PRODUCTION)
+    """Tell whether what was deployed to one environment (empty: nobody said) is live in another: Prod is production."""
+    there, here = deployed.casefold(), environment.casefold()
+    return not there or there == here or (there in PRODUCTION and here in PRODUCTION)
 
 
 def _at(change: Change) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from alertd.engine.issues.lifecycle import calm, change
 from alertd.engine.issues.release import newer
-from alertd.engine.issues.spike import Signal, settle
+from alertd.engine.issues.spike import Signal, accept, settle
 from alertd.errors import ConflictError
 from alertd.model.issue import Change, How, Mute, Resolution, State, Transition
 
@@ -62,7 +62,7 @@ def mute(
 ) -> Outcome:
     """Mute it until a time, until it was seen `more_events` times more, until it spikes, or, with none of them, for good.
 
-    Muting what is muted sets what it waits for anew. Raises ConflictError for a time that is past, or no events.
+    Muting what is muted sets what it waits for anew; of what spikes already, a spike is what goes far beyond that. Raises ConflictError for a time that is past, or no events.
     """
     if until_ms is not None and until_ms <= now_ms:
         raise ConflictError("the time until which to mute it is past")
@@ -74,6 +74,8 @@ def mute(
         return issue, None
     transition = change(found, Change.MUTED, State.MUTED, _why_muted(wanted, more_events), now_ms, by)
     found.mute = wanted
+    if until_spike and found.traffic is not None:
+        accept(found.traffic)
     return found, transition
 
 

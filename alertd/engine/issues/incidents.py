@@ -55,9 +55,9 @@ class IncidentRule:
     follows_ms: int = FOLLOWS_MS
 
     def opens(self, trigger: Trigger, environment: str) -> bool:
-        """Tell whether a trigger opens an incident there."""
+        """Tell whether a trigger opens an incident there, in whatever case the environment is written."""
         chosen: Environments = getattr(self, trigger)
-        return chosen is not None and (not chosen or environment in chosen)
+        return chosen is not None and (not chosen or environment.casefold() in {each.casefold() for each in chosen})
 
 
 STANDARD: Final = IncidentRule()

@@ -4,7 +4,7 @@
 |---|---|
 | tells of a change | an entry of the project's change log; of a deployment or a push an incident that informs, and is over at once |
 | reports an incident | an incident; one more entry of it while it is open |
-| says what became of an issue in Sentry | the same of our issue; with a trigger an incident, as of an error |
+| says what became of an issue in Sentry | the same of our issue; with a trigger an incident, as of an error; one that came back or escalates there begins here |
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from alertd.engine.issues.changes import LOOK_BACK_MS, is_same_place
 from alertd.engine.issues.facts import bears_issue
 from alertd.engine.issues.incidents import again, explain, heed, note_deploy, open_for_deploy, open_for_report
 from alertd.engine.issues.reporting import is_report, report_of
-from alertd.engine.issues.upstream import is_upstream, obey, upstream_of
+from alertd.engine.issues.upstream import facts_of_upstream, is_upstream, obey, upstream_of
 from alertd.model.change import ChangeKind
 from alertd.model.event import is_simulated
 
@@ -130,6 +130,11 @@ def _take_upstream(
     batch: IssueBatch, upstream: Upstream, event: Event, workspace_id: int, number: int, now_ms: int, news: News
 ) -> None:
     issue = batch.known((workspace_id, event.project, event.key))
+    if issue is None and upstream.is_alarm:
+        facts = facts_of_upstream(event, now_ms)
+        issue = batch.begin(facts, workspace_id, event.project, number, now_ms)
+        if issue is not None:
+            issue.state = upstream.before
     if issue is None:
         return
     found, transition = obey(issue, upstream, batch.ledger(workspace_id, event.project), now_ms)

@@ -55,7 +55,7 @@ FALL: Final = 0.15
 in mind over a weekend."""
 FRESH_MINUTES: Final = 5.0
 """What is expected is looked at anew after so long, even when nothing was learnt: the hour may be another."""
-LATE_SLOTS: Final = 12
+LATE_SLOTS: Final = 60
 """An event that is more slots than this behind the newest says nothing about now, and is not weighed."""
 
 _GAIN: Final = log(FACTOR)
@@ -108,6 +108,19 @@ def settle(traffic: Traffic, at_ms: int) -> Signal:
     slot = at_ms // SLOT_MS
     gap = slot - traffic.slot
     return _close(traffic, slot, gap) if gap > 0 else _NONE
+
+
+def accept(traffic: Traffic) -> None:
+    """Take the spike under way for the usual, for somebody knows of it and waits for another; changes `traffic`."""
+    if not traffic.spiking:
+        return
+    traffic.spike_count += traffic.slot_count
+    traffic.spike_span += SLOT_MINUTES
+    traffic.slot_count = 0.0
+    traffic.spiking = False
+    traffic.evidence = 0.0
+    _adopt(traffic)
+    _expect(traffic)
 
 
 def join(traffic: Traffic, other: Traffic) -> None:

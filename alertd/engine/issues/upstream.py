@@ -6,11 +6,12 @@
 | `issue.archived` (`ignored`) | muted: for the time or the events that it names, until it spikes, else for good |
 | `issue.unresolved`, escalating | escalating, with the trigger spike |
 | regressed | regressed, with the trigger regression, where it was resolved here |
-| any other | unmuted, or reopened, without a word |
+| any other | unmuted, with the trigger unmuted; or reopened, without a word |
 | `issue.assigned` | assigned |
 
 Told by how `alertd.sources.sentry_issue` lays it out, and only when that made the event: whoever may but send events has
-no say in what becomes of issues. Only an issue that its errors have made known is touched.
+no say in what becomes of issues. An issue of which no error came is touched by none of it, but for what somebody is to be
+told of: one that came back or escalates begins here with that.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alertd.clock import DAY_MS
 from alertd.engine.issues import commands
+from alertd.engine.issues.facts import LEVELS, TITLE_MAX, Facts, moment
 from alertd.engine.issues.lifecycle import change
 from alertd.model.issue import Change, How, State
 
@@ -38,6 +40,7 @@ ACTIONS: Final = frozenset({"resolved", "archived", "unresolved", "assigned"})
 NAME_MAX: Final = 200
 RELEASE_MAX: Final = 256
 _MINUTE_MS: Final = 60_000
+_BEFORE: Final = {"regressed": State.RESOLVED, "escalating": State.ONGOING}
 _LONGEST_MS: Final = 10 * 366 * DAY_MS
 _MOST_EVENTS: Final = 1_000_000_000
 
@@ -50,6 +53,16 @@ class Upstream:
     substatus: str
     details: Mapping[str, Any]
     assignee: str
+
+    @property
+    def is_alarm(self) -> bool:
+        """Whether Sentry says by itself that there is something to look at again."""
+        return self.action == "unresolved" and self.substatus in _BEFORE
+
+    @property
+    def before(self) -> State:
+        """What an alarm says that an issue was."""
+        return _BEFORE[self.substatus]
 
 
 def is_upstream(body: Mapping[str, Any]) -> bool:
@@ -72,6 +85,23 @@ def upstream_of(event: Event) -> Upstream | None:
         _text(data.get("substatus")),
         details if isinstance(details, dict) else {},
         _text(assignee.get("name") or assignee.get("id"))[:NAME_MAX] if isinstance(assignee, dict) else "",
+    )
+
+
+def facts_of_upstream(event: Event, now_ms: int) -> Facts:
+    """Say of an issue of which no error came what Sentry says of it."""
+    data = event.body["data"]
+    title, culprit, level = (_text(data.get(name)) for name in ("title", "culprit", "level"))
+    return Facts(
+        event.key,
+        event.id,
+        title[:TITLE_MAX] or event.type,
+        culprit[:TITLE_MAX],
+        level if level in LEVELS else "error",
+        event.environment,
+        "",
+        "",
+        moment(event.time, now_ms),
     )
 
 
@@ -125,6 +155,8 @@ def _reopen(issue: Issue, upstream: Upstream, now_ms: int) -> Outcome:
         return commands.escalate(issue, now_ms, BY)
     if issue.state.is_unresolved:
         return issue, None
+    if issue.state is State.MUTED:
+        return commands.unmute(issue, now_ms, BY)
     found = issue.copy()
     if upstream.substatus == "regressed" and issue.state is State.RESOLVED:
         found.regressions += 1

@@ -162,11 +162,14 @@ def test_a_change_is_read_back_as_it_was(change: Change) -> None:
         ("", "prod", True),
         ("staging", "prod", False),
         ("production", "staging", False),
-        ("production", "Production", False),
+        ("production", "Production", True),
+        ("Production", "prod", True),
+        ("EU", "eu", True),
+        ("eu", "eu2", False),
     ],
 )
 def test_places(deployed: str, environment: str, *, same: bool) -> None:
-    """What is deployed to production is live in prod; other names mean what they say."""
+    """What is deployed to Production is live in prod; other names mean what they say, in whatever case."""
     assert is_same_place(deployed, environment) is same
 
 

@@ -98,6 +98,7 @@ def test_a_rule_chooses() -> None:
     rule = IncidentRule(new=None, regression=frozenset({"eu"}), spike=None, unmuted=frozenset())
     assert not rule.opens("new", "prod")
     assert rule.opens("regression", "eu")
+    assert rule.opens("regression", "EU")
     assert not rule.opens("regression", "us")
     assert rule.opens("unmuted", "us")
 

@@ -280,6 +280,16 @@ def test_a_whole_life(restarts: bool) -> None:
     assert found.known.regressions == 2
 
 
+def test_a_mute_until_a_spike_while_one_is_under_way() -> None:
+    """What is known already does not end it; ten times as much does."""
+    found = Life().sees(times=60, every=2 * MINUTE).sees(times=60, every=3 * SECOND)
+    assert found.told == ["new", "spike"]
+    found.muted(until_spike=True).sees(times=200, every=3 * SECOND)
+    assert found.known.state is State.MUTED
+    found.sees(times=600, every=SECOND // 4)
+    assert found.told == ["new", "spike", "unmuted"]
+
+
 def test_what_an_issue_counts() -> None:
     """First and last seen, count, users, environments and releases, and the texts of the latest event by its time."""
     found = Life(now=NOW + HOUR)

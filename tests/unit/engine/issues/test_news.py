@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertd.engine.issues.batch import IssueBatch, Loaded
+from alertd.engine.issues.batch import IssueBatch, IssueRules, Loaded
 from alertd.engine.issues.change_reports import change_of
 from alertd.engine.issues.incidents import FOLLOWS_MS, OPEN_MAX
 from alertd.engine.issues.news import concerns, take
 from alertd.engine.issues.reporting import report_of
 from alertd.model.event import Event, from_payload
 from alertd.model.incident import Incident, IncidentKind, IncidentState
-from alertd.model.issue import State
+from alertd.model.issue import Change, State
 from alertd.sources.base import Context
 from alertd.sources.incident import IncidentDecoder
 from alertd.sources.outside import WebhookRequest
@@ -373,6 +373,45 @@ def test_what_sentry_finds_opens_an_incident(substatus: str, trigger: str) -> No
     assert weighed is not None
     assert (weighed.transition, weighed.incident) == (None, None)
     assert take(made, said, 1, 9, NOW + MINUTE).opened == []
+
+
+@pytest.mark.parametrize(
+    ("substatus", "change", "state"),
+    [("regressed", Change.REGRESSION, State.REGRESSED), ("escalating", Change.SPIKE, State.ESCALATING)],
+)
+def test_what_sentry_finds_is_told_of_an_issue_that_was_never_seen(
+    substatus: str, change: Change, state: State
+) -> None:
+    """It may be older than we are, or its errors never come: it begins with that, and its errors belong to it."""
+    made = batch()
+    said = replace(webhook("unresolved", substatus=substatus, culprit="cart in total"), project="shop")
+    news = take(made, said, 1, 7, NOW)
+    assert news.issue is not None
+    assert news.transition is not None
+    assert (news.transition.change, news.issue.state, news.issue.short_id) == (change, state, "SHOP-1")
+    assert (news.issue.title, news.issue.culprit, news.issue.level) == ("KeyError", "cart in total", "error")
+    assert take(made, said, 1, 8, NOW).transition is None
+    weighed = made.weigh(event(2, key="77"), 1, 9, NOW + MINUTE)
+    assert weighed is not None
+    assert (weighed.issue.id, weighed.transition) == (7, None)
+
+
+def test_nothing_else_that_sentry_says_begins_an_issue() -> None:
+    """That it is resolved, archived, assigned or was reopened wakes nobody."""
+    made = batch()
+    for said in (webhook("resolved"), webhook("archived"), webhook("unresolved", substatus="ongoing")):
+        assert take(made, replace(said, project="shop"), 1, 7, NOW).issue is None
+    assert not made.issues
+
+
+def test_a_flood_of_what_sentry_finds_is_bounded() -> None:
+    """It begins no more issues than errors may."""
+    made = IssueBatch(Loaded(), IssueRules(issues_per_hour=3))
+    for number in range(9):
+        said = webhook("unresolved", substatus="regressed", id=str(number))
+        take(made, replace(said, project="shop"), 1, 100 + number, NOW)
+    assert len(made.issues) == 3
+    assert made.overflowed == 6
 
 
 def test_what_concerns_issues() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from alertd.engine.issues import spike
-from alertd.engine.issues.spike import Signal, join, observe, settle
+from alertd.engine.issues.spike import LATE_SLOTS, Signal, accept, join, observe, settle
 from alertd.model.traffic import SLOT_MS, UNKNOWN, Traffic, decode_traffic, encode_traffic
 from benchmarks.spike import FAST_LIMIT, OFFICE, SINE, SLOW_LIMIT, STEADY, Shape, alarms, delay
 from tests.unit.engine.issues.errors import DAY, HOUR, MINUTE, NOW, SECOND
@@ -159,6 +159,36 @@ def test_late_events_say_nothing() -> None:
     for number in range(1000):
         assert observe(traffic, NOW - 10 * MINUTE + number) is Signal.NONE
     assert traffic == before
+
+
+@pytest.mark.parametrize("late", [0, 90 * SECOND, LATE_SLOTS * SLOT_MS])
+def test_a_spike_of_which_most_comes_late(late: int) -> None:
+    """Four of five events come minutes late, as from browsers, or hosts whose clocks differ: a step is seen all the same."""
+    traffic = Traffic(NOW // SLOT_MS, 0.0)
+    for at_ms in range(NOW, NOW + 4 * HOUR, 12 * SECOND):
+        observe(traffic, at_ms - (0 if at_ms // (12 * SECOND) % 5 == 0 else late))
+    begun = NOW + 4 * HOUR
+    told = [
+        at_ms - begun
+        for at_ms in range(begun, begun + 5 * MINUTE, 2400)
+        if observe(traffic, at_ms - (0 if at_ms // 2400 % 5 == 0 else late)) is Signal.BEGAN
+    ]
+    assert len(told) == 1
+    assert told[0] <= 2 * MINUTE
+
+
+def test_a_spike_that_somebody_knows_of_is_the_usual() -> None:
+    """Whoever waits for another one hears of what is far beyond it, and of nothing less."""
+    traffic = used()
+    assert feed(traffic, NOW, 10 * MINUTE, 2 * SECOND) == [Signal.BEGAN]
+    accept(traffic)
+    assert traffic.expected == pytest.approx(30, rel=0.25)
+    assert feed(traffic, NOW + 10 * MINUTE, 20 * MINUTE, 2 * SECOND) == []
+    assert feed(traffic, NOW + 30 * MINUTE, 5 * MINUTE, SECOND // 5) == [Signal.BEGAN]
+    before = used()
+    after = before.copy()
+    accept(after)
+    assert after == before
 
 
 def test_quietly_puts_it_off_to_the_next_event() -> None:

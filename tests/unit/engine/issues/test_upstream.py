@@ -121,13 +121,15 @@ def test_archived(action: str, issue: dict[str, Any], mute: tuple[Any, ...]) -> 
         ("regressed", State.RESOLVED, State.REGRESSED, Change.REGRESSION),
         ("regressed", State.NEW, State.NEW, None),
         ("ongoing", State.RESOLVED, State.ONGOING, Change.REOPENED),
-        ("ongoing", State.MUTED, State.ONGOING, Change.REOPENED),
+        ("ongoing", State.MUTED, State.ONGOING, Change.UNMUTED),
+        ("", State.MUTED, State.ONGOING, Change.UNMUTED),
+        ("new", State.MUTED, State.ONGOING, Change.UNMUTED),
         ("ongoing", State.NEW, State.NEW, None),
         ("", State.RESOLVED, State.ONGOING, Change.REOPENED),
     ],
 )
 def test_unresolved(substatus: str, before: State, after: State, change: Change | None) -> None:
-    """Its substatus says why; only what Sentry itself found has a trigger."""
+    """Its substatus says why; what Sentry itself found has a trigger, and so has the end of a mute."""
     found, became = done("unresolved", before, substatus=substatus)
     assert (found.state, became) == (after, change)
     if change is Change.REOPENED:

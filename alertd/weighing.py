@@ -259,6 +259,8 @@ class IssuesUnderWay:
         if not self._is_heard(workspace, f"incident.{what}", incident.project, incident.environment):
             return None
         issue = None if incident.issue_id is None else self.issues.look(incident.issue_id)
+        if issue is not None and what == "resolved" and issue.incident_id not in (None, incident.id):
+            issue = None  # it was merged into one whose own incident goes on: nothing is said of that
         document = None if issue is None else issue_document(issue, self._now_ms, self._url(issue.id), incident)
         return Made(told_of_incident(what, incident, workspace, self._now_ms, data, document))
 

@@ -132,7 +132,7 @@ class Watcher:
 
     def _look_at_lane(self, place: tuple[str, str], lane: LaneSnapshot, seen: Seen) -> None:
         disabled = lane.state == "disabled" and lane.disabled_at_ms is not None
-        if disabled and not seen.disabled:
+        if disabled and not seen.disabled and (lane.disabled_at_ms or 0) >= self._begun_ms:  # what was before was told
             text = f"The destination {place[1]} is disabled: {lane.disabled_reason}."
             self._about("alertd.destination_disabled", "error", text, place, {"reason": lane.disabled_reason})
         seen.disabled = disabled

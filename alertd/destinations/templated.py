@@ -6,10 +6,11 @@ A template that fails at run time does not cost an alert: the built-in words sta
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from alertd.destinations.about_issue import issue_of
 from alertd.destinations.base import Previewing
+from alertd.destinations.limits import fit
 from alertd.destinations.loose import object_in
 from alertd.destinations.templates import render
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from alertd.destinations.base import Message, OpenDestination, Preview
     from alertd.model.delivery import Outcome
     from alertd.model.destination import Templates
+
+DETAIL_MAX: Final = 1000
+"""Characters of what is said of an attempt."""
 
 
 class TemplatedDestination:
@@ -27,8 +31,9 @@ class TemplatedDestination:
         self._templates = templates
 
     async def attempt(self, message: Message) -> Outcome:
-        """Try once, in the user's words."""
-        return await self._inner.attempt(worded(message, self._templates))
+        """Try once, in the user's words; an outcome says of words that failed."""
+        written = worded(message, self._templates)
+        return noted(await self._inner.attempt(written), written.note)
 
     async def close(self) -> None:
         """Close what it wraps."""
@@ -52,6 +57,14 @@ def templated(inner: OpenDestination, templates: Templates) -> OpenDestination:
         return inner
     made = PreviewingTemplatedDestination if isinstance(inner, Previewing) else TemplatedDestination
     return made(inner, templates)
+
+
+def noted(outcome: Outcome, problem: str) -> Outcome:
+    """Say in an outcome, also of what was delivered, why it was not in the user's words (empty: it was)."""
+    if not problem:
+        return outcome
+    said = f"{problem}; the built-in words stood in"
+    return replace(outcome, detail=fit(f"{outcome.detail}; {said}" if outcome.detail else said, DETAIL_MAX))
 
 
 def worded(message: Message, templates: Templates) -> Message:

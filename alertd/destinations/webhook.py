@@ -23,7 +23,8 @@ from alertd.destinations.redaction import credentials_of
 from alertd.destinations.retry_after import parse_retry_after
 from alertd.destinations.rustrak_body import project_of, rustrak_body
 from alertd.destinations.standard_body import body_of
-from alertd.destinations.template_body import template_body
+from alertd.destinations.template_body import ERROR_HEADER, template_body
+from alertd.destinations.templated import noted
 from alertd.destinations.webhook_seal import seal_of, signing_of
 from alertd.destinations.webhook_settings import WebhookSettings, texts
 from alertd.model.delivery import ANSWER_MAX, Outcome, OutcomeKind
@@ -101,19 +102,29 @@ class ShapedWebhook(WebhookDestination):
         super().__init__(type_name, settings, timeout_seconds, world)
         self._seal = seal_of(settings)
         self._directory = world.directory
+        self._problems: dict[str, str] = {}
 
     @override
     async def attempt(self, message: Message) -> Outcome:
-        """Post once, for Rustrak's receivers not before the project has its number: the alert's id begins with it."""
+        """Post once, for Rustrak's receivers not before the project has its number: the alert's id begins with it.
+
+        The outcome says why the user's template did not make the body.
+        """
         directory = self._directory
         if self.settings.format == "rustrak" and not directory.project_number(message.workspace, project_of(message)):
             await directory.catch_up()
-        return await super().attempt(message)
+        try:
+            outcome = await super().attempt(message)
+        finally:
+            problem = self._problems.pop(message.delivery_id, "")
+        return noted(outcome, problem and f"the template failed: {problem}")
 
     @override
     def render(self, message: Message, now_seconds: int) -> HttpRequest:
         """Make the request. Raises as the base."""
         request = self._readable(message, now_seconds)
+        if (problem := request.headers.get(ERROR_HEADER)) is not None and self.settings.format == "template":
+            self._problems[message.delivery_id] = problem
         if "content-encoding" in request.headers:
             request.body = gzip.compress(request.body, GZIP_LEVEL, mtime=0)
         return request

@@ -81,15 +81,21 @@ async def test_all_is_well(scene: Scene) -> None:
 
 async def test_a_disabled_destination_is_told_once(scene: Scene) -> None:
     """With its reason, in its own workspace; not again while it lasts, and again the next time."""
-    scene.change(state="disabled", disabled_reason="returned 410", disabled_at_ms=5)
+    scene.change(state="disabled", disabled_reason="returned 410", disabled_at_ms=scene.now_ms())
     assert await scene.look() == ["alertd.destination_disabled"]
     assert "returned 410" in scene.told[0].message
     assert scene.told[0].data["destination"] == "hook"
     assert await scene.look() == []
     scene.change(state="enabled", disabled_at_ms=None)
     assert await scene.look() == []
-    scene.change(state="disabled", disabled_at_ms=9)
+    scene.change(state="disabled", disabled_at_ms=scene.now_ms())
     assert await scene.look() == ["alertd.destination_disabled"]
+
+
+async def test_what_was_disabled_before_the_start_is_no_news(scene: Scene) -> None:
+    """It was told when it happened; a restart wakes nobody."""
+    scene.change(state="disabled", disabled_reason="returned 410", disabled_at_ms=scene.now_ms() - 1)
+    assert await scene.look() == []
 
 
 async def test_one_switched_off_by_its_configuration_is_not_told(scene: Scene) -> None:

@@ -126,7 +126,10 @@ async def test_one_incident_remains() -> None:
         _, issue = await call("GET", f"{ISSUES}/SHOP-1")
         assert (only["issue_id"], issue["incident"]["id"]) == (issue["id"], only["id"])
         _, page = await call("GET", f"{HOME}/events?type=incident.resolved")
-        assert len(page["items"]) == 2
+        merged, by_hand = [(await call("GET", f"{HOME}/events/{each['id']}"))[1] for each in page["items"]]
+        assert by_hand["data"]["issue"]["short_id"] == "SHOP-1"
+        assert merged["message"].endswith("merged into SHOP-1")
+        assert "issue" not in merged["data"]  # whose own incident goes on: nobody reads that it is resolved
 
 
 async def noted(call: Caller) -> list[tuple[str, str]]:

@@ -19,6 +19,7 @@ from alertd.destinations.template_body import ERROR_HEADER
 from alertd.destinations.template_language import OUTPUT_MAX
 from alertd.destinations.templated import templated, values_of, worded
 from alertd.destinations.templates import DEPTH_MAX, SOURCE_MAX, TemplateProblemError, check, render
+from alertd.model.delivery import Outcome, OutcomeKind
 from alertd.model.destination import Templates
 from tests.conformance.destination_suite import FixedClock, ScriptedSender
 from tests.conformance.messages import HOSTILE, make_digest, make_event, make_issue, make_message
@@ -280,6 +281,29 @@ def test_a_webhook_s_payload_is_the_user_s() -> None:
     assert "webhook-signature" in headers
     body, headers = body_of("{{ event.type }}", content_type="text/plain; charset=utf-8")
     assert (body, headers["content-type"]) == (b"sentry.error", "text/plain; charset=utf-8")
+
+
+async def outcome_of(answer: HttpAnswer, templates: Templates | None = None, **settings: Any) -> Outcome:
+    """Send a message through a webhook, and return what came of it."""
+    own = parse_settings("webhook", {"url": "https://x.example/", **settings})
+    opened = REGISTRY["webhook"].open(own, 10, World(FixedClock(), ScriptedSender([answer]), print))
+    return await templated(opened, templates or Templates()).attempt(make_message(event=make_event()))
+
+
+async def test_an_attempt_says_that_the_template_failed() -> None:
+    """Also of what was delivered, for it was not what its user wrote; what worked says nothing."""
+    fine, bad = HttpAnswer(200, {}, b""), HttpAnswer(400, {}, b"what is that?")
+    own = {"format": "template", "template": "{{ event.none }}"}
+    failed = await outcome_of(fine, **own)
+    assert (failed.kind, failed.status) == (OutcomeKind.DELIVERED, 200)
+    assert "template failed" in failed.detail
+    assert "none" in failed.detail
+    refused = await outcome_of(bad, **own)
+    assert refused.detail.startswith("webhook: returned 400; the template failed")
+    titled = await outcome_of(fine, Templates(title="{{ event.none }}"))
+    assert "template of the title failed" in titled.detail
+    assert (await outcome_of(fine, format="template", template='"x"')).detail == ""
+    assert (await outcome_of(fine, Templates(title="{{ event.type }}"))).detail == ""
 
 
 @pytest.mark.parametrize("template", ["{{ event.none }}", '{"text": {{ event.type }}}'])

@@ -284,7 +284,7 @@ def explained(base_url: str, origin: str) -> Iterator[None]:
     try:
         yield
     except Refusal as refusal:
-        hint = f" (the token is from {origin})" if refusal.status in (401, 403) else ""
+        hint = f" (asked: {base_url}, with the token from {origin})" if refusal.status in (401, 403) else ""
         fail(f"{refusal}{hint}")
     except UnicodeEncodeError:
         raise

@@ -87,7 +87,10 @@ HeaderText = Annotated[str, StringConstraints(max_length=64, pattern=r"^[!-~]*$"
 class WebhookSettings(Resource):
     """Where to post, in which form, how to sign, and what to add."""
 
-    url: Url = Field(repr=False, description="http:// or https://")
+    url: Url = Field(
+        repr=False,
+        description="http:// or https://; whoever may read the workspace sees it: what is secret belongs into query or headers",
+    )
     secret: Secret | None = Field(None, description="whsec_ and base64, or any text (its UTF-8 bytes); null: unsigned")
     headers: Annotated[dict[str, SecretStr], AfterValidator(_check_headers)] = Field(
         default_factory=dict, description="added to every request; values are kept as secrets"

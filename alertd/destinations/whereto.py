@@ -47,17 +47,17 @@ class Whereto(Enum):
 
 def forbidden(settings: BaseModel, policy: EgressPolicy) -> Iterator[tuple[Place, str]]:
     """Say which settings cannot be reached under a policy, whatever names resolve to, each with the reason."""
-    marks = _marks(type(settings))
+    marks, port = _marks(type(settings)), getattr(settings, "port", None) or 0
     for name in type(settings).model_fields:
         for place, text in _texts(getattr(settings, name), (name,)):
             if isinstance(text, BaseModel):
                 yield from (((*place, *inner), reason) for inner, reason in forbidden(text, policy))
-            elif (mark := marks.get(name)) is not None and (reason := reason_of(mark, text, policy)):
+            elif (mark := marks.get(name)) is not None and (reason := reason_of(mark, text, policy, port)):
                 yield place, reason
 
 
-def reason_of(mark: Whereto, text: str, policy: EgressPolicy) -> str | None:
-    """Say why one text is forbidden, or None."""
+def reason_of(mark: Whereto, text: str, policy: EgressPolicy, port: int = 0) -> str | None:
+    """Say why one text is forbidden, or None; `port` is that of a host, which does not name it (0: not known)."""
     if mark is Whereto.URL:
         return policy.check_url(text)
     if mark is Whereto.SERVICE:
@@ -66,10 +66,10 @@ def reason_of(mark: Whereto, text: str, policy: EgressPolicy) -> str | None:
         return policy.check_url(f"http://{authority}/") if scheme.lower() in _ADDRESSED else None
     bare = mark is Whereto.HOST and ":" in text
     try:
-        host = parse_url(f"http://[{text}]/" if bare else f"http://{text}/").raw_host or ""
+        url = parse_url(f"http://[{text}]/" if bare else f"http://{text}/")
     except ValueError as error:
         return str(error)
-    return policy.check_host(host)
+    return policy.check_host(url.raw_host or "", url.explicit_port or port)
 
 
 @cache

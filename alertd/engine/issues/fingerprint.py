@@ -1,7 +1,8 @@
 """A fingerprint: which errors are one issue. The rules, the first that says something decides:
 
 1. an explicit fingerprint, its variables replaced; `{{ default }}` stands for what rules 2 to 4 say;
-2. the raised exception: its type and the last `FRAMES` calls of the application, from the crash on, without lines;
+2. the raised exception: its type and the last `FRAMES` calls of the application, from the crash on, without lines; of a synthetic
+   one, which an SDK makes of a message to have a stack, its value with parameters replaced in place of the type;
 3. without a usable stack: its type, its value with parameters replaced, and the transaction;
 4. the message, with parameters replaced; of a template (`Order %s failed`) the template.
 
@@ -81,11 +82,12 @@ def _default(data: Mapping[str, Any]) -> list[str]:
         return ["stack", *places] if places and "logentry" not in data else ["message", _message(data)]
     raised = exception["values"][-1]
     mechanism = raised.get("mechanism") or {}
-    kind = "" if mechanism.get("synthetic") else raised.get("type") or ""
+    is_synthetic = bool(mechanism.get("synthetic"))
+    kind = "" if is_synthetic else raised.get("type") or ""
     if mechanism.get("is_exception_group"):
         kind = _SEPARATOR.join([kind, *_members(exception["values"])])
     if places:
-        return ["exception", kind, *places]
+        return ["exception", parameterise(raised.get("value") or "") if is_synthetic else kind, *places]
     where = parameterise(data.get("transaction") or data.get("culprit") or "")
     return ["value", kind, parameterise(raised.get("value") or ""), where]
 

@@ -127,14 +127,14 @@ def test_who_cannot_be_reached_is_named() -> None:
 
 
 def test_a_refused_token_is_said_with_its_origin(stage: Stage, folder: Path) -> None:
-    """401 and 403 say where the token came from."""
+    """401 and 403 say whom it asked, which may be another daemon than was meant, and where the token came from."""
     result = stage.typed("token", "list", who="wrong")
     assert result.exit_code == 1
-    assert "(the token is from ALERTD_TOKEN)" in result.stderr
+    assert f"(asked: {stage.url}, with the token from ALERTD_TOKEN)" in result.stderr
     (folder / "mine").write_text("secret-viewer\n")
     result = typed("token", "list", "--url", stage.url, "--token-file", "mine")
     assert "Forbidden (403)" in result.stderr
-    assert "(the token is from mine)" in result.stderr
+    assert f"(asked: {stage.url}, with the token from mine)" in result.stderr
 
 
 @pytest.mark.parametrize("command", [["token", "list"], ["destination", "test", "hook"], ["export"], ["tail"]])
@@ -144,7 +144,7 @@ def test_a_token_of_another_workspace_is_told_which_one_to_name(stage: Stage, co
     assert result.exit_code == 1
     assert result.stderr == (
         "alertd: Forbidden (403): the token belongs to the workspace 'other', this concerns the workspace 'default'; "
-        "try -w other (the token is from ALERTD_TOKEN)\n"
+        f"try -w other (asked: {stage.url}, with the token from ALERTD_TOKEN)\n"
     )
 
 

@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr
 
 from alertd.destinations.guard import EgressPolicy
 from alertd.destinations.mail_server import Host
+from alertd.destinations.ports import Ports
 from alertd.destinations.registry import REGISTRY, parse_settings
 from alertd.destinations.settings_fields import SecretUrl, Url
 from alertd.destinations.whereto import Whereto, forbidden
@@ -105,3 +106,19 @@ def test_every_type_says_where_it_sends_to(name: str) -> None:
 def test_types(name: str, settings: dict[str, object], place: tuple[str, ...]) -> None:
     """Each type is asked about the setting that names its service; its defaults are public."""
     assert [at for at, _ in forbidden(parse_settings(name, settings), NOTHING_ALLOWED)] == [place]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "place"),
+    [
+        ("kafka", {"bootstrap_servers": ["8.8.8.8:22"], "topic": "x"}, ("bootstrap_servers", 0)),
+        ("email", {"to": ["a@example.com"], "host": "8.8.8.8", "port": 22}, ("host",)),
+        ("webhook", {"url": "https://8.8.8.8:22/"}, ("url",)),
+    ],
+)
+def test_a_port_that_is_never_reached(name: str, settings: dict[str, object], place: tuple[str, ...]) -> None:
+    """A public address where nothing may be at that port is refused when it is written down, not when it is needed."""
+    policy = EgressPolicy(("127.0.0.0/8",), Ports("443, 587, 9092"))
+    ((at, reason),) = forbidden(parse_settings(name, settings), policy)
+    assert at == place
+    assert "egress.ports" in reason

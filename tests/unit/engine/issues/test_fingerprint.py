@@ -146,6 +146,18 @@ def test_the_type_of_a_synthetic_exception_does_not_count() -> None:
     assert fingerprint_of(one) == fingerprint_of(other)
 
 
+def test_messages_that_an_sdk_gives_a_stack_are_told_apart_by_what_they_say() -> None:
+    """Two warnings of one function are two problems; one of two disks is one."""
+
+    def of(value: str) -> str:
+        data = error("Error", frames=STACK)
+        data["exception"]["values"][0] |= {"value": value, "mechanism": {"synthetic": True}}
+        return fingerprint_of(data)
+
+    assert of("disk almost full") != of("payment queue stalled")
+    assert of("disk 7 almost full") == of("disk 12 almost full")
+
+
 @pytest.mark.parametrize(
     ("part", "value"),
     [

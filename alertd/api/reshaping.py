@@ -268,7 +268,11 @@ class Reshaping:
 def _chosen(given: Split, issue: Issue, formers: Sequence[Issue]) -> tuple[set[str], Issue | None]:
     """Name the grouping keys that are to be split off, and the former issue that they were or are left of. Raises InvalidError."""
     if given.keys is not None:
-        keys = {*given.keys}
+        keys, own = {*given.keys}, {*issue.keys}
+        unknown = [place for place, key in enumerate(given.keys) if key not in own]
+        if unknown:
+            said = f"is no grouping key of {issue.short_id}"
+            raise InvalidError([Problem(f"/keys/{place}", said) for place in unknown])
         exact = [each for each in formers if {*each.keys} == keys]
         left = [each for each in formers if _left(each, issue) == keys]
         return keys, next(iter(exact), None) or max(left, key=lambda each: len([*each.keys]), default=None)

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 def explain(
     what: Annotated[
-        str, typer.Argument(metavar="TYPE|EVENT_ID", help="The id of a stored event, or the type of one made up here.")
+        str,
+        typer.Argument(
+            metavar="TYPE|ID",
+            help="The id of a stored event, of an alert or of a delivery of it, or the type of one made up here.",
+        ),
     ],
     data: DataOption = None,
     severity: SeverityOption = None,
@@ -37,7 +41,7 @@ def explain(
 ) -> None:
     """Say who is told of an event and who not, and why.
 
-    With the id of a stored event: what was decided, what became of it, which events alertd made of it, and of which it was made itself. With options, or with what is no such id: what would be decided now about an event of that type; nothing is sent.
+    With the id of a stored event, or of its alert (alt_…) or a delivery (dlv_…): what was decided, what became of it, which events alertd made of it, and of which it was made itself. With options, or with what is no such id: what would be decided now about an event of that type; nothing is sent.
     With --json, `stored` says which of the two it is, and of one made up `type_known` whether anybody knows its type.
     """
     from alertd.cli.client import Server, below, with_client
@@ -54,7 +58,7 @@ def explain(
     said = {name: value for name, value in given.items() if value is not None}
 
     def ask(client: "Client") -> dict[str, Any]:
-        if not said and (event := client.find(below(workspace, "events", what), ("verdicts",))) is not None:
+        if not said and (event := _stored(client, workspace, what)) is not None:
             return {**(event if json else with_family(client, workspace, event)), "stored": True}
         known = client.find(below(workspace, "event-types", what), ("name",)) is not None
         plan = client.call("POST", below(workspace, "explain"), {"type": what, **said}, ("verdicts", "deliveries"))
@@ -69,6 +73,17 @@ def explain(
         say(f"{missed}; an event of type {what} would be:")
     for line in tree(found, stored=found["stored"]):
         say(line)
+
+
+def _stored(client: "Client", workspace: str, what: str) -> dict[str, Any] | None:
+    """Find an event by its own id, or by that of its alert or of a delivery; None: there is none."""
+    from alertd.cli.client import below
+
+    if what.startswith("dlv_") and (delivery := client.find(below(workspace, "deliveries", what), ("event_id",))):
+        what = delivery["event_id"]
+    elif what.startswith("alt_") and (alert := client.find(below(workspace, "alerts", what), ("event",))):
+        what = alert["event"]["id"]
+    return client.find(below(workspace, "events", what), ("verdicts",))
 
 
 def tree(found: dict[str, Any], *, stored: bool = True, beneath: bool = False) -> list[str]:

@@ -359,7 +359,7 @@ async def test_each_part_tells_of_itself(taken: str) -> None:
         ("split", {}, 422, ""),
         ("split", {"keys": ["a"], "issue": "SHOP-2"}, 422, ""),
         ("split", {"keys": ["a"]}, 409, None),
-        ("split", {"keys": ["nothing"]}, 409, None),
+        ("split", {"keys": ["a", "nothing"]}, 422, "/keys/1"),
         ("split", {"issue": "SHOP-3"}, 422, "/issue"),
     ],
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import orjson
+
 from alertd.cli.explain import tree
 
 if TYPE_CHECKING:
@@ -40,6 +42,15 @@ def test_a_stored_event_is_explained_with_what_became_of_it(stage: Stage) -> Non
     assert any(line.endswith(": sent") for line in lines)
     assert not any("would be" in line for line in lines)
     assert any(line.strip("│ ").startswith("→ hook ") for line in lines)
+
+
+def test_an_event_is_found_by_its_alert_and_by_its_deliveries(stage: Stage) -> None:
+    """Those are the ids that messages, the console and `tail` show."""
+    assert stage.typed("send", "run:failed", "--id", "run-2").exit_code == 0
+    (told,) = orjson.loads(stage.typed("explain", "run-2", "--json").stdout)["deliveries"]
+    for name in (told["alert_id"], told["id"]):
+        assert shown(stage, name)[0] == "run:failed info run-2"
+    assert shown(stage, "dlv_0000000000000000")[0].startswith("no such event")
 
 
 def test_a_wrong_id_is_no_event(stage: Stage) -> None:

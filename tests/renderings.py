@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from alertd.destinations.base import Message, Preview
 
 FOLDER: Final = Path(__file__).parents[1] / "docs" / "renderings"
+PAGE: Final = "<!doctype html>"
 ALERTS: Final = "https://alerts.example.com/alerts"
 HOOK: Final = "https://hooks.example.com/x"
 SIGNED: Final = "an example, no secret"
@@ -152,7 +153,18 @@ def files() -> Iterator[tuple[Path, str]]:
     """Give every file with what should be in it."""
     for way in WAYS:
         for case in CASES:
-            yield FOLDER / way / f"{case}.json", rendering(way, case)
+            made = rendering(way, case)
+            yield FOLDER / way / f"{case}.json", made
+            if (page := _page(made)) is not None:
+                yield FOLDER / way / f"{case}.html", page
+
+
+def _page(made: str) -> str | None:
+    """Give the HTML part of a letter as a page that a browser shows; None where there is none."""
+    lines = json.loads(made)["body"]
+    if not isinstance(lines, list) or PAGE not in lines:
+        return None
+    return "\n".join(lines[lines.index(PAGE) : lines.index("</html>") + 1]) + "\n"
 
 
 def _written(shown: Preview) -> str:
@@ -177,7 +189,7 @@ def _escaped(character: str) -> str:
 
 def write() -> None:
     """Write all files anew; files of types that are no more go."""
-    for old in FOLDER.glob("*/*.json"):
+    for old in FOLDER.glob("*/*.*"):
         old.unlink()
     for path, text in files():
         path.parent.mkdir(parents=True, exist_ok=True)

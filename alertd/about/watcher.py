@@ -131,8 +131,11 @@ class Watcher:
             self._tell(Report("alertd.intake_stalled", "critical", text))
 
     def _look_at_lane(self, place: tuple[str, str], lane: LaneSnapshot, seen: Seen) -> None:
-        disabled = lane.state == "disabled" and lane.disabled_at_ms is not None
-        if disabled and not seen.disabled and (lane.disabled_at_ms or 0) >= self._begun_ms:  # what was before was told
+        since_ms = lane.disabled_at_ms if lane.state == "disabled" else None
+        disabled = since_ms is not None
+        if (
+            since_ms is not None and since_ms >= self._begun_ms and not seen.disabled
+        ):  # what was before the start was told
             text = f"The destination {place[1]} is disabled: {lane.disabled_reason}."
             self._about("alertd.destination_disabled", "error", text, place, {"reason": lane.disabled_reason})
         seen.disabled = disabled

@@ -142,11 +142,11 @@ class Rules:
             return known
         options = config.delivery.for_destination(destination)
         mail = config.mail if isinstance(REGISTRY[destination.type], Reaching) else None
-        key = (destination.type, destination.settings, options.timeout_seconds, mail, destination.templates)
+        receiver = (destination.type, destination.settings, mail)
+        key = (*receiver, options.timeout_seconds, destination.templates)
         if known is None or known.key != key:
             known = self._open(key, number, (workspace, destination), options.timeout_seconds)
         options, burst = paced(options, known.pace, destination, config.delivery)
-        receiver = (destination.type, destination.settings, mail)
         enabled, opened = destination.enabled, known.destination
         spec = LaneSpec(number, workspace, destination.name, options, enabled, opened, burst, receiver)
         return replace(known, of=(destination, config), spec=spec)

@@ -166,9 +166,9 @@ class Dispatcher:
         if (lane := self._lanes.get(spec.destination_id)) is not None:
             is_another = not spec.is_same_receiver(lane.spec)
             lane.update(spec)
-            if is_another and lane.disabled_reason.startswith(GONE):  # a new secret, say: the old one was refused
-                self._enable(lane)
             if is_another:
+                if lane.disabled_reason.startswith(GONE):  # a new secret, say: the old one was refused
+                    self._enable(lane)
                 self._hastener.hasten(lane)
             return
         lane = self._lanes[spec.destination_id] = Lane(spec, self._around)

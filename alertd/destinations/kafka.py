@@ -16,6 +16,7 @@ from alertd.destinations.kafka_inside import UnknownClientError, unknown
 from alertd.destinations.kafka_record import record_of
 from alertd.destinations.kafka_settings import KafkaSettings
 from alertd.destinations.redaction import BODY_MAX, Redactor, secrets_of
+from alertd.destinations.templated import noted
 from alertd.destinations.tls_files import TlsIdentity
 from alertd.model.delivery import Outcome, OutcomeKind
 
@@ -57,8 +58,8 @@ class KafkaDestination:
             words = f"the record has {record.size_bytes} bytes, more than max_record_bytes ({bound})"
             return Outcome(OutcomeKind.REJECTED, detail=f"{NAME}: {words}")
         outcome = await self._produced(record)
-        detail = self._redactor.text(outcome.detail)
-        return Outcome(outcome.kind, outcome.status, detail, self._redactor.data(outcome.answer))
+        told = noted(outcome, record.problem and f"the template of the key failed: {record.problem}")
+        return Outcome(told.kind, told.status, self._redactor.text(told.detail), self._redactor.data(told.answer))
 
     def preview(self, message: Message) -> Preview:
         """Show the record."""

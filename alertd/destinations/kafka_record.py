@@ -27,11 +27,12 @@ _JSON: Final = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is produced. `key` None: none, so that any partition will do."""
+    """What is produced. `key` None: none, so that any partition will do; `problem`: why the key's template failed (empty: it did not)."""
 
     key: bytes | None
     value: bytes
     headers: tuple[tuple[str, bytes], ...]
+    problem: str = ""
 
     @property
     def size_bytes(self) -> int:
@@ -49,7 +50,8 @@ def record_of(message: Message, settings: KafkaSettings) -> Record:
     headers = {DELIVERY_HEADER: message.delivery_id, TYPE_HEADER: message.event_type, **own}
     if problem:
         headers[ERROR_HEADER] = problem
-    return Record(key, value, tuple((name, text.encode("utf-8", "replace")) for name, text in headers.items()))
+    written = tuple((name, text.encode("utf-8", "replace")) for name, text in headers.items())
+    return Record(key, value, written, problem)
 
 
 def _key(message: Message, template: str | None) -> tuple[bytes | None, str]:

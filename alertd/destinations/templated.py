@@ -63,7 +63,7 @@ def noted(outcome: Outcome, problem: str) -> Outcome:
     """Say in an outcome, also of what was delivered, why it was not in the user's words (empty: it was)."""
     if not problem:
         return outcome
-    said = f"{problem}; the built-in words stood in"
+    said = f"{problem}; what is built in stood in"
     return replace(outcome, detail=fit(f"{outcome.detail}; {said}" if outcome.detail else said, DETAIL_MAX))
 
 

@@ -63,14 +63,20 @@ class WebhookDestination(HttpDestination[WebhookSettings]):
 
     @override
     async def attempt(self, message: Message) -> Outcome:
-        """Post once and say what came of it."""
+        """Make the request and post it."""
         now = self._clock.wall_seconds()
         try:
-            answer = await self._sender.send(self.render(message, now), self._timeout_seconds)
-        except SendError as error:
-            return self._outcome_of_error(error, ambiguous=error.ambiguous)
+            request = self.render(message, now)
         except orjson.JSONEncodeError:
             return Outcome(OutcomeKind.REJECTED, detail="webhook: a name in the delivery is not valid Unicode")
+        return await self.post(request, now)
+
+    async def post(self, request: HttpRequest, now: int) -> Outcome:
+        """Post once and say what came of it."""
+        try:
+            answer = await self._sender.send(request, self._timeout_seconds)
+        except SendError as error:
+            return self._outcome_of_error(error, ambiguous=error.ambiguous)
         if answer.body or not 200 <= answer.status < 300:  # noqa: PLR2004 - the 2xx class
             return self.judge(answer, now)
         return _delivered(answer.status)
@@ -102,29 +108,26 @@ class ShapedWebhook(WebhookDestination):
         super().__init__(type_name, settings, timeout_seconds, world)
         self._seal = seal_of(settings)
         self._directory = world.directory
-        self._problems: dict[str, str] = {}
 
     @override
     async def attempt(self, message: Message) -> Outcome:
-        """Post once, for Rustrak's receivers not before the project has its number: the alert's id begins with it.
-
-        The outcome says why the user's template did not make the body.
-        """
+        """Post once, for Rustrak's receivers not before the project has its number: the alert's id begins with it."""
         directory = self._directory
         if self.settings.format == "rustrak" and not directory.project_number(message.workspace, project_of(message)):
             await directory.catch_up()
-        try:
-            outcome = await super().attempt(message)
-        finally:
-            problem = self._problems.pop(message.delivery_id, "")
+        return await super().attempt(message)
+
+    @override
+    async def post(self, request: HttpRequest, now: int) -> Outcome:
+        """Post once; the outcome says why the user's template did not make the body."""
+        outcome = await super().post(request, now)
+        problem = request.headers.get(ERROR_HEADER, "") if self.settings.format == "template" else ""
         return noted(outcome, problem and f"the template failed: {problem}")
 
     @override
     def render(self, message: Message, now_seconds: int) -> HttpRequest:
         """Make the request. Raises as the base."""
         request = self._readable(message, now_seconds)
-        if (problem := request.headers.get(ERROR_HEADER)) is not None and self.settings.format == "template":
-            self._problems[message.delivery_id] = problem
         if "content-encoding" in request.headers:
             request.body = gzip.compress(request.body, GZIP_LEVEL, mtime=0)
         return request

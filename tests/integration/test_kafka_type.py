@@ -105,6 +105,16 @@ async def test_one_key_is_one_partition(kafka: Broker, topic: str) -> None:
     assert len(homes) == len({key for key, _ in homes}) == 8
 
 
+async def test_an_attempt_says_that_the_template_of_the_key_failed(kafka: Broker, topic: str) -> None:
+    """The record is produced under the usual key, and the attempt tells why."""
+    require(kafka, "transactions")
+    async with opened(kafka.bootstrap, topic, key="{{ event.nothing }}") as destination:
+        outcome = await destination.attempt(make_message(event=make_event()))
+    assert outcome.kind is OutcomeKind.DELIVERED, outcome
+    assert "the template of the key failed" in outcome.detail
+    assert "nothing" in outcome.detail
+
+
 @pytest.mark.parametrize("compression", ["none", "gzip", "snappy", "lz4", "zstd"])
 async def test_a_large_record_arrives_whole(kafka: Broker, topic: str, compression: str) -> None:
     """A record far larger than a batch arrives, with each compression."""

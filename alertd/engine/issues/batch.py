@@ -165,9 +165,7 @@ class IssueBatch:
         issue, facts, is_overflow = self._issue(facts, ledger, now_ms, is_taken=is_taken)
         transition: Transition | None
         if issue is None:
-            issue, transition = begin(facts, ledger, number, now_ms)
-            self.issues[number] = issue
-            self.keys[ledger.workspace_id, ledger.project, facts.key] = number
+            issue, transition = self._begin(facts, ledger, number, now_ms)
         else:
             transition = advance(issue, facts, ledger, now_ms)
         if not is_overflow:
@@ -189,12 +187,13 @@ class IssueBatch:
             return None
         ledger = self.ledger(workspace_id, project)
         known, _, is_overflow = self._issue(facts, ledger, now_ms, is_taken=True)
-        if known is not None or is_overflow:
-            return None
-        issue, _ = begin(facts, ledger, number, now_ms)
+        return None if is_overflow or known is not None else self._begin(facts, ledger, number, now_ms)[0]
+
+    def _begin(self, facts: Facts, ledger: Ledger, number: int, now_ms: int) -> tuple[Issue, Transition]:
+        issue, transition = begin(facts, ledger, number, now_ms)
         self.issues[number] = issue
-        self.keys[workspace_id, project, facts.key] = number
-        return issue
+        self.keys[ledger.workspace_id, ledger.project, facts.key] = number
+        return issue, transition
 
     def ledger(self, workspace_id: int, project: str) -> Ledger:
         """Return a project's ledger, to be changed."""

@@ -117,10 +117,7 @@ def accept(traffic: Traffic) -> None:
     traffic.spike_count += traffic.slot_count
     traffic.spike_span += SLOT_MINUTES
     traffic.slot_count = 0.0
-    traffic.spiking = False
-    traffic.evidence = 0.0
-    _adopt(traffic)
-    _expect(traffic)
+    _end(traffic, is_usual=True)
 
 
 def join(traffic: Traffic, other: Traffic) -> None:
@@ -181,12 +178,17 @@ def _close_spike(traffic: Traffic, count: float, span: float) -> Signal:
     settled = traffic.spike_span >= SETTLED_MINUTES
     if evidence < _END_THRESHOLD and not settled:
         return _NONE
+    _end(traffic, is_usual=settled)
+    return Signal.ENDED
+
+
+def _end(traffic: Traffic, *, is_usual: bool) -> None:
+    """End a spike; what it had may be the usual from now on."""
     traffic.spiking = False
     traffic.evidence = 0.0
-    if settled:
+    if is_usual:
         _adopt(traffic)
     _expect(traffic)
-    return Signal.ENDED
 
 
 def _adopt(traffic: Traffic) -> None:

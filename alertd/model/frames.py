@@ -1,4 +1,4 @@
-"""The frames of a stack trace that many events have: one list for all of them, which nobody changes."""
+"""What many errors have in common: the frames of a stack trace, and all that is said of a crash. Nobody changes either."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 
 class Frames(list[dict[str, Any]]):
     """Frames that come again, with what was made of them.
 
     Shapes: `omitted` counts those that are left out; `is_cut` says whether anything was too much, a text or their number;
-    `written` is their JSON; `places` are what grouping reads in them, None until it does.
+    `written` is their JSON; `places` are what grouping reads in them, None until it does; `crashes` are what came lately
+    whose first stack trace they are, and `others` counts what came again and is none of them.
     """
 
-    __slots__ = ("is_cut", "omitted", "places", "written")
+    __slots__ = ("crashes", "is_cut", "omitted", "others", "places", "written")
 
     def __init__(self, frames: Iterable[dict[str, Any]], omitted: int = 0, *, is_cut: bool = False) -> None:
         super().__init__(frames)
@@ -25,14 +26,41 @@ class Frames(list[dict[str, Any]]):
         self.is_cut = is_cut
         self.written = orjson.dumps(list(self))
         self.places: list[str] | None = None
+        self.crashes: tuple[Crash, ...] = ()
+        self.others = 0
+
+
+class Crash(dict[str, Any]):
+    """`data.exception` of an error that came before, in whose text it stood between `head` and `tail`.
+
+    Shapes: `head` is what stands before the frames of its first stack trace, `tail` what stands behind them; `trimmed` is
+    what was cut of it; `written` is its JSON; `title` is what an event is called for it (empty: nothing), and `parts` are those
+    of its fingerprint that follow from it alone, both None until somebody looks.
+    """
+
+    __slots__ = ("head", "parts", "tail", "title", "trimmed", "written")
+
+    def __init__(self, exception: Mapping[str, Any], trimmed: Iterable[str], head: bytes, tail: bytes) -> None:
+        super().__init__(exception)
+        self.trimmed = frozenset(trimmed)
+        self.head = head
+        self.tail = tail
+        self.written = write(dict(self))
+        self.title: str | None = None
+        self.parts: list[str] | None = None
+
+    @property
+    def held_bytes(self) -> int:
+        """How much memory its texts take."""
+        return len(self.head) + len(self.tail) + len(self.written)
 
 
 def write(body: dict[str, Any]) -> bytes:
-    """Write an event's body as JSON, in which `Frames` are as they were written before."""
+    """Write an event's body as JSON, in which `Frames` and `Crash` are as they were written before."""
     return orjson.dumps(body, _written, orjson.OPT_PASSTHROUGH_SUBCLASS)
 
 
 def _written(value: Any) -> orjson.Fragment:
-    if type(value) is Frames:
+    if type(value) is Frames or type(value) is Crash:
         return orjson.Fragment(value.written)
     raise TypeError

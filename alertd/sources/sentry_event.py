@@ -35,6 +35,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
+from alertd.model.frames import Crash
 from alertd.sources.sentry_exception import exception_of
 from alertd.sources.sentry_fields import cut, first_line, level_of, picked, place_of, text_of
 from alertd.sources.sentry_message import logentry_of
@@ -137,13 +138,20 @@ def _title(given: Any, exception: Mapping[str, Any] | None, logentry: Mapping[st
     if isinstance(given, str) and (title := first_line(given, TITLE_MAX)):
         return title
     if exception is not None:
-        value = first_line(exception.get("value", ""), TITLE_MAX)
-        parts = [part for part in (exception.get("type"), value) if part]
-        if parts:
-            return cut(": ".join(parts), TITLE_MAX)
-    elif logentry is not None and (title := first_line(logentry["formatted"], TITLE_MAX)):
+        return _title_of(exception) or UNLABELED
+    if logentry is not None and (title := first_line(logentry["formatted"], TITLE_MAX)):
         return title
     return UNLABELED
+
+
+def _title_of(exception: Mapping[str, Any]) -> str:
+    if type(exception) is Crash and exception.title is not None:
+        return exception.title
+    value = first_line(exception.get("value", ""), TITLE_MAX)
+    title = cut(": ".join([part for part in (exception.get("type"), value) if part]), TITLE_MAX)
+    if type(exception) is Crash:
+        exception.title = title
+    return title
 
 
 def _culprit(given: Any, data: Mapping[str, Any], crash: Mapping[str, Any] | None) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from alertd.model.frames import Crash
 from alertd.sources.sentry_fields import picked, text_of
 from alertd.sources.sentry_stack import NAME_MAX, stacktrace_of
 
@@ -32,6 +33,9 @@ _NUMBERS: Final = ("exception_id", "parent_id")
 
 def exception_of(given: Any, trimmed: set[str]) -> dict[str, Any] | None:
     """Read `exception`, in any of its shapes; None when no exception in it has a type or a value."""
+    if type(given) is Crash:  # `alertd.sources.sentry_traces` has read it
+        trimmed |= given.trimmed
+        return given
     if isinstance(given, dict):
         given = given.get("values", [given])
     if not isinstance(given, list):

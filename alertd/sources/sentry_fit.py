@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from alertd.model.frames import write
+from alertd.model.frames import Crash, write
 from alertd.sources.document import depth_of
 from alertd.sources.native import assemble, build, decode_object, of_body, seal
 from alertd.sources.problems import Problems
@@ -50,6 +50,7 @@ def fit(native: dict[str, Any], trimmed: set[str], context: Context, *, is_norma
     event = _built(native, context, is_normal=is_normal)
     if event is not None:
         return event
+    _unshare(native["data"])
     for shrink in _STEPS:
         places = shrink(native)
         if not places:
@@ -64,6 +65,17 @@ def fit(native: dict[str, Any], trimmed: set[str], context: Context, *, is_norma
     if event is None:
         raise problems.error()
     return event
+
+
+def _unshare(data: dict[str, Any]) -> None:
+    """Copy what other events have too, but for their frames."""
+    exception = data.get("exception")
+    if type(exception) is Crash:
+        values = [
+            {**value, "stacktrace": {**value["stacktrace"]}} if "stacktrace" in value else {**value}
+            for value in exception["values"]
+        ]
+        data["exception"] = {**exception, "values": values}
 
 
 def _built(native: dict[str, Any], context: Context, *, is_normal: bool) -> Event | None:

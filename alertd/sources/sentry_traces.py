@@ -1,10 +1,11 @@
-r"""Reading the JSON of an error: stack traces that came lately are known by their bytes, and neither parsed nor read again.
+r"""Reading the JSON of an error: what came lately is known by its bytes, and neither parsed nor read again.
 
 An application fails in few places, often. Most of an error's JSON are its stack traces, and where an SDK does not send
 the values of variables (which are never kept) that of the same failure comes again letter for letter. So the text of each
 is looked for first, up to one that is not known; what is known is cut out, a mark in its place, and the rest is parsed. What
 comes out is what parsing the whole would give, but for the frames, which are `alertd.model.frames.Frames` then: read, and
-shared.
+shared. An error that came again word for word has the same exceptions around them: what stood before the frames of the first
+of them, and behind, is kept with these, and where it is found again all exceptions are one `alertd.model.frames.Crash`.
 
 In JSON, `"frames":[{` is always the end of a name and the beginning of its value: no quote is in a string but behind a
 backslash, and none begins one behind a letter. What follows up to `}]}` is cut out only when it is a whole array by
@@ -14,23 +15,27 @@ In any other case the whole is parsed, as if nothing had been looked for.
 
 from __future__ import annotations
 
+import json
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from alertd.model.frames import Frames
+from alertd.model.frames import Crash, Frames
+from alertd.sources.sentry_exception import exception_of
 from alertd.sources.sentry_json import load_object
 from alertd.sources.sentry_stack import read_frames
 
 if TYPE_CHECKING:
     from alertd.sources.base import Context
 
-RECENT_BYTES: Final = 8 * 1024 * 1024
-"""So much of stack traces that came lately is kept, each counted as it came and as it is written: up to four times as much
+RECENT_BYTES: Final = 16 * 1024 * 1024
+"""So much of what came lately is kept, each counted as it came and as it is written: up to four times as much
 memory, where no two have a frame in common."""
 TRACE_BYTES: Final = 64 * 1024
-"""A longer one is not kept."""
+"""A longer stack trace is not kept, nor are longer exceptions."""
+CRASHES_MAX: Final = 4
+"""So many crashes are kept of which the first stack trace is the same; of others only one in `SHARE` takes the oldest's place."""
 TRACES_MAX: Final = 16
 """So many of one event are looked for."""
 MET_MAX: Final = 8192
@@ -40,12 +45,15 @@ PATIENCE: Final = 256
 SHARE: Final = 16
 """... only one of so many is looked at."""
 
+_EXCEPTION: Final = b'"exception":{'
+_EXCEPTION_BYTES: Final = len(b'"exception":')
 _BEGIN: Final = b'"frames":[{'
 _NAME_BYTES: Final = len(b'"frames":')
 _END: Final = b"}]}"
 _LIST_END_BYTES: Final = len(b"}]")
 _BRACKETS_MAX: Final = 1000
 """With more brackets, a text might be nested deeper than the parser goes when the rest is around it."""
+_DECODER: Final = json.JSONDecoder()
 _MARKS: Final = tuple((mark, orjson.dumps(mark)) for mark in (token_hex(16) for _ in range(TRACES_MAX)))
 
 
@@ -80,30 +88,43 @@ class Traces:
         if known is None:
             known = self._older.get(text)
             if known is None:
-                known = self._read(text)
+                if not self.comes_again(text):
+                    return None
+                known = _read(text)
                 if known is None:
                     return None
             self._keep(text, known)
         self._vain = 0
         return known
 
-    def _read(self, text: bytes) -> Frames | None:
-        """Read what came before, if it can be kept; take note of it otherwise."""
+    def comes_again(self, text: bytes) -> bool:
+        """Tell whether a text came before, and take note of it otherwise."""
         met = hash(text)
         if met in self._met:
-            return _read(text)
+            return True
         if len(self._met) >= MET_MAX:
             self._met.clear()
         self._met.add(met)
-        return None
+        return False
+
+    def learn(self, text: bytes, frames: Frames, crash: Crash) -> None:
+        """Keep a crash with the frames of its first stack trace, which were found lately under their text."""
+        if self._newer.pop(text, None) is frames:
+            self._newer_bytes -= _size(text, frames)
+        frames.crashes = (crash, *frames.crashes[: CRASHES_MAX - 1])
+        self._keep(text, frames)
 
     def _keep(self, text: bytes, frames: Frames) -> None:
-        size = len(text) + len(frames.written)
+        size = _size(text, frames)
         if self._newer_bytes + size > self._half_bytes:
             self._older, self._older_bytes = self._newer, self._newer_bytes
             self._newer, self._newer_bytes = {}, 0
         self._newer[text] = frames
         self._newer_bytes += size
+
+
+def _size(text: bytes, frames: Frames) -> int:
+    return len(text) + len(frames.written) + sum(crash.held_bytes for crash in frames.crashes)
 
 
 _RECENT: Final = Traces()
@@ -119,8 +140,10 @@ def _load(text: bytes, recent: Traces) -> dict[str, Any] | None:
     """Read an object of which stack traces are known; None when it must be read whole."""
     find = text.find
     pieces: list[bytes] = []
-    traces: dict[str, Frames] = {}
+    known: dict[str, Frames | Crash] = {}
     rest = 0
+    value = find(_EXCEPTION) + _EXCEPTION_BYTES
+    first: tuple[int, int, Frames] | None = None
     for mark, written in _MARKS:
         begin = find(_BEGIN, rest)
         if begin < 0:
@@ -130,36 +153,77 @@ def _load(text: bytes, recent: Traces) -> dict[str, Any] | None:
         frames = recent.find(text[start:end]) if end > start else None
         if frames is None:
             break
-        traces[mark] = frames
+        known[mark] = frames
+        if first is None and _EXCEPTION_BYTES <= value < begin:
+            first = start, end, frames
+            crash = _crash(text[value:start], text, end, frames) if frames.crashes else None
+            if crash is not None:
+                known[mark] = crash
+                start, end = value, end + len(crash.tail)
         pieces += (text[rest:start], written)
         rest = end
-    if not traces:
+    if not known:
         return None
     pieces.append(text[rest:])
     try:
         given = orjson.loads(b"".join(pieces))
     except orjson.JSONDecodeError:
         return None
-    return given if type(given) is dict and _are_placed(given, traces) else None
+    if type(given) is not dict or not _are_placed(given, known):
+        return None
+    if first is not None and type(given.get("exception")) is dict and recent.comes_again(text[value:rest]):
+        _learn(text, value, first, given["exception"], recent)
+    return given
 
 
-def _are_placed(given: dict[str, Any], traces: dict[str, Frames]) -> bool:
-    """Put traces where their marks are; tell whether that is where stack traces are looked for, for all of them."""
-    _place(given.get("exception"), traces)
+def _crash(head: bytes, text: bytes, end: int, frames: Frames) -> Crash | None:
+    """Find the crash that has such a head before its first frames, and behind them what is in the text."""
+    for crash in frames.crashes:
+        if crash.head == head and text.startswith(crash.tail, end):
+            return crash
+    return None
+
+
+def _learn(text: bytes, value: int, first: tuple[int, int, Frames], given: Any, recent: Traces) -> None:
+    """Keep the exceptions whose text begins at `value` with the first frames that are known in it."""
+    start, end, frames = first
+    if len(frames.crashes) >= CRASHES_MAX:
+        frames.others += 1
+        if frames.others % SHARE:
+            return
+    within = text[value : value + TRACE_BYTES].decode(errors="ignore")  # it may end inside a character
+    try:
+        _, length = _DECODER.raw_decode(within)
+    except (ValueError, RecursionError):  # too long, or nested too deeply
+        return
+    trimmed = set[str]()
+    exception = exception_of(given, trimmed)
+    if exception is not None:
+        stop = value + len(within[:length].encode())
+        recent.learn(text[start:end], frames, Crash(exception, trimmed, text[value:start], text[end:stop]))
+
+
+def _are_placed(given: dict[str, Any], traces: dict[str, Frames | Crash]) -> bool:
+    """Put what is known where its marks are; tell whether that is where it is looked for, for all of it."""
+    exception = given.get("exception")
+    if type(exception) is str and type(traces.get(exception)) is Crash:
+        given["exception"] = traces.pop(exception)
+    else:
+        _place(exception, traces)
     if traces:
         _place(given.get("threads"), traces)
         _place([given], traces)
     return not traces
 
 
-def _place(values: Any, traces: dict[str, Frames]) -> None:
+def _place(values: Any, traces: dict[str, Frames | Crash]) -> None:
     """Put traces into those of an event's exceptions, or threads, that have their marks."""
     if type(values) is dict:
         values = values.get("values")
     for value in values if type(values) is list else ():
         if type(value) is dict and type(trace := value.get("stacktrace")) is dict:
             mark = trace.get("frames")
-            if type(mark) is str and mark in traces:
+            if type(mark) is str and type(traces.get(mark)) is Frames:
                 trace["frames"] = traces.pop(mark)
 
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from alertd.engine.issues.frame import counted, place_of, raw_frames, trace_of
 from alertd.engine.issues.parameters import parameterise
-from alertd.model.frames import Frames
+from alertd.model.frames import Crash, Frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -77,6 +77,8 @@ def _variable(part: str) -> str:
 
 def _default(data: Mapping[str, Any]) -> list[str]:
     exception = data.get("exception")
+    if type(exception) is Crash and exception.parts is not None:
+        return exception.parts
     places = _places(data)
     if exception is None:
         return ["stack", *places] if places and "logentry" not in data else ["message", _message(data)]
@@ -87,7 +89,10 @@ def _default(data: Mapping[str, Any]) -> list[str]:
     if mechanism.get("is_exception_group"):
         kind = _SEPARATOR.join([kind, *_members(exception["values"])])
     if places:
-        return ["exception", parameterise(raised.get("value") or "") if is_synthetic else kind, *places]
+        parts = ["exception", parameterise(raised.get("value") or "") if is_synthetic else kind, *places]
+        if type(exception) is Crash and "stacktrace" in raised:
+            exception.parts = parts
+        return parts
     where = parameterise(data.get("transaction") or data.get("culprit") or "")
     return ["value", kind, parameterise(raised.get("value") or ""), where]
 

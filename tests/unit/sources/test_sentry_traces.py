@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -13,13 +14,25 @@ from alertd.engine.issues.fingerprint import fingerprint_of
 from alertd.engine.matcher import parse_matcher
 from alertd.engine.schema import Schema
 from alertd.errors import DecodeError
-from alertd.model.frames import Frames
+from alertd.model.frames import Crash, Frames
 from alertd.sources.sentry_defaults import SentryDefaults
 from alertd.sources.sentry_error import Origin, decode_error
 from alertd.sources.sentry_json import load_object
-from alertd.sources.sentry_traces import MET_MAX, PATIENCE, SHARE, TRACE_BYTES, TRACES_MAX, Traces, load_error
+from alertd.sources.sentry_traces import (
+    CRASHES_MAX,
+    MET_MAX,
+    PATIENCE,
+    SHARE,
+    TRACE_BYTES,
+    TRACES_MAX,
+    Traces,
+    load_error,
+)
 from tests.unit.sources.sentry_samples import CONTEXT, ERROR, EVENT_ID
 from tests.unit.sources.test_sentry_properties import errors, frames, loose
+
+if TYPE_CHECKING:
+    from alertd.model.event import Event
 
 DEFAULTS = SentryDefaults(project="shop", issue_key=lambda _project, data, labels: fingerprint_of(data, labels))
 SMALL: list[dict[str, Any]] = [{"function": "a"}, {"function": "b", "in_app": True}]
@@ -47,10 +60,15 @@ def outcome(text: bytes, recent: Traces | None = None) -> object:
     return event, event.payload, event.facts
 
 
+def outcome_of(text: bytes) -> Event:
+    """Make the event of a text that is read whole."""
+    return decode_error(orjson.loads(text), EVENT_ID, Origin("sentry-sdk"), CONTEXT, DEFAULTS)
+
+
 def same(text: bytes) -> None:
     """Hold what comes of a text, when it is new, when it comes again and when it is known, to what parsing all makes."""
     whole, recent = outcome(text), Traces()
-    for _ in range(4):  # a second stack trace is looked at when the first is known
+    for _ in range(6):  # a second stack trace is looked at when the first is known, the exceptions when all are
         assert outcome(text, recent) == whole
 
 
@@ -64,6 +82,12 @@ def loaded(text: bytes, recent: Traces, times: int = 1) -> dict[str, Any]:
     for _ in range(times):
         given = load_error(text, "", CONTEXT, recent)
     return given
+
+
+def crash(text: bytes, recent: Traces, times: int = 1) -> Crash | None:
+    """Load an error so often; return its exceptions if they were known at last."""
+    found = loaded(text, recent, times).get("exception")
+    return found if type(found) is Crash else None
 
 
 def known(text: bytes, recent: Traces, times: int = 1) -> list[bool]:
@@ -152,6 +176,57 @@ def test_looking_ends_where_something_is_new() -> None:
     assert [known(text, recent) for _ in range(3)] == [[False, False], [True, False], [True, True]]
 
 
+def test_exceptions_that_came_before_are_one() -> None:
+    """Whatever else two events say, exceptions that are the same word for word are read once, all frames shared."""
+    recent = Traces()
+    stacktraces: Any = ({"frames": SMALL}, {"frames": [*SMALL, {"function": "c"}]})
+    texts = [error_of(*stacktraces, user={"id": str(number)}, extra={"é": "}]}"}) for number in range(8)]
+    shared = next(found for text in texts if (found := crash(text, recent)) is not None)
+    assert crash(texts[0], recent) is shared
+    assert all(type(value["stacktrace"]["frames"]) is Frames for value in shared["values"])
+    event = decode_error(loaded(texts[0], recent), EVENT_ID, Origin("sentry-sdk"), CONTEXT, DEFAULTS)
+    assert event.body["data"]["exception"] is shared
+    assert orjson.dumps(event.body) == event.payload == outcome_of(texts[0]).payload
+
+
+def test_an_exception_that_says_something_else_is_read() -> None:
+    """Values that never come again are not kept; frames are, and so is each of some that do."""
+    recent = Traces()
+    texts = [ONE.replace(b'"E"', b'"E%d"' % number) for number in range(CRASHES_MAX + 1)]
+    assert all(crash(text, recent) is None for text in texts)
+    assert known(texts[0], recent) == [True]
+    last = texts.pop()
+    assert [crash(text, recent, 2) is not None for text in texts] == [True] * CRASHES_MAX
+    assert crash(last, recent, SHARE - 1) is None
+    assert all(crash(text, recent) for text in texts), "it took nobody's place yet"
+    assert crash(last, recent, 2) is not None
+    assert [crash(text, recent) is not None for text in texts] == [False] + [True] * (CRASHES_MAX - 1)
+
+
+def test_exceptions_that_are_too_long_are_not_kept() -> None:
+    """The longest that are kept, and those that are a byte longer."""
+    short_by = TRACE_BYTES - len(ONE) + len(b'{"exception":}') - len(b'"value":"",')
+    for more, is_known in ((0, True), (1, False)):
+        text = ONE.replace(b'"type"', b'"value":"' + b"y" * (short_by + more) + b'","type"')
+        assert (crash(text, Traces(), 4) is not None) is is_known
+        same(text)
+
+
+def test_what_is_shared_is_not_cut() -> None:
+    """An event that is too large is made to fit, and the next with the same exceptions has all of them."""
+    recent = Traces()
+    text = error_of({"frames": [{"function": "f", "in_app": True, "pre_context": ["x" * 150]} for _ in range(9)]})
+    shared = crash(text, recent, 4)
+    assert shared is not None
+    before = orjson.dumps(shared)
+    for most in range(400, 3000, 100):
+        context = replace(CONTEXT, bounds=replace(CONTEXT.bounds, max_event_bytes=most))
+        wanted = decode_error(orjson.loads(text), EVENT_ID, Origin("sentry-sdk"), context, DEFAULTS)
+        event = decode_error(loaded(text, recent), EVENT_ID, Origin("sentry-sdk"), context, DEFAULTS)
+        assert event.payload == wanted.payload
+        assert orjson.dumps(shared) == before
+
+
 def test_a_stack_trace_that_is_too_long_is_not_kept() -> None:
     """The longest that is kept, and one that is a byte longer."""
     short_by = TRACE_BYTES - len(orjson.dumps([{"function": "a", "x": ""}]))
@@ -206,6 +281,18 @@ def test_what_is_kept_is_bounded() -> None:
         assert kept.held_bytes <= 20 * size
         assert kept.find(texts[0]) is first[0], f"asked for all the time, and forgotten behind {number} others"
     assert kept.find(texts[1]) is not first[1]
+
+
+def test_exceptions_count_as_what_is_kept() -> None:
+    """Exceptions that come again stay within the same bound as the frames that they hang on."""
+    recent, most = Traces(4096), 0
+    texts = [ONE.replace(b'"a"', b'"a%d"' % (n % 9)).replace(b'"E"', b'"E%d"' % n) for n in range(36)]
+    for text in texts:
+        for _ in range(4):
+            loaded(text, recent)
+            assert recent.held_bytes <= 4096
+            most = max(most, recent.held_bytes)
+    assert most > 2048
 
 
 def test_a_stack_trace_that_cannot_be_kept_is_none() -> None:

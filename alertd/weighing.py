@@ -21,6 +21,7 @@ from alertd.engine.issues.commands import rest
 from alertd.engine.issues.document import ISSUE, issue_document
 from alertd.engine.issues.incidents import STANDARD, heed, settle
 from alertd.engine.issues.news import News, concerns, take
+from alertd.engine.issues.sample import thinned
 from alertd.engine.issues.suspects import suspects
 from alertd.engine.issues.telling import told_of_command, told_of_incident, told_of_issue
 from alertd.engine.issues.working_set import WorkingSet
@@ -28,6 +29,7 @@ from alertd.engine.plan import Made, undecided
 from alertd.model.compact import compact
 from alertd.model.ids import format_id
 from alertd.model.incident import IncidentState
+from alertd.model.verdict import VerdictCode
 from alertd.store.issues import IncidentFilter, IssueEvent, IssueWrites
 
 if TYPE_CHECKING:
@@ -232,6 +234,8 @@ class IssuesUnderWay:
     def planned(self, found: Weighed | News, plan: Plan) -> list[Made]:
         """Take note of the event's plan: its deliveries carry the issue; return the events that tell of what came of it."""
         if found.transition is None and not plan.deliveries and isinstance(found, Weighed) and not found.is_kept:
+            if not any(v.code is VerdictCode.DESTINATION_DISABLED or v.destinations for v in plan.verdicts):
+                plan.stored = thinned(plan.event)
             return []  # one of many, of which nobody is told
         issue, event, document = found.issue, plan.event, None
         if issue is not None and plan.deliveries:

@@ -37,7 +37,8 @@ class Plan:
 
     Shapes: `number` is the event's own (its deliveries carry the ones right behind it); `matched` says whether any
     channel with a subscription took it; `cooldowns` maps keys to the time in milliseconds until which they now rest;
-    `changes` is what else of the state changes; `makes` are the events that it causes, which need plans of their own.
+    `changes` is what else of the state changes; `makes` are the events that it causes, which need plans of their own; `stored`
+    is what is stored of the event where that is not its whole payload.
     """
 
     event: Event
@@ -50,6 +51,12 @@ class Plan:
     changes: Changes | None = None
     violations: tuple[Violation, ...] = ()
     makes: tuple[Made, ...] = ()
+    stored: bytes | None = None
+
+    @property
+    def payload(self) -> bytes:
+        """What is stored of the event."""
+        return self.event.payload if self.stored is None else self.stored
 
 
 def undecided(event: Event, number: int, workspace_id: int) -> Plan:

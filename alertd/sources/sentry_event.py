@@ -25,7 +25,8 @@ request      method [16], url [512] without its query; nothing else: headers, co
 contexts     trace, runtime, os, browser, device: a few names each [200]
 sdk          name [64], version [64]
 sentry       webhooks only: issue_id, issue_url, project_id, organization, triggered_rule, resource
-trimmed      what was cut or left out for its size: a sorted list of dotted paths without indices; `data` alone: almost all
+trimmed      what was cut or left out, for its size or as one of many (`alertd.engine.issues.sample`): a sorted list of dotted
+             paths without indices; `data` alone: almost all
 
 Variables, breadcrumbs, extra, modules and debug images are never kept. Tags are the event's labels.
 """

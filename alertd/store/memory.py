@@ -48,7 +48,7 @@ class MemoryStore(MemoryForgetting):
         for plan, own in zip(batch.plans, made, strict=True):
             event = plan.event
             self._events[plan.number] = MemoryEvent(
-                plan, event.id, own, batch.revision, event.payload, encode(plan.verdicts, plan.violations)
+                plan, event.id, own, batch.revision, plan.payload, encode(plan.verdicts, plan.violations)
             )
             if not own:
                 self._keys[plan.workspace_id, event.id] = plan.number

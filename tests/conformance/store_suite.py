@@ -59,6 +59,15 @@ class StoreSuite(StoreCase):
         }  # fmt: skip
         assert await store.event_by_number(plan.number) == await store.event("default", "a")
 
+    async def test_commit_keeps_what_is_to_be_stored(self, store: Store, make: Maker) -> None:
+        """Of an event whose payload is not kept whole, what the plan says."""
+        plan = make.plan("a", to=())
+        plan.stored = b'{"id":"a","type":"run:failed"}'
+        await store.commit(Batch(42, [plan]))
+        row = await store.event("default", "a")
+        assert row is not None
+        assert row["payload"] == plan.stored
+
     async def test_commit_of_nothing_is_fine(self, store: Store) -> None:
         """An empty batch stores nothing and does not fail."""
         await store.commit(Batch())

@@ -77,7 +77,7 @@ class _Rows:
                 self._add_key(workspace_id, stored_key(event.id), number)
             matched = 1 if plan.matched else 0  # a bool would be taken for a type that needs an adapter
             verdicts = _verdicts(plan) if plan.verdicts or plan.violations else None
-            payload = blob(event.payload)
+            payload = blob(plan.payload)
             events += (number, workspace_id, event.type, matched, 1 if made else 0, revision, payload, verdicts)
             for d in plan.deliveries:
                 deliveries += (

@@ -34,11 +34,11 @@ class Crash(dict[str, Any]):
     """`data.exception` of an error that came before, in whose text it stood between `head` and `tail`.
 
     Shapes: `head` is what stands before the frames of its first stack trace, `tail` what stands behind them; `trimmed` is
-    what was cut of it; `written` is its JSON; `title` is what an event is called for it (empty: nothing), and `parts` are those
-    of its fingerprint that follow from it alone, both None until somebody looks.
+    what was cut of it; `written` is its JSON; `title` is what an event is called for it (empty: nothing), and `fingerprint`
+    that of an event which has none of its own, where it follows from this alone; both None until somebody looks.
     """
 
-    __slots__ = ("head", "parts", "tail", "title", "trimmed", "written")
+    __slots__ = ("fingerprint", "head", "tail", "title", "trimmed", "written")
 
     def __init__(self, exception: Mapping[str, Any], trimmed: Iterable[str], head: bytes, tail: bytes) -> None:
         super().__init__(exception)
@@ -47,7 +47,7 @@ class Crash(dict[str, Any]):
         self.tail = tail
         self.written = write(dict(self))
         self.title: str | None = None
-        self.parts: list[str] | None = None
+        self.fingerprint: str | None = None
 
     @property
     def held_bytes(self) -> int:

@@ -45,7 +45,16 @@ def fingerprint_of(data: Mapping[str, Any], labels: Mapping[str, str] | None = N
 
     Raises KeyError for a version that there never was.
     """
-    return _digest(version, tuple(_RULES[version](data, labels or {})))
+    crash = data.get("exception")
+    if type(crash) is not Crash or version != VERSION or data.get("fingerprint"):
+        return _digest(version, tuple(_RULES[version](data, labels or {})))
+    if crash.fingerprint is not None:
+        return crash.fingerprint
+    parts = _RULES[version](data, labels or {})
+    found = _digest(version, tuple(parts))
+    if parts[0] == "exception" and "stacktrace" in crash["values"][-1]:  # nothing else of the event was asked
+        crash.fingerprint = found
+    return found
 
 
 @lru_cache(_RECENT)
@@ -77,8 +86,6 @@ def _variable(part: str) -> str:
 
 def _default(data: Mapping[str, Any]) -> list[str]:
     exception = data.get("exception")
-    if type(exception) is Crash and exception.parts is not None:
-        return exception.parts
     places = _places(data)
     if exception is None:
         return ["stack", *places] if places and "logentry" not in data else ["message", _message(data)]
@@ -89,10 +96,7 @@ def _default(data: Mapping[str, Any]) -> list[str]:
     if mechanism.get("is_exception_group"):
         kind = _SEPARATOR.join([kind, *_members(exception["values"])])
     if places:
-        parts = ["exception", parameterise(raised.get("value") or "") if is_synthetic else kind, *places]
-        if type(exception) is Crash and "stacktrace" in raised:
-            exception.parts = parts
-        return parts
+        return ["exception", parameterise(raised.get("value") or "") if is_synthetic else kind, *places]
     where = parameterise(data.get("transaction") or data.get("culprit") or "")
     return ["value", kind, parameterise(raised.get("value") or ""), where]
 

@@ -21,7 +21,6 @@ from alertd.engine.issues.commands import rest
 from alertd.engine.issues.document import ISSUE, issue_document
 from alertd.engine.issues.incidents import STANDARD, heed, settle
 from alertd.engine.issues.news import News, concerns, take
-from alertd.engine.issues.sample import thinned
 from alertd.engine.issues.suspects import suspects
 from alertd.engine.issues.telling import told_of_command, told_of_incident, told_of_issue
 from alertd.engine.issues.working_set import WorkingSet
@@ -50,6 +49,7 @@ if TYPE_CHECKING:
     Concerned = tuple[int, Event]
     """(number of the workspace, an event of it that concerns issues or incidents)"""
 
+_DISABLED: Final = VerdictCode.DESTINATION_DISABLED
 LOOK_MS: Final = 60_000
 """How often an open incident is looked at for what time does to it, in milliseconds."""
 
@@ -234,8 +234,7 @@ class IssuesUnderWay:
     def planned(self, found: Weighed | News, plan: Plan) -> list[Made]:
         """Take note of the event's plan: its deliveries carry the issue; return the events that tell of what came of it."""
         if found.transition is None and not plan.deliveries and isinstance(found, Weighed) and not found.is_kept:
-            if not any(v.code is VerdictCode.DESTINATION_DISABLED or v.destinations for v in plan.verdicts):
-                plan.stored = thinned(plan.event)
+            plan.is_thinned = not any(v.code is _DISABLED or v.destinations for v in plan.verdicts)
             return []  # one of many, of which nobody is told
         issue, event, document = found.issue, plan.event, None
         if issue is not None and plan.deliveries:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from alertd.engine.issues.sample import thinned
 from alertd.engine.state import CooldownKey
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ class Plan:
 
     Shapes: `number` is the event's own (its deliveries carry the ones right behind it); `matched` says whether any
     channel with a subscription took it; `cooldowns` maps keys to the time in milliseconds until which they now rest;
-    `changes` is what else of the state changes; `makes` are the events that it causes, which need plans of their own; `stored`
-    is what is stored of the event where that is not its whole payload.
+    `changes` is what else of the state changes; `makes` are the events that it causes, which need plans of their own; `is_thinned`
+    says that the event is one of many of its issue, of which not all is stored.
     """
 
     event: Event
@@ -51,12 +52,12 @@ class Plan:
     changes: Changes | None = None
     violations: tuple[Violation, ...] = ()
     makes: tuple[Made, ...] = ()
-    stored: bytes | None = None
+    is_thinned: bool = False
 
     @property
     def payload(self) -> bytes:
-        """What is stored of the event."""
-        return self.event.payload if self.stored is None else self.stored
+        """What is stored of the event; written anew each time where that is not the whole."""
+        return thinned(self.event) if self.is_thinned else self.event.payload
 
 
 def undecided(event: Event, number: int, workspace_id: int) -> Plan:

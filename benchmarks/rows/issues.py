@@ -23,34 +23,39 @@ if TYPE_CHECKING:
 
 NATIVE = "native singles -> null"
 ISSUES = (1, 1_000, 100_000)
-BELOW = "/api/v1/workspaces/default"
+TRIGGERS = ["new", "regression", "unmuted", "spike"]
+WORKSPACES = ("default", "w1", "w2", "w3")
+"""One may begin 50,000 issues in an hour, each of its projects 10,000."""
 
 
 def envelopes(bench: Bench) -> Result:
-    """Compare envelopes of 1, 1,000 and 100,000 issues, each delivered, with single native events."""
+    """Compare envelopes of 1, 1,000 and 100,000 issues with single native events, each delivered.
+
+    Once as a team has it, who are told of what is new or comes back; and each delivered.
+    """
     result = Result()
     counts = [min(issues, bench.size.single_events * 4) for issues in ISSUES]
-    rounds(bench, result, [partial(_run, bench, issues) for issues in (None, *counts)])
-    for issues in counts:
+    cases = [(issues, is_told) for issues in counts for is_told in (False, True)]
+    rounds(bench, result, [partial(_run, bench), *(partial(_run, bench, *case) for case in cases)])
+    for issues, is_told in cases:
         limit = 0.4 if issues == ISSUES[1] else None
-        name = _name(issues)
+        name = _name(issues, is_told=is_told)
         result.lines.append(Line(name, "of native singles", result.ratio(name, NATIVE), limit=limit))
         result.lines.append(Line(name, "by CPU", result.ratio_by_cpu(name, NATIVE)))
     return result
 
 
-def _name(issues: int | None) -> str:
-    return NATIVE if issues is None else f"envelopes of {issues:,} issues"
+def _name(issues: int | None, *, is_told: bool) -> str:
+    if issues is None:
+        return NATIVE
+    return f"envelopes of {issues:,} issues" + (", each delivered" if is_told else "")
 
 
-def _run(bench: Bench, issues: int | None) -> Run:
+def _run(bench: Bench, issues: int | None = None, is_told: bool = True) -> Run:
     """Send single events, or envelopes: of known issues, which an earlier load has begun."""
     rules, count = Rules(type="null"), bench.size.single_events
-    projects = [{"name": f"p{n}"} for n in range(DESTINATIONS)]
-    workspace = rules.workspace(bench.sink.address, bench.sink.tarpit) | {"projects": projects}
-    if issues is not None:  # not what alertd itself has to say of each new issue
-        workspace["channels"] = [{"name": "c0", "kind": "glob", "pattern": "sentry.*"}]
-    with bench.daemon(rules, workspaces=[workspace]) as daemon:
+    more = {} if issues is None else _rules_of_errors(rules.workspace("", ""), is_told=is_told)
+    with bench.daemon(rules, **more) as daemon:
         known = 0
         options: dict[str, Any] = {"batch": 1}
         if issues is not None:
@@ -58,25 +63,49 @@ def _run(bench: Bench, issues: int | None) -> Run:
             known = issues
             loaded(bench, daemon.process, daemon.port, known, **options)
         said, cpu = loaded(bench, daemon.process, daemon.port, count, **options)
-        wait_final(daemon, known + count)
+        wait_final(daemon, known + count if is_told else known)
         memory = daemon.process.memory("VmHWM")
         daemon.stop()
     (last_ms,) = daemon.ask("SELECT max(started_at + duration / 1000.0) FROM delivery")
     stored, begun = daemon.ask(f"SELECT (SELECT count(*) FROM event WHERE {SENT}), (SELECT count(*) FROM issue)")  # noqa: S608 - constants
-    if stored != known + count:
-        raise RuntimeError(f"{stored} events are stored instead of {known + count}")
+    if stored != known + count or begun != known:
+        raise RuntimeError(f"{stored} events and {begun} issues are stored instead of {known + count} and {known}")
     shutil.rmtree(daemon.folder)
     ended_ns = max(said["last_ns"], int(last_ms * 1e6) - bench.wall_offset_ns())
-    more = {"refused": said["refused"], "issues": begun, "rss_mb": memory}
-    return Run(_name(issues), count / (ended_ns - said["first_ns"]) * 1e9, cpu, more)
+    noted = {"refused": said["refused"], "issues": begun, "rss_mb": memory}
+    return Run(_name(issues, is_told=is_told), count / (ended_ns - said["first_ns"]) * 1e9, cpu, noted)
+
+
+def _rules_of_errors(rules: dict[str, Any], *, is_told: bool) -> dict[str, Any]:
+    """Write workspaces that share these rules for errors, each with its part of the projects, and who may make keys in them."""
+    triggers = {} if is_told else {"triggers": TRIGGERS}
+    workspaces = [
+        {
+            "name": name,
+            "projects": [{"name": f"p{n}"} for n in range(place, DESTINATIONS, len(WORKSPACES))],
+            "channels": [
+                {"name": "c0", "kind": "glob", "pattern": "sentry.*"}
+            ],  # not what alertd itself says of each new issue
+            "destinations": rules["destinations"][place :: len(WORKSPACES)],
+            "subscriptions": [each | triggers for each in rules["subscriptions"][place :: len(WORKSPACES)]],
+        }
+        for place, name in enumerate(WORKSPACES)
+    ]
+    tokens = [{"name": f"of-{name}", "role": "admin", "workspace": name, "value": _token(name)} for name in WORKSPACES]
+    return {"workspaces": workspaces, "tokens": tokens}
+
+
+def _token(workspace: str) -> str:
+    return f"{ADMIN_TOKEN}-{workspace}"
 
 
 def _door(daemon: Daemon, project: int) -> tuple[str, str]:
     """Make a key of a project; return the path for its envelopes, and the key."""
+    workspace = WORKSPACES[project % len(WORKSPACES)]
     request = urllib.request.Request(
-        f"http://127.0.0.1:{daemon.port}{BELOW}/projects/p{project}/keys",
+        f"http://127.0.0.1:{daemon.port}/api/v1/workspaces/{workspace}/projects/p{project}/keys",
         method="POST",
-        headers={"Authorization": f"Bearer {ADMIN_TOKEN}", "Content-Type": "application/json"},
+        headers={"Authorization": f"Bearer {_token(workspace)}", "Content-Type": "application/json"},
     )
     with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - the same
         made: dict[str, Any] = json.load(answer)

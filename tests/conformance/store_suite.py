@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+import orjson
 import pytest
 from typing_extensions import override
 
@@ -59,14 +60,16 @@ class StoreSuite(StoreCase):
         }  # fmt: skip
         assert await store.event_by_number(plan.number) == await store.event("default", "a")
 
-    async def test_commit_keeps_what_is_to_be_stored(self, store: Store, make: Maker) -> None:
-        """Of an event whose payload is not kept whole, what the plan says."""
+    async def test_commit_keeps_little_of_one_of_many(self, store: Store, make: Maker) -> None:
+        """Of an event that the plan calls thinned, what is left of it is stored."""
         plan = make.plan("a", to=())
-        plan.stored = b'{"id":"a","type":"run:failed"}'
+        plan.event.body["data"] = {"title": "t", "stacktrace": {"frames": []}}
+        plan.is_thinned = True
         await store.commit(Batch(42, [plan]))
         row = await store.event("default", "a")
         assert row is not None
-        assert row["payload"] == plan.stored
+        stored = orjson.loads(row["payload"])
+        assert stored == {**plan.event.body, "data": {"title": "t", "trimmed": ["stacktrace"]}}
 
     async def test_commit_of_nothing_is_fine(self, store: Store) -> None:
         """An empty batch stores nothing and does not fail."""

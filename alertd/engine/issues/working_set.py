@@ -8,6 +8,7 @@ number of issues; what was not needed longest goes first. One process that write
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, Protocol
 
 from alertd.engine.issues.admission import NO_PROJECT, OVERFLOW_KEY, WHOLE
@@ -57,7 +58,7 @@ class WorkingSet:
 
     def __init__(self, most: int = ISSUES_MAX) -> None:
         self._most = most
-        self._issues: dict[int, Issue] = {}
+        self._issues: OrderedDict[int, Issue] = OrderedDict()
         self._keys: dict[IssueKey, int] = {}
         self._ledgers: dict[ProjectKey, Ledger] = {}
         self.evicted = 0
@@ -95,8 +96,7 @@ class WorkingSet:
         issues = self._issues
         for issue_id, issue in batch.issues.items():
             if issues.get(issue_id) is issue:
-                del issues[issue_id]
-                issues[issue_id] = issue
+                issues.move_to_end(issue_id)
             else:
                 self._put(issue)
         for project, ledger in batch.ledgers.items():
@@ -124,18 +124,22 @@ class WorkingSet:
     def forget(self, issue_id: int) -> None:
         """Take note that an issue is no more, or is not to be trusted."""
         issue = self._issues.pop(issue_id, None)
-        if issue is not None:
-            for key in issue.keys:
-                where = (issue.workspace_id, issue.project, key)
-                if self._keys.get(where) == issue_id:
-                    del self._keys[where]
+        if issue is None:
+            return
+        keys = self._keys
+        for key in (issue.key,) if issue.shares is None else issue.shares:
+            where = (issue.workspace_id, issue.project, key)
+            if keys.get(where) == issue_id:
+                del keys[where]
 
     def _put(self, issue: Issue) -> None:
         """Hold an issue as the one that was needed last."""
-        self.forget(issue.id)
-        self._issues[issue.id] = issue
-        for key in issue.keys:
-            self._keys[issue.workspace_id, issue.project, key] = issue.id
+        issue_id, keys = issue.id, self._keys
+        if issue_id in self._issues:
+            self.forget(issue_id)
+        self._issues[issue_id] = issue
+        for key in (issue.key,) if issue.shares is None else issue.shares:
+            keys[issue.workspace_id, issue.project, key] = issue_id
 
     def _shrink(self) -> None:
         while len(self._issues) > self._most:

@@ -19,7 +19,7 @@ from alertd.deeds import Command, commanding
 from alertd.engine.issues import commands
 from alertd.engine.issues.changes import candidates
 from alertd.engine.issues.document import ISSUE, issue_document
-from alertd.engine.issues.facts import moment
+from alertd.engine.issues.facts import bears_issue, moment
 from alertd.engine.issues.merging import shares_of
 from alertd.engine.issues.suspects import suspects
 from alertd.errors import ConflictError, NotFoundError
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from alertd.deeds import Act
     from alertd.engine.issues.commands import Outcome
     from alertd.model.incident import Suspect
-    from alertd.model.issue import Share
+    from alertd.model.issue import Share, Transition
     from alertd.model.ledger import Ledger
     from alertd.store.resource import AuditEntry
 
@@ -296,7 +296,7 @@ class Issues:
         numbers = await store.issue_events(issue.id, HISTORY_MAX)
         formers = await store.former_issues(issue.id)
         return {
-            **self._view(issue, await self._suspects(issue, numbers)),
+            **self._view(issue, await self._suspects(issue, rows, numbers)),
             "keys": [_share(key, share) for key, share in shares_of(issue).items()],
             "merged": [{"id": ids.format_id(ISSUE, each.id), "short_id": each.short_id} for each in formers],
             "transitions": [
@@ -313,18 +313,22 @@ class Issues:
             "alerts": [ids.format_id(ids.ALERT, number) for number in numbers],
         }
 
-    async def _suspects(self, issue: Issue, numbers: Sequence[int]) -> Sequence[Suspect]:
-        """Rank the commits that were live when the newest event that is kept came; nothing where an incident knows."""
+    async def _suspects(
+        self, issue: Issue, rows: Sequence[tuple[int, Transition]], numbers: Sequence[int]
+    ) -> Sequence[Suspect]:
+        """Rank the commits that were live when the issue last became news; nothing where an incident knows."""
         context, now_ms = self._context, self._context.clock.now_ms()
         log = await context.pipeline.issues.log((issue.workspace_id, issue.project), now_ms)
         if not log or issue.incident_id in context.pipeline.issues.incidents:
             return ()
-        row = await context.store.event_by_number(numbers[0]) if numbers else None
-        if row is None:
-            return ()
-        event = from_payload(row["payload"])
-        at_ms = moment(event.time, now_ms)
-        return suspects(event.body.get("data") or {}, candidates(log, at_ms, event.environment), at_ms)
+        news = next((number for number, each in rows if each.change.trigger is not None), None)
+        for number in numbers[:1] if news is None else (news, *(each for each in numbers if each < news)):
+            row = await context.store.event_by_number(number)
+            event = None if row is None else from_payload(row["payload"])
+            if event is not None and bears_issue(event.body):  # Sentry may have said it, without a stack
+                at_ms = moment(event.time, now_ms)
+                return suspects(event.body["data"], candidates(log, at_ms, event.environment), at_ms)
+        return ()
 
 
 def _share(key: str, share: Share) -> dict[str, Any]:

@@ -103,13 +103,21 @@ async def test_a_deployment_and_what_follows_it() -> None:
 
 
 async def test_an_issue_without_an_incident_has_suspects() -> None:
-    """They are had at any time from the newest event that is kept."""
+    """They are had at any time, and are those of the moment when it last became news: what was pushed since did not do it."""
     async with running() as call:
         await call.sent(push(1, "shop/cart.py"))
         await call.sent({**error(1, **CRASH), "environment": "dev"})
         assert [each["kind"] for each in await incidents(call)] == ["deploy"]
-        _, issue = await call("GET", f"{HOME}/issues/SHOP-1")
-        assert ([each["id"] for each in issue["suspect_commits"]], issue["incident"]) == ([f"{1:040x}"], None)
+
+        async def suspected() -> list[str]:
+            _, issue = await call("GET", f"{HOME}/issues/SHOP-1")
+            assert issue["incident"] is None
+            return [each["id"] for each in issue["suspect_commits"]]
+
+        assert await suspected() == [f"{1:040x}"]
+        await call.sent(push(2, "shop/cart.py"))
+        await call.sent({**error(2, **CRASH), "environment": "dev"})
+        assert await suspected() == [f"{1:040x}"]
 
 
 async def test_incidents_are_filtered_by_their_fields() -> None:

@@ -7,6 +7,7 @@ import hmac
 import json
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -463,3 +464,25 @@ def test_depth_and_size(decoder: WebhookDecoder) -> None:
     begun = time.process_time()
     decoded(GithubDecoder(), {**PUSH, "commits": [PUSH["commits"][0]] * 2048}, headers)
     assert time.process_time() - begun < 2
+
+
+def test_the_documented_report_is_taken() -> None:
+    """`docs/sending.md` shows a whole report, and says which of its members may be left out."""
+    page = (Path(__file__).parents[3] / "docs/sending.md").read_text()
+    shown = orjson.loads(page.partition("reports an incident as this")[2].partition("```json\n")[2].partition("```")[0])
+    (event,) = decoded(IncidentDecoder(), shown)
+    assert (event["type"], event["project"], event["url"]) == (
+        "incident.reported",
+        "shop",
+        "https://shop.example/errors/42",
+    )
+    assert event["data"]["change_window"]["commits"][0]["files"] == ["src/cart.ts"]
+    optional = {"tags", "links", "change_window"}
+    for name in shown:
+        rest = {each: value for each, value in shown.items() if each != name}
+        if name in optional:
+            assert decoded(IncidentDecoder(), rest)
+        else:
+            with pytest.raises(DecodeError, match=f"/{name}"):
+                decoded(IncidentDecoder(), rest)
+    assert decoded(IncidentDecoder(), {**shown, "stacktrace": [{"file": call["file"]} for call in shown["stacktrace"]]})

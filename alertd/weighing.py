@@ -49,7 +49,15 @@ if TYPE_CHECKING:
     Concerned = tuple[int, Event]
     """(number of the workspace, an event of it that concerns issues or incidents)"""
 
-_DISABLED: Final = VerdictCode.DESTINATION_DISABLED
+_CLOSED: Final = frozenset(
+    {
+        VerdictCode.DESTINATION_DISABLED,
+        VerdictCode.NOT_CONFIGURED,
+        VerdictCode.FORMAT_NEEDS_ISSUE,
+        VerdictCode.ABOUT_ITSELF,
+    }
+)
+"""What keeps an event from a destination to which it would go."""
 LOOK_MS: Final = 60_000
 """How often an open incident is looked at for what time does to it, in milliseconds."""
 
@@ -234,7 +242,7 @@ class IssuesUnderWay:
     def planned(self, found: Weighed | News, plan: Plan) -> list[Made]:
         """Take note of the event's plan: its deliveries carry the issue; return the events that tell of what came of it."""
         if found.transition is None and not plan.deliveries and isinstance(found, Weighed) and not found.is_kept:
-            plan.is_thinned = not any(v.code is _DISABLED or v.destinations for v in plan.verdicts)
+            plan.is_thinned = _is_done(plan)
             return []  # one of many, of which nobody is told
         issue, event, document = found.issue, plan.event, None
         if issue is not None and plan.deliveries:
@@ -319,3 +327,10 @@ class IssuesUnderWay:
             issues.changes,
             audit=self.audit,
         )
+
+
+def _is_done(plan: Plan) -> bool:
+    """Whether nobody will ask for all of an event that goes out to nobody: it was not to go out, and nothing comes of it."""
+    if plan.makes or (plan.changes is not None and plan.changes.series):
+        return False
+    return not any(verdict.code in _CLOSED or verdict.destinations for verdict in plan.verdicts)

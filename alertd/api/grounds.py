@@ -59,7 +59,10 @@ class Grounds:
         if matcher is None:
             return None
         found = raw_value_of(matcher.name, self._event.body)
-        there = f"the event has no {matcher.name}" if found is None else f"{matcher.name} is {shown(found)}"
+        there = f"{matcher.name} is {shown(found)}"
+        if found is None:
+            is_gone = _is_left_out(matcher.name, self._event.body)
+            there = f"what {matcher.name} was is not kept" if is_gone else f"the event has no {matcher.name}"
         return f"matcher {_position(verdict) + 1} of the subscription does not hold: {cut(matcher.text)}, and {there}"
 
 
@@ -68,6 +71,14 @@ def _matcher(subscription: CompiledSubscription, verdict: Verdict) -> Matcher | 
     position = _position(verdict)
     decided = verdict.code is VerdictCode.MATCHER and position < len(subscription.matchers)
     return subscription.matchers[position] if decided else None
+
+
+def _is_left_out(name: str, body: dict[str, Any]) -> bool:
+    """Whether a field is part of what an event says was left out of it (`data.trimmed`)."""
+    data = body.get("data")
+    trimmed = data.get("trimmed") if isinstance(data, dict) else None
+    path = ".".join(part for part in name.split(".")[1:] if not part.isdecimal())
+    return isinstance(trimmed, list) and any(each == "data" or f"{path}.".startswith(f"{each}.") for each in trimmed)
 
 
 def _position(verdict: Verdict) -> int:

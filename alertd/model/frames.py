@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from alertd.model.compact import compact
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -15,19 +17,19 @@ class Frames(list[dict[str, Any]]):
 
     Shapes: `omitted` counts those that are left out; `is_cut` says whether anything was too much, a text or their number;
     `written` is their JSON; `places` are what grouping reads in them, None until it does; `crashes` are what came lately
-    whose first stack trace they are, and `others` counts what came again and is none of them.
+    whose first stack trace they are, and `tries` counts how often something was to become one.
     """
 
-    __slots__ = ("crashes", "is_cut", "omitted", "others", "places", "written")
+    __slots__ = ("crashes", "is_cut", "omitted", "places", "tries", "written")
 
     def __init__(self, frames: Iterable[dict[str, Any]], omitted: int = 0, *, is_cut: bool = False) -> None:
         super().__init__(frames)
         self.omitted = omitted
         self.is_cut = is_cut
-        self.written = orjson.dumps(list(self))
+        self.written = compact(orjson.dumps(list(self)))
         self.places: list[str] | None = None
         self.crashes: tuple[Crash, ...] = ()
-        self.others = 0
+        self.tries = 0
 
 
 class Crash(dict[str, Any]):
@@ -45,7 +47,7 @@ class Crash(dict[str, Any]):
         self.trimmed = frozenset(trimmed)
         self.head = head
         self.tail = tail
-        self.written = write(dict(self))
+        self.written = compact(write(dict(self)))
         self.title: str | None = None
         self.fingerprint: str | None = None
 

@@ -47,6 +47,8 @@ def fit(native: dict[str, Any], trimmed: set[str], context: Context, *, is_norma
     """
     if trimmed:
         native["data"]["trimmed"] = sorted(trimmed)
+    if depth_of(context) < DEPTH_MAX:
+        _unshare(native["data"])  # what is shared was never held against such a bound
     event = _built(native, context, is_normal=is_normal)
     if event is not None:
         return event

@@ -16,6 +16,7 @@ In any other case the whole is parsed, as if nothing had been looked for.
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,12 +31,14 @@ if TYPE_CHECKING:
     from alertd.sources.base import Context
 
 RECENT_BYTES: Final = 16 * 1024 * 1024
-"""So much of what came lately is kept, each counted as it came and as it is written: up to four times as much
+"""So much of what came lately is kept, each counted as it came and as it is written: up to five times as much
 memory, where no two have a frame in common."""
 TRACE_BYTES: Final = 64 * 1024
 """A longer stack trace is not kept, nor are longer exceptions."""
 CRASHES_MAX: Final = 4
-"""So many crashes are kept of which the first stack trace is the same; of others only one in `SHARE` takes the oldest's place."""
+"""So many crashes are kept of which the first stack trace is the same. After as many tries, only one in `SHARE` is made."""
+ENTRY_BYTES: Final = 1024
+"""What each stack trace, and each crash, counts beside its texts, for the objects that it is made of."""
 TRACES_MAX: Final = 16
 """So many of one event are looked for."""
 MET_MAX: Final = 8192
@@ -58,24 +61,19 @@ _MARKS: Final = tuple((mark, orjson.dumps(mark)) for mark in (token_hex(16) for 
 
 
 class Traces:
-    """Stack traces by their text. What came lately is in one of two halves; when the newer is full, the older is forgotten.
+    """Stack traces by their text, with the crashes that hang on them; what was not asked for longest is forgotten first.
 
     A text is read when it comes again: most of those that hold values of variables never do. Where nothing has come again
     for `PATIENCE` errors, only one in `SHARE` is looked at, until something does.
     """
 
     def __init__(self, most_bytes: int = RECENT_BYTES) -> None:
-        self._half_bytes = most_bytes // 2
-        self._newer_bytes = self._older_bytes = 0
+        self._most_bytes = most_bytes
+        self.held_bytes = 0
+        """How much is kept."""
         self._vain = 0
         self._met: set[int] = set()
-        self._older: dict[bytes, Frames] = {}
-        self._newer: dict[bytes, Frames] = {}
-
-    @property
-    def held_bytes(self) -> int:
-        """How much is kept."""
-        return self._newer_bytes + self._older_bytes
+        self._kept: OrderedDict[bytes, Frames] = OrderedDict()
 
     def looks(self) -> bool:
         """Tell whether to look at one more error."""
@@ -84,16 +82,15 @@ class Traces:
 
     def find(self, text: bytes) -> Frames | None:
         """Return the frames of a stack trace, given as the text of their list; None for one that is to be read in its place."""
-        known = self._newer.get(text)
+        known = self._kept.get(text)
         if known is None:
-            known = self._older.get(text)
+            known = _read(text) if self.comes_again(text) else None
             if known is None:
-                if not self.comes_again(text):
-                    return None
-                known = _read(text)
-                if known is None:
-                    return None
-            self._keep(text, known)
+                return None
+            self._kept[text] = known
+            self._grow(_size(text, known))
+        else:
+            self._kept.move_to_end(text)
         self._vain = 0
         return known
 
@@ -107,24 +104,23 @@ class Traces:
         self._met.add(met)
         return False
 
-    def learn(self, text: bytes, frames: Frames, crash: Crash) -> None:
-        """Keep a crash with the frames of its first stack trace, which were found lately under their text."""
-        if self._newer.pop(text, None) is frames:
-            self._newer_bytes -= _size(text, frames)
-        frames.crashes = (crash, *frames.crashes[: CRASHES_MAX - 1])
-        self._keep(text, frames)
+    def learn(self, text: bytes, crash: Crash) -> None:
+        """Keep a crash with the frames of its first stack trace, if they are still kept under their text."""
+        frames = self._kept.get(text)
+        if frames is not None:
+            before = _size(text, frames)
+            frames.crashes = (crash, *frames.crashes[: CRASHES_MAX - 1])
+            self._grow(_size(text, frames) - before)
 
-    def _keep(self, text: bytes, frames: Frames) -> None:
-        size = _size(text, frames)
-        if self._newer_bytes + size > self._half_bytes:
-            self._older, self._older_bytes = self._newer, self._newer_bytes
-            self._newer, self._newer_bytes = {}, 0
-        self._newer[text] = frames
-        self._newer_bytes += size
+    def _grow(self, more_bytes: int) -> None:
+        self.held_bytes += more_bytes
+        while self.held_bytes > self._most_bytes and self._kept:
+            self.held_bytes -= _size(*self._kept.popitem(last=False))
 
 
 def _size(text: bytes, frames: Frames) -> int:
-    return len(text) + len(frames.written) + sum(crash.held_bytes for crash in frames.crashes)
+    crashes = sum([ENTRY_BYTES + crash.held_bytes for crash in frames.crashes])
+    return ENTRY_BYTES + len(text) + len(frames.written) + crashes
 
 
 _RECENT: Final = Traces()
@@ -156,7 +152,7 @@ def _load(text: bytes, recent: Traces) -> dict[str, Any] | None:
         known[mark] = frames
         if first is None and _EXCEPTION_BYTES <= value < begin:
             first = start, end, frames
-            crash = _crash(text[value:start], text, end, frames) if frames.crashes else None
+            crash = _crash(text, value, first) if frames.crashes else None
             if crash is not None:
                 known[mark] = crash
                 start, end = value, end + len(crash.tail)
@@ -176,10 +172,11 @@ def _load(text: bytes, recent: Traces) -> dict[str, Any] | None:
     return given
 
 
-def _crash(head: bytes, text: bytes, end: int, frames: Frames) -> Crash | None:
-    """Find the crash that has such a head before its first frames, and behind them what is in the text."""
+def _crash(text: bytes, value: int, first: tuple[int, int, Frames]) -> Crash | None:
+    """Find the crash whose text begins at `value`: before its first frames its head, its tail behind them."""
+    start, end, frames = first
     for crash in frames.crashes:
-        if crash.head == head and text.startswith(crash.tail, end):
+        if start - value == len(crash.head) and text.startswith(crash.head, value) and text.startswith(crash.tail, end):
             return crash
     return None
 
@@ -187,20 +184,19 @@ def _crash(head: bytes, text: bytes, end: int, frames: Frames) -> Crash | None:
 def _learn(text: bytes, value: int, first: tuple[int, int, Frames], given: Any, recent: Traces) -> None:
     """Keep the exceptions whose text begins at `value` with the first frames that are known in it."""
     start, end, frames = first
-    if len(frames.crashes) >= CRASHES_MAX:
-        frames.others += 1
-        if frames.others % SHARE:
-            return
+    frames.tries += 1
+    if frames.tries > CRASHES_MAX and frames.tries % SHARE:
+        return
     within = text[value : value + TRACE_BYTES].decode(errors="ignore")  # it may end inside a character
     try:
         _, length = _DECODER.raw_decode(within)
     except (ValueError, RecursionError):  # too long, or nested too deeply
         return
+    stop = value + len(within[:length].encode())
     trimmed = set[str]()
-    exception = exception_of(given, trimmed)
+    exception = exception_of(given, trimmed) if stop > end else None  # else the frames are not those of the exceptions
     if exception is not None:
-        stop = value + len(within[:length].encode())
-        recent.learn(text[start:end], frames, Crash(exception, trimmed, text[value:start], text[end:stop]))
+        recent.learn(text[start:end], Crash(exception, trimmed, text[value:start], text[end:stop]))
 
 
 def _are_placed(given: dict[str, Any], traces: dict[str, Frames | Crash]) -> bool:

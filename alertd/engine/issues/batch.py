@@ -136,7 +136,7 @@ class IssueBatch:
         transition = advance(issue, facts, ledger, now_ms)
         if transition is not None:
             return self._changed(issue, transition, event, number, is_overflow=False)
-        if is_kept(issue.count):
+        if _is_kept(issue, facts):
             return Weighed(issue, None, None, is_kept=True, is_overflow=False)
         if usual is None:
             usual = Weighed(issue, None, None, is_kept=False, is_overflow=False)
@@ -154,7 +154,7 @@ class IssueBatch:
         if transition is not None:
             self._seen[issue_id] = (issue, ledger, None)
             return self._changed(issue, transition, event, number, is_overflow=False)
-        found = Weighed(issue, None, None, is_kept(issue.count), False)
+        found = Weighed(issue, None, None, _is_kept(issue, facts), False)
         self._seen[issue_id] = (issue, ledger, None if found.is_kept else found)
         return found
 
@@ -171,7 +171,7 @@ class IssueBatch:
         if not is_overflow:
             self._seen[issue.id] = (issue, ledger, None)
         if transition is None:
-            return Weighed(issue, None, None, is_kept(issue.count), is_overflow)
+            return Weighed(issue, None, None, _is_kept(issue, facts), is_overflow)
         return self._changed(issue, transition, event, number, is_overflow=is_overflow)
 
     def _changed(
@@ -322,3 +322,8 @@ class IssueBatch:
         if trigger == "unmuted" or not log or not rule.follows_ms:
             return False
         return news_within(log, now_ms, environment, rule.follows_ms) is not None
+
+
+def _is_kept(issue: Issue, facts: Facts) -> bool:
+    """Tell whether an event is one of the sample: that of its own grouping key, which may be split off again."""
+    return is_kept(issue.count if issue.shares is None else issue.shares[facts.key].events)

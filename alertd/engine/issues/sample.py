@@ -35,14 +35,24 @@ def is_kept(count: int) -> bool:
 def thinned(event: Event) -> bytes:
     """Write an error without its stack traces; `data.trimmed` names what is left out, as sources do that cut it."""
     data: dict[str, Any] = event.body["data"]
+    left = set[str]()
     kept = {name: value for name, value in data.items() if name != "stacktrace"}
-    left = {"stacktrace"} if "stacktrace" in data else set[str]()
+    if len(kept) < len(data):
+        left.add("stacktrace")
     exception = data.get("exception")
-    if isinstance(exception, dict) and "values" in exception:
-        kept["exception"] = {name: value for name, value in exception.items() if name != "values"}
-        left.add("exception.values")
-    if not left:
-        return event.payload
-    said = data.get("trimmed")
-    kept["trimmed"] = sorted(left.union(name for name in said if type(name) is str) if isinstance(said, list) else left)
+    if isinstance(exception, dict) and isinstance(values := exception.get("values"), list):
+        bare = [_bare(value) for value in values]
+        if any(one is not other for one, other in zip(bare, values, strict=True)):
+            kept["exception"] = {**exception, "values": bare}
+            left.add("exception.values.stacktrace")
+    said = data.get("trimmed", [])
+    if not left or not isinstance(said, list) or not all(isinstance(each, str) for each in said):
+        return event.payload  # a producer's own word stays
+    kept["trimmed"] = sorted(left.union(said))
     return compact(orjson.dumps({"id": event.id, **event.body, "data": kept}))
+
+
+def _bare(value: Any) -> Any:
+    if isinstance(value, dict) and "stacktrace" in value:
+        return {name: value[name] for name in value if name != "stacktrace"}
+    return value

@@ -41,6 +41,10 @@ def test_a_severity_is_named_with_its_floor() -> None:
         (1, {"data": {"run": 17}}, "data.run is 17", "17"),
         (2, {"data": {"tags": ["a", "b"]}}, 'data.tags is ["a","b"]', '["a","b"]'),
         (2, {"data": {"tags": None}}, "the event has no data.tags", None),
+        (2, {"data": {"trimmed": ["tags.inner", "tag"]}}, "the event has no data.tags", None),
+        (2, {"data": {"trimmed": ["tags"]}}, "what data.tags was is not kept", None),
+        (2, {"data": {"trimmed": ["data"]}}, "what data.tags was is not kept", None),
+        (1, {"data": {"trimmed": "run"}}, "the event has no data.run", None),
     ],
 )
 def test_a_matcher_is_named_with_what_it_found(position: int, fields: dict[str, Any], there: str, has: Any) -> None:

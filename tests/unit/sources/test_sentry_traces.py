@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from alertd.sources.sentry_error import Origin, decode_error
 from alertd.sources.sentry_json import load_object
 from alertd.sources.sentry_traces import (
     CRASHES_MAX,
+    ENTRY_BYTES,
     MET_MAX,
     PATIENCE,
     SHARE,
@@ -197,7 +199,7 @@ def test_an_exception_that_says_something_else_is_read() -> None:
     assert known(texts[0], recent) == [True]
     last = texts.pop()
     assert [crash(text, recent, 2) is not None for text in texts] == [True] * CRASHES_MAX
-    assert crash(last, recent, SHARE - 1) is None
+    assert crash(last, recent, SHARE - CRASHES_MAX - 1) is None
     assert all(crash(text, recent) for text in texts), "it took nobody's place yet"
     assert crash(last, recent, 2) is not None
     assert [crash(text, recent) is not None for text in texts] == [False] + [True] * (CRASHES_MAX - 1)
@@ -210,6 +212,65 @@ def test_exceptions_that_are_too_long_are_not_kept() -> None:
         text = ONE.replace(b'"type"', b'"value":"' + b"y" * (short_by + more) + b'","type"')
         assert (crash(text, Traces(), 4) is not None) is is_known
         same(text)
+
+
+OUTSIDE = (b'"exception":{},', b'"exception":{"values":[{"type":"E","value":"x"}]},')
+
+
+@pytest.mark.parametrize("exception", OUTSIDE)
+def test_frames_behind_the_exceptions_are_not_theirs(exception: bytes) -> None:
+    """What stands before the frames of a thread, or of the event, is not taken for the beginning of a crash."""
+    text = b"{" + exception + b'"stacktrace":{"frames":[{"function":"a"}]}}'
+    recent = Traces()
+    assert crash(text, recent, 4) is None
+    assert outcome(text[:-1], recent) == outcome(text[:-1])
+    assert outcome(b'{"message":"m",' + exception + b'"frames":[{"function":"a"}]}', recent) == outcome(
+        b'{"message":"m",' + exception + b'"frames":[{"function":"a"}]}'
+    )
+
+
+def test_what_others_hold_is_not_told_of_an_event() -> None:
+    """An exception within another member, whose frames stand behind it, teaches nothing."""
+    recent = Traces()
+    frames = b'"frames":[{"function":"a"}]'
+    other = b'{"exception":{"values":[{"type":"Secret"}]},"stacktrace":{"exception":{},' + frames + b"}}"
+    for _ in range(4):
+        assert outcome(other, recent) == outcome(other)
+    text = b'{"message":"hello","exception":{},' + frames + b"}"
+    assert outcome(text, recent) == outcome(text)
+
+
+@pytest.mark.parametrize("text", [
+    error_of({"frames": SMALL}).replace(b'"type":"E",', b""),
+    b'{"exception":{},"stacktrace":{"frames":[{"function":"a"}]}}',
+    ONE.replace(b'"E"', b'"' + b"e" * TRACE_BYTES + b'"'),
+], ids=["nameless", "outside", "too long"])  # fmt: skip
+def test_what_cannot_be_learnt_is_seldom_tried(text: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After as many tries as crashes are kept, one of some: looking where exceptions end costs more than reading them."""
+    tries: list[str] = []
+
+    class Counting(json.JSONDecoder):
+        def raw_decode(self, text: str, at: int = 0) -> tuple[Any, int]:
+            tries.append(text)
+            return super().raw_decode(text, at)
+
+    monkeypatch.setattr("alertd.sources.sentry_traces._DECODER", Counting())
+    recent = Traces()
+    for _ in range(3 + SHARE * 4):
+        loaded(text, recent)
+    assert len(tries) <= CRASHES_MAX + 4
+
+
+@pytest.mark.parametrize("depth", range(4, 10))
+def test_what_is_shared_keeps_to_a_bound_on_depth(depth: int) -> None:
+    """An event that is nested too deeply is cut where the bound says so, known or not."""
+    recent = Traces()
+    text = error_of({"frames": SMALL})
+    assert crash(text, recent, 4) is not None
+    context = replace(CONTEXT, bounds=replace(CONTEXT.bounds, max_depth=depth))
+    wanted = decode_error(orjson.loads(text), EVENT_ID, Origin("sentry-sdk"), context, DEFAULTS)
+    event = decode_error(loaded(text, recent), EVENT_ID, Origin("sentry-sdk"), context, DEFAULTS)
+    assert event.payload == wanted.payload
 
 
 def test_what_is_shared_is_not_cut() -> None:
@@ -268,9 +329,9 @@ def test_so_many_stack_traces_are_looked_for() -> None:
 
 
 def test_what_is_kept_is_bounded() -> None:
-    """What came lately is at hand, what came long ago is forgotten, and both halves together never exceed the bound."""
+    """What was asked for lately is at hand, what was not for long is forgotten, and the bound is never exceeded."""
     texts = [orjson.dumps([{"function": f"f{number:02}"}]) for number in range(40)]
-    size = len(texts[0]) + len(orjson.dumps([{"function": "f00", "in_app": False}]))
+    size = ENTRY_BYTES + len(texts[0]) + len(orjson.dumps([{"function": "f00", "in_app": False}]))
     kept = Traces(20 * size)
     assert [kept.find(text) for text in texts] == [None] * 40
     first = [kept.find(text) for text in texts[:10]]
@@ -285,14 +346,14 @@ def test_what_is_kept_is_bounded() -> None:
 
 def test_exceptions_count_as_what_is_kept() -> None:
     """Exceptions that come again stay within the same bound as the frames that they hang on."""
-    recent, most = Traces(4096), 0
+    recent, most = Traces(32_768), 0
     texts = [ONE.replace(b'"a"', b'"a%d"' % (n % 9)).replace(b'"E"', b'"E%d"' % n) for n in range(36)]
     for text in texts:
         for _ in range(4):
             loaded(text, recent)
-            assert recent.held_bytes <= 4096
+            assert recent.held_bytes <= 32_768
             most = max(most, recent.held_bytes)
-    assert most > 2048
+    assert most > 16_384
 
 
 def test_a_stack_trace_that_cannot_be_kept_is_none() -> None:

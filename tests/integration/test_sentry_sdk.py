@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from alertd.errors import IntakeFullError
+from tests.daemon import BELOW, Daemon, eventually
 from tests.unit.intake.sentry_stage import KEY, Stage, raised, running
 
 if TYPE_CHECKING:
@@ -30,7 +31,12 @@ async def stage() -> AsyncIterator[Stage]:
 async def run(stage: Stage, what: str, **options: Any) -> list[dict[str, Any]]:
     """Run the application to its end and return the events that arrived."""
     url = stage.client.make_url("/")
-    dsn = f"http://{KEY}@{url.host}:{url.port}/sentry/42"
+    await execute(f"http://{KEY}@{url.host}:{url.port}/sentry/42", what, **options)
+    return stage.pipeline.bodies()
+
+
+async def execute(dsn: str, what: str, **options: Any) -> None:
+    """Run the application to its end, which must be the one that was asked for."""
     command = (sys.executable, str(CHILD), dsn, what, json.dumps(options))
     child = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE)
     try:
@@ -40,10 +46,40 @@ async def run(stage: Stage, what: str, **options: Any) -> list[dict[str, Any]]:
             child.kill()
             await child.wait()
     assert child.returncode == (1 if what == "crash" else 0), said.decode()
-    return stage.pipeline.bodies()
 
 
 ARTICLE = ("ValueError", "no such article", "checkout")
+
+
+TOLD: dict[str, Any] = {
+    "name": "default",
+    "projects": [{"name": "shop"}],
+    "channels": [{"name": "errors", "kind": "glob", "pattern": "sentry.*"}],
+    "destinations": [{"name": "team", "type": "null"}],
+    "subscriptions": [{"name": "new", "channels": ["errors"], "destinations": ["team"], "triggers": ["new"]}],
+}
+
+
+async def test_the_daemon_itself(tmp_path: Path) -> None:
+    """Django, logging and asyncio fail twice each, in processes of their own: of each problem a team is told once."""
+    async with Daemon(tmp_path, {"workspaces": [TOLD]}) as daemon:
+        made = await daemon.post(f"{BELOW}/projects/shop/keys")
+        for what in ("django", "logged", "tasks", "tasks", "logged", "django"):
+            await execute(made.json["dsn"], what)
+
+        async def issues() -> list[dict[str, Any]] | None:
+            found: list[dict[str, Any]] = (await daemon.get("issues"))["items"]
+            return found if sum(issue["event_count"] for issue in found) == 2 * 4 else None
+
+        found = await eventually(issues, "two events of each issue")
+        wanted = [("Order 17 failed", 2), *[("ValueError: no such article", 2)] * 3]
+        assert sorted((issue["title"], issue["event_count"]) for issue in found) == wanted
+
+        async def deliveries() -> list[dict[str, Any]] | None:
+            made: list[dict[str, Any]] = (await daemon.get("deliveries?destination=team&state=delivered"))["items"]
+            return made if len(made) >= len(wanted) else None
+
+        assert len(await eventually(deliveries, "a delivery for each issue")) == len(wanted)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from alertd.engine.plan import Made, undecided
 from alertd.model.compact import compact
 from alertd.model.ids import format_id
 from alertd.model.incident import IncidentState
-from alertd.model.verdict import VerdictCode
+from alertd.model.verdict import CLOSED
 from alertd.store.issues import IncidentFilter, IssueEvent, IssueWrites
 
 if TYPE_CHECKING:
@@ -49,15 +49,6 @@ if TYPE_CHECKING:
     Concerned = tuple[int, Event]
     """(number of the workspace, an event of it that concerns issues or incidents)"""
 
-_CLOSED: Final = frozenset(
-    {
-        VerdictCode.DESTINATION_DISABLED,
-        VerdictCode.NOT_CONFIGURED,
-        VerdictCode.FORMAT_NEEDS_ISSUE,
-        VerdictCode.ABOUT_ITSELF,
-    }
-)
-"""What keeps an event from a destination to which it would go."""
 LOOK_MS: Final = 60_000
 """How often an open incident is looked at for what time does to it, in milliseconds."""
 
@@ -333,4 +324,4 @@ def _is_done(plan: Plan) -> bool:
     """Whether nobody will ask for all of an event that goes out to nobody: it was not to go out, and nothing comes of it."""
     if plan.makes or (plan.changes is not None and plan.changes.series):
         return False
-    return not any(verdict.code in _CLOSED or verdict.destinations for verdict in plan.verdicts)
+    return not any(verdict.code in CLOSED or verdict.destinations for verdict in plan.verdicts)

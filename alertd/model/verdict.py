@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
@@ -44,6 +44,15 @@ class VerdictCode(IntEnum):
 
 
 WORDS = tuple(code.name.lower() for code in VerdictCode)
+CLOSED: Final = frozenset(
+    {
+        VerdictCode.DESTINATION_DISABLED,
+        VerdictCode.NOT_CONFIGURED,
+        VerdictCode.FORMAT_NEEDS_ISSUE,
+        VerdictCode.ABOUT_ITSELF,
+    }
+)
+"""What keeps an event from a destination to which it would go."""
 
 Detail = int | tuple[int, ...] | None
 """cooldown: the milliseconds that remain; matcher: its position from 0; occurrences: the count of this event, and the

@@ -83,9 +83,8 @@ def _rules_of_errors(rules: dict[str, Any], *, is_told: bool) -> dict[str, Any]:
         {
             "name": name,
             "projects": [{"name": f"p{n}"} for n in range(place, DESTINATIONS, len(WORKSPACES))],
-            "channels": [
-                {"name": "c0", "kind": "glob", "pattern": "sentry.*"}
-            ],  # not what alertd itself says of each new issue
+            # not what alertd itself says of each new issue
+            "channels": [{"name": "c0", "kind": "glob", "pattern": "sentry.*"}],
             "destinations": rules["destinations"][place :: len(WORKSPACES)],
             "subscriptions": [each | triggers for each in rules["subscriptions"][place :: len(WORKSPACES)]],
         }

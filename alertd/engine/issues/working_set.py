@@ -127,7 +127,7 @@ class WorkingSet:
         if issue is None:
             return
         keys = self._keys
-        for key in (issue.key,) if issue.shares is None else issue.shares:
+        for key in issue.keys:
             where = (issue.workspace_id, issue.project, key)
             if keys.get(where) == issue_id:
                 del keys[where]
@@ -138,7 +138,7 @@ class WorkingSet:
         if issue_id in self._issues:
             self.forget(issue_id)
         self._issues[issue_id] = issue
-        for key in (issue.key,) if issue.shares is None else issue.shares:
+        for key in issue.keys:
             keys[issue.workspace_id, issue.project, key] = issue_id
 
     def _shrink(self) -> None:

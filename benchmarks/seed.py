@@ -1,7 +1,7 @@
 """Great stores, made in a minute: rows are generated inside SQLite, into a file that a daemon has made and named.
 
-Ids are like the daemon's own, dated some days ago; every event has a payload of 500 bytes, a UUID, one verdict and one
-delivery. The UUIDs are spread over their whole range and do not follow the events' order, as random ones would. The
+Ids are like the daemon's own, dated some days ago; every event has the payload that the daemon makes of one of 500 bytes,
+a UUID, one verdict and one delivery. The UUIDs are spread over their whole range and do not follow the events' order, as random ones would. The
 history's index is made as the daemon makes it. A varied history has things that are rare, and things that are only in
 its oldest part.
 """
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import orjson
 
 from alertd.model.ids import SEQUENCE_BITS
+from alertd.sources.base import Context
+from alertd.sources.native import decode_record
 from alertd.store.sqlite.blocks import BLOCK_EVENTS, folded, keep
 from alertd.store.sqlite.recent_keys import index_keys, key_bucket
 from benchmarks.workload import DESTINATIONS, PAYLOAD_BYTES, TYPES, event
@@ -97,9 +99,9 @@ def seed(store: Path, count: int, *, days_ago: float, pending: bool, varied: boo
         conn.execute("PRAGMA cache_size = -262144")
         conn.create_function("uid", 1, lambda text: bytes.fromhex(text.replace("-", "")), deterministic=True)
         conn.create_function("bucket", 2, key_bucket, deterministic=True)
-        workspace = _templates(conn)
-        (shape,) = conn.execute("SELECT coalesce(max(id), 0) + 1 FROM shape").fetchone()
         base = int(time.time() * 1000 - days_ago * DAY_MS) - count // PER_MS
+        workspace = _templates(conn, base)
+        (shape,) = conn.execute("SELECT coalesce(max(id), 0) + 1 FROM shape").fetchone()
         values = {
             "count": count,
             "base": base,
@@ -122,8 +124,12 @@ def seed(store: Path, count: int, *, days_ago: float, pending: bool, varied: boo
         conn.execute("PRAGMA journal_mode = WAL")
 
 
-def _templates(conn: sqlite3.Connection) -> int:
-    """Write down what the events of one type for one destination have in common; return the workspace's number."""
+def _templates(conn: sqlite3.Connection, at_ms: int) -> int:
+    """Write down what the events of one type for one destination have in common; return the workspace's number.
+
+    All have one time, `at_ms`.
+    """
+    context = Context(workspace="default", now_ms=at_ms, workspaces=frozenset({"default"}))
     names = {(kind, name): number for number, kind, name in conn.execute("SELECT id, kind, name FROM name")}
     conn.execute(
         "CREATE TEMP TABLE template(number INTEGER PRIMARY KEY, type TEXT, head TEXT, tail TEXT, verdicts BLOB,"
@@ -135,7 +141,7 @@ def _templates(conn: sqlite3.Connection) -> int:
             raise ValueError("the payload has another size")
     for number, body, to, via in [*_common(mark), *_rare(mark)]:
         given = orjson.loads(body)
-        head, _, tail = body.partition(mark)
+        head, _, tail = decode_record(body.encode(), context).payload.decode().partition(mark)
         places = [
             _named(conn, names, *name) for name in (("destination", to), ("subscription", via), ("channel", "c0"))
         ]

@@ -35,6 +35,11 @@ COLLECTOR_THRESHOLDS: Final = (50_000, 20, 100)
 """Allocations, and collections of the younger generation, between two runs of the collector."""
 
 
+HEAPS_MAX: Final = 2
+"""Heaps that the C library may keep: one for the event loop, one for all other threads."""
+_M_ARENA_MAX: Final = -8  # malloc.h of glibc
+
+
 class Service(Protocol):
     """Something long-lived.
 
@@ -151,6 +156,17 @@ class LoopLag:
     def stop(self) -> None:
         """End with the current tick."""
         self._stopping.set()
+
+
+def share_heaps() -> None:
+    """Let threads share their heaps, where the C library can: call it before there are any.
+
+    By default each gets one of its own and keeps what it freed. Under load that took a fifth more memory than the daemon
+    had grown by.
+    """
+    limit = getattr(ctypes.CDLL(None), "mallopt", None)
+    if limit is not None:
+        limit(_M_ARENA_MAX, HEAPS_MAX)
 
 
 def calm_collector() -> None:

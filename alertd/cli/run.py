@@ -41,7 +41,9 @@ def run(config: ConfigOption = None) -> None:
 
     from alertd.app.daemon import Launch, serve
     from alertd.log import configure_logging
+    from alertd.runtime import share_heaps
 
+    share_heaps()
     configure_logging(loaded.log.format, loaded.log.level)
 
     def greet(url: str, access: "Access") -> None:

@@ -7,6 +7,8 @@ import gc
 import json
 import os
 import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +18,7 @@ from typing_extensions import override
 from alertd.errors import ServiceFailedError
 from alertd.runtime import (
     COLLECTOR_THRESHOLDS,
+    HEAPS_MAX,
     LoopLag,
     Signals,
     Stage,
@@ -392,6 +395,38 @@ def test_calm_collector_ends_the_pause_of_a_start() -> None:
     calm_collector()
     assert gc.isenabled()
     assert gc.get_threshold() == COLLECTOR_THRESHOLDS
+
+
+HEAPS = """
+import ctypes, sys, threading
+from alertd.runtime import share_heaps
+
+if "shared" in sys.argv:
+    share_heaps()
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+gate = threading.Barrier(7)
+
+def hold():
+    kept = bytes(100_000)
+    gate.wait()
+    gate.wait()
+
+for _ in range(6):
+    threading.Thread(target=hold).start()
+gate.wait()
+out = ctypes.c_void_p(libc.fopen(b"/dev/stdout", b"w"))
+libc.malloc_info(0, out)
+libc.fclose(out)
+gate.wait()
+"""
+
+
+@pytest.mark.parametrize(("words", "heaps"), [(["shared"], HEAPS_MAX), ([], 7)])
+def test_threads_share_their_heaps(words: list[str], heaps: int) -> None:
+    """Six threads of a process take one heap beside that of the first, and one each where nobody bounds them."""
+    done = subprocess.run([sys.executable, "-c", HEAPS, *words], stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 - our own program
+    assert done.stdout.count("<heap nr=") == heaps
 
 
 @pytest.fixture

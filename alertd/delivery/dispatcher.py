@@ -99,7 +99,7 @@ class Dispatcher:
         self._states = StateKeeper(store, self._state_of, self._fail)
         spiller = None if ids is None else Spiller(store, clock, ids)
         self._rounds = Rounds(self._lanes.values, Expiry(store, clock), spiller, self._fail)
-        self._removals = Removals(store, self._background)
+        self._removals = Removals(store, self._background, self._all_lanes)
         self._hastener = Hastener(store, self._background)
         self._around: Surroundings[Lane] = Surroundings(
             clock=clock,
@@ -124,9 +124,8 @@ class Dispatcher:
     async def apply(self, specs: Iterable[LaneSpec], naming: Naming) -> None:
         """Take the destinations of a ruleset: at start, and at every reload, in one step.
 
-        New ones get a lane, changed ones go on with the new options, also where what they were before was refused for
-        good; removed ones end what is in flight, and the rest
-        of their deliveries is cancelled. Raises StoreUnavailableError at start when the store cannot be read.
+        New ones get a lane, changed ones go on with the new options, also where what they were before was refused for good;
+        removed ones end what is in flight, the rest of theirs is cancelled. Raises StoreUnavailableError at the start alone.
         """
         async with self._applying:
             wanted = {spec.destination_id: spec for spec in specs}
@@ -135,7 +134,7 @@ class Dispatcher:
             if not self._loaded:
                 states = await self._store.destination_states()
                 work = await self._store.destinations_with_work()
-            await self._removals.finished(wanted)
+            await self._removals.swept(wanted)
             self._around.naming = naming
             for destination_id in [known for known in self._lanes if known not in wanted]:
                 self._remove(destination_id)
@@ -172,6 +171,7 @@ class Dispatcher:
                 self._hastener.hasten(lane)
             return
         lane = self._lanes[spec.destination_id] = Lane(spec, self._around)
+        lane.backlog.held |= self._removals.held(spec.destination_id)
         if state is not None:
             lane.restore(state)
         if self._running:

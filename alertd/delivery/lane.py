@@ -77,11 +77,10 @@ class Lane:
         self.reporter = Reporter(spec.workspace, spec.name)
         self._around = around
         self._endpoint = Endpoint(spec.open, around.close)
-        self._running = False
-        self._sealed = False
+        self._running = self._sealed = False
         self._alarm = Alarm(self.pump)
         self._quiet: asyncio.Event | None = None
-        self._show()
+        self.show()
 
     # ------------------------------------------------------------------ what the dispatcher asks
 
@@ -97,7 +96,7 @@ class Lane:
         if state.paused_until_ms is not None:
             self.rest.pause(state.paused_until_ms)
             self.rest.keep_within(self.spec.options, self._around.clock.now_ms())
-        self._show()
+        self.show()
 
     def start(self) -> None:
         """Begin to work."""
@@ -146,11 +145,11 @@ class Lane:
         else:
             self._rest_while_disabled()
 
-    def close(self) -> None:
-        """Let go of the destination and of the gauges; nothing may be in flight."""
+    def close(self, heir: Lane | None = None) -> None:
+        """Let go of the destination and of the gauges that are not its heir's; nothing may be in flight."""
         self.stop()
         self._endpoint.retire()
-        self.meters.remove()
+        self.meters.remove(None if heir is None else heir.meters)
 
     def seal(self) -> bool:
         """Keep pages away while the store changes this lane's deliveries; False when one is being read, or it is stopped."""
@@ -175,9 +174,9 @@ class Lane:
             self.pump()
         self._settle()
 
-    async def settled(self) -> None:
-        """Wait until nothing is queued, in flight or waiting to be stored, and the store changes nothing of it by itself."""
-        while self.backlog.held or self._sealed:
+    async def settled(self, *, held: bool = True) -> None:
+        """Wait until the store changes nothing of it by itself; with `held` also until nothing is in flight or not stored."""
+        while self._sealed or (held and self.backlog.held):
             self._quiet = self._quiet or asyncio.Event()
             await self._quiet.wait()
 
@@ -381,20 +380,21 @@ class Lane:
     def _rest_while_disabled(self) -> None:
         self._alarm.clear()
         self.backlog.drop_queue()
-        self._show()
+        self.show()
         self._settle()
 
     def _resume(self) -> None:
-        self._show()
+        self.show()
         self.backlog.unseen = True
         self.pump()
 
-    def _show(self) -> None:
+    def show(self) -> None:
+        """Set the gauges."""
         self.meters.capacity(self.backlog.capacity)
         self.meters.disabled(disabled=not self.enabled)
         self.meters.breaker(opened=self.rest.breaker.opened)
 
     def _settle(self) -> None:
-        if self._quiet is not None and not self.backlog.held and not self._sealed:
+        if self._quiet is not None and not self._sealed:
             self._quiet.set()
             self._quiet = None

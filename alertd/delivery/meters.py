@@ -73,9 +73,11 @@ class Meters:
         self._metrics.digested.labels(*self._where).inc(count)
         self._metrics.digests.labels(*self._where).inc(made)
 
-    def remove(self) -> None:
-        """Take down the gauges of a removed destination; its counters stay."""
+    def remove(self, heir: Meters | None = None) -> None:
+        """Take down the gauges of a removed destination, unless its heir uses them; its counters stay."""
         metrics = self._metrics
+        if heir is not None and heir._where == self._where:  # noqa: SLF001 - one of its own kind
+            return
         for gauge in (metrics.lane_depth, metrics.lane_capacity, metrics.breaker_open, metrics.destination_disabled):
             gauge.remove(*self._where)
 

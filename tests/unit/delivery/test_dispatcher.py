@@ -188,6 +188,64 @@ async def test_a_destination_that_comes_back_begins_anew(world: World) -> None:
     assert {world.store.state(each) for each in after} == {DeliveryState.DELIVERED}
 
 
+async def test_a_destination_that_comes_back_waits_for_no_attempt(world: World) -> None:
+    """A reload ends though the last attempt hangs; what was in flight is not sent again, and cancelled when it failed.
+
+    What there is to see is the new one's: its breaker is closed, though the former one's opened.
+    """
+    old, new = Scripted(RETRY), Scripted()
+    early = old.gate = asyncio.Event()
+    await world.start(world.spec(old, concurrency=2, failures=2))
+    (failed,) = world.offer()
+    await until(lambda: len(old.sent) == 1)
+    late = old.gate = asyncio.Event()
+    hanging, waiting = world.offer(2)
+    await until(lambda: len(old.sent) == 2)
+    await world.dispatcher.apply([], NAMING)
+    early.set()
+    await until(lambda: world.store.state(failed) is DeliveryState.RETRYING)
+    async with asyncio.timeout(60):
+        await world.dispatcher.apply([world.spec(new, capacity=5)], NAMING)
+    assert world.store.state(waiting) is DeliveryState.CANCELLED
+    after = world.offer(30)
+    await until(lambda: all(world.store.state(each) is DeliveryState.DELIVERED for each in after))
+    await passes(1000)
+    assert (world.store.state(failed), world.store.state(hanging)) == (DeliveryState.RETRYING, DeliveryState.PENDING)
+    late.set()
+    await world.all_final()
+    assert {world.store.state(each) for each in (failed, hanging)} == {DeliveryState.CANCELLED}
+    assert sorted(new.sent) == [format_id(DELIVERY, each.id) for each in after]
+    await until(lambda: old.closed)
+    assert world.sample("alertd_deliveries_total", **WHERE, state="cancelled") == 3
+    shown = [
+        world.metrics.registry.get_sample_value(f"alertd_{name}", WHERE)
+        for name in ("lane_depth", "lane_capacity", "breaker_open", "destination_disabled")
+    ]
+    assert shown == [0, 5, 0, 0]
+
+
+async def test_a_destination_may_go_and_come_back_again(world: World) -> None:
+    """While an attempt of its first life still hangs: each life sends what is its own, and all of them end."""
+    hooks = [Scripted() for _ in range(3)]
+    gate = hooks[0].gate = asyncio.Event()
+    await world.start(world.spec(hooks[0]))
+    lives = [world.offer(1)]
+    await until(lambda: hooks[0].sent)
+    for hook in hooks[1:]:
+        await world.dispatcher.apply([], NAMING)
+        async with asyncio.timeout(60):
+            await world.dispatcher.apply([world.spec(hook)], NAMING)
+        lives.append(world.offer(3))
+        await until(lambda: all(world.store.state(each).final for each in lives[-1]))
+    gate.set()
+    await world.all_final()
+    assert [hook.sent for hook in hooks] == [[format_id(DELIVERY, each.id) for each in life] for life in lives]
+    await until(lambda: [hook.closed for hook in hooks] == [1, 1, 0])
+    await world.dispatcher.apply([], NAMING)
+    await until(lambda: hooks[2].closed)
+    assert world.metrics.registry.get_sample_value("alertd_lane_capacity", WHERE) is None
+
+
 @pytest.mark.parametrize("while_running", [True, False])
 async def test_what_disabled_a_destination_goes_with_it(world: World, *, while_running: bool) -> None:
     """One that comes back begins anew after a restart, too: whoever removed it meant what it was, 410 and pause included."""

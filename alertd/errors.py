@@ -27,7 +27,7 @@ Foreign exceptions are wrapped at the edge where they appear, with their cause.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from typing_extensions import override
 
@@ -100,12 +100,17 @@ class ConfigError(AlertdError):
         super().__init__("\n".join(map(str, self.problems)))
 
 
+TOLD_MAX: Final = 100
+"""Greatest number of problems in an error's text, which goes to logs and is kept with rejected records."""
+
+
 class DecodeError(AlertdError):
-    """Bytes that are not an event; `problems` lists every bad place."""
+    """Bytes that are not an event; `problems` lists every bad place, its text the first `TOLD_MAX` of them."""
 
     def __init__(self, problems: Sequence[Problem] | str) -> None:
         self.problems: tuple[Problem, ...] = (Problem("", problems),) if isinstance(problems, str) else tuple(problems)
-        super().__init__("; ".join(map(str, self.problems)))
+        more = ["and more problems"] if len(self.problems) > TOLD_MAX else []
+        super().__init__("; ".join([*map(str, self.problems[:TOLD_MAX]), *more]))
 
 
 class NotJsonError(DecodeError):

@@ -1,4 +1,4 @@
-"""The problems of one body: every bad place, the first hundred of them in full, and the error that they amount to."""
+"""The problems of one body: every bad place, the first thousand of them in full, and the error that they amount to."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from alertd.sources.base import ForbiddenWorkspaceError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LISTED_MAX: Final = 100
-"""Greatest number of problems that an error lists; it says how many more there are."""
+LISTED_MAX: Final = 1000
+"""Greatest number of problems that an error lists, one for each event that a body may have; it says how many more there are."""
 POINTER_NAME_MAX: Final = 128
 """Greatest length of a field's name inside a pointer, in characters; a longer one is cut and ends in `…`."""
 

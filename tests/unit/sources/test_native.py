@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from alertd.errors import DecodeError, NotJsonError, TooLargeError
+from alertd.errors import TOLD_MAX, DecodeError, NotJsonError, TooLargeError
 from alertd.model.event import Bounds, with_id
 from alertd.model.severity import Severity
 from alertd.sources.base import Context, ForbiddenWorkspaceError
@@ -267,14 +267,25 @@ def test_all_problems_of_all_events_are_listed() -> None:
 
 
 def test_listed_problems_are_bounded() -> None:
-    """A hundred problems are listed in full; of more there is a count."""
+    """One for each event that a body may have is listed in full; of more there is a count. The text tells fewer of them."""
+    assert Bounds().max_events == LISTED_MAX
     with pytest.raises(DecodeError) as caught:
         decode_json(orjson.dumps([5] * LISTED_MAX), CONTEXT)
     assert len(caught.value.problems) == LISTED_MAX
+    unknown = {"type": "a"} | {f"x{i}": 1 for i in range(LISTED_MAX)}
     with pytest.raises(DecodeError) as caught:
-        decode_json(orjson.dumps([5] * 30 + [{"type": "a"} | {f"x{i}": 1 for i in range(100)}] + [5] * 7), CONTEXT)
+        decode_json(orjson.dumps([5] * 30 + [unknown] + [5] * 7), CONTEXT)
     assert len(caught.value.problems) == LISTED_MAX + 1
     assert caught.value.problems[-1].detail == "37 more problems are not listed"
+    assert str(caught.value).count("; ") == TOLD_MAX
+    assert str(caught.value).endswith("; and more problems")
+
+
+def test_an_errors_text_tells_a_hundred_problems() -> None:
+    """At the bound nothing is added."""
+    with pytest.raises(DecodeError) as caught:
+        decode_json(orjson.dumps([5] * TOLD_MAX), CONTEXT)
+    assert str(caught.value) == "; ".join(map(str, caught.value.problems))
 
 
 @pytest.mark.parametrize("body", [b"5", b'"a"', b"null", b"true", b"1.5"])

@@ -1,9 +1,9 @@
 """Great stores, made in a minute: rows are generated inside SQLite, into a file that a daemon has made and named.
 
 Ids are like the daemon's own, dated some days ago; every event has the payload that the daemon makes of one of 500 bytes,
-a UUID, one verdict and one delivery. The UUIDs are spread over their whole range and do not follow the events' order, as random ones would. The
-history's index is made as the daemon makes it. A varied history has things that are rare, and things that are only in
-its oldest part.
+a UUID, one verdict and one delivery. The UUIDs are spread over their whole range and do not follow the events' order, as
+random ones would. The history's index is made as the daemon makes it. A varied history has things that are rare, and
+things that are only in its oldest part.
 """
 
 from __future__ import annotations

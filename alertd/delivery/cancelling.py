@@ -31,7 +31,7 @@ class Canceller:
         while (other := self._under_way.get(delivery_id)) is not None:
             await other.wait()
         lane = self._withdraw(delivery_id)
-        before = await self._store_cancelled(delivery_id, audit)
+        before = await self._store_cancelled(delivery_id, audit, lane)
         if before is DeliveryState.CANCELLED:
             return
         if before.final:
@@ -39,8 +39,11 @@ class Canceller:
         if (counted := lane or home) is not None:
             counted.meters.ended(DeliveryState.CANCELLED, 1)
 
-    async def _store_cancelled(self, delivery_id: int, audit: AuditEntry | None) -> DeliveryState:
-        """Return the state that the delivery was in. Meanwhile no page brings it to a lane, and whoever cancels it too waits."""
+    async def _store_cancelled(self, delivery_id: int, audit: AuditEntry | None, holder: Lane | None) -> DeliveryState:
+        """Return the state that the delivery was in. Meanwhile no page brings it to a lane, and whoever cancels it too waits.
+
+        When it failed its `holder` gives it back; a lane that came after the holder goes on holding it (see `Removals`).
+        """
         ended = self._under_way[delivery_id] = asyncio.Event()
         self._around.barred.add(delivery_id)
         before: DeliveryState | None = None
@@ -49,7 +52,8 @@ class Canceller:
         finally:
             self._around.barred.discard(delivery_id)
             for each in self._lanes():
-                each.withdrawn(delivery_id, final=before is not None)
+                if before is not None or each is holder or delivery_id not in each.backlog.held:
+                    each.withdrawn(delivery_id, final=before is not None)
             del self._under_way[delivery_id]
             ended.set()
         return before

@@ -80,7 +80,7 @@ class Lane:
         self._running = self._sealed = False
         self._alarm = Alarm(self.pump)
         self._quiet: asyncio.Event | None = None
-        self.show()
+        self._show()
 
     # ------------------------------------------------------------------ what the dispatcher asks
 
@@ -96,7 +96,7 @@ class Lane:
         if state.paused_until_ms is not None:
             self.rest.pause(state.paused_until_ms)
             self.rest.keep_within(self.spec.options, self._around.clock.now_ms())
-        self.show()
+        self._show()
 
     def start(self) -> None:
         """Begin to work."""
@@ -380,16 +380,15 @@ class Lane:
     def _rest_while_disabled(self) -> None:
         self._alarm.clear()
         self.backlog.drop_queue()
-        self.show()
+        self._show()
         self._settle()
 
     def _resume(self) -> None:
-        self.show()
+        self._show()
         self.backlog.unseen = True
         self.pump()
 
-    def show(self) -> None:
-        """Set the gauges."""
+    def _show(self) -> None:
         self.meters.capacity(self.backlog.capacity)
         self.meters.disabled(disabled=not self.enabled)
         self.meters.breaker(opened=self.rest.breaker.opened)

@@ -21,7 +21,17 @@ class Meters:
     `took` observes how long an attempt took, in seconds; `deaths` is how many deliveries have died since the start.
     """
 
-    __slots__ = ("_attempts", "_by_outcome", "_by_state", "_deliveries", "_metrics", "_where", "deaths", "took")
+    __slots__ = (
+        "_attempts",
+        "_by_outcome",
+        "_by_state",
+        "_deliveries",
+        "_left",
+        "_metrics",
+        "_where",
+        "deaths",
+        "took",
+    )
 
     def __init__(self, metrics: Metrics, workspace: str, name: str, depth: Callable[[], float]) -> None:
         self._metrics = metrics
@@ -32,6 +42,7 @@ class Meters:
         self._by_outcome: dict[int, Counter] = {}
         self._by_state: dict[int, Counter] = {}
         self.deaths = 0
+        self._left = False
         metrics.lane_depth.labels(*self._where).set_function(depth)
         self.breaker(opened=False)
 
@@ -41,7 +52,8 @@ class Meters:
 
     def breaker(self, *, opened: bool) -> None:
         """Show whether the breaker is open."""
-        self._metrics.breaker_open.labels(*self._where).set(opened)
+        if not self._left:
+            self._metrics.breaker_open.labels(*self._where).set(opened)
 
     def disabled(self, *, disabled: bool) -> None:
         """Show whether the destination takes nothing."""
@@ -72,6 +84,10 @@ class Meters:
         """Count deliveries that came together in a digest, and the digest if it is new."""
         self._metrics.digested.labels(*self._where).inc(count)
         self._metrics.digests.labels(*self._where).inc(made)
+
+    def leave(self) -> None:
+        """Show nothing of the breaker any more: the destination is removed, and may come back with another lane."""
+        self._left = True
 
     def remove(self, heir: Meters | None = None) -> None:
         """Take down the gauges of a removed destination, unless its heir uses them; its counters stay."""

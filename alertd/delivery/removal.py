@@ -54,8 +54,11 @@ class Removals:
 
     def remove(self, destination_id: int, lane: Lane | None = None) -> None:
         """See a destination out; without a lane its work is only in the store. Asked again it looks once more."""
-        if lane is not None:
+        if lane is None:
+            lane = next((each for each in self._held if each.spec.destination_id == destination_id), None)
+        else:
             lane.retire()
+            lane.meters.leave()
             self._held[lane] = frozenset(lane.backlog.held)
             self._ways_out[lane] = self._background(self._see_out(lane))
         if destination_id in self._sweeps:
@@ -65,9 +68,8 @@ class Removals:
 
     async def swept(self, destination_ids: Collection[int]) -> None:
         """Wait until what waited for these is cancelled (they come back, and what is made for them then is not)."""
-        tasks = [task for number, task in self._sweeps.items() if number in destination_ids]
-        if tasks:
-            await asyncio.wait(tasks)
+        while tasks := [task for number, task in self._sweeps.items() if number in destination_ids]:
+            await asyncio.wait(tasks)  # meanwhile a batch of the old rules may have begun another one
 
     def stop(self) -> None:
         """Leave the rest to the next start."""
@@ -99,9 +101,9 @@ class Removals:
         """Let end what is in flight, and cancel what would be attempted again."""
         try:
             await lane.settled()
-            cancelled = sum(await asyncio.gather(*(self._ended(number) for number in self._held[lane])))
-            if cancelled:
-                lane.meters.ended(DeliveryState.CANCELLED, cancelled)
+            for number in self._held[lane]:  # one after the other: after an outage they may be thousands
+                if await self._cancelled(number):
+                    lane.meters.ended(DeliveryState.CANCELLED, 1)
         finally:
             del self._ways_out[lane]
             self._hand_over(lane, self._held.pop(lane))
@@ -113,10 +115,8 @@ class Removals:
             for number in held:
                 each.withdrawn(number, final=True)
         lane.close(later[0] if later else None)
-        for each in later[:1]:
-            each.show()
 
-    async def _ended(self, number: int) -> bool:
+    async def _cancelled(self, number: int) -> bool:
         """Cancel one delivery; return whether it was not final before."""
         try:
             before = await until_stored(lambda: self._store.cancel(number, REASON), "removal")

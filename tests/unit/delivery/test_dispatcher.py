@@ -17,6 +17,8 @@ from tests.conformance.resource_suite import entry
 from tests.unit.delivery.world import GONE, NAMING, OK, REJECTED, RETRY, Scripted, World, passes, until
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from alertd.destinations.base import Message
 
 WHERE = {"workspace": "default", "destination": "d1"}
@@ -244,6 +246,118 @@ async def test_a_destination_may_go_and_come_back_again(world: World) -> None:
     await world.dispatcher.apply([], NAMING)
     await until(lambda: hooks[2].closed)
     assert world.metrics.registry.get_sample_value("alertd_lane_capacity", WHERE) is None
+
+
+async def test_a_cancel_that_fails_brings_nothing_to_a_later_life(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An operator's cancel was under way when the destination went: what it was for is not sent after the return."""
+    old, new, asked = Scripted(), Scripted(), asyncio.Event()
+    gate = old.gate = asyncio.Event()
+    await world.start(world.spec(old, concurrency=1))
+    _, waiting = world.offer(2)
+    await until(lambda: old.sent)
+
+    async def fail(*_: object) -> None:
+        await asked.wait()
+        raise StoreUnavailableError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.store, "cancel", fail)
+        cancelling = asyncio.ensure_future(world.dispatcher.cancel(waiting.id, 1))
+        await passes(1)
+        await world.dispatcher.apply([], NAMING)
+        await world.dispatcher.apply([world.spec(new)], NAMING)
+        asked.set()
+        with pytest.raises(StoreUnavailableError):
+            await cancelling
+    await passes(5)
+    gate.set()
+    await world.all_final()
+    assert new.sent == []
+    assert world.store.state(waiting) is DeliveryState.CANCELLED
+
+
+async def test_what_is_made_after_a_return_outlives_a_late_batch(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch of the old rules comes while another destination is still being swept: that, too, is cancelled first."""
+    gates = {1: asyncio.Event(), 2: asyncio.Event()}
+    sweep = world.store.cancel_destination
+
+    async def gated(destination_id: int, reason: str, held: Collection[int]) -> int:
+        await gates[destination_id].wait()
+        return await sweep(destination_id, reason, held)
+
+    monkeypatch.setattr(world.store, "cancel_destination", gated)
+    back = [world.spec(Scripted(), number) for number in (1, 2)]
+    await world.start(*(world.spec(Scripted(), number) for number in (1, 2)))
+    gates[2].set()
+    await world.dispatcher.apply([], NAMING)
+    await passes(1)
+    gates[2].clear()
+    applying = asyncio.ensure_future(world.dispatcher.apply(back, NAMING))
+    await passes(1)
+    (late,) = world.offer(1, 2)
+    gates[1].set()
+    await passes(1)
+    assert not applying.done()
+    gates[2].set()
+    await applying
+    (fresh,) = world.offer(1, 2)
+    await world.all_final()
+    assert [world.store.state(each).word for each in (late, fresh)] == ["cancelled", "delivered"]
+
+
+async def test_a_former_life_opens_no_breaker(world: World) -> None:
+    """While one of its attempts still hangs, another that fails says nothing of the destination that came back."""
+    old = Scripted(RETRY)
+    early = old.gate = asyncio.Event()
+    await world.start(world.spec(old, concurrency=2, failures=1))
+    world.offer()
+    await until(lambda: len(old.sent) == 1)
+    late = old.gate = asyncio.Event()
+    world.offer()
+    await until(lambda: len(old.sent) == 2)
+    await world.dispatcher.apply([], NAMING)
+    await world.dispatcher.apply([world.spec(Scripted())], NAMING)
+    early.set()
+    await passes(300)
+    assert world.metrics.registry.get_sample_value("alertd_breaker_open", WHERE) == 0
+    late.set()
+    await world.all_final()
+
+
+async def test_a_late_batch_for_a_lane_that_leaves_is_counted(world: World) -> None:
+    """What comes while an attempt hangs is cancelled at once, and the metric says so."""
+    hook = Scripted()
+    hook.gate = asyncio.Event()
+    await world.start(world.spec(hook, concurrency=1))
+    world.offer()
+    await until(lambda: hook.sent)
+    await world.dispatcher.apply([], NAMING)
+    await passes(1)
+    world.offer(3)
+    await until(lambda: world.sample("alertd_deliveries_total", **WHERE, state="cancelled") == 3)
+    hook.gate.set()
+    await world.all_final()
+
+
+async def test_a_lane_that_leaves_after_an_outage_asks_one_thing_after_the_other(world: World) -> None:
+    """Thousands were attempted and could not be stored: another outage is one line in the log, not one for each."""
+    hook = Scripted()
+    await world.start(world.spec(hook, concurrency=10, capacity=3000))
+    world.store.unavailable = True
+    world.offer(2000)
+    await until(lambda: len(hook.sent) == 2000)
+    await world.dispatcher.apply([], NAMING)
+    world.store.unavailable = False
+    await until(lambda: sum(world.store.batches) == 2000)
+    with capture_logs() as logs:
+        world.store.unavailable = True
+        await passes(30)
+        world.store.unavailable = False
+        await world.all_final()
+        await until(lambda: hook.closed)
+    assert len([line for line in logs if line.get("waiting") == "removal"]) <= 2
 
 
 @pytest.mark.parametrize("while_running", [True, False])

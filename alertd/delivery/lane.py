@@ -111,6 +111,7 @@ class Lane:
     def retire(self) -> None:
         """Stop, and leave to the store all that is not in flight: the destination was removed."""
         self.stop()
+        self.meters.remove()
         self.backlog.drop_queue()
 
     def disable(self, reason: str) -> None:
@@ -145,11 +146,11 @@ class Lane:
         else:
             self._rest_while_disabled()
 
-    def close(self, heir: Lane | None = None) -> None:
-        """Let go of the destination and of the gauges that are not its heir's; nothing may be in flight."""
+    def close(self) -> None:
+        """Let go of the destination and of the gauges; nothing may be in flight."""
         self.stop()
         self._endpoint.retire()
-        self.meters.remove(None if heir is None else heir.meters)
+        self.meters.remove()
 
     def seal(self) -> bool:
         """Keep pages away while the store changes this lane's deliveries; False when one is being read, or it is stopped."""

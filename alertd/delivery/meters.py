@@ -26,8 +26,8 @@ class Meters:
         "_by_outcome",
         "_by_state",
         "_deliveries",
-        "_left",
         "_metrics",
+        "_removed",
         "_where",
         "deaths",
         "took",
@@ -42,7 +42,7 @@ class Meters:
         self._by_outcome: dict[int, Counter] = {}
         self._by_state: dict[int, Counter] = {}
         self.deaths = 0
-        self._left = False
+        self._removed = False
         metrics.lane_depth.labels(*self._where).set_function(depth)
         self.breaker(opened=False)
 
@@ -52,7 +52,7 @@ class Meters:
 
     def breaker(self, *, opened: bool) -> None:
         """Show whether the breaker is open."""
-        if not self._left:
+        if not self._removed:
             self._metrics.breaker_open.labels(*self._where).set(opened)
 
     def disabled(self, *, disabled: bool) -> None:
@@ -85,15 +85,12 @@ class Meters:
         self._metrics.digested.labels(*self._where).inc(count)
         self._metrics.digests.labels(*self._where).inc(made)
 
-    def leave(self) -> None:
-        """Show nothing of the breaker any more: the destination is removed, and may come back with another lane."""
-        self._left = True
-
-    def remove(self, heir: Meters | None = None) -> None:
-        """Take down the gauges of a removed destination, unless its heir uses them; its counters stay."""
-        metrics = self._metrics
-        if heir is not None and heir._where == self._where:  # noqa: SLF001 - one of its own kind
+    def remove(self) -> None:
+        """Take down the gauges: the destination is removed, and another lane shows them if it comes back. Its counters stay."""
+        if self._removed:
             return
+        self._removed = True
+        metrics = self._metrics
         for gauge in (metrics.lane_depth, metrics.lane_capacity, metrics.breaker_open, metrics.destination_disabled):
             gauge.remove(*self._where)
 

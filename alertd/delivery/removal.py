@@ -58,7 +58,6 @@ class Removals:
             lane = next((each for each in self._held if each.spec.destination_id == destination_id), None)
         else:
             lane.retire()
-            lane.meters.leave()
             self._held[lane] = frozenset(lane.backlog.held)
             self._ways_out[lane] = self._background(self._see_out(lane))
         if destination_id in self._sweeps:
@@ -110,11 +109,11 @@ class Removals:
 
     def _hand_over(self, lane: Lane, held: Iterable[int]) -> None:
         """Close a lane; those that came after it need not hold its deliveries any more, which are final."""
-        later = [each for each in self._all_lanes() if each.spec.destination_id == lane.spec.destination_id]
-        for each in later:
-            for number in held:
-                each.withdrawn(number, final=True)
-        lane.close(later[0] if later else None)
+        for each in self._all_lanes():
+            if each.spec.destination_id == lane.spec.destination_id:
+                for number in held:
+                    each.withdrawn(number, final=True)
+        lane.close()
 
     async def _cancelled(self, number: int) -> bool:
         """Cancel one delivery; return whether it was not final before."""

@@ -31,7 +31,8 @@ from typing_extensions import override
 
 from alertd.destinations.base import HttpAnswer, SendError
 from alertd.destinations.deadlines import Deadlines
-from alertd.destinations.faults import PROXY_LOGIN, UNSENDABLE, EgressRefusedError, send_error
+from alertd.destinations.egress_faults import PROXY_LOGIN, send_error
+from alertd.destinations.faults import UNSENDABLE, EgressRefusedError
 from alertd.destinations.guard import parse_url
 from alertd.destinations.header_names import check_names
 from alertd.destinations.http_bounds import (

@@ -11,7 +11,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from alertd.destinations.faults import EgressRefusedError, send_error
+from alertd.destinations.egress_faults import send_error
+from alertd.destinations.faults import EgressRefusedError
 
 LIMITS = aiohttp.ClientTimeout(total=10, connect=5, sock_connect=5)
 KEY: Any = SimpleNamespace(host="hook.example", port=443, is_ssl=True, ssl=True)

@@ -19,7 +19,7 @@ import structlog
 from alertd.errors import ServiceFailedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
     from types import FrameType, TracebackType
 
     from structlog.typing import FilteringBoundLogger
@@ -58,7 +58,7 @@ class Service(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Services that are asked to stop together.
+    """Services that are asked to stop together; or what makes them, called when those of the stages before it were started.
 
     The death of a service in an `essential` stage ends the daemon; elsewhere it is only logged. `grace_seconds` is what
     the stage gets to finish even when the deadline of the whole stop has passed: for the store, which the stages that
@@ -66,7 +66,7 @@ class Stage:
     """
 
     name: str
-    services: Sequence[Service]
+    services: Sequence[Service] | Callable[[], Awaitable[Sequence[Service]]]
     essential: bool = True
     grace_seconds: float = 0.0
 
@@ -210,21 +210,27 @@ async def run_services(
     stop: StopRequest,
     *,
     limits: StopLimits | None = None,
-    on_stopping: Callable[[str], object] | None = None,
+    on_started: Callable[[], object] = lambda: None,
+    on_stopping: Callable[[str], object] = lambda reason: None,
 ) -> None:
     """Start the stages in order, watch them until a stop is asked or an essential service dies, then stop them.
 
-    `on_stopping` is called once with the reason when the stop begins (readiness goes, systemd is told). Raises
-    `ServiceFailedError`, with the service's own error as its cause, when an essential service died, or could not be stopped.
+    `on_started` is called once all stages were started, `on_stopping` with the reason when the stop begins (readiness goes,
+    systemd is told). Raises `ServiceFailedError`, with the service's own error as its cause, when an essential service
+    died, or could not be stopped; and whatever the making of a stage raises, once those before it have stopped.
     """
     runner = _Runner(stages, stop, limits or StopLimits())
     try:
-        runner.start()
+        try:
+            await runner.start()
+            on_started()
+        except Exception:
+            await runner.wind_down()
+            raise
         await runner.watch()
         reason = runner.reason()
         log.info("daemon.stopping", reason=reason)
-        if on_stopping is not None:
-            on_stopping(reason)
+        on_stopping(reason)
         await runner.wind_down()
     finally:
         await runner.cut(runner.alive())
@@ -263,9 +269,9 @@ class _Runner:
         self._asked: set[asyncio.Task[None]] = set()
         self.failure: _Failure | None = None
 
-    def start(self) -> None:
+    async def start(self) -> None:
         for stage in self._stages:
-            for service in stage.services:
+            for service in await stage.services() if callable(stage.services) else stage.services:
                 task = asyncio.create_task(service.run(), name=f"service:{service.name}")
                 self._tasks[task] = (stage, service)
 

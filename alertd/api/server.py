@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
     from alertd.api.context import Context
     from alertd.api.express import EnvelopeTaker, Taker
+    from alertd.api.listener import Listener
 
 KEEPALIVE_SECONDS: Final = 75
 """How long a connection may stay silent, or take to send a request's head."""
@@ -56,8 +57,6 @@ LINGER_SECONDS: Final = 2
 """How long a client that was answered before its body was there may go on sending, so that it reads the answer."""
 REQUESTS_SECONDS: Final = 5
 """How long requests in the air may take to finish when the server stops."""
-BACKLOG: Final = 128
-"""How many connections may wait to be taken."""
 
 _RESOURCES: Final = (
     Front,
@@ -126,11 +125,11 @@ _own_faults = _OwnFaults()
 
 
 class HttpServer:
-    """One listener. `started` is set when it listens, and `port` is then the true one."""
+    """Answers who connects to one listener."""
 
     name = "http"
 
-    def __init__(self, app: web.Application, host: str, port: int) -> None:
+    def __init__(self, app: web.Application, listener: Listener) -> None:
         logger = logging.getLogger("alertd.http")
         logger.addFilter(_own_faults)
         self._gate = app[GATE]
@@ -143,13 +142,12 @@ class HttpServer:
             "keepalive_timeout": KEEPALIVE_SECONDS,
         }
         self._runner = web.AppRunner(app, shutdown_timeout=REQUESTS_SECONDS, **self._options)
-        self._listener: asyncio.Server | None = None
-        self._host = host
-        self.port = port
+        self._listener = listener
         self._stopping = asyncio.Event()
 
     async def start(self) -> None:
-        """Listen. Raises OSError when the address cannot be had."""
+        """Take connections, on an address that is made ours unless it is. Raises OSError when it cannot be had."""
+        await self._listener.bind()
         await self._runner.setup()
         server = self._runner.server
         if server is None:
@@ -159,18 +157,14 @@ class HttpServer:
         connection: Callable[[], asyncio.BaseProtocol] = server
         if self._express is not None:
             connection = partial(ExpressHandler, self._express, server, loop=loop, **self._options)
-        self._listener = await loop.create_server(
-            connection, self._host, self.port, backlog=BACKLOG, reuse_address=True
-        )
-        self.port = self._listener.sockets[0].getsockname()[1]
+        await self._listener.serve(connection)
 
     async def run(self) -> None:
         """Serve until asked to stop, then finish the requests in the air."""
         try:
             await self._stopping.wait()
         finally:
-            if self._listener is not None:
-                self._listener.close()
+            self._listener.close()
             await self._runner.cleanup()
 
     def stop(self) -> None:

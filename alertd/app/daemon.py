@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from alertd.api.auth import Authenticator, may_send
-from alertd.api.context import Context
-from alertd.api.server import HttpServer, build
+from alertd.api.listener import Listener
 from alertd.app.about import About, beat_of, begin_run, open_last_words
-from alertd.app.doors import Outside
 from alertd.app.inode import inode_of
 from alertd.app.known_types import KnownTypes
 from alertd.app.live import LiveRules
 from alertd.app.reloader import Reloader
-from alertd.app.resubmission import resubmission
 from alertd.app.rules import Rules
 from alertd.app.sealing import recognise_key
-from alertd.app.tokens import Tokens
-from alertd.app.translate import instance_id, kafka_options, rate_limit, refuse_dangling, secrets_key, unfitting
+from alertd.app.translate import refuse_dangling, secrets_key, unfitting
 from alertd.app.untangling import load
 from alertd.clock import SystemClock
 from alertd.config.load import reload_config
@@ -33,11 +31,12 @@ from alertd.delivery.dispatcher import Dispatcher
 from alertd.delivery.hub import Hub
 from alertd.delivery.recollection import Recollection
 from alertd.delivery.replayer import Replayer
+from alertd.destinations.registry import load_all
+from alertd.destinations.system_trust import load_aiohttp
 from alertd.errors import ConfigError
 from alertd.facts import Facts
 from alertd.forgetting import Forgetting
 from alertd.housekeeping import Housekeeping
-from alertd.intake.http import EventIntake
 from alertd.log import configure_logging, tapped
 from alertd.metrics import Metrics
 from alertd.model.ids import IdSource, milliseconds
@@ -60,14 +59,13 @@ if TYPE_CHECKING:
 
     from alertd.about.last_words import Crash, LastWords
     from alertd.api.bootstrap import Access
+    from alertd.app.edge import Edge
+    from alertd.clock import Clock
     from alertd.config.settings import Config
     from alertd.engine.plan import Plan
-    from alertd.intake.kafka.service import KafkaIntake
     from alertd.runtime import Service
     from alertd.store.base import Store
 
-BODY_SLACK: Final = 1024
-"""What a request body may hold beyond `max_body_bytes` before the server itself cuts it, so that the intake answers."""
 STOP_MARGIN_SECONDS: Final = 10.0
 """What the whole stop may take beyond `shutdown.drain_seconds`: requests in the air, the last commit, the last outcomes."""
 
@@ -104,13 +102,11 @@ class Daemon:
     pipeline: Pipeline
     dispatcher: Dispatcher
     replayer: Replayer
-    intake: EventIntake
-    server: HttpServer
+    edge: Edge
     forgetting: Forgetting
     housekeeping: Housekeeping
     facts: Facts
     about: About
-    outside: Outside
     words: LastWords
     crash: Crash | None
 
@@ -120,14 +116,13 @@ class Daemon:
         self.launch = launch
         self.config = self.started_with = config
         self.store = store
-        self.clock = clock
+        self.clock: Clock = clock
         self.ids = ids
         self.metrics = Metrics(version("alertd"))
         self.hub = Hub()
         self.stop = stop
         self.notifier = Notifier.from_environment(launch.environ, clock)
-        self.authenticator = Authenticator(clock)
-        self.tokens = Tokens(self.authenticator, store, clock, ids, lambda: self.config)
+        self.listener = Listener(config.server.host, config.server.port)
         self.vault = vault = Vault(secrets_key(config))
         self.rules = Rules(store, clock, launch.write_line, AcknowledgeLinks(vault.derive("acknowledge"), clock))
         self.live = LiveRules(self.rules, lambda: self.config)
@@ -138,7 +133,6 @@ class Daemon:
         self.rules.directory.learnt = self.learner.caught_up
         self._file, self._inode = config.store.path, inode_of(config.store.path)
         self._reloading = asyncio.Lock()
-        self._kafka: KafkaIntake | None = None
 
     @classmethod
     async def build(cls, launch: Launch, config: Config, stop: StopRequest, stack: AsyncExitStack) -> Daemon:
@@ -153,8 +147,10 @@ class Daemon:
         stack.enter_context(tapped(self.words.add))
         stack.push_async_callback(self.rules.close)
         stack.push_async_callback(self.registry.close)
-        await self.tokens.load()
         await self._wire()
+        stack.callback(self.listener.close)
+        await self.listener.bind()
+        self._set_links()
         return self
 
     async def _wire(self) -> None:
@@ -193,20 +189,13 @@ class Daemon:
         await self._mend_clock()
         self.live.connect(self.dispatcher, self.pipeline)
         await self.live.apply(compiled)
-        self._wire_edge()
         self.metrics.reload_success.set(1)
         self.metrics.ruleset_channels.set(ruleset.channel_count)
 
-    def _wire_edge(self) -> None:
+    def _wire_side(self, edge: type[Edge]) -> None:
         config, store, clock = self.config, self.store, self.clock
         self.replayer = Replayer(store, clock, self.ids, self.dispatcher.offer, self.dispatcher.has, self.metrics)
-        limiter = rate_limit(config, clock)
-        self.intake = EventIntake(self.pipeline, clock, self.metrics, config.intake.bounds, may_send, limiter)
-        self.outside = Outside(self.pipeline, clock, self.metrics, config.intake, self.registry, store)
-        most = config.intake.http.max_body_bytes + BODY_SLACK
-        doors, envelopes = self.outside.register, self.outside.envelopes
-        app = build(self._context(), self.intake.post, most, doors, self.intake, envelopes)
-        self.server = HttpServer(app, config.server.host, config.server.port)
+        self.edge = edge(self)
         kept_days = config.store.issue_retention_days
         self.forgetting = Forgetting(store, self.pipeline.issues, clock, self.metrics, kept_days)
         self.housekeeping = Housekeeping(
@@ -216,7 +205,7 @@ class Daemon:
             self.pipeline.memory,
             self._place,
             config.store.retention_days,
-            [self.tokens.keep_used, self._settle, self.forgetting],
+            [self.edge.tokens.keep_used, self._settle, self.forgetting],
         )
         beat = beat_of(config)
         self.about = About(self.pipeline, self.dispatcher, self.registry, store, clock, lambda: self.rules.sender, beat)
@@ -236,50 +225,50 @@ class Daemon:
         stages = [
             Stage("facts", [self.facts, self.gone], grace_seconds=STOP_MARGIN_SECONDS),
             Stage("delivery", [self.dispatcher], grace_seconds=drain),
-            Stage("side", [*self._side(), Reloader(hangups, self._reload_quietly)]),
+            Stage("side", partial(self._side, Reloader(hangups, self._reload_quietly))),
             Stage("pipeline", [self.pipeline], grace_seconds=STOP_MARGIN_SECONDS),
-            Stage("edge", await self._edge()),
+            Stage("edge", self._edge),
         ]
-        await self.server.start()
-        self._set_links()
-        access = await self.tokens.begin()
-        await begin_run(self.words, self.store, str(self.ids.take()))
-        calm_collector()
-        self._tell_ready(access)
-        await run_services(stages, self.stop, limits=StopLimits(drain_seconds=drain), on_stopping=self._tell_stopping)
+        await run_services(
+            stages,
+            self.stop,
+            limits=StopLimits(drain_seconds=drain),
+            on_started=self._tell_ready,
+            on_stopping=self._tell_stopping,
+        )
 
-    def _side(self) -> list[Service]:
+    async def _side(self, reloader: Reloader) -> Sequence[Service]:
+        self._wire_side(await asyncio.to_thread(_load_rest))
         lag = LoopLag(self.metrics.loop_lag_seconds.set, self.clock)
         past = Recollection(self.store, self.clock, lambda: self.dispatcher.lanes, self._made_at)
-        side: list[Service] = [lag, self.housekeeping, self.learner, self.replayer, past, *self.about.services]
+        side: list[Service] = [
+            lag,
+            self.housekeeping,
+            self.learner,
+            self.replayer,
+            past,
+            *self.about.services,
+            reloader,
+        ]
         if (seconds := watchdog_seconds(self.launch.environ)) is not None:
             side.append(Watchdog(self.notifier, self._alive, seconds))
         return side
 
-    async def _edge(self) -> list[Service]:
-        if self.config.intake.kafka is None:
-            return [self.server]
-        from alertd.intake.kafka.service import KafkaIntake  # noqa: PLC0415 - who reads no Kafka needs no 4 MB of it
-        from alertd.intake.kafka.session import Session  # noqa: PLC0415 - the same
-
-        options = kafka_options(self.config, await instance_id(self.config.intake.kafka, self.store))
-
-        def session() -> Session:
-            bounds = self.config.intake.bounds
-            return Session(options, self.pipeline, self.store, self.ids, self.clock, self.metrics, bounds)
-
-        self._kafka = KafkaIntake(session, self.metrics)
-        return [self.server, self._kafka]
+    async def _edge(self) -> Sequence[Service]:
+        services = await self.edge.open()
+        await begin_run(self.words, self.store, str(self.ids.take()))
+        return services
 
     async def _alive(self) -> bool:
         """Whether there is life: the store answers. A restart makes no room on a full disk, but finds a replaced file."""
         return await self.store.healthy() or inode_of(self._file) == self._inode
 
-    def _tell_ready(self, access: Access) -> None:
+    def _tell_ready(self) -> None:
+        calm_collector()
         url = self.base_url
         _log.info("daemon.ready", url=url, store=str(self.config.store.path), revision=self.pipeline.ruleset.revision)
         self.about.started(version("alertd"), url, self.crash)
-        self.launch.on_ready(url, access)
+        self.launch.on_ready(url, self.edge.access)
         self.notifier.ready(f"listening on {url}")
 
     def _tell_stopping(self, reason: str) -> None:
@@ -291,7 +280,7 @@ class Daemon:
         """Where this daemon listens: what a reload says of that waits for the next start."""
         host = self.started_with.server.host
         shown = f"[{host}]" if ":" in host else host
-        return f"http://{shown}:{self.server.port}"
+        return f"http://{shown}:{self.listener.port}"
 
     def _set_links(self) -> None:
         self.rules.base_url = self.config.server.public_url or self.base_url
@@ -342,11 +331,7 @@ class Daemon:
             self._set_links()
             await self.live.apply(compiled)
         ruleset = compiled.ruleset
-        await self.tokens.reconfigure()
-        self.intake.reconfigure(config.intake.bounds, rate_limit(config, self.clock))
-        self.outside.reconfigure(config.intake)
-        if self._kafka is not None:
-            self._kafka.reconfigure(config.intake.bounds)
+        await self.edge.reconfigure(config)
         self.about.heartbeat.beat = beat_of(config)
         self.housekeeping.retention_days = config.store.retention_days
         self.forgetting.retention_days = config.store.issue_retention_days
@@ -376,24 +361,13 @@ class Daemon:
         self.learner.see(plans)
         self.hub.ring()
 
-    def _context(self) -> Context:
-        return Context(
-            store=self.store,
-            pipeline=self.pipeline,
-            dispatcher=self.dispatcher,
-            hub=self.hub,
-            replayer=self.replayer,
-            authenticator=self.authenticator,
-            metrics=self.metrics,
-            clock=self.clock,
-            ids=self.ids,
-            reload=self.reload,
-            ready=lambda: {"store": not self.pipeline.failing, "intake": self.pipeline.has_room()},
-            know_token=self.tokens.know,
-            registry=self.registry,
-            facts=self.facts,
-            base_url=lambda: self.rules.base_url,
-            links=self.rules.links,
-            resubmit=resubmission(self.pipeline, self.clock, lambda: self.config),
-            bounds=lambda: self.config.intake.bounds,
-        )
+
+def _load_rest() -> type[Edge]:
+    """Load what the lanes have no use for, the edge among it, and what another configuration may want later."""
+    load_aiohttp()
+    from alertd.app.edge import Edge  # noqa: PLC0415 - see there
+
+    load_all()
+    import_module("alertd.destinations.egress")
+    gc.freeze()  # what was loaded stays: no collector need look at it
+    return Edge

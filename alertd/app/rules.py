@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import structlog
 from pydantic import ValidationError
@@ -18,7 +18,6 @@ from alertd.app.reach import people_of
 from alertd.delivery.dispatcher import LaneSpec
 from alertd.delivery.naming import Naming
 from alertd.destinations.base import ForPeople, Reaching, World, uncertified
-from alertd.destinations.egress import AiohttpSender
 from alertd.destinations.guard import EgressPolicy
 from alertd.destinations.guarded_connection import GuardedConnector
 from alertd.destinations.http1.sender import FastSender
@@ -27,12 +26,13 @@ from alertd.destinations.people import NOBODY, People
 from alertd.destinations.ports import Ports
 from alertd.destinations.proxy import proxy_of
 from alertd.destinations.registry import REGISTRY, parse_settings
+from alertd.destinations.system_trust import load_aiohttp
 from alertd.destinations.templated import templated
 from alertd.destinations.unusable import UnusableDestination
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from alertd.app.compiling import Compiled, CompilingStore
     from alertd.clock import Clock
@@ -48,15 +48,18 @@ if TYPE_CHECKING:
         """What rules keep: that of compiling, and what destinations remember."""
 
 
-_SENDERS: Final[Mapping[str, type[FastSender | AiohttpSender]]] = {"fast": FastSender, "aiohttp": AiohttpSender}
 _log = structlog.get_logger("alertd.rules")
 
 
 def _sender_of(egress: Egress) -> Callable[..., Sender]:
-    """Say what makes senders."""
-    if egress.proxy is None:
-        return _SENDERS[egress.sender]
-    return partial(AiohttpSender, proxy=proxy_of(egress.proxy.get_secret_value()))
+    """Say what makes senders; aiohttp is loaded for those who send through it."""
+    if egress.proxy is None and egress.sender == "fast":
+        return FastSender
+    load_aiohttp()
+    from alertd.destinations.egress import AiohttpSender  # noqa: PLC0415 - as the line before
+
+    proxy = None if egress.proxy is None else proxy_of(egress.proxy.get_secret_value())
+    return partial(AiohttpSender, proxy=proxy)
 
 
 @dataclass(frozen=True, slots=True)

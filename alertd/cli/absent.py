@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import ssl
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -25,18 +23,3 @@ def absent(package: str) -> Iterator[None]:
         yield
     finally:
         del modules[package]
-
-
-@contextmanager
-def certificates(file: str) -> Iterator[None]:
-    """Let OpenSSL read these in place of the system's, here and in processes that are started within; `os.devnull`: none."""
-    name = ssl.get_default_verify_paths().openssl_cafile_env
-    given = os.environ.get(name)
-    os.environ[name] = file
-    try:
-        yield
-    finally:
-        if given is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = given

@@ -17,14 +17,11 @@ def run(config: ConfigOption = None) -> None:
 
     SIGHUP reads the configuration again. The first screen says where it listens and what to type next.
     """
-    from alertd.cli.absent import absent, certificates
+    from alertd.cli.absent import absent
 
     gc.disable()  # what a start makes stays, and to look for garbage in it took a seventh; `calm_collector` begins to
     with absent("rich"):  # for tracebacks that no log of ours prints: a twenty-fifth of the start
         import structlog  # noqa: F401
-    # aiohttp makes two contexts that no sender of ours uses (`alertd.destinations.system_trust`): as much again
-    with certificates(os.devnull):
-        import aiohttp  # noqa: F401
 
     from alertd.cli.welcome import welcome
     from alertd.cli.whereabouts import broken

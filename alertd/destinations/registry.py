@@ -1,60 +1,82 @@
-"""All destination types by name. Only the composition root and the configuration may look here."""
+"""All destination types by name. Only the composition root and the configuration may look here.
+
+A type is loaded when it is first asked for: a start that delivers by one of them need not wait for the others. Who runs for
+long asks for all of them soon (`load_all`), lest a package that was replaced meanwhile gives parts of another version.
+"""
 
 from __future__ import annotations
 
-from types import MappingProxyType
+from collections.abc import Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from alertd.destinations.alertmanager import AlertmanagerType
-from alertd.destinations.apprise import AppriseType
-from alertd.destinations.console import ConsoleType
-from alertd.destinations.discord import DiscordType
-from alertd.destinations.email import EmailType
-from alertd.destinations.file import FileType
-from alertd.destinations.kafka import KafkaType
-from alertd.destinations.mattermost import MattermostType
-from alertd.destinations.msteams import MsteamsType
-from alertd.destinations.ntfy import NtfyType
-from alertd.destinations.null import NullType
-from alertd.destinations.opsgenie import OpsgenieType
-from alertd.destinations.pagerduty import PagerdutyType
-from alertd.destinations.rocketchat import RocketchatType
-from alertd.destinations.slack import SlackType
-from alertd.destinations.telegram import TelegramType
-from alertd.destinations.webhook import WebhookType
+from typing_extensions import override
+
 from alertd.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
     from pydantic import BaseModel
 
     from alertd.destinations.base import DestinationType
 
-_TYPES: Final[tuple[DestinationType, ...]] = (
-    WebhookType(),
-    SlackType(),
-    MattermostType(),
-    RocketchatType(),
-    DiscordType(),
-    MsteamsType(),
-    TelegramType(),
-    NtfyType(),
-    EmailType(),
-    PagerdutyType(),
-    OpsgenieType(),
-    AlertmanagerType(),
-    KafkaType(),
-    AppriseType(),
-    FileType(),
-    ConsoleType(),
-    NullType(),
+_NAMES: Final = (
+    "webhook",
+    "slack",
+    "mattermost",
+    "rocketchat",
+    "discord",
+    "msteams",
+    "telegram",
+    "ntfy",
+    "email",
+    "pagerduty",
+    "opsgenie",
+    "alertmanager",
+    "kafka",
+    "apprise",
+    "file",
+    "console",
+    "null",
 )
 
-REGISTRY: Final[Mapping[str, DestinationType]] = MappingProxyType({each.name: each for each in _TYPES})
+
+class _Types(Mapping[str, "DestinationType"]):
+    """The types; that of a name is `<Name>Type` in the module of that name."""
+
+    def __init__(self) -> None:
+        self._loaded: dict[str, DestinationType] = {}
+
+    @override
+    def __getitem__(self, name: str) -> DestinationType:
+        found = self._loaded.get(name)
+        if found is None:
+            if name not in _NAMES:
+                raise KeyError(name)
+            made = getattr(import_module(f"alertd.destinations.{name}"), f"{name.capitalize()}Type")
+            found = self._loaded.setdefault(name, made())
+        return found
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter(_NAMES)
+
+    @override
+    def __len__(self) -> int:
+        return len(_NAMES)
+
+
+REGISTRY: Final[Mapping[str, DestinationType]] = _Types()
 
 TYPE_NAMES: Final = ", ".join(sorted(REGISTRY))
 """The names, for error texts."""
+
+
+def load_all() -> None:
+    """Load every type."""
+    for name in REGISTRY:
+        REGISTRY[name]
 
 
 def parse_settings(type_name: str, settings: Mapping[str, Any]) -> BaseModel:

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
+from contextlib import contextmanager
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from alertd.destinations.own_thread import in_own_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Trust:
@@ -38,3 +44,29 @@ def _read(protocols: tuple[str, ...]) -> ssl.SSLContext:
     if protocols:
         context.set_alpn_protocols(protocols)
     return context
+
+
+def load_aiohttp() -> None:
+    """Import aiohttp, in any thread. It makes two contexts that no sender of ours uses: these trust nobody.
+
+    To read the system's certificates for them was a twenty-fifth of a start, and some memory.
+    """
+    with trusting_nobody():
+        import aiohttp  # noqa: F401, PLC0415 - that is what it is for
+
+
+@contextmanager
+def trusting_nobody() -> Iterator[None]:
+    """Let the contexts that this thread makes within by default trust nobody; those of others are as always."""
+    make, own = ssl.create_default_context, threading.get_ident()
+
+    def made(*arguments: Any, **options: Any) -> ssl.SSLContext:
+        if threading.get_ident() == own:
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        return make(*arguments, **options)
+
+    ssl.create_default_context = made
+    try:
+        yield
+    finally:
+        ssl.create_default_context = make

@@ -8,14 +8,15 @@ daemon reaches with aiohttp.
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
+import ssl
 import statistics
 import time
-from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from unittest.mock import patch
 
-from alertd.cli.absent import certificates
 from benchmarks.bench import rate_of
 from benchmarks.figures import Line, Result, Run, ratios
 from benchmarks.process import module
@@ -36,6 +37,8 @@ SLOW_LATENCY = "latency from Kafka, aiohttp"
 FAST_LATENCY = "latency from Kafka, fast"
 ALONE = "sender alone, "
 TLS = " over TLS"
+AUTHORITY: Final = ssl.get_default_verify_paths().openssl_cafile_env
+"""The variable that names the file of those whom the system trusts."""
 ALONE_FACTOR = 2
 """A sender alone is faster than a daemon: it gets so many times the posts."""
 
@@ -68,7 +71,7 @@ def kinds() -> list[str]:
 
 def _daemon(bench: Bench, subject: str, sender: str, *, tls: bool) -> Run:
     count = bench.size.events
-    with certificates(str(bench.authority)) if tls else nullcontext():
+    with patch.dict(os.environ, {AUTHORITY: str(bench.authority)} if tls else {}):
         return bench.ours(subject, Rules(tls=tls), bench.filled_topic(count), count, egress=egress(sender))
 
 

@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from alertd.api import server as http_server
 from alertd.api.express import EXPRESS, fits
+from alertd.api.listener import Listener
 from alertd.api.server import HttpServer, build
 from alertd.errors import StoreUnavailableError
 from alertd.intake.http import EventIntake
@@ -43,12 +44,13 @@ class Stage:
 
     call: Caller
     server: HttpServer
+    listener: Listener
     intake: EventIntake
     taken: int = 0
 
     async def line(self) -> Line:
         """Connect."""
-        return Line(*await asyncio.open_connection("127.0.0.1", self.server.port))
+        return Line(*await asyncio.open_connection("127.0.0.1", self.listener.port))
 
     def connections(self) -> list[Any]:
         """Give the server's ends of its connections."""
@@ -130,7 +132,8 @@ async def stage(*, express: bool, deadline: float = DEADLINE) -> AsyncIterator[S
         sdk = SentrySdkIntake(bench.pipeline, bench.clock, bench.metrics, Bounds(), FakeKeys())
         takers = (intake, sdk) if express else (None, None)
         app = build(bench.context, intake.post, 1024 * 1024 + 1024, sdk.register, *takers)
-        made = Stage(call, HttpServer(app, "127.0.0.1", 0), intake)
+        listener = Listener("127.0.0.1", 0)
+        made = Stage(call, HttpServer(app, listener), listener, intake)
         if express:
             _watch(made, app[EXPRESS])
         await made.server.start()

@@ -327,7 +327,7 @@ def test_completion_knows_the_commands(shell: str, tmp_path: Path) -> None:
 
 
 def loaded_by(folder: Path, *words: str) -> set[str]:
-    """Name the modules that a command loads."""
+    """Name the modules that a command loads, but for those that are named at run time (destination types)."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", PROGRAM, *words],
         cwd=folder,
@@ -349,7 +349,20 @@ def test_commands_import_what_they_need(tmp_path: Path) -> None:
 
 def test_daemon_loads_no_rich(tmp_path: Path) -> None:
     """Nothing that the daemon imports loads rich, whose fifty modules it has no use for."""
-    (tmp_path / "alertd.yml").write_text("server: {listen: 192.0.2.1:1}\n")  # nobody can listen there
+    (tmp_path / "alertd.yml").write_text("server: {listen: 127.0.0.1:0}\nstore: {url: 'sqlite:///alertd.db'}\n")
+    (tmp_path / "admin.token").mkdir()  # so it ends when all else is there
     loaded = loaded_by(tmp_path, "run", "--config", "alertd.yml")
-    assert {"structlog.dev", "alertd.app.daemon"} <= loaded
+    assert {"structlog.dev", "alertd.app.edge", "alertd.destinations.slack_words"} <= loaded
     assert "rich.console" not in loaded
+
+
+def test_what_waits_does_not_wait_for_imports(tmp_path: Path) -> None:
+    """What the lanes have no use for is loaded when they are at work: here it does not come to that."""
+    hook = "{name: h, type: webhook, settings: {url: 'https://hook.example/'}}"
+    (tmp_path / "alertd.yml").write_text(
+        f"server: {{listen: 192.0.2.1:1}}\nworkspaces: [{{name: default, destinations: [{hook}]}}]\n"
+    )  # nobody can listen there
+    loaded = loaded_by(tmp_path, "run", "--config", "alertd.yml")
+    assert {"alertd.destinations.webhook_seal", "alertd.app.daemon"} <= loaded
+    late = ("aiohttp", "alertd.app.edge", "alertd.api.server", "alertd.intake.http", "alertd.destinations.slack_words")
+    assert not [name for name in (*late, "aiokafka") if name in loaded]

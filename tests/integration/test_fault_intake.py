@@ -15,6 +15,7 @@ from alertd.api import server as http_server
 from alertd.api.auth import Authenticator
 from alertd.api.edge import make_edge, make_gate
 from alertd.api.expect import GATE
+from alertd.api.listener import Listener
 from alertd.api.refusals import Refusals
 from alertd.clock import SystemClock
 from alertd.intake import http as http_intake
@@ -202,10 +203,11 @@ async def impatient(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     app = web.Application(middlewares=[make_edge(authenticator, refusals)])
     app[GATE] = make_gate(authenticator, refusals)
     app.router.add_post("/api/v1/events", intake.post)
-    server = http_server.HttpServer(app, "127.0.0.1", 0)
+    listener = Listener("127.0.0.1", 0)
+    server = http_server.HttpServer(app, listener)
     await server.start()
     running = asyncio.ensure_future(server.run())
-    yield server.port
+    yield listener.port
     server.stop()
     await running
 

@@ -143,6 +143,53 @@ async def test_a_stop_that_was_asked_before_the_start_is_kept() -> None:
     assert journal[-1] == "a ends"
 
 
+async def test_a_stage_that_is_made_late_finds_those_before_it_at_work() -> None:
+    """And who waits for the start hears of it once all are there."""
+    journal: list[str] = []
+    lanes, intake, stop = Probe("lanes", journal), Probe("intake", journal), StopRequest()
+
+    async def make() -> list[Probe]:
+        await lanes.running.wait()
+        journal.append("intake made")
+        return [intake]
+
+    stages = [Stage("delivery", [lanes]), Stage("intake", make)]
+    runner = asyncio.create_task(
+        run_services(stages, stop, limits=PATIENT, on_started=lambda: journal.append("all started"))
+    )
+    await intake.running.wait()
+    stop.ask("test")
+    await runner
+    assert journal == [
+        *("lanes runs", "intake made", "all started"),
+        *("intake runs", "intake asked", "intake ends"),
+        *("lanes asked", "lanes ends"),
+    ]
+
+
+async def test_a_stage_that_cannot_be_made_ends_those_before_it_softly() -> None:
+    """The error comes out as it is, and nobody was told that anything was ready."""
+    journal: list[str] = []
+    lanes = Probe("lanes", journal, gated=True)
+
+    async def make() -> list[Probe]:
+        await lanes.running.wait()
+        raise OSError("no such luck")
+
+    stages = [Stage("delivery", [lanes]), Stage("intake", make)]
+    told: list[str] = []
+    runner = asyncio.create_task(
+        run_services(stages, StopRequest(), limits=PATIENT, on_started=lambda: told.append("ready"))
+    )
+    await lanes.stopping.wait()
+    assert not runner.done()
+    lanes.gate.set()
+    with pytest.raises(OSError, match="no such luck"):
+        await runner
+    assert journal == ["lanes runs", "lanes asked", "lanes ends"]
+    assert told == []
+
+
 async def test_an_essential_service_that_raises_ends_the_daemon_with_its_name_and_cause() -> None:
     """The others are stopped softly, the error names the service, and the last line says so."""
     journal: list[str] = []

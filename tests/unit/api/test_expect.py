@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from alertd.api import context
+from alertd.api.listener import Listener
 from alertd.api.server import HttpServer
 from tests.unit.api.bench import Caller, running
 
@@ -51,9 +52,10 @@ class Line:
 
 async def connect(call: Caller) -> tuple[HttpServer, Line]:
     """Serve the same application on a port of its own, and connect to it."""
-    server = HttpServer(call.bench.app, "127.0.0.1", 0)
+    listener = Listener("127.0.0.1", 0)
+    server = HttpServer(call.bench.app, listener)
     await server.start()
-    return server, Line(*await asyncio.open_connection("127.0.0.1", server.port))
+    return server, Line(*await asyncio.open_connection("127.0.0.1", listener.port))
 
 
 @pytest.mark.parametrize("expected", ["100-continue", "200-ok", "a miracle"])

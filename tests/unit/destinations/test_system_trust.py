@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import subprocess
+import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from alertd.destinations.system_trust import system_trust
+import pytest
 
-if TYPE_CHECKING:
-    import pytest
+from alertd.destinations.system_trust import system_trust, trusting_nobody
 
 DEADLINE_SECONDS = 60
 
@@ -44,3 +45,27 @@ async def test_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
         gate.set()
         assert isinstance(await task, ssl.SSLContext)
         await asyncio.gather(*taken)
+
+
+async def test_contexts_made_within_trust_nobody() -> None:
+    """Those of this thread; another one's trust the system, and afterwards all do, also after an error."""
+    with trusting_nobody():
+        own, other = ssl.create_default_context(), await system_trust()
+    assert own.get_ca_certs() == []
+    assert (own.verify_mode, own.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert other.cert_store_stats() == ssl.create_default_context().cert_store_stats() != own.cert_store_stats()
+    with pytest.raises(ZeroDivisionError), trusting_nobody():
+        _ = 1 / 0
+    assert ssl.create_default_context().cert_store_stats() == other.cert_store_stats()
+
+
+def test_the_library_reads_no_certificates_for_the_daemon() -> None:
+    """Its contexts are made when aiohttp is imported: tried in a process that has not imported it yet."""
+    program = (
+        "from alertd.destinations.system_trust import load_aiohttp\nload_aiohttp()\nimport aiohttp.connector as made\n"
+        "print(len(made._SSL_CONTEXT_VERIFIED.get_ca_certs()), made._SSL_CONTEXT_VERIFIED.verify_mode.name)"
+    )
+    said = subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=120
+    )
+    assert said.stdout.split() == ["0", "CERT_REQUIRED"]

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from alertd.api.listener import Listener
 from alertd.api.server import HttpServer
 from alertd.errors import IntakeFullError
 from alertd.intake.http import EventIntake
@@ -44,13 +45,14 @@ async def test_slow_bodies_cannot_fill_the_memory(framing: str) -> None:
         owners = (getattr(route.handler, "__self__", None) for route in call.bench.app.router.routes())
         intake = next(owner for owner in owners if isinstance(owner, EventIntake))
         intake._reading = Reading(1000)
-        server = HttpServer(call.bench.app, "127.0.0.1", 0)
+        listener = Listener("127.0.0.1", 0)
+        server = HttpServer(call.bench.app, listener)
         await server.start()
-        _, slow = await asyncio.open_connection("127.0.0.1", server.port)
+        _, slow = await asyncio.open_connection("127.0.0.1", listener.port)
         slow.write(f"{HEAD}{framing}\r\n\r\n".encode())
         while not intake._reading._taken:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0)
-        reader, second = await asyncio.open_connection("127.0.0.1", server.port)
+        reader, second = await asyncio.open_connection("127.0.0.1", listener.port)
         second.write(f"{HEAD}{framing}\r\n\r\n".encode())
         assert b" 429 " in await reader.readline()
         await call.sent({"type": "t"})

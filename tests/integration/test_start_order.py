@@ -1,0 +1,116 @@
+"""What a start does first: the address is taken, what waits goes out, and only then people and events are let in."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from alertd.app import daemon as composition
+from alertd.app.daemon import Daemon as Inside
+from alertd.app.daemon import Launch
+from alertd.config.load import load_config
+from alertd.runtime import StopRequest
+from tests.daemon import DEADLINE, Daemon, hook, route, workspace
+from tests.receiver import SECRET, Receiver, hang
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from alertd.app.edge import Edge
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """A receiver on loopback."""
+    async with Receiver() as made:
+        yield made
+
+
+async def left_waiting(folder: Path, receiver: Receiver) -> tuple[Daemon, str]:
+    """Kill a daemon while its only delivery is in the air; return it and the delivery's id."""
+    config = {"workspaces": [workspace([hook("h", receiver.url("/h"), secret=SECRET)], [route("all", "*", "h")])]}
+    killed = Daemon(folder, config)
+    receiver.script("/h", hang)
+    async with killed:
+        await killed.send({"type": "t"})
+        [request] = await receiver.expect("/h", 1)
+        await killed.kill()
+    return killed, request.delivery_id
+
+
+async def test_what_waits_goes_out_before_anybody_is_let_in(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who connects meanwhile waits and is answered; readiness is told once it is true."""
+    killed, waited = await left_waiting(tmp_path, receiver)
+    delivered, ready, stop = threading.Event(), asyncio.Event(), StopRequest()
+    load_rest = composition._load_rest
+
+    def load_late() -> type[Edge]:
+        assert delivered.wait(DEADLINE)
+        return load_rest()
+
+    monkeypatch.setattr(composition, "_load_rest", load_late)
+    monkeypatch.setattr(composition, "calm_collector", lambda: None)  # it is this process's
+    monkeypatch.chdir(killed.folder)
+    config = load_config(killed.config_file, {})
+    async with asyncio.timeout(DEADLINE), AsyncExitStack() as stack:
+        launch = Launch(killed.config_file, {}, lambda url, access: ready.set())
+        inside = await Inside.build(launch, config, stop, stack)
+        stack.enter_context(inside.words)
+        running = asyncio.create_task(inside.run(asyncio.Event()))
+        reader, writer = await asyncio.open_connection("127.0.0.1", inside.listener.port)
+        writer.write(b"GET /-/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        [_, again] = await receiver.expect("/h", 2)
+        assert again.delivery_id == waited
+        assert not ready.is_set()
+        delivered.set()
+        assert b" 200 " in await reader.readline()
+        writer.close()
+        await ready.wait()
+        stop.ask("test")
+        await running
+
+
+async def test_a_start_that_fails_late_finishes_what_it_began(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error comes out, after the attempt in the air was recorded."""
+    killed, _ = await left_waiting(tmp_path, receiver)
+    came = threading.Event()
+
+    def fail() -> type[Edge]:
+        assert came.wait(DEADLINE)
+        raise OSError("no such luck")
+
+    monkeypatch.setattr(composition, "_load_rest", fail)
+    monkeypatch.chdir(killed.folder)
+    config = load_config(killed.config_file, {})
+    async with asyncio.timeout(DEADLINE), AsyncExitStack() as stack:
+        inside = await Inside.build(Launch(killed.config_file, {}), config, StopRequest(), stack)
+        running = asyncio.create_task(inside.run(asyncio.Event()))
+        await receiver.expect("/h", 2)
+        came.set()
+        with pytest.raises(OSError, match="no such luck"):
+            await running
+        outcomes = await inside.store.core.reads.rows("SELECT state FROM delivery")
+    assert outcomes == [(2,)]
+
+
+async def test_nothing_is_sent_by_a_daemon_whose_address_is_taken(tmp_path: Path, receiver: Receiver) -> None:
+    """It ends before it delivers: somebody else may be at work there."""
+    killed, _ = await left_waiting(tmp_path, receiver)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        environ = {**os.environ, "ALERTD_SERVER__LISTEN": f"127.0.0.1:{other.getsockname()[1]}"}
+        killed.environ = environ
+        killed.launch()
+        assert await killed.wait_exit() == 1
+    assert "address already in use" in killed.tail()
+    assert len(receiver.got("/h")) == 1

@@ -213,5 +213,9 @@ class StaleError(AlertdError):
     """The thing has changed since the caller read it; nothing was done."""
 
 
+class CannotListenError(AlertdError):
+    """The address to listen on cannot be had; `__cause__` says why."""
+
+
 class ServiceFailedError(AlertdError):
     """An essential service died; `__cause__` says why."""

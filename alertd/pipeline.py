@@ -115,13 +115,11 @@ class Pipeline:
         return self._ruleset
 
     async def load(self) -> None:
-        """Take up where the store left off. What time alone moves waits for a moment: what came meanwhile goes first."""
+        """Take up where the store left off."""
         self.positions.update(await self._store.positions())
         now_ms, series = self._clock.now_ms(), await self._store.series()
         self.memory.load(await self._store.cooldowns(now_ms), await self._store.counts(now_ms), series, now_ms)
         await self.issues.load()
-        if series:
-            self._due_from = self._clock.monotonic() + SETTLE_SECONDS
 
     def state(self) -> EngineState:
         """What deciding depends on now, for explaining."""
@@ -224,6 +222,8 @@ class Pipeline:
 
     async def run(self) -> None:
         """Commit batch after batch. Cancelled or broken, it leaves nobody waiting."""
+        if self.memory.next_due_ms() is not None:
+            self._due_from = self._clock.monotonic() + SETTLE_SECONDS
         with OnFailure(self._abandon):
             while await self._is_needed():
                 self._under_way = self._take() if self._queue else []

@@ -19,7 +19,7 @@ import structlog
 from alertd.errors import ServiceFailedError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
     from types import FrameType, TracebackType
 
     from structlog.typing import FilteringBoundLogger
@@ -66,7 +66,7 @@ class Stage:
     """
 
     name: str
-    services: Sequence[Service] | Callable[[], Awaitable[Sequence[Service]]]
+    services: Sequence[Service] | Callable[[], Coroutine[Any, Any, Sequence[Service]]]
     essential: bool = True
     grace_seconds: float = 0.0
 
@@ -222,9 +222,11 @@ async def run_services(
     runner = _Runner(stages, stop, limits or StopLimits())
     try:
         try:
-            await runner.start()
-            on_started()
-        except Exception:
+            if await runner.start():
+                on_started()
+        except Exception as error:
+            log.error("daemon.start_failed", error=_told(error))  # noqa: TRY400 - whoever started it shows the rest
+            on_stopping("the start failed")
             await runner.wind_down()
             raise
         await runner.watch()
@@ -253,9 +255,12 @@ class _Failure:
     def text(self) -> str:
         if self.cause is None:
             return "returned without being asked"
-        said = str(self.cause)
-        kind = type(self.cause).__name__
-        return f"died: {kind}: {said}" if said else f"died: {kind}"
+        return f"died: {_told(self.cause)}"
+
+
+def _told(error: BaseException) -> str:
+    said, kind = str(error), type(error).__name__
+    return f"{kind}: {said}" if said else kind
 
 
 class _Runner:
@@ -269,11 +274,25 @@ class _Runner:
         self._asked: set[asyncio.Task[None]] = set()
         self.failure: _Failure | None = None
 
-    async def start(self) -> None:
+    async def start(self) -> bool:
+        """Start stage after stage; say whether all are there: a stop, or a death, comes before those yet to be made."""
         for stage in self._stages:
-            for service in await stage.services() if callable(stage.services) else stage.services:
+            services = await self._make(stage.services) if callable(stage.services) else stage.services
+            if services is None:
+                return False
+            for service in services:
                 task = asyncio.create_task(service.run(), name=f"service:{service.name}")
                 self._tasks[task] = (stage, service)
+        return not self._stop.soft.is_set()
+
+    async def _make(self, make: Callable[[], Coroutine[Any, Any, Sequence[Service]]]) -> Sequence[Service] | None:
+        making = asyncio.create_task(make())
+        try:
+            await self._wait(self._stop.soft, lambda: making.done() or self.failure is not None, making)
+            return making.result() if making.done() else None
+        finally:
+            making.cancel()
+            await asyncio.wait({making})
 
     async def watch(self) -> None:
         """Return when a stop is asked or an essential service is dead."""
@@ -334,13 +353,13 @@ class _Runner:
             log.warning("stage.cut", stage=stage.name, services=names, drain_seconds=self._limits.drain_seconds)
             await self.cut(left)
 
-    async def _wait(self, until: asyncio.Event, or_when: Callable[[], bool]) -> None:
+    async def _wait(self, until: asyncio.Event, or_when: Callable[[], bool], *others: asyncio.Task[Any]) -> None:
         """Take note of services that end, until the event is set or the condition holds."""
         waiter = asyncio.create_task(until.wait())
         try:
             self._reap()
             while not (until.is_set() or or_when()):
-                await asyncio.wait({waiter, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait({waiter, *others, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
                 self._reap()
         finally:
             waiter.cancel()

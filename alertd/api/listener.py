@@ -18,7 +18,7 @@ BACKLOG: Final = 128
 class Listener:
     """One address: `bind` makes it ours, from then on connections wait; `serve` takes them. `port` is the true one once bound.
 
-    A host name may have several addresses, each of which is listened on.
+    A host name may have several addresses, each of which is listened on that this system can have.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -34,9 +34,11 @@ class Listener:
         found = await asyncio.get_running_loop().getaddrinfo(
             self.host or None, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
+        families = [family for family in dict.fromkeys(family for family, *_ in found) if _can(family)]
         with OnFailure(self.close):
             for family, address in dict.fromkeys((family, address) for family, *_, address in found):
-                self._sockets.append(socket.create_server(address, family=family, backlog=BACKLOG))
+                if family in families or not families:
+                    self._sockets.append(socket.create_server(address, family=family, backlog=BACKLOG))
         self.port = self._sockets[0].getsockname()[1]
 
     async def serve(self, connection: Callable[[], asyncio.BaseProtocol]) -> None:
@@ -53,3 +55,12 @@ class Listener:
         for each in self._sockets:
             each.close()
         self._servers, self._sockets = [], []
+
+
+def _can(family: int) -> bool:
+    """Say whether this system has the family of addresses: one without IPv6 may have names for it."""
+    try:
+        socket.socket(family).close()
+    except OSError:
+        return False
+    return True

@@ -30,7 +30,7 @@ FILE_NAME: Final = "last.words"
 
 
 class About:
-    """The parts; `services` are to be run."""
+    """The parts; `services` are to be run, and `heartbeat` once events can come in."""
 
     def __init__(
         self,
@@ -53,8 +53,8 @@ class About:
 
     @property
     def services(self) -> Sequence[Service]:
-        """What runs."""
-        return (self.reporter, self.watcher, self.heartbeat)
+        """What runs from the start on."""
+        return (self.reporter, self.watcher)
 
     def started(self, version: str, url: str, crash: Crash | None) -> None:
         """Tell of the start, and of how the run before ended when it crashed."""

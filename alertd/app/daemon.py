@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -31,9 +30,10 @@ from alertd.delivery.dispatcher import Dispatcher
 from alertd.delivery.hub import Hub
 from alertd.delivery.recollection import Recollection
 from alertd.delivery.replayer import Replayer
+from alertd.destinations.own_thread import in_own_thread
 from alertd.destinations.registry import load_all
 from alertd.destinations.system_trust import load_aiohttp
-from alertd.errors import ConfigError
+from alertd.errors import CannotListenError, ConfigError
 from alertd.facts import Facts
 from alertd.forgetting import Forgetting
 from alertd.housekeeping import Housekeeping
@@ -149,7 +149,10 @@ class Daemon:
         stack.push_async_callback(self.registry.close)
         await self._wire()
         stack.callback(self.listener.close)
-        await self.listener.bind()
+        try:
+            await self.listener.bind()
+        except OSError as error:
+            raise CannotListenError(config.server.listen) from error
         self._set_links()
         return self
 
@@ -189,6 +192,8 @@ class Daemon:
         await self._mend_clock()
         self.live.connect(self.dispatcher, self.pipeline)
         await self.live.apply(compiled)
+        beat = beat_of(config)
+        self.about = About(self.pipeline, self.dispatcher, self.registry, store, clock, lambda: self.rules.sender, beat)
         self.metrics.reload_success.set(1)
         self.metrics.ruleset_channels.set(ruleset.channel_count)
 
@@ -207,8 +212,6 @@ class Daemon:
             config.store.retention_days,
             [self.edge.tokens.keep_used, self._settle, self.forgetting],
         )
-        beat = beat_of(config)
-        self.about = About(self.pipeline, self.dispatcher, self.registry, store, clock, lambda: self.rules.sender, beat)
 
     async def _mend_clock(self) -> None:
         """When the store knows of times to come, the clock was ahead: what it put off is brought back."""
@@ -225,9 +228,9 @@ class Daemon:
         stages = [
             Stage("facts", [self.facts, self.gone], grace_seconds=STOP_MARGIN_SECONDS),
             Stage("delivery", [self.dispatcher], grace_seconds=drain),
-            Stage("side", partial(self._side, Reloader(hangups, self._reload_quietly))),
+            Stage("side", self._side),
             Stage("pipeline", [self.pipeline], grace_seconds=STOP_MARGIN_SECONDS),
-            Stage("edge", self._edge),
+            Stage("edge", partial(self._edge, Reloader(hangups, self._reload_quietly))),
         ]
         await run_services(
             stages,
@@ -237,8 +240,9 @@ class Daemon:
             on_stopping=self._tell_stopping,
         )
 
-    async def _side(self, reloader: Reloader) -> Sequence[Service]:
-        self._wire_side(await asyncio.to_thread(_load_rest))
+    async def _side(self) -> Sequence[Service]:
+        with_kafka = self.config.intake.kafka is not None
+        self._wire_side(await in_own_thread(partial(_load_rest, with_kafka=with_kafka), "load-rest"))
         lag = LoopLag(self.metrics.loop_lag_seconds.set, self.clock)
         past = Recollection(self.store, self.clock, lambda: self.dispatcher.lanes, self._made_at)
         side: list[Service] = [
@@ -248,16 +252,16 @@ class Daemon:
             self.replayer,
             past,
             *self.about.services,
-            reloader,
         ]
         if (seconds := watchdog_seconds(self.launch.environ)) is not None:
             side.append(Watchdog(self.notifier, self._alive, seconds))
         return side
 
-    async def _edge(self) -> Sequence[Service]:
+    async def _edge(self, reloader: Reloader) -> Sequence[Service]:
         services = await self.edge.open()
         await begin_run(self.words, self.store, str(self.ids.take()))
-        return services
+        await self.edge.serve()  # last: who gets an answer finds all at work
+        return [*services, self.about.heartbeat, reloader]
 
     async def _alive(self) -> bool:
         """Whether there is life: the store answers. A restart makes no room on a full disk, but finds a replaced file."""
@@ -272,6 +276,7 @@ class Daemon:
         self.notifier.ready(f"listening on {url}")
 
     def _tell_stopping(self, reason: str) -> None:
+        self.listener.close()
         self.hub.close()
         self.notifier.stopping(f"stopping: {reason}")
 
@@ -362,12 +367,14 @@ class Daemon:
         self.hub.ring()
 
 
-def _load_rest() -> type[Edge]:
+def _load_rest(*, with_kafka: bool) -> type[Edge]:
     """Load what the lanes have no use for, the edge among it, and what another configuration may want later."""
     load_aiohttp()
     from alertd.app.edge import Edge  # noqa: PLC0415 - see there
 
     load_all()
     import_module("alertd.destinations.egress")
-    gc.freeze()  # what was loaded stays: no collector need look at it
+    if with_kafka:  # who reads none needs no 4 MB of it
+        import_module("alertd.intake.kafka.service")
+        import_module("alertd.intake.kafka.session")
     return Edge

@@ -82,15 +82,18 @@ class Edge:
         self._kafka: KafkaIntake | None = None
 
     async def open(self) -> Sequence[Service]:
-        """Let everybody in; return what is to be run. Raises OSError, StoreError."""
+        """Make all ready to let everybody in, which `serve` does; return what is to be run. Raises OSError, StoreError."""
         await self.tokens.load()
         services: list[Service] = [self._server]
         if (kafka := self._core.config.intake.kafka) is not None:
             self._kafka = await self._kafka_intake(kafka)
             services.append(self._kafka)
-        await self._server.start()
         self.access = await self.tokens.begin()
         return services
+
+    async def serve(self) -> None:
+        """Take connections."""
+        await self._server.start()
 
     async def reconfigure(self, config: Config) -> None:
         """Use another configuration from the next request on."""
@@ -101,7 +104,7 @@ class Edge:
             self._kafka.reconfigure(config.intake.bounds)
 
     async def _kafka_intake(self, settings: KafkaSettings) -> KafkaIntake:
-        from alertd.intake.kafka.service import KafkaIntake  # noqa: PLC0415 - who reads no Kafka needs no 4 MB of it
+        from alertd.intake.kafka.service import KafkaIntake  # noqa: PLC0415 - loaded only for those who read it
         from alertd.intake.kafka.session import Session  # noqa: PLC0415 - the same
 
         core = self._core

@@ -9,7 +9,6 @@ from alertd.cli.options import ConfigOption, fail, find_config
 
 if TYPE_CHECKING:
     from alertd.api.bootstrap import Access
-    from alertd.config.settings import Config
 
 
 def run(config: ConfigOption = None) -> None:
@@ -26,7 +25,7 @@ def run(config: ConfigOption = None) -> None:
     from alertd.cli.welcome import welcome
     from alertd.cli.whereabouts import broken
     from alertd.config.load import load_config
-    from alertd.errors import AlertdError, ConfigError
+    from alertd.errors import AlertdError, CannotListenError, ConfigError
 
     path = find_config(config)
     try:
@@ -52,10 +51,14 @@ def run(config: ConfigOption = None) -> None:
     gc.freeze()
     try:
         uvloop.run(serve(Launch(path, dict(os.environ), greet, write_line), loaded))
+    except CannotListenError as error:
+        fail(
+            f"cannot listen on {error}: {_reason(error.__cause__)} (server.listen, or ALERTD_SERVER__LISTEN, says where)"
+        )
     except AlertdError as error:
         fail(str(error))
     except OSError as error:
-        fail(_reason(error, loaded))
+        fail(f"{error.filename}: {_reason(error)}" if error.filename is not None else _reason(error))
 
 
 def write_line(line: str) -> None:
@@ -64,9 +67,8 @@ def write_line(line: str) -> None:
     sys.stdout.flush()
 
 
-def _reason(error: OSError, config: "Config") -> str:
-    """Say what could not be had: a file that the error names, else the address."""
-    if error.filename is not None:
-        return f"{error.filename}: {(error.strerror or str(error)).lower()}"
-    reason = os.strerror(error.errno).lower() if error.errno and error.errno > 0 else error.strerror or str(error)
-    return f"cannot listen on {config.server.listen}: {reason} (server.listen, or ALERTD_SERVER__LISTEN, says where)"
+def _reason(error: BaseException | None) -> str:
+    """Say what the system said."""
+    if isinstance(error, OSError) and error.errno and error.errno > 0:
+        return os.strerror(error.errno).lower()
+    return str(getattr(error, "strerror", None) or error).lower()

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import sys
 import threading
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from alertd.destinations.own_thread import in_own_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+_ONE_AT_A_TIME: Final = threading.Lock()
 
 
 class Trust:
@@ -51,6 +54,8 @@ def load_aiohttp() -> None:
 
     To read the system's certificates for them was a twenty-fifth of a start, and some memory.
     """
+    if "aiohttp" in sys.modules:
+        return
     with trusting_nobody():
         import aiohttp  # noqa: F401, PLC0415 - that is what it is for
 
@@ -58,15 +63,19 @@ def load_aiohttp() -> None:
 @contextmanager
 def trusting_nobody() -> Iterator[None]:
     """Let the contexts that this thread makes within by default trust nobody; those of others are as always."""
-    make, own = ssl.create_default_context, threading.get_ident()
+    with _ONE_AT_A_TIME:
+        make = ssl.create_default_context
+        ssl.create_default_context = _distrusting(threading.get_ident(), make)
+        try:
+            yield
+        finally:
+            ssl.create_default_context = make
 
+
+def _distrusting(own: int, make: Callable[..., ssl.SSLContext]) -> Callable[..., ssl.SSLContext]:
     def made(*arguments: Any, **options: Any) -> ssl.SSLContext:
         if threading.get_ident() == own:
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         return make(*arguments, **options)
 
-    ssl.create_default_context = made
-    try:
-        yield
-    finally:
-        ssl.create_default_context = make
+    return made

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import threading
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,9 +16,10 @@ from alertd.app import daemon as composition
 from alertd.app.daemon import Daemon as Inside
 from alertd.app.daemon import Launch
 from alertd.config.load import load_config
+from alertd.errors import StoreUnavailableError
 from alertd.runtime import StopRequest
 from tests.daemon import DEADLINE, Daemon, hook, route, workspace
-from tests.receiver import SECRET, Receiver, hang
+from tests.receiver import SECRET, Gate, Receiver, hang, status
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,9 +35,11 @@ async def receiver() -> AsyncIterator[Receiver]:
         yield made
 
 
-async def left_waiting(folder: Path, receiver: Receiver) -> tuple[Daemon, str]:
+async def left_waiting(folder: Path, receiver: Receiver, **more: Any) -> tuple[Daemon, str]:
     """Kill a daemon while its only delivery is in the air; return it and the delivery's id."""
-    config = {"workspaces": [workspace([hook("h", receiver.url("/h"), secret=SECRET)], [route("all", "*", "h")])]}
+    hooks = [hook(name, receiver.url(f"/{name}"), secret=SECRET) for name in ("h", "ops")]
+    routes = [route("all", "t", "h"), route("own", "alertd.destination_disabled", "ops")]
+    config = {"workspaces": [workspace(hooks, routes)], **more}
     killed = Daemon(folder, config)
     receiver.script("/h", hang)
     async with killed:
@@ -53,9 +57,9 @@ async def test_what_waits_goes_out_before_anybody_is_let_in(
     delivered, ready, stop = threading.Event(), asyncio.Event(), StopRequest()
     load_rest = composition._load_rest
 
-    def load_late() -> type[Edge]:
+    def load_late(*, with_kafka: bool) -> type[Edge]:
         assert delivered.wait(DEADLINE)
-        return load_rest()
+        return load_rest(with_kafka=with_kafka)
 
     monkeypatch.setattr(composition, "_load_rest", load_late)
     monkeypatch.setattr(composition, "calm_collector", lambda: None)  # it is this process's
@@ -86,7 +90,7 @@ async def test_a_start_that_fails_late_finishes_what_it_began(
     killed, _ = await left_waiting(tmp_path, receiver)
     came = threading.Event()
 
-    def fail() -> type[Edge]:
+    def fail(*, with_kafka: bool) -> type[Edge]:
         assert came.wait(DEADLINE)
         raise OSError("no such luck")
 
@@ -102,6 +106,52 @@ async def test_a_start_that_fails_late_finishes_what_it_began(
             await running
         outcomes = await inside.store.core.reads.rows("SELECT state FROM delivery")
     assert outcomes == [(2,)]
+
+
+async def test_nobody_is_let_in_by_a_start_that_fails_last(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waited at the door is turned away at once, though an attempt in the air is waited for; no heartbeat says that all is well."""
+    killed, _ = await left_waiting(tmp_path, receiver, heartbeat={"url": receiver.url("/beat")})
+    beats, gate = len(receiver.got("/beat")), Gate()
+    receiver.script("/h", gate)
+    failed = asyncio.Event()
+
+    async def fail(*_: object) -> None:
+        failed.set()
+        raise StoreUnavailableError("the disk is full")
+
+    monkeypatch.setattr(composition, "begin_run", fail)
+    monkeypatch.setattr(composition, "calm_collector", lambda: None)
+    monkeypatch.chdir(killed.folder)
+    config = load_config(killed.config_file, {})
+    async with asyncio.timeout(DEADLINE), AsyncExitStack() as stack:
+        inside = await Inside.build(Launch(killed.config_file, {}), config, StopRequest(), stack)
+        reader, writer = await asyncio.open_connection("127.0.0.1", inside.listener.port)
+        writer.write(b"GET /-/ready HTTP/1.1\r\nHost: x\r\n\r\n")
+        running = asyncio.create_task(inside.run(asyncio.Event()))
+        await receiver.expect("/h", 2)
+        await failed.wait()
+        with contextlib.suppress(ConnectionResetError):
+            assert await reader.read() == b""
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", inside.listener.port)
+        assert not running.done()
+        gate.open()
+        with pytest.raises(StoreUnavailableError):
+            await running
+    assert len(receiver.got("/beat")) == beats
+
+
+async def test_what_happens_before_people_are_let_in_is_told(tmp_path: Path, receiver: Receiver) -> None:
+    """A receiver that answers what waited with 410 is switched off, and that is said as at any other time."""
+    killed, _ = await left_waiting(tmp_path, receiver)
+    receiver.script("/h", status(410))
+    async with killed:
+        found = await receiver.expect("/ops", 1)
+        while not (told := [each for each in found if each.event["type"] == "alertd.destination_disabled"]):
+            found = await receiver.expect("/ops", len(found) + 1)
+    assert told[0].event["data"]["destination"] == "h"
 
 
 async def test_nothing_is_sent_by_a_daemon_whose_address_is_taken(tmp_path: Path, receiver: Receiver) -> None:

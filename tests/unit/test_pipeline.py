@@ -136,6 +136,13 @@ async def running(workspace: Workspace = WORKSPACE, bounds: QueueBounds | None =
     """Run a pipeline over a store in memory."""
     bench = Bench(workspace, bounds)
     await bench.start()
+    async with at_work(bench):
+        yield bench
+
+
+@asynccontextmanager
+async def at_work(bench: Bench) -> AsyncIterator[Bench]:
+    """Let its pipeline work meanwhile."""
     task = asyncio.create_task(bench.pipeline.run())
     try:
         async with asyncio.timeout(60):

@@ -9,7 +9,7 @@ import pytest
 import alertd.pipeline
 from alertd.engine.ruleset import compile_ruleset, name_keys
 from alertd.model.workspace import Workspace
-from tests.unit.test_pipeline import Bench, events, running
+from tests.unit.test_pipeline import Bench, Gate, at_work, events, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,20 +126,23 @@ async def test_time_waits_for_a_store_that_fails() -> None:
 
 
 async def test_it_goes_on_from_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counts and series are there again; what is due waits for a moment after a start, for values that came meanwhile."""
+    """Counts and series are there again; what is due waits for a moment after a start, for values that came meanwhile.
+
+    The moment begins with the work, however long the start takes after the store was read.
+    """
     monkeypatch.setattr(alertd.pipeline, "SETTLE_SECONDS", 60)
     monkeypatch.setattr(alertd.pipeline, "ALARM_SECONDS", 0.02)
-    rules = alert(for_seconds=3600)
-    async with running(rules) as bench:
-        await bench.pipeline.submit(events({"type": CRASH}, {"type": "m", "data": {"cpu": 99}}), 10)
-        keys = await bench.store.intern(name_keys([rules]))
-        soon = alert(for_seconds=0.001)
-        bench.pipeline._ruleset = compile_ruleset([soon], keys, 2)
-        bench.pipeline.memory.use(bench.pipeline.ruleset)
-        await bench.pipeline.load()
+    async with running(alert(for_seconds=3600)) as before:
+        await before.pipeline.submit(events({"type": CRASH}, {"type": "m", "data": {"cpu": 99}}), 10)
+    again = Bench(alert(for_seconds=0.001), None)
+    again.store, again.gate = before.store, Gate(before.store)
+    await again.start()
+    await again.pipeline.load()
+    again.clock.ahead = 100
+    async with at_work(again) as bench:
         await bench.pipeline.submit(events({"type": CRASH}), 10)
-        assert planned(bench)[-1] == [CRASH, "app_crashed"]
-        bench.clock.ahead = 60
+        assert planned(bench) == [[CRASH, "app_crashed"]]
+        bench.clock.ahead += 60
         await until(bench, lambda: planned(bench)[-1] == ["app_alert_triggered"])
 
 

@@ -178,16 +178,73 @@ async def test_a_stage_that_cannot_be_made_ends_those_before_it_softly() -> None
 
     stages = [Stage("delivery", [lanes]), Stage("intake", make)]
     told: list[str] = []
-    runner = asyncio.create_task(
-        run_services(stages, StopRequest(), limits=PATIENT, on_started=lambda: told.append("ready"))
-    )
-    await lanes.stopping.wait()
-    assert not runner.done()
-    lanes.gate.set()
-    with pytest.raises(OSError, match="no such luck"):
-        await runner
+    with capture_logs() as lines:
+        runner = asyncio.create_task(
+            run_services(
+                stages,
+                StopRequest(),
+                limits=PATIENT,
+                on_started=lambda: told.append("ready"),
+                on_stopping=told.append,
+            )
+        )
+        await lanes.stopping.wait()
+        assert not runner.done()
+        assert told == ["the start failed"]
+        lanes.gate.set()
+        with pytest.raises(OSError, match="no such luck"):
+            await runner
     assert journal == ["lanes runs", "lanes asked", "lanes ends"]
-    assert told == []
+    assert lines[0] == {"event": "daemon.start_failed", "log_level": "error", "error": "OSError: no such luck"}
+
+
+async def test_a_stop_that_is_asked_while_a_stage_is_made_does_not_wait_for_it() -> None:
+    """What runs ends softly, the making is given up, and nobody is told that anything is ready."""
+    journal: list[str] = []
+    lanes, stop = Probe("lanes", journal), StopRequest()
+
+    async def make() -> list[Probe]:
+        try:
+            stop.ask("SIGTERM")
+            await asyncio.Event().wait()
+        finally:
+            journal.append("given up")
+        return []
+
+    stages = [Stage("delivery", [lanes]), Stage("intake", make)]
+    await run_services(stages, stop, limits=PATIENT, on_started=lambda: journal.append("ready"))
+    assert journal == ["lanes runs", "given up", "lanes asked", "lanes ends"]
+
+
+async def test_a_stop_that_is_asked_when_all_is_made_is_not_announced_as_ready() -> None:
+    """All of it is started, and stopped again."""
+    journal: list[str] = []
+    intake, stop = Probe("intake", journal), StopRequest()
+
+    async def make() -> list[Probe]:
+        stop.ask("SIGTERM")
+        return [intake]
+
+    await run_services([Stage("intake", make)], stop, limits=PATIENT, on_started=lambda: journal.append("ready"))
+    assert journal[-1] == "intake ends"
+    assert "ready" not in journal
+
+
+async def test_a_death_while_a_stage_is_made_ends_the_daemon() -> None:
+    """At once, with the name of who died; nobody is told that anything is ready."""
+    journal: list[str] = []
+    lanes = Probe("lanes", journal)
+
+    async def make() -> list[Probe]:
+        await lanes.running.wait()
+        lanes.die(OSError("gone"))
+        await asyncio.Event().wait()
+        return []
+
+    stages = [Stage("delivery", [lanes]), Stage("intake", make)]
+    with pytest.raises(ServiceFailedError, match="service lanes died: OSError: gone"):
+        await run_services(stages, StopRequest(), limits=PATIENT, on_started=lambda: journal.append("ready"))
+    assert journal == ["lanes runs"]
 
 
 async def test_an_essential_service_that_raises_ends_the_daemon_with_its_name_and_cause() -> None:

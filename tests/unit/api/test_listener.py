@@ -112,3 +112,31 @@ async def test_an_address_that_is_taken_leaves_nothing_open(monkeypatch: pytest.
             await listener.bind()
     assert caught.value.errno == errno.EADDRINUSE
     assert [each.fileno() for each in made] == [-1]
+
+
+@pytest.mark.parametrize("has_other", [True, False])
+async def test_a_family_of_addresses_that_the_system_has_not_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, *, has_other: bool
+) -> None:
+    """A name may have an address for IPv6 where the kernel has none; with no other address that is an error."""
+    make = socket.socket
+
+    def without_6(family: int = -1, *given: int, **named: int) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        return make(family, *given, **named)
+
+    async def found(*_: object, **__: object) -> list[object]:
+        other = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0))
+        return [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 0, 0, 0)), *[other] * has_other]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", found)
+    monkeypatch.setattr(own.socket, "socket", without_6)
+    listener = Listener("localhost", 0)
+    if has_other:
+        await listener.bind()
+        assert [each.family for each in listener._sockets] == [socket.AF_INET]
+        listener.close()
+    else:
+        with pytest.raises(OSError, match="not supported"):
+            await listener.bind()

@@ -69,3 +69,22 @@ def test_the_library_reads_no_certificates_for_the_daemon() -> None:
         [sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=120
     )
     assert said.stdout.split() == ["0", "CERT_REQUIRED"]
+
+
+def test_two_threads_at_once_leave_all_as_it_was() -> None:
+    """The second waits for the first: neither takes what the other put there for what was there before."""
+    before, inside, go_on = ssl.create_default_context, threading.Event(), threading.Event()
+
+    def distrust() -> None:
+        with trusting_nobody():
+            inside.set()
+            assert go_on.wait(DEADLINE_SECONDS)
+
+    first, second = threading.Thread(target=distrust), threading.Thread(target=distrust)
+    first.start()
+    assert inside.wait(DEADLINE_SECONDS)
+    second.start()
+    go_on.set()
+    for each in (first, second):
+        each.join(DEADLINE_SECONDS)
+    assert ssl.create_default_context is before

@@ -102,6 +102,16 @@ async def test_a_step_back(tmp_path: Path, receiver: Receiver) -> None:
         assert [item["id"] for item in (await daemon.get("events"))["items"]] == [after, retried, before]
 
 
+async def test_what_waits_over_a_step_back_keeps_its_pace(tmp_path: Path, receiver: Receiver) -> None:
+    """What was to be tried in a second is not put off by two days."""
+    receiver.script("/retry", status(503, Retry_After="1"))
+    async with Shifted(tmp_path, receiver) as daemon:
+        [waiting] = await daemon.send("retry.x")
+        await daemon.wait_state(waiting, "retrying")
+        daemon.step(-2 * DAY)
+        assert len((await daemon.wait_state(waiting, "delivered"))["attempts"]) == 2
+
+
 async def test_cooldowns_of_a_clock_that_was_ahead(tmp_path: Path, receiver: Receiver) -> None:
     """A cooldown that began while the clock was a day ahead does not rest for a day once the clock is right again."""
     async with Shifted(tmp_path, receiver) as daemon:

@@ -21,6 +21,7 @@ from tests.kafka_lab import Feeder, Member, doubles, fresh_group, until, value
 if TYPE_CHECKING:
     from alertd.model.event import Event
     from tests.broker import Broker
+    from tests.kafka_fixtures import MakeTopic
 
 
 @pytest.fixture(autouse=True)
@@ -197,6 +198,25 @@ async def test_records_held_back_at_a_rebalance_come_again(kafka: Broker, make_t
         await until(lambda: place in one.consumer.assignment() and one.session._positions.settled)
 
     assert doubles(one.numbers) == doubles(two.numbers) == []
+
+
+async def test_records_held_back_while_the_store_fails_come_again(
+    kafka: Broker, topic: str, make_topic: MakeTopic
+) -> None:
+    """What was handed over before them was given up: offered first, they would put the position behind it."""
+    group = fresh_group()
+    one = Member(kafka, topic, group=group, queue=QueueBounds(max_events=50), max_poll_records=40)
+    async with Feeder(kafka) as feeder, one:
+        one.store.failing = True
+        await feeder.send(topic, range(400))
+        await until(lambda: paused(one) == 1)
+        generation = one.session._positions.generation
+        async with Member(kafka, await make_topic(), group=group):  # takes nothing, but all is given up and given again
+            await until(lambda: one.session._positions.generation > generation and one.session._positions.settled)
+            one.store.failing = False
+            await until(lambda: one.has(range(400)))
+
+    assert one.numbers == list(range(400))
 
 
 @pytest.mark.partitions(2)

@@ -100,7 +100,7 @@ class Metrics:
         own = self.registry
         self.verdicts = Counter(
             "alertd_verdicts",
-            "Decisions, by subscription: sent, or the field that decided against it.",
+            "Decisions, by subscription (default ones of projects together): sent, or the field that decided against it.",
             ["workspace", "subscription", "verdict"],
             registry=own,
         )

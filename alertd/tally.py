@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
+from alertd.model.defaults import DEFAULT_SUBSCRIPTION
 from alertd.model.event import SIMULATION
 
 if TYPE_CHECKING:
@@ -92,6 +93,9 @@ class Tally:
         child = self._children.get((subscription_id, code))
         if child is None:
             _, workspace, name = ruleset.names[subscription_id]
+            rules = ruleset.workspaces.get(workspace)
+            if rules is not None and rules.is_default(subscription_id):
+                name = DEFAULT_SUBSCRIPTION  # its own is made of a project's, which a producer may have chosen
             child = self._metrics.verdicts.labels(workspace, name, code.word)
             self._children[subscription_id, code] = child
         return child

@@ -76,6 +76,10 @@ class WorkspaceRules:
     needs_issue: frozenset[int] = frozenset()
     _scopes: dict[tuple[str, str, str], Scope] = field(default_factory=dict)
 
+    def is_default(self, subscription_id: int) -> bool:
+        """Whether a number is that of a default subscription."""
+        return any(each.quiet and each.id == subscription_id for each in self.layout.subscriptions)
+
     def scope(self, event_type: str, project: str, environment: str) -> Scope:
         """Give everything whose channel, project and environment take such an event, in the order of the file."""
         where = (event_type, project, environment)

@@ -52,6 +52,21 @@ async def test_it_hears_the_critical_types_of_now() -> None:
         assert await verdicts(call) == []
 
 
+async def test_metrics_do_not_name_what_producers_chose() -> None:
+    """A project may come from an event; the default subscriptions of all are counted as one, others under their names."""
+    async with running() as call:
+        await make(call, "projects", MADE["projects"])
+        await call.sent({"type": "app_crashed", "project": "shop"}, {"type": "app_crashed"})
+        metrics, counted = call.bench.metrics.registry, {"workspace": "default", "verdict": "sent"}
+        names = {
+            sample.labels["subscription"]: sample.value
+            for metric in metrics.collect()
+            for sample in metric.samples
+            if sample.name == "alertd_verdicts_total" and sample.labels.items() >= counted.items()
+        }
+        assert names == {"default": 2, "everything": 2}
+
+
 async def test_it_can_be_edited_and_switched_off() -> None:
     """A change makes it the workspace's own; deleting that brings the default back, which cannot be deleted itself."""
     async with running() as call:

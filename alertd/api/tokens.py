@@ -121,7 +121,10 @@ class Tokens:
     async def create(self, request: web.Request) -> web.Response:
         """Make a token; the answer alone holds its secret, as `value`."""
         workspace = self._enter(request)
-        settings = _settings(await body_of(request))
+        given = await body_of(request)
+        if given.get("workspace", workspace) != workspace:
+            raise InvalidError([Problem("/workspace", f"expected {workspace!r}, where the token is made, or nothing")])
+        settings = _settings(given)
         secret, context = new_secret(), self._context
         now_ms = context.clock.now_ms()
         token = _with(

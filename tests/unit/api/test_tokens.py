@@ -51,6 +51,17 @@ async def test_a_revoked_token_is_refused_at_once() -> None:
             assert (await call("DELETE", f"{TOKENS}/{made[by]}"))[0] == 404
 
 
+@pytest.mark.parametrize("other", ["other", "", 7, None])
+async def test_a_token_is_for_the_workspace_where_it_is_made(other: Any) -> None:
+    """One for another is not made in its place; the workspace's own name may be given."""
+    async with running() as call:
+        asked = {"name": "ci", "role": "viewer"}
+        status, problem = await call("POST", TOKENS, json={**asked, "workspace": other})
+        assert (status, problem["errors"][0]["pointer"]) == (422, "/workspace")
+        assert (await call("GET", f"{TOKENS}/ci"))[0] == 404
+        assert (await call("POST", TOKENS, json={**asked, "workspace": "default"}))[0] == 201
+
+
 @pytest.mark.parametrize("name", ["", "A", "a b", "ü", "x" * 65, None, 1, "a\n", ["a"]])
 async def test_a_name_is_a_slug(name: Any) -> None:
     """Anything else is 422 at /name."""

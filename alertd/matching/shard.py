@@ -28,7 +28,7 @@ class RulesetTooLargeError(AlertdError):
     def __init__(self, patterns: int, max_mem_bytes: int) -> None:
         self.patterns = patterns
         self.max_mem_bytes = max_mem_bytes
-        super().__init__(f"{patterns} patterns do not fit into {max_mem_bytes} bytes: have fewer, or allow more memory")
+        super().__init__(f"{patterns} patterns do not fit into {max_mem_bytes} bytes: have fewer, or shorter ones")
 
 
 @dataclass(frozen=True, slots=True)

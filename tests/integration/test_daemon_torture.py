@@ -27,5 +27,5 @@ async def test_twenty_kills_lose_and_double_nothing(kafka: Broker, make_topic: M
     assert not report.problems
     assert report.requests_cut > 0
     counts = (report.http_acknowledged, report.kafka_acknowledged, report.changes_acknowledged, report.reloads)
-    assert min(*counts, report.envelopes_acknowledged, report.switched_off) > 0
+    assert min(*counts, report.envelopes_acknowledged, report.switched_off, report.in_both) > 0
     assert report.failures_answered > 0

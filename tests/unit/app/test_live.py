@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from alertd.app.live import REST_FACTOR, REST_MAX_SECONDS, LiveRules
+from alertd.errors import InvalidError, Problem
+from alertd.matching.index import RulesetTooLargeError
 
 ANY: Any = None
 
@@ -37,3 +39,19 @@ async def test_changes_do_not_rest_when_nothing_waits() -> None:
         resting = asyncio.ensure_future(live.give_way(1.0))
         await asyncio.sleep(0)
         assert resting.done()
+
+
+async def test_patterns_that_do_not_fit_together_are_the_callers_fault() -> None:
+    """Refused at the pattern, with what to do, before anything is kept: not an error of the server."""
+
+    async def compile_all(*_: object) -> None:
+        raise RulesetTooLargeError(18, 65536)
+
+    rules: Any = SimpleNamespace(compiling=SimpleNamespace(compile=compile_all))
+    snapshot: Any = SimpleNamespace(assembled=True, workspaces=list)
+    config: Any = SimpleNamespace(mail=None)
+    for prepare in (LiveRules(rules, ANY).prepare, LiveRules(rules, ANY).prepare_alone):
+        with pytest.raises(InvalidError) as caught:
+            await prepare(snapshot, config)
+        [problem] = caught.value.problems
+        assert problem == Problem("/pattern", "18 patterns do not fit into 65536 bytes: have fewer, or shorter ones")

@@ -66,3 +66,13 @@ def _tasks(consumer: Any) -> Iterator[Any]:
     yield getattr(fetcher, "_fetch_task", None)
     yield from getattr(fetcher, "_pending_tasks", ())
     yield getattr(consumer._client, "_sync_task", None)  # noqa: SLF001 - see above
+
+
+def poll_ended(consumer: Any) -> None:
+    """Tell a consumer that a poll has ended which raised: it counts that as one that goes on.
+
+    It would never again leave its group when nobody polls, so that another member could.
+    """
+    subscription = getattr(consumer, "_subscription", None)
+    if subscription is not None:
+        subscription._fetch_count = 0  # noqa: SLF001 - nothing else there is counts it

@@ -15,7 +15,7 @@ from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
 from alertd.engine.refusal import refusals
 from alertd.errors import AlertdError, IntakeFullError
-from alertd.intake.kafka.bounded import bounded, dispose, tear_out
+from alertd.intake.kafka.bounded import bounded, dispose, poll_ended, tear_out
 from alertd.intake.kafka.positions import Positions
 from alertd.intake.kafka.records import read
 from alertd.intake.kafka.watch import Watch
@@ -178,10 +178,12 @@ class Session:
             )
         except OffsetOutOfRangeError as error:
             fetched = {}
+            poll_ended(self._consumer)
             if self._positions.settled:
                 await self._positions.mend(dict(error.args[0]))
         except NoOffsetForPartitionError:
             fetched = {}
+            poll_ended(self._consumer)
             if self._positions.settled:
                 raise
         if self._positions.broken is not None:

@@ -10,9 +10,11 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.consumer.subscription_state import SubscriptionState
 
 USED = {
-    AIOKafkaConsumer: ("_client", "_closed", "_coordinator", "_fetcher"),
+    AIOKafkaConsumer: ("_client", "_closed", "_coordinator", "_fetcher", "_subscription"),
+    SubscriptionState: ("_fetch_count",),
     AIOKafkaClient: ("_conns", "_sync_task"),
     GroupCoordinator: ("_commit_refresh_task", "_coordination_task", "_heartbeat_task"),
     Fetcher: ("_fetch_task", "_pending_tasks"),

@@ -39,7 +39,7 @@ class SystemClock:
         wall = time.time_ns() // 1_000_000
         mono = time.monotonic()
         if wall < self._last_ms:
-            gone = int((mono - self._last_monotonic) * 1000)
+            gone = max(0, int((mono - self._last_monotonic) * 1000))
             self._last_ms += gone
             self._last_monotonic += gone / 1000  # what is less than a millisecond counts the next time
             return self._last_ms

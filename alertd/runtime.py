@@ -283,16 +283,23 @@ class _Runner:
             for service in services:
                 task = asyncio.create_task(service.run(), name=f"service:{service.name}")
                 self._tasks[task] = (stage, service)
-        return not self._stop.soft.is_set()
+        return self.failure is None and not self._stop.soft.is_set()
 
     async def _make(self, make: Callable[[], Coroutine[Any, Any, Sequence[Service]]]) -> Sequence[Service] | None:
         making = asyncio.create_task(make())
+        making.add_done_callback(look_away)
         try:
             await self._wait(self._stop.soft, lambda: making.done() or self.failure is not None, making)
-            return making.result() if making.done() else None
         finally:
-            making.cancel()
-            await asyncio.wait({making})
+            if not making.done():
+                making.cancel()
+                await asyncio.wait({making}, timeout=self._limits.cancel_seconds)
+        over = self.failure is not None or self._stop.soft.is_set()
+        if over and (not making.done() or making.cancelled() or making.exception() is not None):
+            return None
+        if making.cancelled():
+            raise RuntimeError("the making of a stage was cancelled")
+        return making.result()
 
     async def watch(self) -> None:
         """Return when a stop is asked or an essential service is dead."""

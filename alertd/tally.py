@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from alertd.model.defaults import DEFAULT_SUBSCRIPTION
 from alertd.model.event import SIMULATION
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from alertd.model.verdict import VerdictCode
     from alertd.submission import BatchUnderWay
     from alertd.weighing import Issues
+
+
+_OF_PROJECTS: Final = f"{DEFAULT_SUBSCRIPTION}-"
 
 
 class FactSink(Protocol):
@@ -40,12 +43,15 @@ class Tally:
         self._facts = facts
         self._arrived: dict[tuple[str, str], Counted] = {}
         self._children: dict[tuple[int, int], Counted] = {}
+        self._seen_defaults: dict[str, frozenset[int]] = {}
         self._issues: Issues | None = None
         self._evicted = 0
         self.use(ruleset)
 
     def use(self, ruleset: Ruleset) -> None:
-        """Tell those who keep facts of another ruleset."""
+        """Go by another ruleset, and tell those who keep facts."""
+        self._children.clear()
+        self._seen_defaults.clear()
         if self._facts is not None:
             self._facts.use(ruleset)
 
@@ -93,9 +99,15 @@ class Tally:
         child = self._children.get((subscription_id, code))
         if child is None:
             _, workspace, name = ruleset.names[subscription_id]
-            rules = ruleset.workspaces.get(workspace)
-            if rules is not None and rules.is_default(subscription_id):
+            if name.startswith(_OF_PROJECTS) and subscription_id in self._defaults(workspace, ruleset):
                 name = DEFAULT_SUBSCRIPTION  # its own is made of a project's, which a producer may have chosen
             child = self._metrics.verdicts.labels(workspace, name, code.word)
             self._children[subscription_id, code] = child
         return child
+
+    def _defaults(self, workspace: str, ruleset: Ruleset) -> frozenset[int]:
+        found = self._seen_defaults.get(workspace)
+        if found is None:
+            rules = ruleset.workspaces.get(workspace)
+            found = self._seen_defaults[workspace] = frozenset() if rules is None else rules.defaults
+        return found

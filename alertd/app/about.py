@@ -101,14 +101,16 @@ async def open_last_words(database: Path, store: NameStore) -> tuple[LastWords, 
     Raises OSError.
     """
     words, crash = LastWords.open(database.with_name(FILE_NAME))
-    known = await store.get_meta(RUN)
-    return words, crash if crash is not None and crash.run == known else None
+    known = (await store.get_meta(RUN) or "").split()
+    return words, crash if crash is not None and crash.run in known else None
 
 
-async def begin_run(words: LastWords, store: NameStore, run: str) -> None:
-    """Say in both, the store and the last words, that this run is ready. Raises StoreError."""
-    await store.set_meta(RUN, run)
-    words.begin(run)
+async def make_known(store: NameStore, run: str, crash: Crash | None) -> None:
+    """Let the store know a run whose last words are to be its own; that which crashed stays known until it was told of.
+
+    Raises StoreError.
+    """
+    await store.set_meta(RUN, run if crash is None else f"{run} {crash.run}")
 
 
 def beat_of(config: Config) -> Beat | None:

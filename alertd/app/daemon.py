@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from alertd.api.listener import Listener
-from alertd.app.about import About, beat_of, begin_run, open_last_words
+from alertd.app.about import About, beat_of, make_known, open_last_words
 from alertd.app.inode import inode_of
 from alertd.app.known_types import KnownTypes
 from alertd.app.live import LiveRules
@@ -118,6 +118,7 @@ class Daemon:
         self.store = store
         self.clock: Clock = clock
         self.ids = ids
+        self.run_id = str(ids.take())
         self.metrics = Metrics(version("alertd"))
         self.hub = Hub()
         self.stop = stop
@@ -151,7 +152,7 @@ class Daemon:
         stack.callback(self.listener.close)
         try:
             await self.listener.bind()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # a name that can be none is the second
             raise CannotListenError(config.server.listen) from error
         self._set_links()
         return self
@@ -259,7 +260,7 @@ class Daemon:
 
     async def _edge(self, reloader: Reloader) -> Sequence[Service]:
         services = await self.edge.open()
-        await begin_run(self.words, self.store, str(self.ids.take()))
+        await make_known(self.store, self.run_id, self.crash)
         await self.edge.serve()  # last: who gets an answer finds all at work
         return [*services, self.about.heartbeat, reloader]
 
@@ -272,6 +273,7 @@ class Daemon:
         url = self.base_url
         _log.info("daemon.ready", url=url, store=str(self.config.store.path), revision=self.pipeline.ruleset.revision)
         self.about.started(version("alertd"), url, self.crash)
+        self.words.begin(self.run_id)
         self.launch.on_ready(url, self.edge.access)
         self.notifier.ready(f"listening on {url}")
 

@@ -46,4 +46,8 @@ def _end_of(work: Callable[[], T], done: asyncio.Future[T]) -> Callable[[], None
         result = work()
     except Exception as error:  # noqa: BLE001 - the boundary of a thread: whoever waits is told
         return partial(done.set_exception, error)
+    except BaseException as error:  # noqa: BLE001 - the same; as it is, it would end the loop of who waits
+        failed = RuntimeError(f"{type(error).__name__}: {error}")
+        failed.__cause__ = error
+        return partial(done.set_exception, failed)
     return partial(done.set_result, result)

@@ -76,9 +76,10 @@ class WorkspaceRules:
     needs_issue: frozenset[int] = frozenset()
     _scopes: dict[tuple[str, str, str], Scope] = field(default_factory=dict)
 
-    def is_default(self, subscription_id: int) -> bool:
-        """Whether a number is that of a default subscription."""
-        return any(each.quiet and each.id == subscription_id for each in self.layout.subscriptions)
+    @property
+    def defaults(self) -> frozenset[int]:
+        """The numbers of subscriptions that join critical types to the owner, as the default ones do."""
+        return frozenset(each.id for each in self.layout.subscriptions if each.quiet)
 
     def scope(self, event_type: str, project: str, environment: str) -> Scope:
         """Give everything whose channel, project and environment take such an event, in the order of the file."""

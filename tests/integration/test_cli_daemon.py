@@ -167,6 +167,14 @@ def test_an_address_that_is_not_ours_is_said(tmp_path: Path) -> None:
     assert last_line(done).startswith("alertd: cannot listen on 192.0.2.1:8080: ")
 
 
+def test_an_address_that_can_be_none_is_said(tmp_path: Path) -> None:
+    """A name that no resolver would take is named as well."""
+    write_config(tmp_path)
+    done = command(tmp_path, "run", ALERTD_SERVER__LISTEN="a..b:8080")
+    assert done.returncode == 1
+    assert last_line(done).startswith("alertd: cannot listen on a..b:8080: ")
+
+
 def test_a_store_of_another_daemon_is_said(tmp_path: Path) -> None:
     """The process that holds the store is named."""
     write_config(tmp_path)

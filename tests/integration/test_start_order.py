@@ -35,10 +35,12 @@ async def receiver() -> AsyncIterator[Receiver]:
         yield made
 
 
-async def left_waiting(folder: Path, receiver: Receiver, **more: Any) -> tuple[Daemon, str]:
+async def left_waiting(
+    folder: Path, receiver: Receiver, heard: str = "alertd.destination_disabled", **more: Any
+) -> tuple[Daemon, str]:
     """Kill a daemon while its only delivery is in the air; return it and the delivery's id."""
     hooks = [hook(name, receiver.url(f"/{name}"), secret=SECRET) for name in ("h", "ops")]
-    routes = [route("all", "t", "h"), route("own", "alertd.destination_disabled", "ops")]
+    routes = [route("all", "t", "h"), route("own", heard, "ops")]
     config = {"workspaces": [workspace(hooks, routes)], **more}
     killed = Daemon(folder, config)
     receiver.script("/h", hang)
@@ -121,7 +123,7 @@ async def test_nobody_is_let_in_by_a_start_that_fails_last(
         failed.set()
         raise StoreUnavailableError("the disk is full")
 
-    monkeypatch.setattr(composition, "begin_run", fail)
+    monkeypatch.setattr(composition, "make_known", fail)
     monkeypatch.setattr(composition, "calm_collector", lambda: None)
     monkeypatch.chdir(killed.folder)
     config = load_config(killed.config_file, {})
@@ -152,6 +154,40 @@ async def test_what_happens_before_people_are_let_in_is_told(tmp_path: Path, rec
         while not (told := [each for each in found if each.event["type"] == "alertd.destination_disabled"]):
             found = await receiver.expect("/ops", len(found) + 1)
     assert told[0].event["data"]["destination"] == "h"
+
+
+@pytest.mark.parametrize("known", [False, True])
+async def test_a_start_that_is_stopped_half_way_hides_no_crash(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, *, known: bool
+) -> None:
+    """The next one tells of it, whether the store knew of the half one or not."""
+    killed, _ = await left_waiting(tmp_path, receiver, heard="alertd.crashed")
+    stop, make_known = StopRequest(), composition.make_known
+
+    async def stopped(*given: Any) -> None:
+        if known:
+            await make_known(*given)
+        stop.ask("test")
+        await asyncio.sleep(0)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(composition, "make_known", stopped)
+        patched.setattr(composition, "calm_collector", lambda: None)
+        patched.chdir(killed.folder)
+        config = load_config(killed.config_file, {})
+        async with asyncio.timeout(DEADLINE), AsyncExitStack() as stack:
+            inside = await Inside.build(Launch(killed.config_file, {}), config, stop, stack)
+            with inside.words:
+                await inside.run(asyncio.Event())
+    assert receiver.got("/ops") == []
+    async with killed:
+        [told] = await receiver.expect("/ops", 1)
+        assert told.event["type"] == "alertd.crashed"
+        await killed.stop()
+        await killed.start()
+        await killed.send({"type": "t"})
+        await killed.stop()
+    assert len(receiver.got("/ops")) == 1
 
 
 async def test_nothing_is_sent_by_a_daemon_whose_address_is_taken(tmp_path: Path, receiver: Receiver) -> None:

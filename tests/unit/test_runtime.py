@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import os
@@ -245,6 +246,71 @@ async def test_a_death_while_a_stage_is_made_ends_the_daemon() -> None:
     with pytest.raises(ServiceFailedError, match="service lanes died: OSError: gone"):
         await run_services(stages, StopRequest(), limits=PATIENT, on_started=lambda: journal.append("ready"))
     assert journal == ["lanes runs"]
+
+
+async def test_a_making_that_will_not_end_is_left_behind() -> None:
+    """What runs is stopped all the same, a bounded time after the stop was asked."""
+    journal: list[str] = []
+    lanes, stop, go_on = Probe("lanes", journal), StopRequest(), asyncio.Event()
+
+    async def make() -> list[Probe]:
+        stop.ask("SIGTERM")
+        while not go_on.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await go_on.wait()
+        return []
+
+    await run_services([Stage("delivery", [lanes]), Stage("intake", make)], stop, limits=SHORT)
+    assert journal == ["lanes runs", "lanes asked", "lanes ends"]
+    go_on.set()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_death_in_the_turn_in_which_all_is_made_is_not_announced_as_ready(*, fails: bool) -> None:
+    """Nor is what the death makes fail shown in its place."""
+    journal: list[str] = []
+    lanes = Probe("lanes", journal)
+
+    async def make() -> list[Probe]:
+        await lanes.running.wait()
+        lanes.die(OSError("gone"))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        if fails:
+            raise ValueError("the lanes are gone")
+        return []
+
+    stages = [Stage("delivery", [lanes]), Stage("intake", make)]
+    with pytest.raises(ServiceFailedError, match="service lanes died: OSError: gone"):
+        await run_services(stages, StopRequest(), limits=PATIENT, on_started=lambda: journal.append("ready"))
+    assert "ready" not in journal
+
+
+async def test_a_stop_is_a_stop_though_the_making_fails_of_it() -> None:
+    """No error of a start that nobody wants any more."""
+    journal: list[str] = []
+    lanes, stop = Probe("lanes", journal), StopRequest()
+
+    async def make() -> list[Probe]:
+        stop.ask("SIGTERM")
+        raise OSError("no such luck")
+
+    await run_services([Stage("delivery", [lanes]), Stage("intake", make)], stop, limits=PATIENT)
+    assert journal[-1] == "lanes ends"
+
+
+async def test_a_making_that_is_cancelled_from_within_is_a_start_that_failed() -> None:
+    """The stages before it end softly."""
+    journal: list[str] = []
+    lanes = Probe("lanes", journal)
+
+    async def make() -> list[Probe]:
+        await lanes.running.wait()
+        raise asyncio.CancelledError
+
+    with pytest.raises(RuntimeError, match="was cancelled"):
+        await run_services([Stage("delivery", [lanes]), Stage("intake", make)], StopRequest(), limits=PATIENT)
+    assert journal == ["lanes runs", "lanes asked", "lanes ends"]
 
 
 async def test_an_essential_service_that_raises_ends_the_daemon_with_its_name_and_cause() -> None:

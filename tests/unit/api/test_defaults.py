@@ -56,6 +56,8 @@ async def test_metrics_do_not_name_what_producers_chose() -> None:
     """A project may come from an event; the default subscriptions of all are counted as one, others under their names."""
     async with running() as call:
         await make(call, "projects", MADE["projects"])
+        own = {"channels": ["critical-types"], "destinations": ["owner-email"]}
+        await make(call, "subscriptions", {"name": "night-shift", **own})
         await call.sent({"type": "app_crashed", "project": "shop"}, {"type": "app_crashed"})
         metrics, counted = call.bench.metrics.registry, {"workspace": "default", "verdict": "sent"}
         names = {
@@ -64,7 +66,22 @@ async def test_metrics_do_not_name_what_producers_chose() -> None:
             for sample in metric.samples
             if sample.name == "alertd_verdicts_total" and sample.labels.items() >= counted.items()
         }
-        assert names == {"default": 2, "everything": 2}
+        assert names == {"default": 2, "everything": 2, "night-shift": 2}
+
+
+async def test_a_metric_is_named_by_what_decides_now() -> None:
+    """What becomes an operator's own is counted under its name from then on."""
+    async with running() as call:
+        await make(call, "projects", MADE["projects"])
+        await call.sent({"type": "app_crashed", "project": "shop"})
+        await make(
+            call, "subscriptions", {"name": "default-shop", "channels": ["critical-types"], "destinations": ["hook"]}
+        )
+        await call.sent({"type": "app_crashed", "project": "shop"})
+        value = call.bench.metrics.registry.get_sample_value
+        for name in ("default", "default-shop"):
+            labels = {"workspace": "default", "subscription": name, "verdict": "sent"}
+            assert value("alertd_verdicts_total", labels) == 1
 
 
 async def test_it_can_be_edited_and_switched_off() -> None:

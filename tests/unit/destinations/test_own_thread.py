@@ -53,3 +53,13 @@ async def test_its_end_is_told_whoever_waits(*, forsaken: bool) -> None:
             assert await done
             assert ended.is_set()
         await ended.wait()
+
+
+async def test_what_is_no_exception_is_told_too() -> None:
+    """As one: as it is, it would end the loop, or never reach who waits."""
+
+    def leave() -> None:
+        raise SystemExit(3)
+
+    with pytest.raises(RuntimeError, match="SystemExit: 3"):
+        await in_own_thread(leave, "leaving")

@@ -246,14 +246,7 @@ class Daemon:
         self._wire_side(await in_own_thread(partial(_load_rest, with_kafka=with_kafka), "load-rest"))
         lag = LoopLag(self.metrics.loop_lag_seconds.set, self.clock)
         past = Recollection(self.store, self.clock, lambda: self.dispatcher.lanes, self._made_at)
-        side: list[Service] = [
-            lag,
-            self.housekeeping,
-            self.learner,
-            self.replayer,
-            past,
-            *self.about.services,
-        ]
+        side: list[Service] = [lag, self.housekeeping, self.learner, self.replayer, past, *self.about.services]
         if (seconds := watchdog_seconds(self.launch.environ)) is not None:
             side.append(Watchdog(self.notifier, self._alive, seconds))
         return side
@@ -278,7 +271,7 @@ class Daemon:
         self.notifier.ready(f"listening on {url}")
 
     def _tell_stopping(self, reason: str) -> None:
-        self.listener.close()
+        self.listener.close()  # the server closes it too, but of a start that failed there is none yet
         self.hub.close()
         self.notifier.stopping(f"stopping: {reason}")
 

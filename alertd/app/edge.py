@@ -1,4 +1,4 @@
-"""The edge, wired: all that events and people come in by. The second half of the composition root, and half of its imports.
+"""The edge, wired: all that events and people come in by. The second half of the composition root, and a quarter of its imports.
 
 It is imported when the lanes are at work already, so that what waits at a start goes out without waiting for it.
 """

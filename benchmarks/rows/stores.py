@@ -145,7 +145,7 @@ def _great_run(bench: Bench, subject: str, store: Path, settings: dict[str, int 
     bench.sink.tell("reset webhook")
     begun_ms = time.time_ns() // 1_000_000
     with bench.daemon(Rules(), topic, store_file=store, **settings) as daemon:
-        early = bench.sink.tell()  # a start delivers before it is ready: then half of it is still to come
+        early = bench.sink.tell()  # a start delivers before it is ready: then a part of it is still to come
         stats, cpu = bench.wait_posts(daemon.process, count, bench.meter(daemon.process))
         made = Run(subject, _rate_since(early, stats), cpu, {"rss_mb": daemon.process.memory("VmHWM")})
         made.more["first_ms"] = (stats["first_ns"] - daemon.started_ns) / 1e6
@@ -160,9 +160,9 @@ def _great_run(bench: Bench, subject: str, store: Path, settings: dict[str, int 
 
 def _rate_since(early: dict[str, Any], stats: dict[str, Any]) -> float:
     """Give posts a second, from what had come `early` to the last."""
-    if not early["posts"]:
-        return rate_of(stats)
-    return float((stats["posts"] - early["posts"]) / (stats["last_ns"] - early["last_ns"]) * 1e9)
+    if early["posts"]:
+        stats = {**stats, "first_ns": early["last_ns"], "posts": stats["posts"] - early["posts"] + 1}
+    return rate_of(stats)
 
 
 def _old_events(store: Path) -> int:

@@ -7,7 +7,7 @@ import contextlib
 import os
 import socket
 import threading
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,9 +22,10 @@ from tests.daemon import DEADLINE, Daemon, hook, route, workspace
 from tests.receiver import SECRET, Gate, Receiver, hang, status
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from alertd.api.bootstrap import Access
     from alertd.app.edge import Edge
 
 
@@ -51,6 +52,23 @@ async def left_waiting(
     return killed, request.delivery_id
 
 
+@asynccontextmanager
+async def built(
+    killed: Daemon,
+    monkeypatch: pytest.MonkeyPatch,
+    stop: StopRequest | None = None,
+    on_ready: Callable[[str, Access], None] = lambda url, access: None,
+) -> AsyncIterator[Inside]:
+    """Build it again in this process, whose collector stays as it is, and close it within a deadline."""
+    with monkeypatch.context() as patched:
+        patched.setattr(composition, "calm_collector", lambda: None)
+        patched.chdir(killed.folder)
+        config = load_config(killed.config_file, {})
+        async with asyncio.timeout(DEADLINE), AsyncExitStack() as stack:
+            launch = Launch(killed.config_file, {}, on_ready)
+            yield await Inside.build(launch, config, stop or StopRequest(), stack)
+
+
 async def test_what_waits_goes_out_before_anybody_is_let_in(
     tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,13 +82,7 @@ async def test_what_waits_goes_out_before_anybody_is_let_in(
         return load_rest(with_kafka=with_kafka)
 
     monkeypatch.setattr(composition, "_load_rest", load_late)
-    monkeypatch.setattr(composition, "calm_collector", lambda: None)  # it is this process's
-    monkeypatch.chdir(killed.folder)
-    config = load_config(killed.config_file, {})
-    async with asyncio.timeout(DEADLINE), AsyncExitStack() as stack:
-        launch = Launch(killed.config_file, {}, lambda url, access: ready.set())
-        inside = await Inside.build(launch, config, stop, stack)
-        stack.enter_context(inside.words)
+    async with built(killed, monkeypatch, stop, lambda url, access: ready.set()) as inside:
         running = asyncio.create_task(inside.run(asyncio.Event()))
         reader, writer = await asyncio.open_connection("127.0.0.1", inside.listener.port)
         writer.write(b"GET /-/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -97,10 +109,7 @@ async def test_a_start_that_fails_late_finishes_what_it_began(
         raise OSError("no such luck")
 
     monkeypatch.setattr(composition, "_load_rest", fail)
-    monkeypatch.chdir(killed.folder)
-    config = load_config(killed.config_file, {})
-    async with asyncio.timeout(DEADLINE), AsyncExitStack() as stack:
-        inside = await Inside.build(Launch(killed.config_file, {}), config, StopRequest(), stack)
+    async with built(killed, monkeypatch) as inside:
         running = asyncio.create_task(inside.run(asyncio.Event()))
         await receiver.expect("/h", 2)
         came.set()
@@ -124,11 +133,7 @@ async def test_nobody_is_let_in_by_a_start_that_fails_last(
         raise StoreUnavailableError("the disk is full")
 
     monkeypatch.setattr(composition, "make_known", fail)
-    monkeypatch.setattr(composition, "calm_collector", lambda: None)
-    monkeypatch.chdir(killed.folder)
-    config = load_config(killed.config_file, {})
-    async with asyncio.timeout(DEADLINE), AsyncExitStack() as stack:
-        inside = await Inside.build(Launch(killed.config_file, {}), config, StopRequest(), stack)
+    async with built(killed, monkeypatch) as inside:
         reader, writer = await asyncio.open_connection("127.0.0.1", inside.listener.port)
         writer.write(b"GET /-/ready HTTP/1.1\r\nHost: x\r\n\r\n")
         running = asyncio.create_task(inside.run(asyncio.Event()))
@@ -172,11 +177,7 @@ async def test_a_start_that_is_stopped_half_way_hides_no_crash(
 
     with monkeypatch.context() as patched:
         patched.setattr(composition, "make_known", stopped)
-        patched.setattr(composition, "calm_collector", lambda: None)
-        patched.chdir(killed.folder)
-        config = load_config(killed.config_file, {})
-        async with asyncio.timeout(DEADLINE), AsyncExitStack() as stack:
-            inside = await Inside.build(Launch(killed.config_file, {}), config, stop, stack)
+        async with built(killed, monkeypatch, stop) as inside:
             with inside.words:
                 await inside.run(asyncio.Event())
     assert receiver.got("/ops") == []

@@ -176,16 +176,13 @@ class Session:
             fetched: dict[TopicPartition, list[Any]] = await self._consumer.getmany(
                 timeout_ms=POLL_MS, max_records=most
             )
-        except OffsetOutOfRangeError as error:
+        except (OffsetOutOfRangeError, NoOffsetForPartitionError) as error:
             fetched = {}
             poll_ended(self._consumer)
             if self._positions.settled:
+                if isinstance(error, NoOffsetForPartitionError):
+                    raise
                 await self._positions.mend(dict(error.args[0]))
-        except NoOffsetForPartitionError:
-            fetched = {}
-            poll_ended(self._consumer)
-            if self._positions.settled:
-                raise
         if self._positions.broken is not None:
             raise self._positions.broken
         return fetched if self._positions.settled else {}

@@ -18,8 +18,12 @@ if TYPE_CHECKING:
     from alertd.metrics import Metrics
     from alertd.model.delivery import DeliveryState
 
-COUNT_SECONDS: Final = 15
-"""How often the outbox is counted for the metrics."""
+COUNT_SECONDS: Final = 2
+"""How often the outbox is counted for the metrics, at best."""
+COUNT_RESTS: Final = 50
+"""How many times as long as a count took the next one waits, so that a great backlog is not counted all the time."""
+ROUND_SECONDS: Final = 15
+"""How often the chores are done; the outbox is counted at least as often."""
 RETAIN_SECONDS: Final = 60
 """How often old history is looked for."""
 SLICE_EVENTS: Final = 500
@@ -56,7 +60,7 @@ class Forgetful(Protocol):
 
 
 class Housekeeping:
-    """The service. `retention_days` None keeps all history; it may change while it runs. `chores` are done every round."""
+    """The service. `retention_days` None keeps all history; it may change while it runs. `chores` are done every `ROUND_SECONDS`."""
 
     name = "housekeeping"
 
@@ -81,19 +85,25 @@ class Housekeeping:
 
     async def run(self) -> None:
         """Keep house until stopped."""
-        next_retain = self._clock.monotonic()
+        now = self._clock.monotonic
+        next_round = next_retain = now()
         while not self._stopping.is_set():
+            rest: float = ROUND_SECONDS
             try:
+                began = now()
                 await self._count()
-                for chore in self._chores:
-                    await chore()
-                if self._clock.monotonic() >= next_retain:
-                    next_retain = self._clock.monotonic() + RETAIN_SECONDS
+                rest = max(COUNT_SECONDS, COUNT_RESTS * (now() - began))
+                if now() >= next_round:
+                    next_round = now() + ROUND_SECONDS
+                    for chore in self._chores:
+                        await chore()
+                if now() >= next_retain:
+                    next_retain = now() + RETAIN_SECONDS
                     await self.forget()
                     await self.retain()
             except StoreError as error:  # whoever needs the store for its work says when that is over
                 _log.warning("housekeeping.put_off", error=str(error))
-            await wait_event(self._stopping, COUNT_SECONDS)
+            await wait_event(self._stopping, min(rest, ROUND_SECONDS))
 
     def stop(self) -> None:
         """End after the slice at hand."""

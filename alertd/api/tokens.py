@@ -121,10 +121,7 @@ class Tokens:
     async def create(self, request: web.Request) -> web.Response:
         """Make a token; the answer alone holds its secret, as `value`."""
         workspace = self._enter(request)
-        given = await body_of(request)
-        if given.get("workspace", workspace) != workspace:
-            raise InvalidError([Problem("/workspace", f"expected {workspace!r}, where the token is made, or nothing")])
-        settings = _settings(given)
+        settings = _settings(await body_of(request), workspace)
         secret, context = new_secret(), self._context
         now_ms = context.clock.now_ms()
         token = _with(
@@ -158,7 +155,7 @@ class Tokens:
     async def _change(self, request: web.Request, document: Callable[[Token], dict[str, Any]]) -> web.Response:
         async with self._context.changing_tokens:
             token = self._own(request, conditional=True)
-            settings = _settings(document(token))
+            settings = _settings(document(token), token.workspace)
             if settings.name != token.name:
                 raise InvalidError([Problem("/name", f"cannot be changed: this is the token {token.name!r}")])
             after = _with(token, settings)
@@ -223,7 +220,10 @@ def _etag(token: Token) -> str:
     return f'"t{hashlib.sha256(state.encode()).hexdigest()[:16]}"'
 
 
-def _settings(document: dict[str, Any]) -> TokenSettings:
+def _settings(document: dict[str, Any], workspace: str | None) -> TokenSettings:
+    """Read the settings of a token of this workspace, which is the only one that may be named."""
+    if document.get("workspace", workspace) != workspace:
+        raise InvalidError([Problem("/workspace", f"expected {workspace!r}, the token's own, or nothing")])
     return read_alone(TokenSettings, {key: value for key, value in document.items() if key not in _SHOWN})
 
 

@@ -27,6 +27,7 @@ def export(
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to this file, not to stdout.")
     ] = None,
     workspace: WorkspaceOption = "default",
+    json: JsonOption = False,
     url: UrlOption = None,
     config: ConfigOption = None,
     token_file: TokenOption = None,
@@ -35,17 +36,25 @@ def export(
 
     Every resource of it is in the file. Secrets stay in the store: the file says stored:… in their places, which works where that store is.
     """
+    import orjson
+
     from alertd.cli.client import Server, below, with_client
+    from alertd.config.lines import read_document
 
     path = below(workspace, "export")
     text = with_client(Server(url, config, token_file), lambda client: client.text("POST", path, "application/yaml"))
-    if output is None:
+    found = read_document(text, "the export").root if json else None
+    if output is not None:
+        try:
+            output.write_bytes(
+                text.encode() if found is None else orjson.dumps(found, option=orjson.OPT_APPEND_NEWLINE)
+            )
+        except OSError as error:
+            fail(f"{output}: {(error.strerror or str(error)).lower()}")
+    elif found is None:
         say(text.removesuffix("\n"))
-        return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        fail(f"{output}: {(error.strerror or str(error)).lower()}")
+    else:
+        print_json(found)
 
 
 def diff(

@@ -19,7 +19,7 @@ HURRIED = """
 from alertd import forgetting, housekeeping
 
 forgetting.WALK_SECONDS = housekeeping.RETAIN_SECONDS = 0
-housekeeping.COUNT_SECONDS = 0.05
+housekeeping.COUNT_SECONDS = housekeeping.ROUND_SECONDS = 0.05
 """
 """What Python runs before the daemon whose rounds follow one another without an hour between them."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
@@ -10,9 +11,10 @@ import alertd.housekeeping
 from alertd.clock import SystemClock
 from alertd.engine.memory import EngineMemory
 from alertd.errors import StoreCorruptError, StoreError, StoreUnavailableError
-from alertd.housekeeping import SLICE_EVENTS, Housekeeping
+from alertd.housekeeping import COUNT_RESTS, COUNT_SECONDS, ROUND_SECONDS, SLICE_EVENTS, Housekeeping
 from alertd.metrics import Metrics
 from alertd.model.delivery import DeliveryState
+from tests.conformance.store_maker import StillClock
 
 DEADLINE = 60
 DAY_MS = 86_400_000
@@ -70,7 +72,7 @@ def make(
 @pytest.mark.parametrize("error", [StoreUnavailableError("full"), StoreCorruptError("damaged"), StoreError("refused")])
 async def test_a_store_that_fails_does_not_end_it(error: StoreError, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is tried again: whether the daemon can live with such a store is for those who write events to say."""
-    monkeypatch.setattr(alertd.housekeeping, "COUNT_SECONDS", 0.001)
+    monkeypatch.setattr(alertd.housekeeping, "ROUND_SECONDS", 0.001)
     store = ScriptedStore(0, error)
     service, _ = make(store)
     running = asyncio.create_task(service.run())
@@ -146,3 +148,47 @@ async def test_the_outbox_is_counted_by_destination_and_state(monkeypatch: pytes
     assert metrics.registry.get_sample_value("alertd_engine_keys", {"kind": "cooldown"}) == 0
     (family,) = [family for family in metrics.registry.collect() if family.name == OUTBOX]
     assert [(sample.labels, sample.value) for sample in family.samples] == [({**hook, "state": "retrying"}, 1)]
+
+
+class CountedStore(ScriptedStore):
+    """A store whose counts take so long by a clock that only they move; whoever waits moves it as well."""
+
+    def __init__(self, clock: StillClock, seconds: float) -> None:
+        super().__init__()
+        self.clock = clock
+        self.seconds = seconds
+
+    async def outbox_counts(self) -> dict[tuple[int, DeliveryState], int]:
+        """Take the time that a count takes."""
+        self.clock.ms += round(self.seconds * 1000)
+        return await super().outbox_counts()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "rest"),
+    [(0.0, COUNT_SECONDS), (COUNT_SECONDS / COUNT_RESTS, COUNT_SECONDS), (0.1, 5.0), (0.3, 15.0), (7.0, ROUND_SECONDS)],
+)
+async def test_a_count_that_takes_long_rests_long(seconds: float, rest: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counting takes a fiftieth of the time at most, as long as that leaves one count for each round of chores."""
+    clock = StillClock()
+    rests, rounds = [], []
+
+    async def waits(_: asyncio.Event, pause: float) -> bool:
+        rests.append(pause)
+        clock.ms += round(pause * 1000)
+        if len(rests) == 30:
+            service.stop()
+        return False
+
+    async def chore() -> None:
+        rounds.append(clock.monotonic())
+
+    monkeypatch.setattr(alertd.housekeeping, "wait_event", waits)
+    service = Housekeeping(
+        CountedStore(clock, seconds), clock, Metrics(), EngineMemory(), lambda _: None, None, [chore]
+    )
+    await service.run()
+    assert rests == pytest.approx([rest] * 30, abs=0.001)
+    gaps = [after - before for before, after in pairwise(rounds)]
+    assert gaps
+    assert all(ROUND_SECONDS <= gap < ROUND_SECONDS + rest + seconds for gap in gaps)

@@ -62,6 +62,20 @@ async def test_a_token_is_for_the_workspace_where_it_is_made(other: Any) -> None
         assert (await call("POST", TOKENS, json={**asked, "workspace": "default"}))[0] == 201
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+@pytest.mark.parametrize("other", ["other", "", 7])
+async def test_a_token_stays_in_its_workspace(method: str, other: Any) -> None:
+    """A change that names another one is refused and changes nothing; what a token shows can be given back."""
+    async with running() as call:
+        await call("POST", TOKENS, json={"name": "ci", "role": "viewer"})
+        change, stale = {"role": "operator"}, {"headers": {"If-Match": "*"}}
+        status, problem = await call(method, f"{TOKENS}/ci", json={**change, "workspace": other}, **stale)
+        assert (status, problem["errors"][0]["pointer"]) == (422, "/workspace")
+        assert (await call("GET", f"{TOKENS}/ci"))[1]["role"] == "viewer"
+        status, changed = await call(method, f"{TOKENS}/ci", json={**change, "workspace": "default"}, **stale)
+        assert (status, changed["role"]) == (200, "operator")
+
+
 @pytest.mark.parametrize("name", ["", "A", "a b", "ü", "x" * 65, None, 1, "a\n", ["a"]])
 async def test_a_name_is_a_slug(name: Any) -> None:
     """Anything else is 422 at /name."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import orjson
 import yaml
 
+from alertd.config.lines import read_document
 from alertd.config.load import load_config
 from alertd.model.destination import Destination
 from alertd.resources.entry import Entry
@@ -57,6 +59,22 @@ def test_export_is_a_configuration(stage: Stage, folder: Path) -> None:
     assert workspace["subscriptions"][-1] == {
         "name": "tell", "channels": ["runs"], "destinations": ["secret-hook"], "cooldown_seconds": 5.0,
     }  # fmt: skip
+
+
+def test_an_export_as_json_is_the_same(stage: Stage, folder: Path) -> None:
+    """One line for programs, on stdout or in a file, with the values of the YAML."""
+    fill(stage)
+    tricky = {"name": "09", "kind": "literal", "pattern": "1e3", "title": "a\x85b \u2028 ${X} \U0001f514\x7f"}
+    stage.on_loop(stage.bench.registry.create(CHANNEL, "default", tricky, "ann"))  # type: ignore[union-attr]
+    text = stage.typed("export").stdout
+    line = stage.typed("export", "--json").stdout
+    assert line.count("\n") == 1
+    assert orjson.loads(line) == read_document(text, "out.yml").root
+    (found,) = [c for c in orjson.loads(line)["workspaces"][0]["channels"] if c["name"] == "09"]
+    assert found == {**tricky, "title": tricky["title"].replace("$", "$$")}
+    for name, given in (("out.yml", text), ("out.json", line)):
+        assert stage.typed("export", "--output", name, *(["--json"] if name == "out.json" else [])).exit_code == 0
+        assert (folder / name).read_text(encoding="utf-8") == given
 
 
 def test_elsewhere_each_secret_is_listed(stage: Stage, folder: Path) -> None:

@@ -62,6 +62,7 @@ def kafka_options(config: Config, instance_id: str | None) -> KafkaOptions:
         rebalance_timeout_seconds=kafka.rebalance_timeout_seconds,
         request_timeout_seconds=kafka.request_timeout_seconds,
         max_poll_records=kafka.max_poll_records,
+        max_batch_bytes=kafka.max_batch_bytes,
         max_poll_seconds=kafka.max_poll_seconds,
         stall_seconds=kafka.stall_seconds,
         offset_reset=kafka.offset_reset,

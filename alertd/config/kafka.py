@@ -51,6 +51,10 @@ class KafkaIntake(Resource):
         60, description="seconds for one request to a broker; more than rebalance_timeout_seconds"
     )
     max_poll_records: Annotated[int, Field(gt=0)] = Field(500, description="records taken at a time")
+    max_batch_bytes: Annotated[int, Field(gt=0)] = Field(
+        67_108_864,
+        description="bytes to which a compressed batch may unpack; a larger one becomes one rejected record",
+    )
     max_poll_seconds: PositiveSeconds = Field(
         300,
         description="seconds without a poll until the group takes the partitions of a member whose heartbeats go on",

@@ -77,6 +77,29 @@ async def test_compressed_batches(kafka: Broker, topic: str, codec: str) -> None
     assert member.numbers == list(range(200))
 
 
+@pytest.mark.parametrize("codec", ["gzip", "lz4", "snappy", "zstd"])
+async def test_a_batch_that_unpacks_to_too_much_is_kept_packed(kafka: Broker, topic: str, codec: str) -> None:
+    """One record stands for it and says which offsets it had; what is before and behind it is read, and none of it again."""
+    group, most = fresh_group(), 100_000
+    async with Feeder(kafka, compression_type=codec, linger_ms=50, max_batch_size=1 << 20) as feeder:
+        await feeder.send(topic, range(5))
+        await feeder.send_values(topic, [(value(n) + b" " * 30_000, 0) for n in range(5, 9)])
+        await feeder.send(topic, range(9, 14))
+        async with Member(kafka, topic, group=group, max_batch_bytes=most) as member:
+            await until(lambda: member.store.stored(topic) == {0: 14})
+        async with Member(kafka, topic, group=group, max_batch_bytes=most, store=member.store) as again:
+            await feeder.send(topic, [14])
+            await until(lambda: again.store.stored(topic) == {0: 15})
+
+    assert sorted(again.numbers) == [*range(5), *range(9, 15)]
+    (kept,) = member.store.rejected
+    assert (kept.offset, kept.headers) == (8, "")
+    assert kept.reason == (
+        f"a compressed batch of 4 records, offsets 5 to 8, is larger than {most} bytes when unpacked"
+    )
+    assert 0 < kept.size < most
+
+
 async def test_each_topic_has_its_format(kafka: Broker, make_topic: MakeTopic) -> None:
     """Native never looks at headers; CloudEvents come structured and binary; auto takes each record as what it is."""
     native, cloud, auto = await make_topic(), await make_topic(), await make_topic()

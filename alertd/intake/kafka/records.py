@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from alertd.errors import DecodeError, Problem
+from alertd.intake.kafka.unpacking import UnreadableBatch
 from alertd.sources.base import Context, NoEventError
 from alertd.sources.detect import decode_kafka
 from alertd.store.base import RejectedRecord
@@ -50,6 +51,9 @@ def read(
     for record in records:
         value = record.value or b""
         size += len(value)
+        if isinstance(value, UnreadableBatch):
+            rejected.append(_rejected(ids.take(), topic.workspace, record, value, value.reason))
+            continue
         try:
             event = decode_kafka(topic.format, record.headers, record.value, context)
             if event.workspace not in workspaces:  # the topic's own, which its events need not name
@@ -79,7 +83,7 @@ def _rejected(number: int, workspace: str, record: Any, value: bytes, reason: st
         partition=record.partition,
         offset=record.offset,
         reason=reason,
-        bytes=value[:REJECTED_BYTES_MAX],
+        bytes=bytes(value[:REJECTED_BYTES_MAX]),
         size=len(value),
         headers=_written(record.headers),
     )

@@ -18,6 +18,7 @@ from alertd.errors import AlertdError, IntakeFullError
 from alertd.intake.kafka.bounded import bounded, dispose, poll_ended, tear_out
 from alertd.intake.kafka.positions import Positions
 from alertd.intake.kafka.records import read
+from alertd.intake.kafka.unpacking import install
 from alertd.intake.kafka.watch import Watch
 from alertd.runtime import wait_event
 
@@ -95,10 +96,11 @@ class Session:
         self._stopping = asyncio.Event()
 
     async def start(self) -> None:
-        """Connect and join. Raises KafkaError, OSError or ssl.SSLError."""
+        """Connect and join. Raises KafkaError, OSError, ssl.SSLError or UnknownClientError."""
         # One assignor only, for each costs a round of joining; a class of its own, for it remembers in the class.
         assignor = type("OwnSticky", (StickyPartitionAssignor,), {})
         arguments = await asyncio.to_thread(self._options.arguments)  # reading certificates takes its time
+        install(self._options.max_batch_bytes)
         self._consumer = AIOKafkaConsumer(**arguments, partition_assignment_strategy=(assignor,))
         self._positions.watch(self._consumer)
         self._consumer.subscribe(list(self._options.topics), listener=self._positions)

@@ -30,6 +30,7 @@ KAFKA: dict[str, Any] = {
     "rebalance_timeout_seconds": 31,
     "request_timeout_seconds": 61,
     "max_poll_records": 7,
+    "max_batch_bytes": 1_000_001,
     "max_poll_seconds": 301,
     "stall_seconds": 59,
     "offset_reset": "stop",

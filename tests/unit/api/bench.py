@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 
 from alertd.api.auth import Authenticator, may_send
 from alertd.api.context import Context
-from alertd.api.server import build
+from alertd.api.server import LINGER_SECONDS, build
 from alertd.app.known_types import KnownTypes
 from alertd.clock import SystemClock
 from alertd.config.settings import Config
@@ -263,10 +263,10 @@ class Caller:
 
 
 class Server(TestServer):
-    """A server that, as the daemon's, lets a request go on whose client has gone."""
+    """A server that, as the daemon's, lets a request go on whose client has gone, and one that was answered send on for a while."""
 
     async def _make_runner(self, **kwargs: Any) -> AppRunner:
-        return await super()._make_runner(**kwargs | {"handler_cancellation": False})
+        return await super()._make_runner(**kwargs | {"handler_cancellation": False, "lingering_time": LINGER_SECONDS})
 
 
 @asynccontextmanager

@@ -83,7 +83,7 @@ def _rejected(number: int, workspace: str, record: Any, value: bytes, reason: st
         partition=record.partition,
         offset=record.offset,
         reason=reason,
-        bytes=bytes(value[:REJECTED_BYTES_MAX]),
+        bytes=value[:REJECTED_BYTES_MAX],
         size=len(value),
         headers=_written(record.headers),
     )

@@ -24,6 +24,8 @@ from alertd.sources.compression import PARTS_MAX
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from typing_extensions import Buffer
+
 ZSTD_WINDOW_MAX_BYTES: Final = 128 * 1024 * 1024
 """Greatest window that a frame of zstd may ask for: that of the highest level there is."""
 
@@ -102,18 +104,16 @@ class _PackedBatch:
         return getattr(self._batch, name)
 
     def __iter__(self) -> Iterator[Any]:
-        packed = self._data[_HEADER_BYTES:]
+        whole = bytearray(self._data[:_HEADER_BYTES])
         try:
-            plain = unpack(self._batch.compression_type, bytes(packed), self._limit)
+            whole += unpack(self._batch.compression_type, bytes(self._data[_HEADER_BYTES:]), self._limit)
         except OversizeError:
             return iter((self._stand_in(f"is larger than {self._limit} bytes when unpacked"),))
         except (zlib.error, zstandard.ZstdError, cramjam.DecompressionError, ValueError) as error:
             return iter((self._stand_in(f"cannot be unpacked: {error}"),))
-        whole = bytearray(self._data[:_HEADER_BYTES])
-        struct.pack_into(">i", whole, _LENGTH_AT, _HEADER_BYTES - _LENGTH_END + len(plain))
+        struct.pack_into(">i", whole, _LENGTH_AT, len(whole) - _LENGTH_END)
         whole[_CODEC_AT] &= ~_CODEC_BITS & 0xFF
-        whole += plain
-        records: Iterator[Any] = iter(DefaultRecordBatch(bytes(whole)))
+        records: Iterator[Any] = iter(DefaultRecordBatch(whole))
         return records
 
     def _stand_in(self, why: str) -> _StandIn:
@@ -125,8 +125,8 @@ class _PackedBatch:
         return _StandIn(last, batch.max_timestamp, batch.timestamp_type, value)
 
 
-def unpack(codec: int, packed: bytes, limit: int) -> bytes:
-    """Unpack what a producer packed with one of Kafka's codecs.
+def unpack(codec: int, packed: bytes, limit: int) -> Buffer:
+    """Unpack what a producer packed with one of Kafka's codecs; what comes out is bytes of some kind.
 
     Raises OversizeError for more than `limit` bytes, which then were never all in memory, and zlib.error, ZstdError,
     DecompressionError or ValueError for what is not that codec's.
@@ -137,7 +137,7 @@ def unpack(codec: int, packed: bytes, limit: int) -> bytes:
     return unpacker(packed, limit)
 
 
-def _gzip(packed: bytes, limit: int) -> bytes:
+def _gzip(packed: bytes, limit: int) -> Buffer:
     plain = bytearray()
     for _ in range(PARTS_MAX):
         stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
@@ -147,14 +147,14 @@ def _gzip(packed: bytes, limit: int) -> bytes:
             raise zlib.error("it ends too early")
         packed = stream.unused_data
         if not packed:
-            return bytes(plain)
+            return plain
     raise zlib.error(f"more than {PARTS_MAX} members")
 
 
-def _snappy(packed: bytes, limit: int) -> bytes:
+def _snappy(packed: bytes, limit: int) -> Buffer:
     if not packed.startswith(_XERIAL):
         _check(cramjam.snappy.decompress_raw_len(packed), limit)
-        return bytes(cramjam.snappy.decompress_raw(packed))
+        return cramjam.snappy.decompress_raw(packed)
     plain, at = bytearray(), len(_XERIAL)
     while at < len(packed):
         begin = at + 4
@@ -164,12 +164,12 @@ def _snappy(packed: bytes, limit: int) -> bytes:
             raise ValueError("a block of snappy is cut short")
         _check(len(plain) + cramjam.snappy.decompress_raw_len(block), limit)
         plain += cramjam.snappy.decompress_raw(block)
-    return bytes(plain)
+    return plain
 
 
-def _lz4(packed: bytes, limit: int) -> bytes:
+def _lz4(packed: bytes, limit: int) -> Buffer:
     if _LZ4_RATIO_MAX * len(packed) <= limit:
-        return bytes(cramjam.lz4.decompress(packed))
+        return cramjam.lz4.decompress(packed)
     room = bytearray(limit)  # takes memory only where something is written
     try:
         size = cramjam.lz4.decompress_into(packed, room)
@@ -177,16 +177,17 @@ def _lz4(packed: bytes, limit: int) -> bytes:
         if _LZ4_FULL in str(error):
             raise OversizeError from None
         raise
-    return bytes(memoryview(room)[:size])
+    del room[size:]
+    return room
 
 
-def _zstd(packed: bytes, limit: int) -> bytes:
+def _zstd(packed: bytes, limit: int) -> Buffer:
     decompressor = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_MAX_BYTES)
     reader, plain = decompressor.stream_reader(packed, read_across_frames=True), bytearray()
     while part := reader.read(_CHUNK_BYTES):
         plain += part
         _check(len(plain), limit)
-    return bytes(plain)
+    return plain
 
 
 def _check(size: int, limit: int) -> None:
@@ -194,4 +195,4 @@ def _check(size: int, limit: int) -> None:
         raise OversizeError
 
 
-_CODECS: Final[dict[int, Callable[[bytes, int], bytes]]] = {1: _gzip, 2: _snappy, 3: _lz4, 4: _zstd}
+_CODECS: Final[dict[int, Callable[[bytes, int], Buffer]]] = {1: _gzip, 2: _snappy, 3: _lz4, 4: _zstd}

@@ -138,7 +138,7 @@ def test_every_form_of_a_codec(name: str) -> None:
     for size in (1, 100, 32 * 1024, 32 * 1024 + 1, 70_000, 3_000_000):
         for data in (bytes(size), chance.randbytes(size)):
             packed = bytes(pack(data))
-            assert unpack(codec, packed, size) == data
+            assert bytes(unpack(codec, packed, size)) == data
             with pytest.raises(OversizeError):
                 unpack(codec, packed, size - 1)
 
@@ -164,13 +164,13 @@ def test_what_is_cut_short_or_bent_is_an_error_or_less(name: str) -> None:
                     1 << chance.randrange(8)
                 )
         with suppress(*errors):
-            assert len(unpack(codec, bytes(bent), 200_000)) <= 200_000
+            assert len(bytes(unpack(codec, bytes(bent), 200_000))) <= 200_000
 
 
 def test_members_of_gzip_are_one_batch_up_to_their_bound() -> None:
     """As bodies over HTTP may have."""
     member = aiokafka_codec.gzip_encode(b"x" * 10)
-    assert unpack(GZIP, member * PARTS_MAX, 10 * PARTS_MAX) == b"x" * 10 * PARTS_MAX
+    assert bytes(unpack(GZIP, member * PARTS_MAX, 10 * PARTS_MAX)) == b"x" * 10 * PARTS_MAX
     with pytest.raises(OversizeError):
         unpack(GZIP, member * 3, 29)
     with pytest.raises(unpacking.zlib.error, match="more than 64 members"):

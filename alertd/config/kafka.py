@@ -52,7 +52,7 @@ class KafkaIntake(Resource):
     )
     max_poll_records: Annotated[int, Field(gt=0)] = Field(500, description="records taken at a time")
     max_batch_bytes: Annotated[int, Field(gt=0)] = Field(
-        67_108_864,
+        16_777_216,
         description="bytes to which a compressed batch may unpack; a larger one becomes one rejected record",
     )
     max_poll_seconds: PositiveSeconds = Field(

@@ -100,6 +100,21 @@ async def test_a_batch_that_unpacks_to_too_much_is_kept_packed(kafka: Broker, to
     assert 0 < kept.size < most
 
 
+@pytest.mark.partitions(3)
+async def test_many_batches_near_the_bound_are_all_read(kafka: Broker, topic: str) -> None:
+    """One poll unpacks no more than the bound; what is left is fetched again, beside batches that are not compressed."""
+    most = 100_000
+    async with Feeder(kafka) as plain, Feeder(kafka, compression_type="zstd", linger_ms=0) as packed:
+        for number in range(0, 60, 2):
+            await packed.send_values(topic, [(value(number) + b" " * 90_000, number % 3)])
+            await plain.send_values(topic, [(value(number + 1), number % 3)])
+        async with Member(kafka, topic, group=fresh_group(), max_batch_bytes=most) as member:
+            await until(lambda: member.store.stored(topic) == {0: 20, 1: 20, 2: 20})
+
+    assert sorted(member.numbers) == list(range(60))
+    assert member.store.rejected == []
+
+
 async def test_each_topic_has_its_format(kafka: Broker, make_topic: MakeTopic) -> None:
     """Native never looks at headers; CloudEvents come structured and binary; auto takes each record as what it is."""
     native, cloud, auto = await make_topic(), await make_topic(), await make_topic()

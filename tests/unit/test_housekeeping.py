@@ -14,7 +14,7 @@ from alertd.errors import StoreCorruptError, StoreError, StoreUnavailableError
 from alertd.housekeeping import COUNT_RESTS, COUNT_SECONDS, ROUND_SECONDS, SLICE_EVENTS, Housekeeping
 from alertd.metrics import Metrics
 from alertd.model.delivery import DeliveryState
-from tests.conformance.store_maker import StillClock
+from tests.conformance.store_maker import START_MS, StillClock
 
 DEADLINE = 60
 DAY_MS = 86_400_000
@@ -192,3 +192,24 @@ async def test_a_count_that_takes_long_rests_long(seconds: float, rest: float, m
     gaps = [after - before for before, after in pairwise(rounds)]
     assert gaps
     assert all(ROUND_SECONDS <= gap < ROUND_SECONDS + rest + seconds for gap in gaps)
+
+
+async def test_a_store_that_fails_is_left_in_peace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until the next round; and old history is looked for once a minute, however often the outbox is counted."""
+    clock = StillClock()
+    rests: list[float] = []
+
+    async def waits(_: asyncio.Event, pause: float) -> bool:
+        rests.append(pause)
+        clock.ms += round(pause * 1000)
+        if clock.ms >= START_MS + 10 * 60_000:
+            service.stop()
+        return False
+
+    monkeypatch.setattr(alertd.housekeeping, "wait_event", waits)
+    store = ScriptedStore(0, StoreUnavailableError("full"), StoreUnavailableError("full"))
+    service = Housekeeping(store, clock, Metrics(), EngineMemory(), lambda _: None, 1)
+    await service.run()
+    assert rests[:3] == [ROUND_SECONDS, ROUND_SECONDS, COUNT_SECONDS]
+    assert set(rests[2:]) == {COUNT_SECONDS}
+    assert 9 <= len(store.asked) <= 10

@@ -34,7 +34,7 @@ class KafkaOptions:
     rebalance_timeout_seconds: float = 30
     request_timeout_seconds: float = 60
     max_poll_records: int = 500
-    max_batch_bytes: int = 64 * 1024 * 1024
+    max_batch_bytes: int = 16 * 1024 * 1024
     stall_seconds: float = 60
     offset_reset: Literal["earliest", "latest", "stop"] = "earliest"
     max_poll_seconds: float = 300

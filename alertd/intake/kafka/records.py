@@ -49,7 +49,7 @@ def read(
     rejected: list[RejectedRecord] = []
     size = skipped = 0
     for record in records:
-        value = record.value or b""
+        value = b"" if record.value is None else record.value
         size += len(value)
         if isinstance(value, UnreadableBatch):
             rejected.append(_rejected(ids.take(), topic.workspace, record, value, value.reason))

@@ -2,30 +2,33 @@
 
 aiokafka unpacks a batch whole, whatever comes out of it: 3 KB of zstd may be 100 MB. It has no hook for that, so it is given
 another reader of what brokers answer, which is its own but for batches that are compressed. One that unpacks to more than
-the bound, or not at all, becomes a single record in the place of its last one, with the packed bytes and the reason.
+the bound, or not at all, becomes a single record in the place of its last one, with the packed bytes and the reason. Of
+many batches that one poll could bring, no more are unpacked once they come to the bound together; the rest is fetched again.
 """
 
 from __future__ import annotations
 
+import mmap
 import struct
 import zlib
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import cramjam
 import zstandard
 from aiokafka.consumer import fetcher
+from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.memory_records import MemoryRecords
 
 from alertd.destinations.kafka_inside import check
-from alertd.sources.compression import PARTS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from typing_extensions import Buffer
 
+HEADERS_MAX: Final = 10_000
+"""How many headers a record of a compressed batch may have: two bytes of it become eighty of memory."""
 ZSTD_WINDOW_MAX_BYTES: Final = 128 * 1024 * 1024
 """Greatest window that a frame of zstd may ask for: that of the highest level there is."""
 
@@ -41,6 +44,9 @@ _XERIAL: Final = struct.pack("!8sii", b"\x82SNAPPY\x00", 1, 1)
 _LZ4_RATIO_MAX: Final = 255
 _LZ4_FULL: Final = "failed to write whole buffer"
 """What cramjam says of more output than fits."""
+_NO_MEMORY: Final = ("not enough memory", "Error -4")
+"""What zstd and zlib say when the machine, not the batch, is to blame."""
+_PIECE_BYTES: Final = 64 * 1024
 _CHUNK_BYTES: Final = 1024 * 1024
 
 
@@ -48,6 +54,41 @@ class UnreadableBatch(bytes):
     """The packed bytes of a batch that was not unpacked, in the place of a record's value; `reason` says why."""
 
     reason: str = ""
+
+
+class OversizeError(Exception):
+    """More comes out than may."""
+
+
+class Allowance:
+    """How many bytes a batch may unpack to, and how many the batches of one poll still may before it ends."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = self.left = limit
+
+    def renew(self) -> None:
+        """Begin another poll."""
+        self.left = self.limit
+
+
+_allowance = Allowance(1)
+"""The one of this process, as the reader that it is for."""
+
+
+def install(limit: int) -> Allowance:
+    """Let every consumer of this process unpack at most `limit` bytes a batch from now on. Raises UnknownClientError.
+
+    Whoever polls renews what is returned before each poll.
+    """
+    check("aiokafka.consumer.fetcher", fetcher, ("MemoryRecords",))
+    _allowance.limit = limit
+    _allowance.renew()
+    fetcher.MemoryRecords = _bounded
+    return _allowance
+
+
+def _bounded(data: bytes | None) -> BoundedRecords:
+    return BoundedRecords(data, _allowance)
 
 
 class _StandIn(NamedTuple):
@@ -62,26 +103,26 @@ class _StandIn(NamedTuple):
     checksum: None = None
 
 
-class OversizeError(Exception):
-    """More comes out than may."""
-
-
-def install(limit: int) -> None:
-    """Let every consumer of this process unpack at most `limit` bytes a batch from now on. Raises UnknownClientError."""
-    check("aiokafka.consumer.fetcher", fetcher, ("MemoryRecords",))
-    fetcher.MemoryRecords = partial(BoundedRecords, limit=limit)
-
-
 class BoundedRecords:
     """What a broker sent of one partition, batch by batch; the shape is that of aiokafka's `MemoryRecords`."""
 
-    def __init__(self, data: bytes, limit: int) -> None:
+    def __init__(self, data: bytes | None, allowance: Allowance) -> None:
         self._records = MemoryRecords(data)
-        self._data = memoryview(data)
+        self._data = memoryview(data or b"")
         self._at = 0
-        self._limit = limit
-        self.has_next: Callable[[], bool] = self._records.has_next
+        self._allowance = allowance
+        self._announced = False
         self.size_in_bytes: Callable[[], int] = self._records.size_in_bytes
+
+    def has_next(self) -> bool:
+        """Whether another batch may be read in this poll; the first time, when it has arrived, whether there is any."""
+        if not self._records.has_next():
+            return False
+        announced, self._announced = self._announced, True
+        if not announced or self._allowance.left > 0:
+            return True
+        codec = self._data[self._at + _CODEC_AT : self._at + _CODEC_AT + 1]
+        return not codec or not codec[0] & _CODEC_BITS
 
     def next_batch(self) -> Any:
         """Return the next batch."""
@@ -89,47 +130,73 @@ class BoundedRecords:
         self._at += _LENGTH_END + int.from_bytes(self._data[begin + _LENGTH_AT : begin + _LENGTH_END], "big")
         if not isinstance(batch, DefaultRecordBatch) or not batch.compression_type or batch.is_control_batch:
             return batch
-        return _PackedBatch(batch, self._data[begin : self._at], self._limit)
+        return _PackedBatch(batch, self._data[begin : self._at], self._allowance)
 
 
 class _PackedBatch:
     """A compressed batch: what aiokafka read of its header, and its records, which are unpacked when somebody wants them."""
 
-    def __init__(self, batch: Any, data: memoryview, limit: int) -> None:
+    def __init__(self, batch: Any, data: memoryview, allowance: Allowance) -> None:
         self._batch = batch
         self._data = data
-        self._limit = limit
+        self._allowance = allowance
+        (self._count,) = struct.unpack_from(">i", data, _COUNT_AT)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)
 
     def __iter__(self) -> Iterator[Any]:
-        whole = bytearray(self._data[:_HEADER_BYTES])
+        allowance = self._allowance
+        if not self._count:
+            return
         try:
-            whole += unpack(self._batch.compression_type, bytes(self._data[_HEADER_BYTES:]), self._limit)
+            plain = self._plain(allowance.limit)
         except OversizeError:
-            return iter((self._stand_in(f"is larger than {self._limit} bytes when unpacked"),))
+            allowance.left -= allowance.limit
+            yield self._stand_in(f"is larger than {allowance.limit} bytes when unpacked")
+            return
         except (zlib.error, zstandard.ZstdError, cramjam.DecompressionError, ValueError) as error:
-            return iter((self._stand_in(f"cannot be unpacked: {error}"),))
-        struct.pack_into(">i", whole, _LENGTH_AT, len(whole) - _LENGTH_END)
+            if any(words in str(error) for words in _NO_MEMORY):
+                raise MemoryError(str(error)) from error
+            yield self._stand_in(f"cannot be unpacked: {error}")
+            return
+        allowance.left -= len(plain)
+        try:
+            for record in DefaultRecordBatch(plain):
+                if len(record.headers) > HEADERS_MAX:
+                    why = f"a record with {len(record.headers)} headers, of which {HEADERS_MAX} are read at most"
+                    yield _stand_in(record.offset, record.timestamp, record.timestamp_type, record.value or b"", why)
+                else:
+                    yield record
+        except (CorruptRecordException, ValueError) as error:
+            yield self._stand_in(f"cannot be read to its end: {error}")
+
+    def _plain(self, limit: int) -> bytearray:
+        """Write the batch as if its producer had not compressed it; the checksum stays what it was."""
+        whole = bytearray(self._data[:_HEADER_BYTES])
+        whole += unpack(self._batch.compression_type, bytes(self._data[_HEADER_BYTES:]), limit)
         whole[_CODEC_AT] &= ~_CODEC_BITS & 0xFF
-        records: Iterator[Any] = iter(DefaultRecordBatch(whole))
-        return records
+        return whole
 
     def _stand_in(self, why: str) -> _StandIn:
         batch = self._batch
-        (count,) = struct.unpack_from(">i", self._data, _COUNT_AT)
         last = batch.next_offset - 1
-        value = UnreadableBatch(self._data[_HEADER_BYTES:])
-        value.reason = f"a compressed batch of {count} records, offsets {batch.base_offset} to {last}, {why}"
-        return _StandIn(last, batch.max_timestamp, batch.timestamp_type, value)
+        reason = f"a compressed batch of {self._count} records, offsets {batch.base_offset} to {last}, {why}"
+        return _stand_in(last, batch.max_timestamp, batch.timestamp_type, self._data[_HEADER_BYTES:], reason)
+
+
+def _stand_in(offset: int, timestamp: int, timestamp_type: int, given: Buffer, reason: str) -> _StandIn:
+    value = UnreadableBatch(given)
+    value.reason = reason
+    return _StandIn(offset, timestamp, timestamp_type, value)
 
 
 def unpack(codec: int, packed: bytes, limit: int) -> Buffer:
     """Unpack what a producer packed with one of Kafka's codecs; what comes out is bytes of some kind.
 
     Raises OversizeError for more than `limit` bytes, which then were never all in memory, and zlib.error, ZstdError,
-    DecompressionError or ValueError for what is not that codec's.
+    DecompressionError or ValueError for what is not that codec's. What is cut short may also come out short, and what
+    follows a whole member of gzip is passed over, as producers leave zeros there: the batch says how many records it has.
     """
     unpacker = _CODECS.get(codec)
     if unpacker is None:
@@ -138,17 +205,23 @@ def unpack(codec: int, packed: bytes, limit: int) -> Buffer:
 
 
 def _gzip(packed: bytes, limit: int) -> Buffer:
-    plain = bytearray()
-    for _ in range(PARTS_MAX):
+    plain, data, at, members = bytearray(), memoryview(packed), 0, 0
+    while at < len(data):
         stream = zlib.decompressobj(16 + zlib.MAX_WBITS)
-        plain += stream.decompress(packed, limit + 1 - len(plain))
-        _check(len(plain), limit)
-        if not stream.eof:
-            raise zlib.error("it ends too early")
-        packed = stream.unused_data
-        if not packed:
-            return plain
-    raise zlib.error(f"more than {PARTS_MAX} members")
+        try:
+            while not stream.eof and at < len(data):
+                piece = data[at : at + _PIECE_BYTES]
+                plain += stream.decompress(piece, limit + 1 - len(plain))
+                at += len(piece) - len(stream.unconsumed_tail) - len(stream.unused_data)
+                _check(len(plain), limit)
+        except zlib.error:
+            if not members:
+                raise
+            break
+        members += stream.eof
+    if not members:
+        raise zlib.error("it ends too early")
+    return plain
 
 
 def _snappy(packed: bytes, limit: int) -> Buffer:
@@ -170,15 +243,13 @@ def _snappy(packed: bytes, limit: int) -> Buffer:
 def _lz4(packed: bytes, limit: int) -> Buffer:
     if _LZ4_RATIO_MAX * len(packed) <= limit:
         return cramjam.lz4.decompress(packed)
-    room = bytearray(limit)  # takes memory only where something is written
-    try:
-        size = cramjam.lz4.decompress_into(packed, room)
-    except cramjam.DecompressionError as error:
-        if _LZ4_FULL in str(error):
-            raise OversizeError from None
-        raise
-    del room[size:]
-    return room
+    with mmap.mmap(-1, limit) as room:  # takes memory only where something is written
+        try:
+            return room[: cramjam.lz4.decompress_into(packed, room)]
+        except cramjam.DecompressionError as error:
+            if _LZ4_FULL in str(error):
+                raise OversizeError from None
+            raise
 
 
 def _zstd(packed: bytes, limit: int) -> Buffer:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import pytest
+
 from alertd.clock import SystemClock
 from alertd.intake.kafka.options import Topic
 from alertd.intake.kafka.records import REJECTED_HEADERS_MAX, read
+from alertd.intake.kafka.unpacking import UnreadableBatch
 from alertd.intake.rejected import headers_of
 from alertd.model.event import Bounds
 from alertd.model.ids import IdSource
@@ -29,6 +32,31 @@ async def test_a_topic_of_an_unknown_workspace_is_rejected() -> None:
     )
     assert [(r.offset, "unknown workspace 'gone'" in r.reason) for r in submission.rejected] == [(0, True)]
     assert ([event.workspace for event in submission.events], submission.next_offset) == (["default"], 2)
+
+
+@pytest.mark.parametrize("form", ["native", "cloudevents", "sentry", "github", "incidents", "auto"])
+@pytest.mark.parametrize("packed", [b"", b'{"type": "x"}'])
+async def test_what_stands_for_a_batch_is_rejected_with_its_reason(form: str, packed: bytes) -> None:
+    """It is not looked at, whatever it looks like, and the records beside it are read."""
+    stand_in = UnreadableBatch(packed)
+    stand_in.reason = "a compressed batch of 7 records"
+    values = (b"", stand_in, None)
+    records = [
+        SimpleNamespace(value=value, headers=[], topic="events", partition=0, offset=offset)
+        for offset, value in enumerate(values)
+    ]
+    submission = read(
+        ("events", 0),
+        records,
+        Topic(form),  # type: ignore[arg-type]
+        now_ms=0,
+        workspaces=frozenset({"default"}),
+        bounds=Bounds(),
+        ids=IdSource(SystemClock()),
+    )
+    (kept,) = [each for each in submission.rejected if each.reason == stand_in.reason]
+    assert (kept.offset, kept.bytes, kept.size, type(kept.bytes)) == (1, packed, len(packed), bytes)
+    assert (submission.events, submission.next_offset) == ([], 3)
 
 
 async def test_what_becomes_no_event_is_passed_over() -> None:

@@ -13,19 +13,29 @@ import pytest
 import zstandard
 from aiokafka import codec as aiokafka_codec
 from aiokafka.consumer import fetcher
+from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import TopicPartition
 
 from alertd.intake.kafka import unpacking
-from alertd.intake.kafka.unpacking import BoundedRecords, OversizeError, UnreadableBatch, install, unpack
-from alertd.sources.compression import PARTS_MAX
+from alertd.intake.kafka.unpacking import (
+    HEADERS_MAX,
+    Allowance,
+    BoundedRecords,
+    OversizeError,
+    UnreadableBatch,
+    install,
+    unpack,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 PLAIN, GZIP, SNAPPY, LZ4, ZSTD = range(5)
 HEADER_BYTES = 61
+PLACE = TopicPartition("events", 0)
 FIELDS = ("offset", "timestamp", "timestamp_type", "key", "value", "headers", "checksum")
 PACKERS: dict[str, tuple[int, Callable[[bytes], bytes]]] = {
     "gzip": (GZIP, aiokafka_codec.gzip_encode),
@@ -57,6 +67,11 @@ def unpacked_size(compressed: bytes) -> int:
     return len(batch(PLAIN, plain.next_offset - plain.base_offset)) - HEADER_BYTES
 
 
+def bounded(data: bytes | None, limit: int) -> BoundedRecords:
+    """Read what a broker sent, with an allowance of its own."""
+    return BoundedRecords(data, Allowance(limit))
+
+
 def told(batches: Any) -> list[Any]:
     """List all that a fetch tells of its batches, and of their records."""
     found = []
@@ -84,10 +99,10 @@ def test_within_the_bound_nothing_changes(compression: int) -> None:
         batch(compression, 1, 300, is_transactional=1, producer_id=7, producer_epoch=1, base_sequence=5),
         cut,
     ])  # fmt: skip
-    assert told(BoundedRecords(data, 1 << 30)) == told(MemoryRecords(data))
-    assert BoundedRecords(data, 1).size_in_bytes() == len(data)
-    assert not BoundedRecords(cut, 1).has_next()
-    assert not BoundedRecords(b"", 1).has_next()
+    assert told(bounded(data, 1 << 30)) == told(MemoryRecords(data))
+    assert bounded(data, 1).size_in_bytes() == len(data)
+    assert not bounded(cut, 1).has_next()
+    assert not bounded(b"", 1).has_next()
 
 
 def test_what_is_not_compressed_is_left_to_the_library() -> None:
@@ -95,10 +110,10 @@ def test_what_is_not_compressed_is_left_to_the_library() -> None:
     old = LegacyRecordBatchBuilder(magic=1, compression_type=GZIP, batch_size=1 << 20)
     old.append(0, timestamp=1, key=None, value=b"x" * 1000)
     for data in (bytes(old.build()), batch(PLAIN)):
-        assert type(BoundedRecords(data, 1).next_batch()) is type(MemoryRecords(data).next_batch())
+        assert type(bounded(data, 1).next_batch()) is type(MemoryRecords(data).next_batch())
     control = bytearray(batch(GZIP))
     control[22] |= 0x20
-    assert type(BoundedRecords(bytes(control), 1).next_batch()) is DefaultRecordBatch
+    assert type(bounded(bytes(control), 1).next_batch()) is DefaultRecordBatch
 
 
 @pytest.mark.parametrize("compression", [GZIP, SNAPPY, LZ4, ZSTD])
@@ -106,8 +121,8 @@ def test_a_batch_at_the_bound_is_read_and_one_byte_less_is_not(compression: int)
     """Beyond it there is one record at the batch's last offset, which says what there was; what follows is read."""
     data = batch(compression) + batch(PLAIN, base=120)
     size = unpacked_size(data)
-    assert told(BoundedRecords(data, size)) == told(MemoryRecords(data))
-    refused, after = told(BoundedRecords(data, size - 1))
+    assert told(bounded(data, size)) == told(MemoryRecords(data))
+    refused, after = told(bounded(data, size - 1))
     assert after == told(MemoryRecords(data))[1]
     assert refused[:7] == told(MemoryRecords(data))[0][:7]
     ((offset, at, _, key, value, headers, checksum),) = refused[7]
@@ -125,7 +140,7 @@ def test_what_is_no_compression_is_one_unreadable_record(compression: int) -> No
     """Rubbish, and a codec that nobody knows, neither end the consumer nor pass in silence."""
     data = bytearray(batch(PLAIN))
     data[22] |= compression
-    ((*_, ((offset, *_, value, _, _),)),) = told(BoundedRecords(bytes(data), 1 << 20))
+    ((*_, ((offset, *_, value, _, _),)),) = told(bounded(bytes(data), 1 << 20))
     assert offset == 119
     assert "offsets 100 to 119, cannot be unpacked: " in value.reason
 
@@ -135,7 +150,7 @@ def test_every_form_of_a_codec(name: str) -> None:
     """What comes out is what went in, for easy and hard texts of any length, exactly up to the bound."""
     codec, pack = PACKERS[name]
     chance = random.Random(name)  # noqa: S311 - the same each time
-    for size in (1, 100, 32 * 1024, 32 * 1024 + 1, 70_000, 3_000_000):
+    for size in (2, 100, 32 * 1024, 32 * 1024 + 1, 70_000, 3_000_000):
         for data in (bytes(size), chance.randbytes(size)):
             packed = bytes(pack(data))
             assert bytes(unpack(codec, packed, size)) == data
@@ -167,14 +182,118 @@ def test_what_is_cut_short_or_bent_is_an_error_or_less(name: str) -> None:
             assert len(bytes(unpack(codec, bytes(bent), 200_000))) <= 200_000
 
 
-def test_members_of_gzip_are_one_batch_up_to_their_bound() -> None:
-    """As bodies over HTTP may have."""
+def test_members_of_gzip_are_one_batch() -> None:
+    """As many as there are; what follows the last whole one is passed over, as the zeros are that some writers leave there."""
     member = aiokafka_codec.gzip_encode(b"x" * 10)
-    assert bytes(unpack(GZIP, member * PARTS_MAX, 10 * PARTS_MAX)) == b"x" * 10 * PARTS_MAX
+    for count in (1, 2, 5_000):
+        packed = member * count
+        for tail in (b"", bytes(8), b"junk", member[:-1]):
+            assert bytes(unpack(GZIP, packed + tail, 10 * count + 10)).startswith(b"x" * 10 * count)
+        assert bytes(unpack(GZIP, packed, 10 * count)) == b"x" * 10 * count
+        with pytest.raises(OversizeError):
+            unpack(GZIP, packed, 10 * count - 1)
+    for cut in (b"", member[:-1], member[:5], b"junk" + member, bytes(8) + member):
+        with pytest.raises(unpacking.zlib.error):
+            unpack(GZIP, cut, 1000)
+
+
+def test_frames_of_zstd_are_one_batch() -> None:
+    """All of them, and a window that is larger than the greatest level's is refused."""
+    frame = bytes(aiokafka_codec.zstd_encode(b"x" * 10))
+    assert bytes(unpack(ZSTD, frame * 3, 30)) == b"x" * 30
     with pytest.raises(OversizeError):
-        unpack(GZIP, member * 3, 29)
-    with pytest.raises(unpacking.zlib.error, match="more than 64 members"):
-        unpack(GZIP, member * (PARTS_MAX + 1), 1 << 20)
+        unpack(ZSTD, frame * 3, 29)
+    wide = bytearray(zstandard.ZstdCompressor(write_content_size=False).compress(b"x" * 10))
+    wide[5] = 18 << 3  # a window of 2 ** 28 bytes
+    with pytest.raises(zstandard.ZstdError, match="too much memory"):
+        unpack(ZSTD, bytes(wide), 1000)
+
+
+@pytest.mark.parametrize("compression", [GZIP, SNAPPY, LZ4, ZSTD])
+def test_fewer_or_more_records_than_announced(compression: int) -> None:
+    """What can be read is read; when some is missing, one unreadable record at the end says so. Nothing is asked for for ever."""
+    for count, missing in ((21, True), (19, False)):
+        data = bytearray(batch(compression))
+        data[57:61] = count.to_bytes(4, "big")
+        (found,) = told(bounded(bytes(data), 1 << 20))
+        records = [record for record in found[-1] if not isinstance(record[4], UnreadableBatch)]
+        assert [record[0] for record in records] == list(range(100, 100 + min(20, count)))
+        reasons = [record[4].reason for record in found[-1] if isinstance(record[4], UnreadableBatch)]
+        assert reasons
+        assert all(
+            f"of {count} records, offsets 100 to 119, cannot be read to its end: " in reason for reason in reasons
+        )
+        fetched = PartitionRecords(PLACE, bounded(bytes(data), 1 << 20), [], 100, None, None, False, 0)
+        assert [record.offset for record in fetched] == [*range(100, 100 + min(20, count)), *([] if missing else [119])]
+        assert fetched.next_fetch_offset == 120
+
+
+def test_a_batch_of_nothing_is_nothing() -> None:
+    """Whatever stands behind its header."""
+    data = bytearray(batch(GZIP)[:HEADER_BYTES])
+    data[57:61] = bytes(4)
+    data[8:12] = (HEADER_BYTES - 12).to_bytes(4, "big")
+    assert [found[-1] for found in told(bounded(bytes(data), 1))] == [[]]
+
+
+def test_a_partition_without_an_answer() -> None:
+    """The protocol lets a broker leave the records out; so does the library."""
+    for data in (None, b""):
+        assert not bounded(data, 1).has_next()
+        assert bounded(data, 1).size_in_bytes() == MemoryRecords(data).size_in_bytes()
+
+
+def test_one_poll_unpacks_no_more_than_its_allowance() -> None:
+    """What is over it is fetched again in the next poll, and what is not compressed is read all the same."""
+    allowance = Allowance(unpacked_size(batch(GZIP)))
+    data = b"".join([batch(GZIP), batch(PLAIN, base=120), batch(GZIP, base=140), batch(PLAIN, base=160)])
+    for first, last in ((100, 140), (140, 180)):
+        rest = data[data.index(first.to_bytes(8, "big")) :]
+        arrived = BoundedRecords(rest, allowance)
+        assert arrived.has_next(), "when it arrives, nothing is read yet"
+        fetched = PartitionRecords(PLACE, arrived, [], first, None, None, True, 0)
+        allowance.renew()
+        assert [record.offset for record in fetched] == list(range(first, last))
+        assert fetched.next_fetch_offset == last
+        assert allowance.left <= 0
+        again = BoundedRecords(rest, allowance)
+        assert again.has_next()
+        assert list(PartitionRecords(PLACE, again, [], first, None, None, True, 0)) == []
+    allowance.renew()
+    refused = BoundedRecords(batch(GZIP, 40) + batch(GZIP), allowance)
+    assert next(iter(refused.next_batch())).value.reason.endswith("bytes when unpacked")
+    assert refused.has_next()
+    assert not refused.has_next(), "what was too large has cost the allowance too"
+
+
+def test_many_headers_are_not_kept() -> None:
+    """Each takes forty times its bytes. A record with more than the bound is unreadable, and its neighbours are not."""
+    builder = DefaultRecordBatchBuilder(2, GZIP, 0, -1, -1, -1, 1 << 20)
+    for number, count in enumerate((1, HEADERS_MAX, HEADERS_MAX + 1, 0)):
+        builder.append(number, 7, None, b"v%d" % number, [("", None)] * count)
+    (found,) = told(bounded(bytes(builder.build()), 1 << 20))
+    assert [(record[0], record[4], len(record[5])) for record in found[-1]] == [
+        (0, b"v0", 1), (1, b"v1", HEADERS_MAX), (2, b"v2", 0), (3, b"v3", 0),
+    ]  # fmt: skip
+    assert found[-1][2][4].reason == "a record with 10001 headers, of which 10000 are read at most"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        zstandard.ZstdError("zstd decompress error: Allocation error : not enough memory"),
+        unpacking.zlib.error("Error -4 while decompressing data"),
+    ],
+)
+def test_a_machine_without_memory_is_not_the_batchs_fault(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes again: nothing is passed over for what is over in a minute."""
+
+    def fail(packed: bytes, limit: int) -> bytes:
+        raise error
+
+    monkeypatch.setitem(unpacking._CODECS, GZIP, fail)
+    with pytest.raises(MemoryError):
+        list(bounded(batch(GZIP), 1 << 20).next_batch())
 
 
 BOMB = """
@@ -195,17 +314,29 @@ print(json.dumps([refused, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - 
 LIMIT = 4 * 1024 * 1024
 
 
+def grown(codec: int, packed: bytes, limit: int) -> tuple[bool, int]:
+    """Unpack in a process of its own; say whether it was refused, and by how many KiB the process grew."""
+    command = [sys.executable, "-c", BOMB, str(codec), str(limit)]
+    ran = subprocess.run(command, input=packed, capture_output=True, check=True)  # noqa: S603 - our own words
+    refused, kib = json.loads(ran.stdout)
+    return refused, kib
+
+
 @pytest.mark.parametrize("name", PACKERS)
 def test_a_bomb_never_lies_in_memory(name: str) -> None:
     """Of 64 MB no more is unpacked than a few times the bound."""
     codec, pack = PACKERS[name]
-    bomb = bytes(pack(bytes(64_000_000)))
-    ran = subprocess.run(  # noqa: S603 - our own words
-        [sys.executable, "-c", BOMB, str(codec), str(LIMIT)], input=bomb, capture_output=True, check=True
-    )
-    refused, grown_kib = json.loads(ran.stdout)
+    refused, kib = grown(codec, bytes(pack(bytes(64_000_000))), LIMIT)
     assert refused
-    assert grown_kib * 1024 < 8 * LIMIT
+    assert kib * 1024 < 8 * LIMIT
+
+
+def test_what_is_far_from_the_bound_does_not_take_it() -> None:
+    """A batch that cannot be small for sure is not given the whole bound in memory."""
+    packed = bytes(aiokafka_codec.lz4_encode(random.Random(1).randbytes(300_000)))  # noqa: S311 - the same each time
+    limit = 64 * 1024 * 1024
+    assert 255 * len(packed) > limit
+    assert grown(LZ4, packed, limit) == (False, pytest.approx(0, abs=10 * 1024))
 
 
 def test_another_aiokafka_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

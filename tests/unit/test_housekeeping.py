@@ -14,7 +14,7 @@ from alertd.errors import StoreCorruptError, StoreError, StoreUnavailableError
 from alertd.housekeeping import COUNT_RESTS, COUNT_SECONDS, ROUND_SECONDS, SLICE_EVENTS, Housekeeping
 from alertd.metrics import Metrics
 from alertd.model.delivery import DeliveryState
-from tests.conformance.store_maker import START_MS, StillClock
+from tests.conformance.store_maker import StillClock
 
 DEADLINE = 60
 DAY_MS = 86_400_000
@@ -153,15 +153,37 @@ async def test_the_outbox_is_counted_by_destination_and_state(monkeypatch: pytes
 class CountedStore(ScriptedStore):
     """A store whose counts take so long by a clock that only they move; whoever waits moves it as well."""
 
-    def __init__(self, clock: StillClock, seconds: float) -> None:
-        super().__init__()
+    def __init__(self, clock: StillClock, seconds: float, *errors: Exception) -> None:
+        super().__init__(0, *errors)
         self.clock = clock
         self.seconds = seconds
+        self.rounds: list[float] = []
 
     async def outbox_counts(self) -> dict[tuple[int, DeliveryState], int]:
         """Take the time that a count takes."""
         self.clock.ms += round(self.seconds * 1000)
         return await super().outbox_counts()
+
+    async def chore(self) -> None:
+        """Note when the chores are done."""
+        self.rounds.append(self.clock.monotonic())
+
+    async def kept_for(self, minutes: float, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+        """Keep house over this store for so long by its clock; return the rests in between."""
+        rests: list[float] = []
+        end_ms = self.clock.ms + minutes * 60_000
+
+        async def waits(_: asyncio.Event, pause: float) -> bool:
+            rests.append(pause)
+            self.clock.ms += round(pause * 1000)
+            if self.clock.ms >= end_ms:
+                service.stop()
+            return False
+
+        monkeypatch.setattr(alertd.housekeeping, "wait_event", waits)
+        service = Housekeeping(self, self.clock, Metrics(), EngineMemory(), lambda _: None, 1, [self.chore])
+        await service.run()
+        return rests
 
 
 @pytest.mark.parametrize(
@@ -170,46 +192,18 @@ class CountedStore(ScriptedStore):
 )
 async def test_a_count_that_takes_long_rests_long(seconds: float, rest: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counting takes a fiftieth of the time at most, as long as that leaves one count for each round of chores."""
-    clock = StillClock()
-    rests, rounds = [], []
-
-    async def waits(_: asyncio.Event, pause: float) -> bool:
-        rests.append(pause)
-        clock.ms += round(pause * 1000)
-        if len(rests) == 30:
-            service.stop()
-        return False
-
-    async def chore() -> None:
-        rounds.append(clock.monotonic())
-
-    monkeypatch.setattr(alertd.housekeeping, "wait_event", waits)
-    service = Housekeeping(
-        CountedStore(clock, seconds), clock, Metrics(), EngineMemory(), lambda _: None, None, [chore]
-    )
-    await service.run()
-    assert rests == pytest.approx([rest] * 30, abs=0.001)
-    gaps = [after - before for before, after in pairwise(rounds)]
+    store = CountedStore(StillClock(), seconds)
+    rests = await store.kept_for(5, monkeypatch)
+    assert rests == pytest.approx([rest] * len(rests), abs=0.001)
+    gaps = [after - before for before, after in pairwise(store.rounds)]
     assert gaps
     assert all(ROUND_SECONDS <= gap < ROUND_SECONDS + rest + seconds for gap in gaps)
 
 
 async def test_a_store_that_fails_is_left_in_peace(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until the next round; and old history is looked for once a minute, however often the outbox is counted."""
-    clock = StillClock()
-    rests: list[float] = []
-
-    async def waits(_: asyncio.Event, pause: float) -> bool:
-        rests.append(pause)
-        clock.ms += round(pause * 1000)
-        if clock.ms >= START_MS + 10 * 60_000:
-            service.stop()
-        return False
-
-    monkeypatch.setattr(alertd.housekeeping, "wait_event", waits)
-    store = ScriptedStore(0, StoreUnavailableError("full"), StoreUnavailableError("full"))
-    service = Housekeeping(store, clock, Metrics(), EngineMemory(), lambda _: None, 1)
-    await service.run()
-    assert rests[:3] == [ROUND_SECONDS, ROUND_SECONDS, COUNT_SECONDS]
+    store = CountedStore(StillClock(), 0, StoreUnavailableError("full"), StoreUnavailableError("full"))
+    rests = await store.kept_for(10, monkeypatch)
+    assert rests[:2] == [ROUND_SECONDS] * 2
     assert set(rests[2:]) == {COUNT_SECONDS}
     assert 9 <= len(store.asked) <= 10

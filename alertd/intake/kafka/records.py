@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from alertd.errors import DecodeError, Problem
-from alertd.intake.kafka.unpacking import UnreadableBatch
+from alertd.intake.kafka.unpacking import Unreadable
 from alertd.sources.base import Context, NoEventError
 from alertd.sources.detect import decode_kafka
 from alertd.store.base import RejectedRecord
@@ -51,7 +51,7 @@ def read(
     for record in records:
         value = b"" if record.value is None else record.value
         size += len(value)
-        if isinstance(value, UnreadableBatch):
+        if isinstance(value, Unreadable):
             rejected.append(_rejected(ids.take(), topic.workspace, record, value, value.reason))
             continue
         try:

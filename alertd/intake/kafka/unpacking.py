@@ -50,8 +50,8 @@ _PIECE_BYTES: Final = 64 * 1024
 _CHUNK_BYTES: Final = 1024 * 1024
 
 
-class UnreadableBatch(bytes):
-    """The packed bytes of a batch that was not unpacked, in the place of a record's value; `reason` says why."""
+class Unreadable(bytes):
+    """What stands in the place of a record's value when it, or its whole batch, is not read: bytes as they came, and why not."""
 
     reason: str = ""
 
@@ -97,7 +97,7 @@ class _StandIn(NamedTuple):
     offset: int
     timestamp: int
     timestamp_type: int
-    value: UnreadableBatch
+    value: Unreadable
     key: None = None
     headers: tuple[()] = ()
     checksum: None = None
@@ -186,7 +186,7 @@ class _PackedBatch:
 
 
 def _stand_in(offset: int, timestamp: int, timestamp_type: int, given: Buffer, reason: str) -> _StandIn:
-    value = UnreadableBatch(given)
+    value = Unreadable(given)
     value.reason = reason
     return _StandIn(offset, timestamp, timestamp_type, value)
 

@@ -25,7 +25,7 @@ from alertd.intake.kafka.unpacking import (
     Allowance,
     BoundedRecords,
     OversizeError,
-    UnreadableBatch,
+    Unreadable,
     install,
     unpack,
 )
@@ -127,7 +127,7 @@ def test_a_batch_at_the_bound_is_read_and_one_byte_less_is_not(compression: int)
     assert refused[:7] == told(MemoryRecords(data))[0][:7]
     ((offset, at, _, key, value, headers, checksum),) = refused[7]
     assert (offset, at, key, headers, checksum) == (119, 1_700_000_000_019, None, (), None)
-    assert isinstance(value, UnreadableBatch)
+    assert isinstance(value, Unreadable)
     assert value == batch(compression)[HEADER_BYTES:]
     assert (
         value.reason
@@ -216,9 +216,9 @@ def test_fewer_or_more_records_than_announced(compression: int) -> None:
         data = bytearray(batch(compression))
         data[57:61] = count.to_bytes(4, "big")
         (found,) = told(bounded(bytes(data), 1 << 20))
-        records = [record for record in found[-1] if not isinstance(record[4], UnreadableBatch)]
+        records = [record for record in found[-1] if not isinstance(record[4], Unreadable)]
         assert [record[0] for record in records] == list(range(100, 100 + min(20, count)))
-        reasons = [record[4].reason for record in found[-1] if isinstance(record[4], UnreadableBatch)]
+        reasons = [record[4].reason for record in found[-1] if isinstance(record[4], Unreadable)]
         assert reasons
         assert all(
             f"of {count} records, offsets 100 to 119, cannot be read to its end: " in reason for reason in reasons

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 EMPTY = "empty store"
 BACKLOG = "great backlog at start"
+DRAINED = "great backlog, nothing new"
 HISTORY = "long history"
 RETAINING = "long history, retention running"
 AGE_DAYS = 40.0
@@ -43,13 +44,18 @@ def backlog(bench: Bench) -> Result:
     result = Result()
     store = _seeded(bench, bench.size.pending, pending=True)
     idle_mb = _idle_mb(bench)
-    rounds(bench, result, [lambda: _empty_run(bench), lambda: _backlog_run(bench, store)])
+    rounds(
+        bench,
+        result,
+        [lambda: _empty_run(bench), lambda: _backlog_run(bench, store), lambda: _drained_run(bench, store)],
+    )
     title = f"{bench.size.pending:,} pending"
     grown = [high - idle_mb for high in result.more(BACKLOG, "rss_mb")]
     beyond = [a - b for a, b in zip(result.more(BACKLOG, "rss_mb"), result.more(EMPTY, "rss_mb"), strict=True)]
     result.lines = [
         Line(title, "first delivery after the start", result.more(BACKLOG, "first_ms"), "ms", 1000.0, "most"),
         Line(title, "of the rate on an empty store", result.ratio(BACKLOG, EMPTY), limit=0.9),
+        Line(title, "the same while nothing new comes in", result.ratio(DRAINED, EMPTY)),
         Line(title, "peak memory beyond idle", grown, "MB", 100.0, "most"),
         Line(title, "peak memory beyond an empty store", beyond, "MB"),
     ]
@@ -110,16 +116,24 @@ def _empty_run(bench: Bench) -> Run:
 
 def _backlog_run(bench: Bench, store: Path) -> Run:
     """Deliver as much of the backlog as comes in new meanwhile."""
-    made, daemon = _great_run(bench, BACKLOG, store, {})
+    count = bench.size.events * LONGER
+    made, daemon = _great_run(bench, BACKLOG, store, count, bench.filled_topic(count, variant=bench.seed()))
     (left,) = daemon.ask("SELECT count(*) FROM delivery WHERE state < 2")
     if left < bench.size.pending // 2:
         raise RuntimeError(f"the backlog is down to {left}: it must last for all rounds")
     return made
 
 
+def _drained_run(bench: Bench, store: Path) -> Run:
+    """Deliver of the backlog while nothing comes in."""
+    return _great_run(bench, DRAINED, store, bench.size.events, None)[0]
+
+
 def _history_run(bench: Bench, subject: str, store: Path, retention_days: int | None) -> Run:
     before, began = _old_events(store), time.monotonic()
-    made, _ = _great_run(bench, subject, store, {"retention_days": retention_days})
+    count = bench.size.events * LONGER
+    topic = bench.filled_topic(count, variant=bench.seed())
+    made, _ = _great_run(bench, subject, store, count, topic, retention_days=retention_days)
     gone = before - _old_events(store)
     _check_retention(bench, gone, retention_days)
     made.more["deleted_per_second"] = gone / (time.monotonic() - began)
@@ -138,10 +152,10 @@ def _paced_run(bench: Bench, subject: str, store: Path, retention_days: int | No
     return made
 
 
-def _great_run(bench: Bench, subject: str, store: Path, settings: dict[str, int | None]) -> tuple[Run, Daemon]:
-    """Deliver as many events as come in; the store must have recorded what the receiver counted."""
-    count = bench.size.events * LONGER
-    topic = bench.filled_topic(count, variant=bench.seed())
+def _great_run(
+    bench: Bench, subject: str, store: Path, count: int, topic: str | None, **settings: int | None
+) -> tuple[Run, Daemon]:
+    """Deliver so many events; the store must have recorded what the receiver counted."""
     bench.sink.tell("reset webhook")
     begun_ms = time.time_ns() // 1_000_000
     with bench.daemon(Rules(), topic, store_file=store, **settings) as daemon:

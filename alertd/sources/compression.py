@@ -98,13 +98,20 @@ def _inflate(body: bytes, limit: int, window: int) -> tuple[bytes | None, bytes]
 
 def _zstd(body: bytes, limit: int) -> bytes | None:
     decompressor = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_MAX_BYTES)
+    plain = read_zstd(decompressor, body, limit)
+    if plain is not None:
+        _check_frames(decompressor, body)
+    return plain
+
+
+def read_zstd(decompressor: zstandard.ZstdDecompressor, body: bytes, limit: int) -> bytes | None:
+    """Inflate all frames of zstd up to `limit` bytes (None: they are more); one that is cut short is taken for the end."""
     reader = decompressor.stream_reader(body, read_across_frames=True)
     plain = b""
     while part := reader.read(limit + 1 - len(plain)):
         plain += part
         if len(plain) > limit:
             return None
-    _check_frames(decompressor, body)
     return plain
 
 

@@ -18,7 +18,7 @@ from alertd.errors import AlertdError, IntakeFullError
 from alertd.intake.kafka.bounded import bounded, dispose, poll_ended, tear_out
 from alertd.intake.kafka.positions import Positions
 from alertd.intake.kafka.records import read
-from alertd.intake.kafka.unpacking import install
+from alertd.intake.kafka.unpacking import ALLOWANCE, install
 from alertd.intake.kafka.watch import Watch
 from alertd.runtime import wait_event
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from alertd.clock import Clock
     from alertd.errors import Problem
     from alertd.intake.kafka.options import KafkaOptions
-    from alertd.intake.kafka.unpacking import Allowance
     from alertd.metrics import Metrics
     from alertd.model.event import Bounds, Event
     from alertd.model.ids import IdSource
@@ -90,7 +89,6 @@ class Session:
         self._positions = Positions(options, pipeline, store)
         self._watch = Watch(self._positions, clock, metrics, options.stall_seconds)
         self._consumer: Any = None
-        self._allowance: Allowance | None = None
         self._flying: dict[asyncio.Future[Any], tuple[int, int]] = {}
         self._flying_events = 0
         self._flying_bytes = 0
@@ -102,7 +100,7 @@ class Session:
         # One assignor only, for each costs a round of joining; a class of its own, for it remembers in the class.
         assignor = type("OwnSticky", (StickyPartitionAssignor,), {})
         arguments = await asyncio.to_thread(self._options.arguments)  # reading certificates takes its time
-        self._allowance = install(self._options.max_batch_bytes)
+        install(self._options.max_batch_bytes)
         self._consumer = AIOKafkaConsumer(**arguments, partition_assignment_strategy=(assignor,))
         self._positions.watch(self._consumer)
         self._consumer.subscribe(list(self._options.topics), listener=self._positions)
@@ -176,8 +174,7 @@ class Session:
 
     async def _fetch(self, most: int) -> dict[TopicPartition, list[Any]]:
         """Poll once. Cut from outside by the end of `run` alone: aiokafka would lose count of its polls."""
-        if self._allowance is not None:
-            self._allowance.renew()
+        ALLOWANCE.renew()
         try:
             fetched: dict[TopicPartition, list[Any]] = await self._consumer.getmany(
                 timeout_ms=POLL_MS, max_records=most

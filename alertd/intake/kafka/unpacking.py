@@ -11,6 +11,7 @@ from __future__ import annotations
 import mmap
 import struct
 import zlib
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import cramjam
@@ -21,6 +22,8 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.memory_records import MemoryRecords
 
 from alertd.destinations.kafka_inside import check
+from alertd.errors import TooLargeError
+from alertd.sources.compression import read_zstd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,17 +50,12 @@ _LZ4_FULL: Final = "failed to write whole buffer"
 _NO_MEMORY: Final = ("not enough memory", "Error -4")
 """What zstd and zlib say when the machine, not the batch, is to blame."""
 _PIECE_BYTES: Final = 64 * 1024
-_CHUNK_BYTES: Final = 1024 * 1024
 
 
 class Unreadable(bytes):
     """What stands in the place of a record's value when it, or its whole batch, is not read: bytes as they came, and why not."""
 
     reason: str = ""
-
-
-class OversizeError(Exception):
-    """More comes out than may."""
 
 
 class Allowance:
@@ -71,24 +69,15 @@ class Allowance:
         self.left = self.limit
 
 
-_allowance = Allowance(1)
-"""The one of this process, as the reader that it is for."""
+ALLOWANCE: Final = Allowance(16 * 1024 * 1024)
+"""The one of this process, as the reader that it is for: whoever polls renews it before each poll."""
 
 
-def install(limit: int) -> Allowance:
-    """Let every consumer of this process unpack at most `limit` bytes a batch from now on. Raises UnknownClientError.
-
-    Whoever polls renews what is returned before each poll.
-    """
+def install(limit: int) -> None:
+    """Let every consumer of this process unpack at most `limit` bytes a batch from now on. Raises UnknownClientError."""
     check("aiokafka.consumer.fetcher", fetcher, ("MemoryRecords",))
-    _allowance.limit = limit
-    _allowance.renew()
-    fetcher.MemoryRecords = _bounded
-    return _allowance
-
-
-def _bounded(data: bytes | None) -> BoundedRecords:
-    return BoundedRecords(data, _allowance)
+    ALLOWANCE.limit = limit
+    fetcher.MemoryRecords = partial(BoundedRecords, allowance=ALLOWANCE)
 
 
 class _StandIn(NamedTuple):
@@ -151,9 +140,9 @@ class _PackedBatch:
             return
         try:
             plain = self._plain(allowance.limit)
-        except OversizeError:
+        except TooLargeError as error:
             allowance.left -= allowance.limit
-            yield self._stand_in(f"is larger than {allowance.limit} bytes when unpacked")
+            yield self._stand_in(str(error))
             return
         except (zlib.error, zstandard.ZstdError, cramjam.DecompressionError, ValueError) as error:
             if any(words in str(error) for words in _NO_MEMORY):
@@ -194,7 +183,7 @@ def _stand_in(offset: int, timestamp: int, timestamp_type: int, given: Buffer, r
 def unpack(codec: int, packed: bytes, limit: int) -> Buffer:
     """Unpack what a producer packed with one of Kafka's codecs; what comes out is bytes of some kind.
 
-    Raises OversizeError for more than `limit` bytes, which then were never all in memory, and zlib.error, ZstdError,
+    Raises TooLargeError for more than `limit` bytes, which then were never all in memory, and zlib.error, ZstdError,
     DecompressionError or ValueError for what is not that codec's. What is cut short may also come out short, and what
     follows a whole member of gzip is passed over, as producers leave zeros there: the batch says how many records it has.
     """
@@ -248,22 +237,25 @@ def _lz4(packed: bytes, limit: int) -> Buffer:
             return room[: cramjam.lz4.decompress_into(packed, room)]
         except cramjam.DecompressionError as error:
             if _LZ4_FULL in str(error):
-                raise OversizeError from None
+                raise _too_large(limit) from None
             raise
 
 
 def _zstd(packed: bytes, limit: int) -> Buffer:
     decompressor = zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW_MAX_BYTES)
-    reader, plain = decompressor.stream_reader(packed, read_across_frames=True), bytearray()
-    while part := reader.read(_CHUNK_BYTES):
-        plain += part
-        _check(len(plain), limit)
+    plain = read_zstd(decompressor, packed, limit)
+    if plain is None:
+        raise _too_large(limit)
     return plain
 
 
 def _check(size: int, limit: int) -> None:
     if size > limit:
-        raise OversizeError
+        raise _too_large(limit)
+
+
+def _too_large(limit: int) -> TooLargeError:
+    return TooLargeError(f"is larger than {limit} bytes when unpacked")
 
 
 _CODECS: Final[dict[int, Callable[[bytes, int], Buffer]]] = {1: _gzip, 2: _snappy, 3: _lz4, 4: _zstd}

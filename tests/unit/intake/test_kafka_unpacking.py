@@ -19,12 +19,12 @@ from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
+from alertd.errors import TooLargeError
 from alertd.intake.kafka import unpacking
 from alertd.intake.kafka.unpacking import (
     HEADERS_MAX,
     Allowance,
     BoundedRecords,
-    OversizeError,
     Unreadable,
     install,
     unpack,
@@ -154,7 +154,7 @@ def test_every_form_of_a_codec(name: str) -> None:
         for data in (bytes(size), chance.randbytes(size)):
             packed = bytes(pack(data))
             assert bytes(unpack(codec, packed, size)) == data
-            with pytest.raises(OversizeError):
+            with pytest.raises(TooLargeError):
                 unpack(codec, packed, size - 1)
 
 
@@ -165,7 +165,7 @@ def test_what_is_cut_short_or_bent_is_an_error_or_less(name: str) -> None:
     chance = random.Random(name)  # noqa: S311 - the same each time
     packed = bytearray(pack(chance.randbytes(50_000) + bytes(50_000)))
     errors = (
-        OversizeError,
+        TooLargeError,
         unpacking.zlib.error,
         zstandard.ZstdError,
         unpacking.cramjam.DecompressionError,
@@ -204,7 +204,7 @@ def test_members_of_gzip_are_one_batch() -> None:
         for tail in (b"", bytes(8), b"junk", member[:-1]):
             assert bytes(unpack(GZIP, packed + tail, 10 * count + 10)).startswith(b"x" * 10 * count)
         assert bytes(unpack(GZIP, packed, 10 * count)) == b"x" * 10 * count
-        with pytest.raises(OversizeError):
+        with pytest.raises(TooLargeError):
             unpack(GZIP, packed, 10 * count - 1)
     for cut in (b"", member[:-1], member[:5], b"junk" + member, bytes(8) + member):
         with pytest.raises(unpacking.zlib.error):
@@ -215,7 +215,7 @@ def test_frames_of_zstd_are_one_batch() -> None:
     """All of them, and a window that is larger than the greatest level's is refused."""
     frame = bytes(aiokafka_codec.zstd_encode(b"x" * 10))
     assert bytes(unpack(ZSTD, frame * 3, 30)) == b"x" * 30
-    with pytest.raises(OversizeError):
+    with pytest.raises(TooLargeError):
         unpack(ZSTD, frame * 3, 29)
     wide = bytearray(zstandard.ZstdCompressor(write_content_size=False).compress(b"x" * 10))
     wide[5] = 18 << 3  # a window of 2 ** 28 bytes
@@ -313,7 +313,8 @@ def test_a_machine_without_memory_is_not_the_batchs_fault(error: Exception, monk
 BOMB = """
 import json, sys
 from pathlib import Path
-from alertd.intake.kafka.unpacking import OversizeError, unpack
+from alertd.errors import TooLargeError
+from alertd.intake.kafka.unpacking import unpack
 
 def peak():  # this program's own; getrusage begins with that of whoever started it
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
@@ -324,7 +325,7 @@ before = peak()
 try:
     unpack(kind, made, limit)
     refused = False
-except OversizeError:
+except TooLargeError:
     refused = True
 print(json.dumps([refused, peak() - before]))
 """

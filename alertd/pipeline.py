@@ -318,7 +318,7 @@ class Pipeline:
         """Plan and commit; False when some of it is known, without which it is to be done again."""
         unknown = [each for each in events if (each[1].workspace, each[1].id) not in work.known]
         read = await self.issues.read(unknown, deeds, self._clock.now_ms())
-        for gone in turn_away(work.submissions, self._ruleset.workspaces):
+        for gone in turn_away(work.submissions, self._ruleset.workspaces.keys()):
             self._release(gone)
         try:
             with OnFailure(lambda: None if work.issues is None else self.issues.discard(work.issues)):

@@ -11,6 +11,7 @@ from alertd.store.base import Batch
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Container, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from alertd.engine.plan import Plan
     from alertd.model.event import Event
@@ -70,19 +71,21 @@ class Submission:
             self.done.set_exception(StoreUnavailableError(reason))
 
 
-def turn_away(submissions: list[Submission], workspaces: Container[str]) -> list[Submission]:
+def turn_away(submissions: list[Submission], workspaces: AbstractSet[str]) -> list[Submission]:
     """Take out what has waited for a workspace that is no more, and say so to whoever waits for an answer.
 
     Returns what was taken out; Kafka's stay, for their positions, and the events concerned are passed over.
     """
+    gone_workspaces = {event.workspace for each in submissions for event in each.events} - workspaces
+    if not gone_workspaces:
+        return []
     gone = [
         each
         for each in submissions
-        if each.partition is None and any(event.workspace not in workspaces for event in each.events)
+        if each.partition is None and any(event.workspace in gone_workspaces for event in each.events)
     ]
-    if gone:
-        numbers = {id(each) for each in gone}
-        submissions[:] = [each for each in submissions if id(each) not in numbers]
+    numbers = {id(each) for each in gone}
+    submissions[:] = [each for each in submissions if id(each) not in numbers]
     for each in gone:
         each.refuse("the workspace was removed before this was stored")
     return gone

@@ -89,19 +89,20 @@ class Express:
 
     def take(self, request: PlainRequest) -> Taken | None:
         """Take a request, or leave it to the ordinary lane (None)."""
-        if request.project is not None:
-            return self._take_envelope(request, request.project)
-        token = self._authenticator.recognise(request.authorization)
+        head = request.head
+        if head.project is not None:
+            return self._take_envelope(request, head.project)
+        token = self._authenticator.recognise(head.authorization)
         if token is None or token.role not in SENDERS:
             return None
-        done = self._taker.take(token, request.content_type, request.body)
+        done = self._taker.take(token, head.content_type, request.body)
         return None if done is None else Taken(done, self._answer)
 
     def _take_envelope(self, request: PlainRequest, project: str) -> Taken | None:
         envelopes = self._envelopes
-        if envelopes is None or request.authorization is not None:
+        if envelopes is None or request.head.authorization is not None:
             return None
-        taken = envelopes.take(project, request.sentry_auth, request.body)
+        taken = envelopes.take(project, request.head.sentry_auth, request.body)
         if taken is None:
             return None
         done, event_id = taken
@@ -242,7 +243,7 @@ class ExpressHandler(web.RequestHandler):
         return (
             isinstance(message, RawRequestMessage)
             and message.method == _METHOD
-            and len(message.raw_headers) == request.headers
+            and len(message.raw_headers) == request.head.headers
             and payload.is_eof()
         )
 

@@ -28,18 +28,15 @@ __all__ = ["NameKey", "Reach", "Ruleset", "compile_ruleset", "name_keys"]
 class Ruleset:
     """All workspaces; `revision` numbers it; `ids` are the numbers of what it holds.
 
-    `names` gives every number that was ever made its name back, those of resources that are gone too.
+    `names` gives every number that was ever made its name back, those of resources that are gone too; `refuses` says
+    whether any workspace refuses events whose data violates a schema.
     """
 
     revision: int
     workspaces: Mapping[str, WorkspaceRules]
     ids: Mapping[NameKey, int]
     names: Mapping[int, NameKey]
-
-    @property
-    def refuses(self) -> bool:
-        """Whether any workspace refuses events whose data violates a schema."""
-        return any(rules.refuses for rules in self.workspaces.values())
+    refuses: bool
 
     @property
     def channel_count(self) -> int:
@@ -99,7 +96,8 @@ def compile_ruleset(
         known = None if before is None else before.workspaces.get(workspace.name)
         compiled = compile_workspace(workspace, ids, known)
         rules[workspace.name] = compiled if reach is None else _with_reach(workspace.name, compiled, reach)
-    return Ruleset(revision, rules, ids, names if names is not None else {number: key for key, number in ids.items()})
+    every = names if names is not None else {number: key for key, number in ids.items()}
+    return Ruleset(revision, rules, ids, every, refuses=any(compiled.refuses for compiled in rules.values()))
 
 
 def _with_reach(workspace: str, compiled: WorkspaceRules, reach: Reach) -> WorkspaceRules:

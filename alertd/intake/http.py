@@ -80,7 +80,8 @@ class EventIntake:
         except DecodeError:
             return None
         count = len(events)
-        if not count or not pipeline.has_room(count, len(body)) or refusals(pipeline.ruleset, events, single=True):
+        is_full = count > 1 and not pipeline.has_room(count, len(body))
+        if not count or is_full or refusals(pipeline.ruleset, events, single=True):
             return None
         if self._limiter is not None and self._limiter.take(count) > 0:
             return None
@@ -166,7 +167,7 @@ def _is_list(content_type: str | None, body: bytes) -> bool:
 
 def answer(accepted: list[Accepted]) -> bytes:
     """Write the body of a 202."""
-    duplicates = sum(one.duplicate for one in accepted)
+    duplicates = [one.duplicate for one in accepted].count(True)
     return orjson.dumps(
         {"accepted": len(accepted) - duplicates, "duplicates": duplicates, "ids": [one.id for one in accepted]}
     )

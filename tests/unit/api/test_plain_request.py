@@ -10,7 +10,7 @@ from aiohttp.http import HttpProcessingError, HttpRequestParser, HttpVersion11, 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertd.api.plain_request import BEGUN_MAX_BYTES, HEAD_MAX_BYTES, LINES_MAX, PATH, Begun, PlainRequest, read
+from alertd.api.plain_request import BEGUN_MAX_BYTES, HEAD_MAX_BYTES, LINES_MAX, PATH, Begun, Head, PlainRequest, read
 
 ENVELOPE = "/sentry/api/shop-42/envelope"
 NAMES = [
@@ -82,19 +82,21 @@ def test_what_is_plain_is_the_same_for_the_library(
     assert found is not None
     ((message, read_body),) = found
     assert (message.method, message.version) == ("POST", HttpVersion11)
-    paths = (PATH,) if plain.project is None else (ENVELOPE, f"{ENVELOPE}/")
+    project = plain.head.project
+    paths = (PATH,) if project is None else (ENVELOPE, f"{ENVELOPE}/")
     assert message.path.partition("?")[0] in paths
-    assert plain.project in (None, "shop-42")
-    assert plain.project is None or "?" not in message.path
+    assert project in (None, "shop-42")
+    assert project is None or "?" not in message.path
     assert not any((message.should_close, message.upgrade, message.chunked, message.compression))
-    assert plain == PlainRequest(
+    head = Head(
         message.headers.get("Authorization"),
         message.headers.get("Content-Type"),
-        read_body,
         len(message.raw_headers),
-        plain.project,
+        len(read_body),
+        project,
         message.headers.get("X-Sentry-Auth"),
     )
+    assert plain == PlainRequest(head, read_body)
     assert not any(name.lower().startswith("ce-") for name in message.headers)
 
 
@@ -107,8 +109,8 @@ def test_a_byte_more_or_less(place: int, byte: bytes, cut: int) -> None:
         found = by_the_library(data)
         assert found is not None
         ((message, body),) = found
-        assert (plain.body, plain.headers) == (body, len(message.raw_headers))
-        assert plain.authorization == message.headers.get("Authorization")
+        assert (plain.body, plain.head.headers) == (body, len(message.raw_headers))
+        assert plain.head.authorization == message.headers.get("Authorization")
 
 
 def head(*lines: str) -> bytes:
@@ -141,3 +143,15 @@ def test_the_bound_of_a_body_that_is_waited_for() -> None:
     more = most.replace(str(BEGUN_MAX_BYTES).encode(), str(BEGUN_MAX_BYTES + 1).encode())
     assert read(more) is None
     assert isinstance(read(more + b"x" * (BEGUN_MAX_BYTES + 1)), PlainRequest)
+
+
+def test_a_head_that_comes_again_has_the_body_that_came_with_it() -> None:
+    """What is known of a head says nothing about what follows it."""
+    known = PLAIN[:PLAIN_HEAD]
+    bodies = [b"{}", b"[]", b"", b"{}{"]
+    assert [read(known + body) for body in bodies] == [
+        PlainRequest(Head("Bearer a", None, 3, 2), b"{}"),
+        PlainRequest(Head("Bearer a", None, 3, 2), b"[]"),
+        Begun(2),
+        None,
+    ]

@@ -85,6 +85,11 @@ class Metrics:
         self.kafka_paused = Gauge(
             "alertd_kafka_paused_partitions", "Partitions that wait because the intake is full.", registry=own
         )
+        self.kafka_gave_way = Counter(
+            "alertd_kafka_gave_way_seconds",
+            "Seconds in which nothing was read because much waited to be delivered and the machine had no time for both.",
+            registry=own,
+        )
         self.kafka_rebuilds = Counter(
             "alertd_kafka_consumer_rebuilds",
             "How often the consumer was thrown away and made anew because it broke or stalled.",

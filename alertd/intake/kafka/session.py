@@ -68,7 +68,10 @@ class BrokenError(AlertdError):
 
 
 class Session:
-    """One consumer. `start`, then `run` until `stop` or an error, then `close`; `bounds` may change while it runs."""
+    """One consumer. `start`, then `run` until `stop` or an error, then `close`; `bounds` may change while it runs.
+
+    `give_way` is awaited before each poll.
+    """
 
     def __init__(
         self,
@@ -79,6 +82,7 @@ class Session:
         clock: Clock,
         metrics: Metrics,
         bounds: Bounds,
+        give_way: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._options = options
         self._pipeline = pipeline
@@ -86,6 +90,7 @@ class Session:
         self._clock = clock
         self._metrics = metrics
         self.bounds = bounds
+        self._give_way = give_way
         self._positions = Positions(options, pipeline, store)
         self._watch = Watch(self._positions, clock, metrics, options.stall_seconds)
         self._consumer: Any = None
@@ -169,8 +174,15 @@ class Session:
     async def _poll_on(self) -> None:
         while not self._stopping.is_set():
             await self._wait_for_room()
+            await self._let_deliveries_go()
             if fetched := await self._fetch(self._options.max_poll_records):
                 await self._take(fetched)
+
+    async def _let_deliveries_go(self) -> None:
+        if self._give_way is not None:
+            began = self._clock.monotonic()
+            await self._give_way()
+            self._metrics.kafka_gave_way.inc(self._clock.monotonic() - began)
 
     async def _fetch(self, most: int) -> dict[TopicPartition, list[Any]]:
         """Poll once. Cut from outside by the end of `run` alone: aiokafka would lose count of its polls."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiokafka import TopicPartition
@@ -16,6 +16,9 @@ from alertd.intake.kafka.options import KafkaOptions, Topic
 from alertd.intake.kafka.session import Session
 from alertd.metrics import Metrics
 from alertd.model.event import Bounds
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
 
 DEADLINE = 60
 PLACE = TopicPartition("t", 0)
@@ -86,9 +89,14 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Session:
     """A session over such a consumer."""
     monkeypatch.setattr(Consumer, "made", [], raising=False)
     monkeypatch.setattr(module, "AIOKafkaConsumer", Consumer)
+    return made()
+
+
+def made(give_way: Callable[[], Awaitable[None]] | None = None, metrics: Metrics | None = None) -> Session:
+    """A session that is not started yet."""
     options: Any = KafkaOptions(("127.0.0.1:1",), {"t": Topic()})
     parts: Any = (Pipeline(), None, None)
-    return Session(options, *parts, SystemClock(), Metrics(), Bounds())
+    return Session(options, *parts, SystemClock(), metrics or Metrics(), Bounds(), give_way)
 
 
 async def test_one_assignor_and_never_a_shared_one(started: Session) -> None:
@@ -118,6 +126,27 @@ async def test_polls_go_on_whole_while_a_commit_hangs(started: Session, monkeypa
         started.stop()
         await running
     assert set(consumer.polls) == {"whole"}
+
+
+async def test_deliveries_go_before_each_poll(started: Session) -> None:
+    """And how long that took is counted."""
+    metrics = Metrics()
+
+    async def give_way() -> None:
+        consumer.polls.append("way")
+        await asyncio.sleep(0)
+
+    session = made(give_way, metrics)
+    await session.start()
+    [consumer] = Consumer.made
+    session._positions.settled = True
+    running = asyncio.create_task(session.run())
+    async with asyncio.timeout(DEADLINE):
+        await consumer.enough.wait()
+        session.stop()
+        await running
+    assert consumer.polls == ["way", "whole"] * (len(consumer.polls) // 2)
+    assert metrics.registry.get_sample_value("alertd_kafka_gave_way_seconds_total")
 
 
 async def test_a_call_that_hangs_is_given_up() -> None:

@@ -22,7 +22,7 @@ from typing_extensions import override
 
 from alertd.api.auth import SENDERS
 from alertd.api.edge import broken
-from alertd.api.plain_request import PATH, Begun, PlainRequest, read
+from alertd.api.plain_request import PATH, Begun, PlainReader, PlainRequest
 from alertd.api.problems import of_error
 from alertd.errors import AlertdError
 
@@ -159,11 +159,12 @@ def _head(status: str, headers: tuple[tuple[str, str], ...], length: int, date: 
 class ExpressHandler(web.RequestHandler):
     """A connection with both lanes."""
 
-    __slots__ = ("_begun", "_busy", "_express", "_held", "_in_step", "_late")
+    __slots__ = ("_begun", "_busy", "_express", "_held", "_in_step", "_late", "_reader")
 
     def __init__(self, express: Express, server: web.Server, **options: Any) -> None:
         super().__init__(server, **options)
         self._express = express
+        self._reader = PlainReader()
         self._busy = False
         self._held = b""
         self._begun = b""  # a head whose body is on its way
@@ -181,7 +182,7 @@ class ExpressHandler(web.RequestHandler):
         data = begun + data
         waiter = self._waiter
         idle = waiter is not None and not waiter.done() and not self._messages
-        request = read(data) if idle and not self._paused and not self._close else None
+        request = self._reader.read(data) if idle and not self._paused and not self._close else None
         if request is not None and self._in_step:
             if isinstance(request, Begun):
                 if not begun:

@@ -9,7 +9,6 @@ head (another version, a coding, an expectation, a name twice, a byte that is no
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 PATH: Final = "/api/v1/events"
@@ -19,8 +18,6 @@ LINES_MAX: Final = 64
 """Nor one of more lines."""
 BEGUN_MAX_BYTES: Final = 65_536
 """A longer body is not waited for: it comes in more pieces than two."""
-HEADS_KEPT: Final = 256
-"""So many different heads are known again when they come again."""
 
 _STARTS: Final = (f"POST {PATH}".encode(), b"POST /sentry/api/")
 _HEAD: Final = re.compile(
@@ -32,6 +29,7 @@ _NAMED: Final = re.compile(
     rb"|http2-settings|etag|server|max-forwards|sec-websocket-[^:]*|ce-[^:]*): ([^\r]*)",
     re.IGNORECASE,
 )
+_LENGTH: Final = re.compile(rb"(?<=\ncontent-length: )[0-9]+(?= *\r)", re.IGNORECASE)
 _ONCE: Final = frozenset(
     {b"authorization", b"x-sentry-auth", b"content-type", b"content-length", b"host", b"user-agent"}
 )
@@ -41,7 +39,7 @@ _END: Final = b"\r\n\r\n"
 
 
 class Head(NamedTuple):
-    """What matters of a head: headers (None: absent), how many there are, and the length of the body that follows.
+    """What matters of a head but for the length of its body: headers (None: absent), and how many there are.
 
     `project` is the one in the path of an envelope, None for what goes to the intake of events.
     """
@@ -49,7 +47,6 @@ class Head(NamedTuple):
     authorization: str | None
     content_type: str | None
     headers: int
-    length: int
     project: str | None = None
     sentry_auth: str | None = None
 
@@ -67,33 +64,59 @@ class Begun(NamedTuple):
     missing: int
 
 
+class PlainReader:
+    """Reads the requests of one connection. A head is not read again when it differs from the last one in its length alone."""
+
+    __slots__ = ("_after", "_before", "_head")
+
+    def __init__(self) -> None:
+        self._before = self._after = b""  # what stands before the digits of the length, and what behind them
+        self._head: Head | None = None
+
+    def read(self, data: bytes) -> PlainRequest | Begun | None:
+        """Read bytes that are exactly one plain request, or the beginning of one; None for all others."""
+        if not data.startswith(_STARTS):
+            return None
+        end = data.find(_END, 0, HEAD_MAX_BYTES) + len(_END)
+        if end < len(_END):
+            return None
+        head, length = self._head, self._length(data, end)
+        if head is None or length is None:
+            fresh = _read_head(data[:end])
+            if fresh is None:
+                return None
+            head, digits = fresh
+            length = int(digits.group())
+            self._head, self._before, self._after = head, data[: digits.start()], data[digits.end() : end]
+        missing = length - (len(data) - end)
+        if missing:
+            return Begun(missing) if missing > 0 and length <= BEGUN_MAX_BYTES else None
+        return PlainRequest(head, data[end:])
+
+    def _length(self, data: bytes, end: int) -> int | None:
+        """Read the length out of a head that is the last one in all else; None for another head."""
+        start, stop = len(self._before), end - len(self._after)
+        if not data.startswith(self._before) or not data.startswith(self._after, stop):
+            return None
+        digits = data[start:stop]
+        return int(digits) if digits.isdigit() else None
+
+
 def read(data: bytes) -> PlainRequest | Begun | None:
-    """Read bytes that are exactly one plain request, or the beginning of one; None for all others."""
-    if not data.startswith(_STARTS):
-        return None
-    end = data.find(_END, 0, HEAD_MAX_BYTES) + len(_END)
-    head = _read_head(data[:end]) if end >= len(_END) else None
-    if head is None:
-        return None
-    missing = head.length - (len(data) - end)
-    if missing:
-        return Begun(missing) if missing > 0 and head.length <= BEGUN_MAX_BYTES else None
-    return PlainRequest(head, data[end:])
+    """Read what comes first on a connection."""
+    return PlainReader().read(data)
 
 
-@lru_cache(HEADS_KEPT)
-def _read_head(data: bytes) -> Head | None:
-    """Read a head, which ends with the first empty line; a client whose connection stays open sends the same ones again."""
+def _read_head(data: bytes) -> tuple[Head, re.Match[bytes]] | None:
+    """Read a head, which ends with the first empty line; where its length stands comes with it."""
     head = _HEAD.fullmatch(data)
     named = None if head is None else _named(data)
     lines = data.count(b"\r\n") - 2
-    if head is None or named is None or lines > LINES_MAX:
-        return None
-    length = named.get(b"content-length", b"")
-    if not length.isdigit():
+    length = _LENGTH.search(data)
+    if head is None or named is None or length is None or lines > LINES_MAX:
         return None
     authorization, kind, auth = (named.get(name) for name in (b"authorization", b"content-type", b"x-sentry-auth"))
-    return Head(_text(authorization), _text(kind), lines, int(length), _text(head[1]), _text(auth))
+    return Head(_text(authorization), _text(kind), lines, _text(head[1]), _text(auth)), length
 
 
 def _named(data: bytes) -> dict[bytes, bytes] | None:

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 SLICE: Final = 250
 """How many events one transaction deletes at most."""
+FIRST_SLICE: Final = 25
+"""How many the first one deletes: how much hangs on an event shows then."""
+SLICE_ROWS: Final = 1000
+"""How many rows a transaction is to delete at most, going by the one before: nothing is stored meanwhile."""
 _log = structlog.get_logger(__name__)
 
 _BRING_BACK: Final = """
@@ -66,6 +70,7 @@ class Maintenance(Blocks):
     def __init__(self, core: Core) -> None:
         super().__init__(core)
         self._retained_to = 0
+        self._slice = FIRST_SLICE
         self._last_fault = ""
 
     @property
@@ -82,13 +87,13 @@ class Maintenance(Blocks):
         return await self.core.writer.run(lambda conn: conn.execute(_BRING_BACK, {"now": now_ms}).rowcount)
 
     async def retain(self, before_ms: int, limit: int) -> int:
-        """Delete up to `limit` old events whose deliveries are all final, in slices of `SLICE` a transaction.
+        """Delete up to `limit` old events whose deliveries are all final, in slices of at most `SLICE` a transaction.
 
         A walk goes on where the last one stopped, so that events that must stay are passed over once a walk only.
         """
         started_at, gone = self._retained_to, 0
         while gone < limit:
-            deleted = await self._retain_slice(first_of(before_ms), min(SLICE, limit - gone))
+            deleted = await self._retain_slice(first_of(before_ms), min(self._slice, limit - gone))
             if deleted is not None:
                 gone += deleted
             elif started_at == 0:
@@ -141,14 +146,21 @@ class Maintenance(Blocks):
         if not rows:
             self._retained_to = 0
             return None
-        deleted = await self.core.writer.run(lambda conn: _delete(conn, rows))
+        deleted, changed = await self.core.writer.run(partial(_delete_slice, rows=rows))
         self._retained_to = rows[-1][0]
+        self._slice = max(1, min(SLICE, 2 * len(rows), len(rows) * SLICE_ROWS // max(1, changed)))
         return deleted
 
     async def _forget_rejected(self, before_ms: int) -> None:
         """Delete old rejected records."""
         while rows := await self.core.history.rows(_OVER, (first_of(before_ms), SLICE)):
             await self.core.writer.run(partial(_forget_rejected, ids=[row[0] for row in rows]))
+
+
+def _delete_slice(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> tuple[int, int]:
+    """Delete what may go of these events; return how many events went, and how many rows in all."""
+    before = conn.total_changes
+    return _delete(conn, rows), conn.total_changes - before
 
 
 def _delete(conn: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> int:

@@ -94,7 +94,8 @@ class Removals:
         if count and lane is not None:
             lane.meters.ended(DeliveryState.CANCELLED, count)
         workspace, name = await self._named(destination_id, lane)
-        _log.info("destination.removed", workspace=workspace, destination=name, number=destination_id, cancelled=count)
+        say = _log.warning if count else _log.info
+        say("destination.removed", workspace=workspace, destination=name, number=destination_id, cancelled=count)
 
     async def _see_out(self, lane: Lane) -> None:
         """Let end what is in flight, and cancel what would be attempted again."""

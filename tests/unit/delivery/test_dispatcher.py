@@ -71,6 +71,17 @@ async def test_work_of_destinations_that_are_no_more_is_cancelled(world: World) 
     assert {world.store.rows[each.id].reason for each in lost} == {"destination_removed"}
     [said] = [line for line in logs if line["event"] == "destination.removed"]
     assert (said["workspace"], said["destination"], said["cancelled"]) == ("default", "d9", 3)
+    assert said["log_level"] == "warning"
+
+
+async def test_a_removal_that_cancels_nothing_is_no_warning(world: World) -> None:
+    """Only what was lost to somebody deserves a second look."""
+    await world.start(world.spec(Scripted()))
+    with capture_logs() as logs:
+        await world.dispatcher.apply([], NAMING)
+        await until(lambda: bool(logs))
+    [said] = [line for line in logs if line["event"] == "destination.removed"]
+    assert (said["cancelled"], said["log_level"]) == (0, "info")
 
 
 async def test_what_was_disabled_or_paused_stays_so_over_a_restart(world: World) -> None:

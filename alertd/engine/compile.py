@@ -154,7 +154,7 @@ class _Compiler:
             projects=set_of(subscription.projects),
             environments=set_of(subscription.environments),
             floor=BY_WORD[subscription.min_severity],
-            matchers=tuple(parse_matcher(text) for text in subscription.matchers),
+            matchers=tuple(parse_matcher(text, stored=True) for text in subscription.matchers),
             triggers=set_of(subscription.triggers),
             cooldown_ms=round(subscription.cooldown_seconds * 1000),
             destinations=self._destinations(subscription.destinations),

@@ -21,9 +21,14 @@ _FIELDS: Final = frozenset(
     {"type", "id", "workspace", "project", "environment", "source", "severity", "time", "key", "message", "url"}
 )
 _QUOTED: Final = r'"(?:[^"\\\n]|\\.)*"'
-_SYNTAX: Final = re.compile(
-    rf'\s*(?P<name>{_QUOTED}|[^\s"=!~{{}},]+)\s*(?P<op>=~|!~|!=|=)\s*(?P<value>{_QUOTED}|[^\s"{{}},]*)\s*', re.DOTALL
+_NAME: Final = r'[^\s"=!~{},]+'
+_VALUE: Final = r'[^\s"{},]*'
+"""Unquoted ones."""
+_SYNTAX, _STORED = (
+    re.compile(rf"\s*(?P<name>{_QUOTED}|{name})\s*(?P<op>=~|!~|!=|=)\s*(?P<value>{_QUOTED}|{value})\s*", re.DOTALL)
+    for name, value in ((rf"{_NAME}(?<![<>])", rf"(?![=~]){_VALUE}"), (_NAME, _VALUE))
 )
+"""What is written, where `>=` and `==` are no operators, and what was stored when they were part of the name or the value."""
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\"}
 
 
@@ -40,9 +45,9 @@ class Matcher:
         return self.test(value_of(self.name, body))
 
 
-def parse_matcher(text: str) -> Matcher:
-    """Compile one matcher. Raises ValueError that says what is wrong and where."""
-    found = _SYNTAX.fullmatch(text)
+def parse_matcher(text: str, *, stored: bool = False) -> Matcher:
+    """Compile one matcher; one that is `stored` means what it meant then. Raises ValueError that says what is wrong."""
+    found = (_STORED if stored else _SYNTAX).fullmatch(text)
     if found is None:
         raise ValueError(_what_is_wrong(text))
     name = _unquote(found["name"])
@@ -54,7 +59,10 @@ def parse_matcher(text: str) -> Matcher:
 def _what_is_wrong(text: str) -> str:
     if not re.search(r"=|!~", text):
         return "expected NAME=VALUE with one of the operators =, !=, =~, !~"
-    return 'expected NAME="VALUE" (operators =, !=, =~, !~); a name or value with spaces, commas, braces or quotes must be quoted'
+    return (
+        'expected NAME="VALUE" (operators =, !=, =~, !~); a name or value with spaces, commas, braces or quotes,'
+        " or with < > = ~ beside the operator, must be quoted"
+    )
 
 
 def _unquote(text: str) -> str:

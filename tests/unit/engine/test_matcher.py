@@ -7,12 +7,23 @@ from typing import Any
 import pytest
 
 from alertd.engine.matcher import parse_matcher, value_of
+from tests.unit.engine.timeline import compiled
 
 BODY: dict[str, Any] = {
     "type": "run:failed",
     "severity": "error",
     "environment": "prod",
-    "labels": {"team": "payments", "größe": "XL", "severity": "page", "a b": "c"},
+    "labels": {
+        "team": "payments",
+        "größe": "XL",
+        "severity": "page",
+        "a b": "c",
+        "odd": "=5",
+        "odd>": ">=6",
+        "a<b": "c",
+        "query": "a=b~c",
+        "mark": "!",
+    },
     "data": {"run": {"id": 17, "ok": False, "tags": ["a", "b"]}, "none": None, "ratio": 1.5},
 }
 
@@ -46,6 +57,15 @@ BODY: dict[str, Any] = {
         ('data.ratio="1.5"', True),
         ('data.run.id.deeper=""', True),
         ('labels.team="payments"', True),
+        ('odd="=5"', True),
+        ("odd!~5", True),
+        ('odd=~"=."', True),
+        ('"odd>"=">=6"', True),
+        ("a<b=c", True),
+        ("query=a=b~c", True),
+        ("mark=!", True),
+        ("missing=", True),
+        ("missing=~", True),
     ],
 )
 def test_matcher_follows_alertmanagers_syntax(text: str, holds: bool) -> None:
@@ -64,6 +84,17 @@ def test_matcher_follows_alertmanagers_syntax(text: str, holds: bool) -> None:
         ("team=a,b=c", "must be quoted"),
         ('{team="a"}', "must be quoted"),
         ('team="unclosed', "must be quoted"),
+        ("team==payments", "operators =, !=, =~, !~"),
+        ("team = =payments", "operators =, !=, =~, !~"),
+        ("team!==payments", "operators =, !=, =~, !~"),
+        ("team=~=payments", "operators =, !=, =~, !~"),
+        ("team=~~payments", "operators =, !=, =~, !~"),
+        ("team!~~payments", "operators =, !=, =~, !~"),
+        ("severity>=error", "operators =, !=, =~, !~"),
+        ("severity >= error", "operators =, !=, =~, !~"),
+        ("severity<=error", "operators =, !=, =~, !~"),
+        ("<=error", "operators =, !=, =~, !~"),
+        ("data.n<>=5", "operators =, !=, =~, !~"),
         ('team="\\q"', "unknown escape"),
         ('team=~"("', "is not RE2"),
         ('team=~"(?=x)"', "is not RE2"),
@@ -73,6 +104,13 @@ def test_a_bad_matcher_says_what_is_wrong(text: str, said: str) -> None:
     """Whatever cannot be compiled is a ValueError in human words."""
     with pytest.raises(ValueError, match=said.replace("(", r"\(")):
         parse_matcher(text)
+
+
+def test_what_was_stored_goes_on() -> None:
+    """A subscription of a store from before such matchers were refused means what it meant: no start fails for it."""
+    given = {"name": "s", "channels": ["all"], "destinations": ["a"], "matchers": ["odd==5", "odd>=>=6"]}
+    (subscription,) = compiled(subscriptions=[given]).workspaces["default"].layout.subscriptions
+    assert [each.matches(BODY) for each in subscription.matchers] == [True, True]
 
 
 def test_regular_expressions_cannot_stall() -> None:

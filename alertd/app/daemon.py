@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -20,6 +20,7 @@ from alertd.app.live import LiveRules
 from alertd.app.reloader import Reloader
 from alertd.app.rules import Rules
 from alertd.app.sealing import recognise_key
+from alertd.app.showing import is_printed
 from alertd.app.translate import refuse_dangling, secrets_key, unfitting
 from alertd.app.untangling import load
 from alertd.clock import SystemClock
@@ -66,6 +67,8 @@ if TYPE_CHECKING:
     from alertd.runtime import Service
     from alertd.store.base import Store
 
+    Foresight = Callable[[Mapping[str, Any]], bool]
+
 STOP_MARGIN_SECONDS: Final = 10.0
 """What the whole stop may take beyond `shutdown.drain_seconds`: requests in the air, the last commit, the last outcomes."""
 
@@ -74,11 +77,14 @@ _log = structlog.get_logger("alertd.app")
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How the daemon is started. `on_ready` hears the base URL and what one can get in with."""
+    """How the daemon is started.
+
+    `on_ready` hears the base URL, what one can get in with, and what answers whether an event would be printed here.
+    """
 
     config_path: Path | None
     environ: Mapping[str, str]
-    on_ready: Callable[[str, Access], None] = lambda url, access: None
+    on_ready: Callable[[str, Access, Foresight], None] = lambda url, access, prints: None
     write_line: Callable[[str], None] = lambda line: None
 
 
@@ -267,7 +273,7 @@ class Daemon:
         _log.info("daemon.ready", url=url, store=str(self.config.store.path), revision=self.pipeline.ruleset.revision)
         self.about.started(version("alertd"), url, self.crash)
         self.words.begin(self.run_id)
-        self.launch.on_ready(url, self.edge.access)
+        self.launch.on_ready(url, self.edge.access, self._prints)
         self.notifier.ready(f"listening on {url}")
 
     def _tell_stopping(self, reason: str) -> None:
@@ -356,6 +362,10 @@ class Daemon:
     def _made_at(self, workspace: str, destination: str) -> int | None:
         entry = self.registry.snapshot.get(("destination", workspace, destination))
         return None if entry is None else entry.created_at_ms
+
+    def _prints(self, event: Mapping[str, Any]) -> bool:
+        pipeline = self.pipeline
+        return is_printed(event, pipeline.ruleset, pipeline.state(), self.registry.snapshot, self.clock.now_ms())
 
     def _publish(self, plans: Sequence[Plan]) -> None:
         self.learner.see(plans)

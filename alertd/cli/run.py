@@ -9,6 +9,7 @@ from alertd.cli.options import ConfigOption, fail, find_config
 
 if TYPE_CHECKING:
     from alertd.api.bootstrap import Access
+    from alertd.app.daemon import Foresight
 
 
 def run(config: ConfigOption = None) -> None:
@@ -22,7 +23,7 @@ def run(config: ConfigOption = None) -> None:
     with absent("rich"):  # for tracebacks that no log of ours prints: a twenty-fifth of the start
         import structlog  # noqa: F401
 
-    from alertd.cli.welcome import welcome
+    from alertd.cli.welcome import EVENT, welcome
     from alertd.cli.whereabouts import broken
     from alertd.config.load import load_config
     from alertd.errors import AlertdError, CannotListenError, ConfigError
@@ -42,9 +43,9 @@ def run(config: ConfigOption = None) -> None:
     share_heaps()
     configure_logging(loaded.log.format, loaded.log.level)
 
-    def greet(url: str, access: "Access") -> None:
+    def greet(url: str, access: "Access", prints: "Foresight") -> None:
         try:
-            write_line(welcome(loaded.store.path, path, url, access))
+            write_line(welcome(loaded.store.path, path, url, access, seen=prints(EVENT)))
         except (OSError, ValueError):
             return  # nobody reads stdout: no reason to end a daemon
 

@@ -20,10 +20,15 @@ if TYPE_CHECKING:
     from alertd.api.bootstrap import Access
 
 
-def welcome(store: Path, config: Path | None, url: str, access: "Access") -> str:
+EVENT = {"type": "run:failed", "severity": "error", "message": "Run 17 failed"}
+"""What the printed line sends."""
+
+
+def welcome(store: Path, config: Path | None, url: str, access: "Access", *, seen: bool) -> str:
     """Write the screen for a daemon that is at `url`, has its database at `store`, and lets in as `access` says.
 
-    `config` is the file that it was started with; None: there was none, and so there are no destinations.
+    `config` is the file that it was started with; None: there was none, and so there are no destinations. `seen` says
+    whether EVENT would be printed below this screen.
     """
     url = _reachable(url)
     token_file = store.with_name("admin.token")
@@ -33,11 +38,10 @@ def welcome(store: Path, config: Path | None, url: str, access: "Access") -> str
     if config is None:
         places = " or ".join(str(path) for path in CONFIG_PATHS)
         lines += ["", f"There is no configuration at {places}: with the defaults nothing is delivered to anybody."]
-        lines += ["", "Send an event from another terminal:", ""]
-    else:
-        lines += ["", "Send an event from another terminal, and see it delivered here:", ""]
+    lines += ["", f"Send an event from another terminal{', and see it delivered here' if seen else ''}:", ""]
     options = _options(config, url, token_file if access.filed else None)
-    lines += [" ".join([program(), 'send run:failed --severity error --message "Run 17 failed"', *options])]
+    send = 'send {type} --severity {severity} --message "{message}"'.format_map(EVENT)
+    lines += [" ".join([program(), send, *options])]
     if access.filed:
         lines += ["", "or with curl:", "", _curl(url, token_file)]
     else:
@@ -79,7 +83,7 @@ def _found(config: Path | None, what: str) -> object:
 
 
 def _curl(url: str, token_file: Path) -> str:
-    event = '{"type": "run:failed", "severity": "error", "message": "Run 18 failed"}'
+    event = '{{"type": "{type}", "severity": "{severity}", "message": "Run 18 failed"}}'.format_map(EVENT)
     return (
         f'curl -sS -H "Authorization: Bearer $(cat {shlex.quote(str(token_file))})" '
         f"-H 'Content-Type: application/json' -d '{event}' {url}/api/v1/events"

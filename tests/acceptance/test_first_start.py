@@ -55,6 +55,7 @@ async def test_a_start_that_failed_is_no_crash_and_keeps_no_token_back(tmp_path:
     async with daemon:
         assert told(daemon) == []
         assert daemon.lines.count(daemon.token) == 1
+        assert "Send an event from another terminal:" in daemon.lines
         await daemon.get("events")
         assert await daemon.stop() == 0
         await fail(daemon)

@@ -120,6 +120,7 @@ def test_the_first_screen_can_be_typed(name: str, store: str, tmp_path: Path) ->
     words = [] if name == "config/alertd.yml" else ["--config", name]
     with started(tmp_path, "run", *words) as daemon:
         lines = first_screen(daemon)
+        assert "Send an event from another terminal, and see it delivered here:" in lines
         [send] = [line for line in lines if "send run:failed" in line]
         [curl] = [line for line in lines if line.startswith("curl ")]
         for line in (send, curl):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from alertd.api.bootstrap import Access
+    from alertd.app.daemon import Foresight
     from alertd.app.edge import Edge
 
 
@@ -57,7 +58,7 @@ async def built(
     killed: Daemon,
     monkeypatch: pytest.MonkeyPatch,
     stop: StopRequest | None = None,
-    on_ready: Callable[[str, Access], None] = lambda url, access: None,
+    on_ready: Callable[[str, Access, Foresight], None] = lambda url, access, prints: None,
 ) -> AsyncIterator[Inside]:
     """Build it again in this process, whose collector stays as it is, and close it within a deadline."""
     with monkeypatch.context() as patched:
@@ -82,7 +83,7 @@ async def test_what_waits_goes_out_before_anybody_is_let_in(
         return load_rest(with_kafka=with_kafka)
 
     monkeypatch.setattr(composition, "_load_rest", load_late)
-    async with built(killed, monkeypatch, stop, lambda url, access: ready.set()) as inside:
+    async with built(killed, monkeypatch, stop, lambda url, access, prints: ready.set()) as inside:
         running = asyncio.create_task(inside.run(asyncio.Event()))
         reader, writer = await asyncio.open_connection("127.0.0.1", inside.listener.port)
         writer.write(b"GET /-/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")

@@ -92,7 +92,9 @@ def test_the_printed_line_finds_the_daemon(
     token_file.parent.mkdir(exist_ok=True)
     token_file.write_text("secret\n")
     monkeypatch.setattr(sys, "argv", [str(folder / "bin/alertd")])
-    text = screen.welcome(own.store, (folder / config).relative_to(folder), f"http://{listen}", Access(filed=True))
+    text = screen.welcome(
+        own.store, (folder / config).relative_to(folder), f"http://{listen}", Access(filed=True), seen=True
+    )
     [line] = [line for line in text.splitlines() if " send " in line]
     words = shlex.split(line)
     assert words[:3] == ["bin/alertd", "send", "run:failed"]
@@ -116,7 +118,7 @@ def test_a_free_port_is_printed_and_asked_for(folder: Path, capsys: pytest.Captu
     (folder / "config/alertd.yml").write_text("server: {listen: '127.0.0.1:0'}\n")
     (folder / "state").mkdir()
     (folder / "state/admin.token").write_text("secret\n")
-    text = screen.welcome(whereabouts(None, {}).store, None, "http://127.0.0.1:4321", Access(filed=True))
+    text = screen.welcome(whereabouts(None, {}).store, None, "http://127.0.0.1:4321", Access(filed=True), seen=False)
     assert '--message "Run 17 failed" --url http://127.0.0.1:4321\n' in text
     with pytest.raises(Exception, match=r"^1?$"):
         find_server(None, None, None)
@@ -134,20 +136,28 @@ def test_a_free_port_is_printed_and_asked_for(folder: Path, capsys: pytest.Captu
 def test_without_a_first_token_the_screen_says_what_is_missing(access: Access, said: list[str], folder: Path) -> None:
     """Where the file holds no good token: no line that cannot work, but where one is to be had, and where not."""
     (folder / "admin.token").write_text("of another store\n")
-    text = screen.welcome(folder / "a.db", None, "http://127.0.0.1:8080", access)
+    text = screen.welcome(folder / "a.db", None, "http://127.0.0.1:8080", access, seen=True)
     assert "curl" not in text
     assert "--token-file" not in text
     [line] = [line for line in text.splitlines() if "ALERTD_TOKEN" in line]
     assert [each for each in ("that the configuration holds", "made before") if each in line] == said
 
 
-def test_without_a_configuration_no_delivery_is_promised(folder: Path) -> None:
+def test_a_delivery_is_promised_only_where_it_will_be_seen(folder: Path) -> None:
+    """The lines to type are there in any case."""
+    place = folder / "a.db", folder / "config/alertd.yml", "http://127.0.0.1:8080", Access(filed=True)
+    seen, unseen = (screen.welcome(*place, seen=seen).splitlines() for seen in (True, False))
+    heading = "Send an event from another terminal"
+    assert set(seen) ^ set(unseen) == {f"{heading}, and see it delivered here:", f"{heading}:"}
+
+
+def test_without_a_configuration_that_is_said(folder: Path) -> None:
     """Whoever starts it in the wrong folder is told so, and where a configuration was looked for."""
-    found = screen.welcome(folder / "a.db", folder / "config/alertd.yml", "http://127.0.0.1:8080", Access(filed=True))
-    missing = screen.welcome(folder / "a.db", None, "http://127.0.0.1:8080", Access(filed=True))
-    assert "see it delivered here" in found
+    found, missing = (
+        screen.welcome(folder / "a.db", config, "http://127.0.0.1:8080", Access(filed=True), seen=False)
+        for config in (folder / "config/alertd.yml", None)
+    )
     assert "no configuration" not in found
-    assert "see it delivered here" not in missing
     assert "There is no configuration at config/alertd.yml or /etc/alertd/alertd.yml" in missing
 
 

@@ -10,12 +10,12 @@ app = typer.Typer(no_args_is_help=True, help="Work with destinations.")
 TEST_SECONDS = 330.0
 """How long a test may take: a destination's own time-out ends it before."""
 _WORDS = {
-    "retry_later": "not delivered, an alert would be tried again,",
-    "rejected": "refused, an alert would not be tried again,",
-    "gone": "gone, an alert would disable the destination,",
-    "ambiguous": "no answer, it may have arrived, an alert would be tried again,",
+    "retry_later": ("not delivered", "an alert would be tried again"),
+    "rejected": ("refused", "an alert would not be tried again"),
+    "gone": ("gone", "an alert would disable the destination"),
+    "ambiguous": ("no answer, it may have arrived", "an alert would be tried again"),
 }
-"""What each outcome but `delivered` means, in words."""
+"""What each outcome but `delivered` means, and what would come of an alert, in words."""
 _SHOWN = ("target", "headers", "body")
 TEST_NEEDS = ("outcome", "status", "error", "duration_seconds")
 """What the result of a test says."""
@@ -94,5 +94,6 @@ def _show(request: dict[str, Any]) -> None:
 def outcome_line(name: str, result: dict[str, Any]) -> str:
     """Write what came of a test message to one destination as a line."""
     said = " ".join(str(result[part]) for part in ("status", "error") if result[part])
-    outcome = _WORDS.get(result["outcome"], result["outcome"])
-    return f"{name}: {outcome} in {result['duration_seconds']:.3f} s {said}".rstrip()
+    outcome, then = _WORDS.get(result["outcome"], (result["outcome"], ""))
+    took = f"{name}: {outcome} ({result['duration_seconds']:.3f} s)"
+    return took + (f": {said}" if said else "") + (f"; {then}" if then else "")

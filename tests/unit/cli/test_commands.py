@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from aiohttp import web
 
+from alertd.cli.destination import outcome_line
 from alertd.cli.tail import line_of
 from alertd.destinations.base import Preview
 from alertd.model.delivery import Outcome, OutcomeKind
@@ -69,15 +70,35 @@ def test_tokens_as_json(stage: Stage) -> None:
 
 def test_a_destination_test_ends_as_it_went(stage: Stage) -> None:
     """0 when delivered, 1 with the reason when not."""
-    assert stage.typed("destination", "test", "hook").stdout.startswith("hook: delivered in ")
+    assert stage.typed("destination", "test", "hook").stdout.startswith("hook: delivered (0.")
     assert stage.bench is not None
     stage.bench.doors["default", "hook"].outcome = Outcome(OutcomeKind.REJECTED, 404, "returned\x1b 404")
     failed = stage.typed("destination", "test", "hook")
     assert failed.exit_code == 1
-    assert failed.stdout.startswith("hook: refused, an alert would not be tried again, in ")
-    assert failed.stdout.endswith("404 returned\N{REPLACEMENT CHARACTER} 404\n")
+    assert failed.stdout.startswith("hook: refused (0.")
+    assert failed.stdout.endswith(" s): 404 returned\N{REPLACEMENT CHARACTER} 404; an alert would not be tried again\n")
     assert json.loads(stage.typed("destination", "test", "hook", "--json").stdout)["outcome"] == "rejected"
     assert stage.typed("destination", "test", "a/../b").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "error", "line"),
+    [
+        ("delivered", 200, None, "delivered (0.001 s): 200"),
+        ("delivered", None, None, "delivered (0.001 s)"),
+        ("retry_later", None, "webhook: connection refused",
+         "not delivered (0.001 s): webhook: connection refused; an alert would be tried again"),
+        ("gone", 410, None, "gone (0.001 s): 410; an alert would disable the destination"),
+        ("ambiguous", None, "webhook: no answer",
+         "no answer, it may have arrived (0.001 s): webhook: no answer; an alert would be tried again"),
+    ],
+)  # fmt: skip
+def test_what_came_of_a_test_is_told_in_its_order(
+    outcome: str, status: int | None, error: str | None, line: str
+) -> None:
+    """What it came to, how long that took, why, and last what an alert would have come to."""
+    result = {"outcome": outcome, "status": status, "error": error, "duration_seconds": 0.001}
+    assert outcome_line("my-hook", result) == f"my-hook: {line}"
 
 
 def test_a_destination_test_shows_what_was_sent(stage: Stage) -> None:

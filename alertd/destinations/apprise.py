@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from alertd.destinations.answers import one_line, usual_kind
 from alertd.destinations.apprise_service import (
+    INSTALL,
     LOCAL,
     MISSING,
     Letter,
@@ -92,8 +93,8 @@ class AppriseSettings(RepeatingSettings):
     """Which service."""
 
     url: Annotated[SecretStr, AfterValidator(_check_url), Whereto.SERVICE] = Field(
-        description="apprise's URL for the service and the recipient, see its documentation; a secret; needs the extra"
-        " alertd[apprise]",
+        description="apprise's URL for the service and the recipient, see its documentation; a secret; needs the"
+        f" library beside alertd: {INSTALL}",
         examples=["jsons://hooks.example.com/x"],
     )
 
@@ -209,7 +210,7 @@ class AppriseType:
     name: ClassVar[str] = NAME
     about: ClassVar[str] = (
         "Any of the services that the library [Apprise](https://github.com/caronc/apprise) reaches, for those that have no"
-        " type of their own here. It is an optional part: `pip install 'alertd[apprise]'`. `url` is Apprise's own form,"
+        f" type of their own here. It needs the library beside alertd: `{INSTALL}`. `url` is Apprise's own form,"
         " such as `jsons://hooks.example.com/x`. Its connections are made by the library: the egress guard watches the"
         " thread that it runs in and all that it starts, and lets no program be started; where a proxy connects to that"
         " HTTPS_PROXY names, it does not see. Prefer a type of its own where there is one: this one learns from a service only whether it worked."

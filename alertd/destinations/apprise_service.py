@@ -24,9 +24,10 @@ from alertd.log import Listener
 if TYPE_CHECKING:
     from alertd.destinations.base import Permit
 
-MISSING: Final = (
-    "the type apprise needs an optional part of alertd, which is not installed: pip install 'alertd[apprise]'"
-)
+INSTALL: Final = "pip install 'apprise>=2.2'"
+"""How to get the library, in the environment that alertd is installed in."""
+MISSING: Final = f"the library apprise beside alertd, which is not installed: {INSTALL}"
+"""What was expected where it is not."""
 TEMPLATE: Final = "a service without a template: alertd writes the text, and sends no file of this machine"
 BUSY: Final = "a service that can be read without connecting, and without starting programs or threads"
 UNREADABLE: Final = "a URL that apprise can read: see its documentation for the service's form"

@@ -77,11 +77,11 @@ async def test_the_extra_is_taken_away(tmp_path: Path, receiver: Receiver) -> No
     async with Daemon(tmp_path, config, PYTHONPATH=str(folder)) as daemon:
         (line,) = await daemon.wait_log("destination.unusable")
         assert (line["destination"], line["level"]) == ("tail", "error")
-        assert "alertd[apprise]" in line["reason"]
+        assert "pip install 'apprise>=2.2'" in line["reason"]
         await daemon.send("a.1")
         await receiver.expect("/ops")
         sent = await daemon.post("destinations/tail/test")
-        assert (sent.json["outcome"], "alertd[apprise]" in sent.json["error"]) == ("retry_later", True)
+        assert (sent.json["outcome"], "pip install 'apprise>=2.2'" in sent.json["error"]) == ("retry_later", True)
         again = await daemon.post("destinations", {"name": "other", "type": "apprise", "settings": settings})
         assert (again.status, again.pointers) == (422, ["/settings/url"])
-        assert b"alertd[apprise]" in again.body
+        assert b"pip install 'apprise>=2.2'" in again.body

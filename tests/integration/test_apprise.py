@@ -9,6 +9,7 @@ import json
 import logging
 import socket
 import threading
+import tomllib
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,10 +23,11 @@ from apprise.manager_plugins import NotificationManager
 from pydantic import ValidationError
 
 from alertd.destinations import apprise, apprise_service
-from alertd.destinations.apprise_service import MISSING
+from alertd.destinations.apprise_service import INSTALL, MISSING
 from alertd.destinations.base import World
 from alertd.destinations.guard import EgressPolicy
 from alertd.destinations.registry import REGISTRY, parse_settings
+from alertd.destinations.unusable import reason_of
 from alertd.model.delivery import OutcomeKind
 from tests.conformance.destination_suite import FixedClock, ScriptedSender, make_message
 from tests.conformance.messages import make_digest, make_event, make_issue
@@ -367,7 +369,7 @@ def _imported(node: ast.AST) -> list[str]:
     return [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
 
 
-def test_without_the_extra_the_setting_and_the_extra_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_library_the_setting_and_the_library_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the library is not installed, configuring the type is an error at `url` that says what to install."""
     monkeypatch.setattr(apprise_service, "find_spec", lambda name: None)
     with pytest.raises(ValidationError) as caught:
@@ -375,8 +377,19 @@ def test_without_the_extra_the_setting_and_the_extra_are_named(monkeypatch: pyte
     (error,) = caught.value.errors(include_input=False)
     assert error["loc"] == ("url",)
     assert MISSING in error["msg"]
-    assert "alertd[apprise]" in MISSING
+    assert reason_of(caught.value) == (
+        "url: expected the library apprise beside alertd, which is not installed: pip install 'apprise>=2.2'"
+    )
     assert "tok-en" not in str(caught.value)
+
+
+def test_what_to_install_is_what_the_project_asks_for() -> None:
+    """The command that people are given has the bounds of the extra; nothing of the index has our name."""
+    root = Path(__file__).resolve().parents[2]
+    extras = tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert f"pip install '{extras['apprise'][0]}'" == INSTALL
+    texts = [(root / name).read_text() for name in ("docs/destinations.md", "config/alertd.full.yml")]
+    assert all(INSTALL in text and "alertd[" not in text for text in (*texts, apprise.AppriseType.about))
 
 
 @pytest.mark.parametrize(

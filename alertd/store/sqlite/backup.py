@@ -50,20 +50,26 @@ class _Backup:
     def run(self) -> None:
         if not self._database.is_file():
             raise NotFoundError(f"there is no store at {self._database}")
-        partial = self._target.with_name(f".{self._target.name}.{os.getpid()}.partial")
         try:
             self._refuse_existing()
-            os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
+            self._write()
+        except FileExistsError as error:
+            raise ConflictError(f"{self._target} exists already") from error
+        except OSError as error:  # of the partial file, whose name says nothing to anybody
+            raise StoreUnavailableError(
+                f"the backup cannot be written: {self._target}: {error.strerror or error}"
+            ) from error
+        except sqlite3.Error as error:
+            raise translate(error) from error
+
+    def _write(self) -> None:
+        partial = self._target.with_name(f".{self._target.name}.{os.getpid()}.partial")
+        os.close(os.open(partial, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600))
+        try:
             self._copy(partial)
             _forget_run(partial)
             _sync(partial)
             os.link(partial, self._target)
-        except FileExistsError as error:
-            raise ConflictError(f"{self._target} exists already") from error
-        except OSError as error:
-            raise StoreUnavailableError(f"the backup cannot be written: {error}") from error
-        except sqlite3.Error as error:
-            raise translate(error) from error
         finally:
             partial.unlink(missing_ok=True)
         _sync(self._target.parent)

@@ -239,7 +239,12 @@ def test_the_store_is_made_copied_and_not_overwritten(folder: Path) -> None:
     assert (done["file"], done["size_bytes"] > 0) == ("copy.db", True)
     refused = typed("backup", "copy.db")
     assert (refused.exit_code, refused.stderr) == (1, "alertd: copy.db exists already\n")
-    assert typed("backup", "nowhere/copy.db").exit_code == 1
+    for target, why in (("nowhere/copy.db", "No such file or directory"), ("copy.db/x.db", "Not a directory")):
+        refused = typed("backup", target)
+        assert (refused.exit_code, refused.stderr) == (
+            1,
+            f"alertd: the backup cannot be written: {target}: {why}\n",
+        )
 
 
 def test_lines_of_tail_name_what_happened() -> None:

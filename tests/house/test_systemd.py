@@ -14,6 +14,8 @@ from tests.machine import lacks, program
 
 UNITS = Path(__file__).resolve().parents[2] / "systemd"
 USERS, FOLDERS = UNITS / "alertd.sysusers.conf", UNITS / "alertd.tmpfiles.conf"
+UNIT, OPERATING = UNITS / "alertd.service", UNITS.parent / "docs" / "operating.md"
+COMMENTED_CREDENTIAL = re.compile(r"(?<=^#)LoadCredential=\S+$", re.MULTILINE)
 SECONDS = 60
 
 
@@ -27,7 +29,7 @@ def run(*command: str | Path) -> str:
 
 def settings() -> dict[str, str]:
     """Read the unit's settings; of repeated ones the last."""
-    pairs = re.findall(r"^(\w+)=(.*)$", (UNITS / "alertd.service").read_text(), re.MULTILINE)
+    pairs = re.findall(r"^(\w+)=(.*)$", UNIT.read_text(), re.MULTILINE)
     return dict(pairs)
 
 
@@ -40,7 +42,7 @@ def seconds(span: str) -> float:
 @pytest.fixture
 def unit(tmp_path: Path) -> Path:
     """Copy the unit, its program replaced by one that exists here."""
-    text = (UNITS / "alertd.service").read_text()
+    text = UNIT.read_text()
     copy = tmp_path / "alertd.service"
     copy.write_text(re.sub(r"^ExecStart=\S+", f"ExecStart={sys.executable}", text, flags=re.MULTILINE))
     return copy
@@ -71,6 +73,17 @@ def test_the_user_and_the_folders_can_be_made(tmp_path: Path) -> None:
     run(program("systemd-tmpfiles"), f"--root={tmp_path}", "--create", FOLDERS)
     assert (tmp_path / "etc/alertd").stat().st_mode & 0o777 == 0o750
     assert (tmp_path / "etc/alertd/credentials").stat().st_mode & 0o777 == 0o700
+
+
+def test_secrets_of_the_environment_have_a_place() -> None:
+    """The unit reads them from a file that need not be there, which is given to alertd, and told to the operator."""
+    file = settings()["EnvironmentFile"]
+    assert file == "-/etc/alertd/alertd.env"
+    assert f"z {file[1:]} 0640 root alertd -\n" in FOLDERS.read_text()
+    [check] = [line for line in OPERATING.read_text().splitlines() if line.startswith("systemd-run ")]
+    assert f" -p EnvironmentFile={file} " in check
+    assert f" -p User={settings()['User']} " in check
+    assert f" -p {COMMENTED_CREDENTIAL.search(UNIT.read_text())[0]} " in check  # type: ignore[index]
 
 
 def test_the_unit_fits_the_daemon() -> None:

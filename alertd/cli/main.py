@@ -31,7 +31,7 @@ app = typer.Typer(
 
     `alertd run` is the daemon; the other commands work with its files or talk to it.
 
-    Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 130 interrupted.""",
+    Exit codes: 0 done; 1 refused or failed; 2 wrong usage; 130 cut short by Ctrl-C, which ends `run` and `tail` in order, with 0.""",
 )
 
 

@@ -1,6 +1,7 @@
 """Options that several commands share, and how commands speak and end.
 
-Exit codes: 0 done, 1 refused or failed, 2 usage; 130, as shells have it, when Ctrl-C cut a command short.
+Exit codes: 0 done, 1 refused or failed, 2 usage; 130, as shells have it, when Ctrl-C cut a command short. It ends `run` and
+`tail` in order, with 0.
 """
 
 import os

@@ -35,7 +35,7 @@ def tail(
     """Show verdicts and attempts live, one line each.
 
     A lost connection is made again, and nothing is missed or shown twice. Ends with Ctrl-C, at --until, or when the
-    daemon stops in order; with 1 when the token or the workspace ends. With --since it begins in the past.
+    daemon stops in order, with 0; with 1 when the token or the workspace ends. With --since it begins in the past.
     """
     from alertd.cli.client import Client, Server, below, with_client
     from alertd.cli.following import Follower

@@ -56,6 +56,13 @@ def test_the_commands_are_those_of_the_contract() -> None:
     assert set(ALL) == CONTRACT
 
 
+def test_the_exit_codes_are_told_alike() -> None:
+    """README and `--help` say what Ctrl-C ends with, and which commands it ends in order."""
+    told = "130 cut short by Ctrl-C, which ends `run` and `tail` in order, with 0."
+    texts = (ROOT / "README.md").read_text(), CliRunner().invoke(app, ["--help"]).output
+    assert all(told in " ".join(text.split()) for text in texts)
+
+
 @pytest.mark.parametrize("words", ALL)
 def test_every_command_is_in_the_readme(words: str) -> None:
     """A verb that the README's table does not name does not exist for its readers."""

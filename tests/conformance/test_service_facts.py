@@ -39,9 +39,9 @@ class TestFacts(ServiceSuite):
         store = self.bench.store
         keep = store.keep_facts
 
-        async def slow(facts: KeptFacts) -> None:
+        async def slow(changed: KeptFacts) -> None:
             await self.work()
-            await keep(facts)
+            await keep(changed)
 
         store.keep_facts = slow  # type: ignore[method-assign]
         await store.intern(NAMES)

@@ -57,6 +57,8 @@ LINGER_SECONDS: Final = 2
 """How long a client that was answered before its body was there may go on sending, so that it reads the answer."""
 REQUESTS_SECONDS: Final = 5
 """How long requests in the air may take to finish when the server stops."""
+CUT_SECONDS: Final = 0.05
+"""How long they may take when it is cancelled, not even to finish but to end; to the library 0 is for ever."""
 
 _RESOURCES: Final = (
     Front,
@@ -160,13 +162,22 @@ class HttpServer:
         await self._listener.serve(connection)
 
     async def run(self) -> None:
-        """Serve until asked to stop, then finish the requests in the air."""
+        """Serve until asked to stop, then finish the requests in the air; cancelled, cut them off."""
         try:
             await self._stopping.wait()
-        finally:
             self._listener.close()
             await self._runner.cleanup()
+        except asyncio.CancelledError:
+            self._listener.close()
+            await self._cut()
+            raise
 
     def stop(self) -> None:
         """Ask to stop."""
         self._stopping.set()
+
+    async def _cut(self) -> None:
+        """End every connection, whatever goes on there."""
+        if (server := self._runner.server) is not None:
+            await server.shutdown(CUT_SECONDS)
+        await self._runner.cleanup()

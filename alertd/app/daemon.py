@@ -270,7 +270,9 @@ class Daemon:
     def _tell_ready(self) -> None:
         calm_collector()
         url = self.base_url
-        _log.info("daemon.ready", url=url, store=str(self.config.store.path), revision=self.pipeline.ruleset.revision)
+        loop = type(asyncio.get_running_loop()).__module__.partition(".")[0]  # uvloop, or asyncio
+        store, revision = str(self.config.store.path), self.pipeline.ruleset.revision
+        _log.info("daemon.ready", url=url, store=store, revision=revision, loop=loop)
         self.about.started(version("alertd"), url, self.crash)
         self.words.begin(self.run_id)
         self.launch.on_ready(url, self.edge.access, self._prints)

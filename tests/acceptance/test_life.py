@@ -63,6 +63,11 @@ async def test_first_start_makes_a_token(survivor: Daemon) -> None:
     assert (await survivor.get("events"))["items"] == []
 
 
+async def test_it_says_which_loop_it_runs_on(survivor: Daemon) -> None:
+    """The daemon runs on uvloop, and the log line that it is ready says so."""
+    assert [line["loop"] for line in survivor.log("daemon.ready")] == ["uvloop"]
+
+
 async def test_what_it_keeps_is_its_owners_alone(tmp_path: Path, receiver: Receiver) -> None:
     """Whatever the umask: database, log, shared memory, lock, key, token and last words are made with mode 0600."""
     before = os.umask(0)

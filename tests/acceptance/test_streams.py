@@ -1,8 +1,10 @@
-"""Acceptance: the program where its output goes nowhere, or its arguments are no text."""
+"""Acceptance: the program where its output goes to a terminal, or nowhere, or its arguments are no text."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -11,11 +13,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.daemon import DEADLINE, PROGRAM
+from tests.terminal import at_terminal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 CLOSED = "<&- >&- 2>&-"
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
+CONFIG = "server: {listen: 127.0.0.1:0}\nstore: {url: sqlite:///alertd.db}\n"
 
 
 def typed(folder: Path, streams: str, *arguments: str | bytes) -> subprocess.CompletedProcess[str]:
@@ -27,7 +32,7 @@ def typed(folder: Path, streams: str, *arguments: str | bytes) -> subprocess.Com
 def test_a_daemon_without_streams_lives(tmp_path: Path) -> None:
     """Nothing that it opens takes the numbers of streams that are closed: it gets ready, and ends in order."""
     config = tmp_path / "alertd.yml"
-    config.write_text("server: {listen: 127.0.0.1:0}\nstore: {url: sqlite:///alertd.db}\n")
+    config.write_text(CONFIG)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
         ready.bind(str(tmp_path / "ready"))
         ready.settimeout(DEADLINE)
@@ -68,3 +73,35 @@ def test_an_argument_that_is_no_text_is_usage(tmp_path: Path, place: list[str]) 
     (tmp_path / "token").write_text("x")
     done = typed(tmp_path, "", *place, b"caf\xe9", "--url", "http://127.0.0.1:1", "--token-file", "token")
     assert (done.returncode, done.stderr) == (2, "alertd: b'caf\\xe9' is not UTF-8\n")
+
+
+def test_a_log_at_a_terminal_is_for_people(tmp_path: Path) -> None:
+    """Nobody has to ask for it: level, event and what belongs to it stand in a line that is no JSON, in colours."""
+    (tmp_path / "alertd.yml").write_text(CONFIG)
+    with at_terminal(tmp_path, "run", "--config", "alertd.yml") as daemon:
+        daemon.until("/api/v1/events\r\n")
+    [line] = [line for line in daemon.seen.splitlines() if "daemon.ready" in line]
+    assert "\x1b[" in line
+    assert re.search(r"\[info *\] daemon\.ready .* loop=uvloop\b", COLOUR.sub("", line))
+
+
+def test_a_log_at_a_terminal_is_json_if_asked_for(tmp_path: Path) -> None:
+    """`log.format: json` means it, wherever the log goes."""
+    (tmp_path / "alertd.yml").write_text(CONFIG + "log: {format: json}\n")
+    with at_terminal(tmp_path, "run", "--config", "alertd.yml") as daemon:
+        daemon.until("/api/v1/events\r\n")
+    [line] = [line for line in daemon.seen.splitlines() if "daemon.ready" in line]
+    assert json.loads(line)["level"] == "info"
+
+
+def test_events_from_a_pipe_show_how_far_they_are(tmp_path: Path) -> None:
+    """At a terminal `alertd send` counts as it sends, and takes the count away before it says what came of it."""
+    (tmp_path / "alertd.yml").write_text(CONFIG)
+    with at_terminal(tmp_path, "run", "--config", "alertd.yml") as daemon:
+        daemon.until("/api/v1/events\r\n")
+        [url] = re.findall(r"^alertd listens on (\S+)", daemon.seen, re.MULTILINE)
+        with at_terminal(tmp_path, "send", "--config", "alertd.yml", "--url", url) as sender:
+            assert sender.ends(b'{"type": "t"}\n' * 3) == 0
+    shown, erased, said = sender.seen.rpartition("\x1b[2K")
+    assert "3 events" in COLOUR.sub("", shown)
+    assert (erased, said) == ("\x1b[2K", "accepted 3, duplicates 0\r\n")

@@ -1,4 +1,4 @@
-"""Loads the Kafka fixtures, says at the end of a run which broker it used, and sets Hypothesis and the garbage collector for all."""
+"""Loads the Kafka fixtures, says at the end of a run what its tests tell and which broker it used, and sets Hypothesis and the garbage collector for all."""
 
 from __future__ import annotations
 
@@ -49,9 +49,19 @@ def manager(tmp_path: Path) -> Iterator[socket.socket]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Generator[None]:
-    """Print the broker last, below the short summary: a green run on a lesser broker proves less, as one does with skips."""
+    """Print the broker last, below the short summary: a green run on a lesser broker proves less, as one does with skips.
+
+    Before it comes what tests tell, for a worker keeps to itself what a test prints that passes.
+    """
     from tests import kafka_fixtures  # noqa: PLC0415 -- pytest must import its plugins first, to rewrite their asserts
 
     yield
-    for line in kafka_fixtures.summary(config):
+    for line in (*told(terminalreporter), *kafka_fixtures.summary(config)):
         terminalreporter.write_line(line)
+
+
+def told(reporter: pytest.TerminalReporter) -> list[str]:
+    """List the lines of `record_property("told", line)`, which a test says of how it ran, whatever came of it."""
+    reports = [each for kind in reporter.stats.values() for each in kind if isinstance(each, pytest.TestReport)]
+    called = [report for report in reports if report.when == "call"]
+    return sorted(str(line) for report in called for name, line in report.user_properties if name == "told")

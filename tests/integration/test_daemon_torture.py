@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from tests.torture import PARTITIONS, torture
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.broker import Broker
@@ -19,11 +19,13 @@ ROUNDS = 20
 
 
 @pytest.mark.timeout(600)
-async def test_twenty_kills_lose_and_double_nothing(kafka: Broker, make_topic: MakeTopic, tmp_path: Path) -> None:
+async def test_twenty_kills_lose_and_double_nothing(
+    kafka: Broker, make_topic: MakeTopic, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     """Killed at random moments under load from Kafka and HTTP: all acknowledged is received, under one delivery id."""
     topic = await make_topic(PARTITIONS)
     report = await torture(tmp_path, kafka.bootstrap, topic, ROUNDS, seed=20)
-    sys.stdout.write("\n".join(["", *report.lines(), ""]))
+    record_property("told", f"Crash torture: {', '.join(map(str.strip, report.lines()))}")
     assert not report.problems
     assert report.requests_cut > 0
     counts = (report.http_acknowledged, report.kafka_acknowledged, report.changes_acknowledged, report.reloads)

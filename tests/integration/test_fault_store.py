@@ -125,11 +125,11 @@ def config_of(receiver: Receiver, **more: Any) -> dict[str, Any]:
     return {"workspaces": [made], "delivery": {"retry": {"initial_seconds": 0.1}}, **more}
 
 
-async def test_full_disk(tmp_path: Path, receiver: Receiver) -> None:
+async def test_full_disk(tmp_path: Path, receiver: Receiver, record_property: Callable[[str, object], None]) -> None:
     """A full disk is 503 with Retry-After; what was acknowledged is stored and delivered once; it ends by itself."""
     daemon = Daemon(tmp_path, config_of(receiver))
     disk = Disk(daemon)
-    sys.stdout.write(f"\nfull disk by {disk.kind}\n")
+    record_property("told", f"Full disk by: {disk.kind}")
     try:
         async with daemon:
             outcome = await _through_a_full_disk(daemon, disk)

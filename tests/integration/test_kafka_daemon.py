@@ -1,9 +1,10 @@
-"""The real daemon on a real broker: killed under load, started before its broker, and two of them in one group."""
+"""The real daemon on a real broker: killed under load, started before its broker, what it measures, and two of them in one group."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import sqlite3
 import time
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.broker import free_ports, require
-from tests.daemon import Daemon, ended, route, workspace
+from tests.daemon import Daemon, ended, eventually, hook, route, workspace
 from tests.kafka_lab import Feeder, committed, doubles, fresh_group, until
 
 if TYPE_CHECKING:
@@ -22,6 +23,28 @@ if TYPE_CHECKING:
 PARTITIONS = 3
 PACE_SECONDS = 0.005
 """The pause of the load between two batches."""
+
+WHERE = ("destination", "workspace")
+LABELS: dict[str, tuple[str, ...]] = {
+    "alertd_events_total": ("result", "source"),
+    "alertd_verdicts_total": ("subscription", "verdict", "workspace"),
+    "alertd_deliveries_total": ("destination", "state", "workspace"),
+    "alertd_attempts_total": ("destination", "outcome", "workspace"),
+    "alertd_attempt_seconds": WHERE,
+    "alertd_event_to_delivery_seconds": (),
+    "alertd_commit_seconds": (),
+    "alertd_commit_events": (),
+    "alertd_lane_depth": WHERE,
+    "alertd_lane_capacity": WHERE,
+    "alertd_outbox_deliveries": ("destination", "state", "workspace"),
+    "alertd_breaker_open": WHERE,
+    "alertd_kafka_lag_records": ("partition", "topic"),
+    "alertd_ruleset_channels": (),
+    "alertd_config_reload_success": (),
+    "alertd_loop_lag_seconds": (),
+    "alertd_build_info": ("python", "version"),
+}
+"""What dashboards and alerts are built on: metric -> its labels, in the order of the alphabet."""
 
 
 def config(address: str, topic: str, group: str, **more: Any) -> dict[str, Any]:
@@ -157,6 +180,28 @@ async def test_the_log_stays_small_while_brokers_are_away(tmp_path: Path) -> Non
         refused = await daemon.wait_log("kafka.cannot_connect", 3)
         assert all(address in refused[-1]["error"] for address in addresses)
         assert len([line for line in daemon.log() if line.get("logger") == "aiokafka"]) <= 6
+
+
+async def test_metrics_have_their_names_their_labels_and_a_help(kafka: Broker, topic: str, tmp_path: Path) -> None:
+    """Renaming a metric or a label breaks somebody's alert in silence, so each stands here; what it counts, in `/metrics`."""
+    given = config(kafka.bootstrap, topic, fresh_group())
+    away = hook("away", f"http://127.0.0.1:{free_ports(1)[0]}/")
+    given["workspaces"] = [workspace([{"name": "off", "type": "null"}, away], [route("all", "*", "off", "away")])]
+    async with Feeder(kafka) as feeder, Daemon(tmp_path, given) as daemon:
+        page = (await daemon.call("GET", "/metrics", token="")).body.decode()
+        helped = set(re.findall(r"^# HELP (\w+) \S", page, re.MULTILINE))
+        assert LABELS.keys() - helped == set()
+        await feeder.send_values(topic, [(b'{"type": "t"}', 0)])
+        found: dict[str, tuple[str, ...]] = {}
+
+        async def all_shown() -> bool:
+            for sample in await daemon.metrics():
+                name, _, labels = sample.removesuffix("}").partition("{")
+                found[name.removesuffix("_count")] = tuple(re.findall(r"(\w+)=\"", labels))
+            return found.keys() >= LABELS.keys()
+
+        await eventually(all_shown, lambda: f"samples of {sorted(LABELS.keys() - found.keys())}")
+    assert {name: found[name] for name in LABELS} == LABELS
 
 
 @pytest.mark.partitions(2)

@@ -126,7 +126,7 @@ def parts() -> dict[str, Callable[[int], object]]:
     """Name the parts that are measured alone, each done so often as a batch has events."""
     known = weighing(1)
     batch = known(0)
-    issue = next(iter(batch.issues.values()))  # type: ignore[attr-defined]
+    issue = next(iter(batch.issues.values()))  # type: ignore[attr-defined]  # the batch that was weighed
     stored = encode_issue(issue)
     message = {"title": "Order 17 failed", "logentry": {"formatted": "Order 17 failed", "message": "Order %s failed"}}
     commits = tuple(

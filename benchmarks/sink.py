@@ -128,7 +128,7 @@ class Receiver(asyncio.Protocol):
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way back."""
-        self._write = transport.write  # type: ignore[attr-defined]
+        self._write = transport.write  # type: ignore[attr-defined]  # a stream's transport: it writes
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -168,7 +168,7 @@ class Poor(asyncio.Protocol):
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way back."""
-        self._transport = transport  # type: ignore[assignment]
+        self._transport = transport  # type: ignore[assignment]  # a stream's transport: it writes
 
     @override
     def data_received(self, data: bytes) -> None:

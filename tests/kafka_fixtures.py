@@ -58,7 +58,7 @@ async def kafka_secure(shared_kafka_secure: Broker) -> AsyncIterator[Broker]:
     aiokafka does not wait until its TLS connections are closed. Closing the loop before that leaves an "unclosed
     transport" warning, which would fail whichever test the garbage collector happens to run in.
     """
-    from tests.daemon import eventually  # noqa: PLC0415 -- as below
+    from tests.daemon import eventually  # noqa: PLC0415 - as below
 
     before = _sockets()
     yield shared_kafka_secure
@@ -96,9 +96,9 @@ async def topic(request: pytest.FixtureRequest, make_topic: MakeTopic) -> str:
 
 async def create_topic(bootstrap: str, partitions: int = 1) -> str:
     """Create a topic with a fresh name and return when the broker shows all its partitions."""
-    from aiokafka.admin import NewTopic  # noqa: PLC0415 -- 0.17 s that a run of unit tests need not wait
+    from aiokafka.admin import NewTopic  # noqa: PLC0415 - 0.17 s that a run of unit tests need not wait
 
-    from tests.daemon import eventually  # noqa: PLC0415 -- as above
+    from tests.daemon import eventually  # noqa: PLC0415 - as above
 
     name = f"test-{uuid.uuid4()}"
     async with asyncio.timeout(TOPIC_SECONDS), _admin(bootstrap) as admin:
@@ -113,7 +113,7 @@ async def create_topic(bootstrap: str, partitions: int = 1) -> str:
 
 @contextlib.asynccontextmanager
 async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    from aiokafka.admin import AIOKafkaAdminClient  # noqa: PLC0415 -- as above
+    from aiokafka.admin import AIOKafkaAdminClient  # noqa: PLC0415 - as above
 
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Any, Final
 
-from dnslib import AAAA, CNAME, QTYPE, RCODE, RR, A, DNSRecord  # type: ignore[import-untyped]
+from dnslib import AAAA, CNAME, QTYPE, RCODE, RR, A, DNSRecord  # type: ignore[import-untyped]  # dnslib is untyped
 from typing_extensions import override
 
 if TYPE_CHECKING:

@@ -61,7 +61,7 @@ class Letter:
     @property
     def parsed(self) -> EmailMessage:
         """Read it."""
-        return message_from_bytes(self.raw, policy=POLICY)  # type: ignore[return-value]
+        return message_from_bytes(self.raw, policy=POLICY)
 
 
 @dataclass

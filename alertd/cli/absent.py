@@ -17,7 +17,7 @@ def absent(package: str) -> Iterator[None]:
     if package in sys.modules:
         yield
         return
-    modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment] # None: there is none
+    modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]  # None: there is none
     modules[package] = None
     try:
         yield

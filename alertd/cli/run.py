@@ -21,7 +21,7 @@ def run(config: ConfigOption = None) -> None:
 
     gc.disable()  # what a start makes stays, and to look for garbage in it took a seventh; `calm_collector` begins to
     with absent("rich"):  # for tracebacks that no log of ours prints: a twenty-fifth of the start
-        import structlog  # noqa: F401
+        import structlog  # noqa: F401 - loaded while there is no rich
 
     from alertd.cli.welcome import EVENT, welcome
     from alertd.cli.whereabouts import broken

@@ -43,7 +43,7 @@ class RetryOptions(Resource):
 
         The default is the same written or not: a copy of the full configuration changes nothing.
         """
-        return self.max_attempts != type(self).model_fields["max_attempts"].default  # type: ignore[no-any-return]
+        return self.max_attempts != type(self).model_fields["max_attempts"].default  # type: ignore[no-any-return]  # pydantic's Any
 
     def used_up(self, attempts: int, refused: int) -> bool:
         """Whether no more attempts are made after so many, `refused` of which came too soon for the receiver."""

@@ -80,12 +80,12 @@ async def test_a_follower_hears_of_everything_once_though_the_daemon_is_killed(
         await eventually(lambda: _value(listener.connections), "the stream")
         for start in range(0, len(names), 20):
             await daemon.send(*[{"type": "kills.x", "id": name} for name in names[start : start + 20]])
-            await receiver.until(lambda start=start: len(receiver.got("/kills")) > start, "some deliveries")  # type: ignore[misc]
+            await receiver.until(lambda start=start: len(receiver.got("/kills")) > start, "some deliveries")  # type: ignore[misc]  # a lambda's default has no type
             before = listener.connections
             listener.up.clear()
             await daemon.restart()
             listener.up.set()
-            await eventually(lambda before=before: _value(listener.connections > before), "the stream again")  # type: ignore[misc]
+            await eventually(lambda before=before: _value(listener.connections > before), "the stream again")  # type: ignore[misc]  # a lambda's default has no type
         found = await eventually(lambda: _in_state(daemon, "delivered", len(names)), "all to be delivered", LONG)
         stored = Counter((each["id"], attempt["number"]) for each in found for attempt in each["attempts"])
 

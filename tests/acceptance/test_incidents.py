@@ -138,7 +138,7 @@ async def test_from_a_deployment_to_its_incident(tmp_path: Path, receiver: Recei
         assert issue["suspect_commits"] == later["suspect_commits"]
         reply = await daemon.post(f"incidents/{incident['id']}/resolve")
         assert reply.json["state"] == "resolved"
-        ended = lambda each: (each.event["type"], each.event["key"]) == ("incident.resolved", incident["id"])  # noqa: E731
+        ended = lambda each: (each.event["type"], each.event["key"]) == ("incident.resolved", incident["id"])  # noqa: E731 - a word used once
         await receiver.until(lambda: any(map(ended, receiver.got("/deploys"))), "the word of its end")
 
 

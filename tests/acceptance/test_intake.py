@@ -429,11 +429,11 @@ async def test_a_token_stays_in_its_workspace(daemon: Daemon) -> None:
     """A token of a workspace sends to it by default, to no other, and sees no other; only a global one reloads."""
     [made] = await daemon.send({"type": "home", "id": "home"}, token="other-secret")  # noqa: S106 - the test's own
     assert (await daemon.call("GET", f"/api/v1/workspaces/other/events/{made}")).json["workspace"] == "other"
-    reply = await daemon.offer({"type": "away", "workspace": "default"}, token="other-secret")  # noqa: S106
+    reply = await daemon.offer({"type": "away", "workspace": "default"}, token="other-secret")  # noqa: S106 - the same
     refused(reply, 403)
     for path in ("/api/v1/workspaces/other/events", "/api/v1/workspaces/nowhere/events"):
-        refused(await daemon.call("GET", path, token="viewer-secret"), 403)  # noqa: S106
-    refused(await daemon.call("POST", "/-/reload", token="admin-secret"), 403)  # noqa: S106
+        refused(await daemon.call("GET", path, token="viewer-secret"), 403)  # noqa: S106 - the same
+    refused(await daemon.call("POST", "/-/reload", token="admin-secret"), 403)  # noqa: S106 - the same
 
 
 async def test_open_paths(daemon: Daemon) -> None:

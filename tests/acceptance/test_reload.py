@@ -214,11 +214,11 @@ async def test_tokens_and_bounds_follow(site: Site) -> None:
         intake={"http": {"max_events": 2, "rate_per_second": 0.5}},
     )
     assert (await daemon.offer("a", "b", "c", token="new-secret")).status == 413  # noqa: S106 - the test's own
-    assert (await daemon.offer("a", token="new-secret")).status == 202  # noqa: S106
-    limited = await daemon.offer("a", token="new-secret")  # noqa: S106
+    assert (await daemon.offer("a", token="new-secret")).status == 202  # noqa: S106 - the same
+    limited = await daemon.offer("a", token="new-secret")  # noqa: S106 - the same
     assert (limited.status, int(limited.headers["retry-after"]) >= 1) == (429, True)
     await site.reload("base")
-    assert (await daemon.offer("a", token="new-secret")).status == 401  # noqa: S106
+    assert (await daemon.offer("a", token="new-secret")).status == 401  # noqa: S106 - the same
     assert (await daemon.offer("a", "b", "c")).status == 202
 
 

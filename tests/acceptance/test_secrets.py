@@ -146,7 +146,7 @@ class Life:
                 if isinstance(value, str) and self.planter.seen_in(value.encode()):
                     variable = f"PLANTED_{number}_{name.upper()}"
                     self.environ[variable], settings[name] = value, f"${{{variable}}}"
-        return made  # type: ignore[no-any-return]
+        return made  # type: ignore[no-any-return]  # JSON, as what it was made of
 
     # -- what is done ---------------------------------------------------------------------------------------------
 

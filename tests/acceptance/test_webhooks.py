@@ -102,7 +102,7 @@ async def test_a_real_alertmanager_sends(tmp_path: Path) -> None:
         )
         try:
             address = await _address(process)
-            alert = {"labels": {**ALERT["labels"], "instance": "a"}, "annotations": ALERT["annotations"]}  # type: ignore[dict-item]
+            alert = {"labels": {**ALERT["labels"], "instance": "a"}, "annotations": ALERT["annotations"]}  # type: ignore[dict-item]  # ALERT has values of two types
             for ended in ({}, {"endsAt": "2020-01-01T00:00:00Z"}):
                 async with daemon.session.post(f"http://{address}/api/v2/alerts", json=[alert | ended]) as answer:
                     assert answer.status == 200

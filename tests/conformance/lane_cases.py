@@ -96,7 +96,7 @@ def failing(bench: Bench, intake: EventIntake) -> None:
     async def commit(batch: Any) -> None:
         raise StoreUnavailableError("disk full")
 
-    bench.store.commit = commit  # type: ignore[method-assign]
+    bench.store.commit = commit  # type: ignore[method-assign]  # a scripted fault
 
 
 def broken(bench: Bench, intake: EventIntake) -> None:
@@ -105,7 +105,7 @@ def broken(bench: Bench, intake: EventIntake) -> None:
     def offer(submission: Any) -> None:
         submission.done.set_exception(ZeroDivisionError("what now"))
 
-    bench.pipeline.offer = offer  # type: ignore[method-assign]
+    bench.pipeline.offer = offer  # type: ignore[method-assign]  # a scripted fault
 
 
 PLAIN = request()

@@ -156,7 +156,7 @@ class Gate:
         self.reached = asyncio.Event()
         self.open = asyncio.Event()
         self._commit: Callable[..., Any] = made.call.bench.store.commit
-        made.call.bench.store.commit = self._wait  # type: ignore[method-assign]
+        made.call.bench.store.commit = self._wait  # type: ignore[method-assign]  # a scripted delay
 
     async def _wait(self, batch: Any) -> None:
         self.reached.set()

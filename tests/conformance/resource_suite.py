@@ -23,7 +23,7 @@ OTHER = replace(RUNS, name="a-later-one", created_at_ms=START_MS + 1)
 def entry(number: int, name: str = "runs", **fields: object) -> AuditEntry:
     """Make an entry, `number` milliseconds after the start."""
     given = {"actor": "ann", "action": "created", "kind": "channel", "workspace": "default", **fields}
-    return AuditEntry(id=first_of(START_MS + number), name=name, after=b"{}", **given)  # type: ignore[arg-type]
+    return AuditEntry(id=first_of(START_MS + number), name=name, after=b"{}", **given)  # type: ignore[arg-type]  # fields by name
 
 
 class ResourceSuite:
@@ -88,7 +88,7 @@ class ResourceSuite:
         await store.change_resources([], [], [entry(9, workspace="lab")])
 
         async def numbers(**which: object) -> list[int]:
-            found = await store.audit(AuditFilter("default", **which))  # type: ignore[arg-type]
+            found = await store.audit(AuditFilter("default", **which))  # type: ignore[arg-type]  # fields by name
             return [milliseconds(e.id) - START_MS for e in found]
 
         assert await numbers() == [8, 7, 6, 5, 4, 3, 2, 1, 0]

@@ -303,7 +303,7 @@ class SenderExchanges(SenderCase):
         """A request whose body could not be handed over was not processed."""
 
         async def handler(peer: Peer) -> None:
-            peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            peer.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a stream's transport: it reads as well
             await asyncio.Event().wait()
 
         error = await self.error(handler, HASTE, b"x" * BIG)

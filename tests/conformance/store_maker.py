@@ -87,7 +87,7 @@ class Maker:
 
     async def stored(self, store: Store, event_id: str | None = None, **options: object) -> Plan:
         """Plan one event and commit it."""
-        plan = self.plan(event_id, **options)  # type: ignore[arg-type]
+        plan = self.plan(event_id, **options)  # type: ignore[arg-type]  # options by name
         await store.commit(Batch(1, [plan]))
         return plan
 

@@ -71,7 +71,7 @@ class TestFile(DestinationSuite):
         """Open one that writes into a folder of its own."""
         self.lines = []
         self.path = self.folder / f"{next(NUMBERS)}.ndjson"
-        return FileType().open(self.kind.settings_model.model_validate({"path": str(self.path)}), 10.0, None)  # type: ignore[arg-type]
+        return FileType().open(self.kind.settings_model.model_validate({"path": str(self.path)}), 10.0, None)  # type: ignore[arg-type]  # it needs no surroundings
 
     @override
     async def attempt(self, sender: ScriptedSender, message: Message) -> Outcome:

@@ -269,12 +269,12 @@ async def test_a_store_that_recovers() -> None:
         async def refuse(batch: Any) -> None:
             raise StoreUnavailableError("disk full")
 
-        store.commit = refuse  # type: ignore[method-assign]
+        store.commit = refuse  # type: ignore[method-assign]  # a scripted fault
         await line.send(PLAIN)
         answer = await line.answer()
         assert b" 503 " in answer
         assert b"Retry-After: " in answer
-        store.commit = commit  # type: ignore[method-assign]
+        store.commit = commit  # type: ignore[method-assign]  # and its end
         await line.send(PLAIN)
         assert b" 202 " in await line.answer()
         assert made.taken == 2

@@ -216,7 +216,7 @@ class StoresAgree(RuleBasedStateMachine):
         self.sqlite = self.run(open_sqlite(self.place, self.clock, OPTIONS))
         self.learn_names()
         for project in ("shop", "blog"):
-            self.both(lambda store, project=project: store.events(Filter(project=project)))  # type: ignore[misc]
+            self.both(lambda store, project=project: store.events(Filter(project=project)))  # type: ignore[misc]  # a lambda's default has no type
 
     @rule(destination=destinations, limit=st.integers(1, 5), held=st.lists(picks, max_size=3))
     def due(self, destination: int, limit: int, held: list[int]) -> None:
@@ -256,7 +256,7 @@ class StoresAgree(RuleBasedStateMachine):
         self.both(lambda store: store.attempts_of(self.deliveries[-5:]))
         self.both(lambda store: store.acknowledgements(self.events[-5:]))
         for number in self.deliveries[-5:]:
-            self.both(lambda store, number=number: store.attempts(number))  # type: ignore[misc]
+            self.both(lambda store, number=number: store.attempts(number))  # type: ignore[misc]  # a lambda's default has no type
 
 
 def _own(to: tuple[int, ...], workspace: str) -> tuple[int, ...]:

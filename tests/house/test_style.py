@@ -6,6 +6,7 @@ import ast
 import re
 import shutil
 import subprocess
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,12 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = sorted((ROOT / "alertd").rglob("*.py"))
 FILE_LINES = 400
 FUNCTION_LINES = 50
+
+EXEMPTION = re.compile(r"\bnoqa\b|type: *ignore")
+NOQA = r"(?:ruff: )?noqa: [A-Z]+\d+(?:, [A-Z]+\d+)*"
+IGNORE = r"type: ignore\[[a-z-]+(?:, [a-z-]+)*\]"
+REASONED = re.compile(rf"# (?:{IGNORE}  # )?(?:{NOQA} - |{IGNORE}  # )(?!noqa|type:)\S.*")
+"""What stands alone, `# noqa: CODE - reason` or `# type: ignore[code]  # reason`, or the second and the first with one reason."""
 
 # Paths that exist only on somebody's machine.
 MACHINE = re.compile(rb"(?<![\w.\-/$}])/(?:home|root|work)/[a-z.]")
@@ -69,3 +76,21 @@ def test_no_file_names_a_machine() -> None:
             if MACHINE.search(line):
                 found.append(f"{name_of(path)}:{number}")
     assert not found
+
+
+def exemptions(path: Path) -> list[tuple[int, str]]:
+    """List the comments that exempt from a rule, with their lines."""
+    if not EXEMPTION.search(path.read_text()):
+        return []
+    with path.open("rb") as stream:
+        read = list(tokenize.tokenize(stream.readline))
+    comments = [(token.start[0], token.string) for token in read if token.type == tokenize.COMMENT]
+    return [(line, comment) for line, comment in comments if EXEMPTION.search(comment)]
+
+
+def test_an_exemption_has_a_reason() -> None:
+    """Each says which rule it breaks and why, so that it goes when the reason does."""
+    files = [path for top in ("alertd", "tests", "benchmarks") for path in sorted((ROOT / top).rglob("*.py"))]
+    found = [(path, line, comment) for path in files for line, comment in exemptions(path)]
+    assert len(found) > 100
+    assert not [f"{name_of(path)}:{line}: {said}" for path, line, said in found if not REASONED.fullmatch(said)]

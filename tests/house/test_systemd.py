@@ -35,7 +35,7 @@ def settings() -> dict[str, str]:
 
 def seconds(span: str) -> float:
     """Read a time span of systemd with one unit."""
-    number, unit = re.fullmatch(r"(\d+)(s|min)", span).groups()  # type: ignore[union-attr]
+    number, unit = re.fullmatch(r"(\d+)(s|min)", span).groups()  # type: ignore[union-attr]  # the unit is written so
     return int(number) * {"s": 1, "min": 60}[unit]
 
 

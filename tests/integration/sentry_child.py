@@ -76,9 +76,9 @@ def job() -> None:
 
 def django() -> None:
     """Serve a request that fails."""
-    from django.conf import settings  # type: ignore[import-untyped] # noqa: PLC0415 - only where it is used
-    from django.core.wsgi import get_wsgi_application  # type: ignore[import-untyped] # noqa: PLC0415 - as above
-    from django.urls import path  # type: ignore[import-untyped] # noqa: PLC0415 - as above
+    from django.conf import settings  # type: ignore[import-untyped]  # noqa: PLC0415 - only where it is used
+    from django.core.wsgi import get_wsgi_application  # type: ignore[import-untyped]  # noqa: PLC0415 - as above
+    from django.urls import path  # type: ignore[import-untyped]  # noqa: PLC0415 - as above
 
     def pay(request: Any, order: int) -> None:
         checkout({})

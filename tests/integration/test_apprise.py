@@ -231,7 +231,7 @@ async def test_nothing_of_it_is_logged(receiver: Receiver) -> None:
     receiver.status = 500
     lines: list[str] = []
     handler = logging.Handler()
-    handler.emit = lambda record: lines.append(f"{record.name} {record.getMessage()}")  # type: ignore[method-assign]
+    handler.emit = lambda record: lines.append(f"{record.name} {record.getMessage()}")  # type: ignore[method-assign]  # a handler of one line
     root = logging.getLogger()
     level = root.level
     root.addHandler(handler)

@@ -284,7 +284,7 @@ def test_the_broker_dies_with_a_killed_test_run(tmp_path: Path, tansu: TansuBrok
     )
     command = [sys.executable, "-c", script, str(tmp_path / "orphan")]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=brokers.HERE.parent, stdin=pipe, stdout=pipe, text=True) as owner:  # noqa: S603
+    with subprocess.Popen(command, cwd=brokers.HERE.parent, stdin=pipe, stdout=pipe, text=True) as owner:  # noqa: S603 - ourselves
         assert owner.stdout
         broker = psutil.Process(int(owner.stdout.readline()))
         os.kill(owner.pid, signal.SIGKILL)

@@ -198,7 +198,7 @@ async def impatient(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[int]:
     monkeypatch.setattr(http_server, "LINGER_SECONDS", 0.3)
     monkeypatch.setattr(http_intake, "BODY_SECONDS", 0.3)
     metrics, token = Metrics(), Token(1, "t", Role.ADMIN, None, digest_of("secret"), 0)
-    intake = http_intake.EventIntake(_NeverFull(), SystemClock(), metrics, Bounds(), lambda _: token)  # type: ignore[arg-type]
+    intake = http_intake.EventIntake(_NeverFull(), SystemClock(), metrics, Bounds(), lambda _: token)  # type: ignore[arg-type]  # as much of a pipeline as it needs
     authenticator, refusals = Authenticator(SystemClock(), [token]), Refusals(metrics)
     app = web.Application(middlewares=[make_edge(authenticator, refusals)])
     app[GATE] = make_gate(authenticator, refusals)

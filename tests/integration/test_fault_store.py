@@ -46,7 +46,7 @@ class Disk:
         self._filler = daemon.state / "filler"
         daemon.state.mkdir(parents=True)
         mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(daemon.state)]
-        self.mounted = os.geteuid() == 0 and subprocess.run(mount, check=False, capture_output=True).returncode == 0  # noqa: S603
+        self.mounted = os.geteuid() == 0 and subprocess.run(mount, check=False, capture_output=True).returncode == 0  # noqa: S603 - fixed words
         self.kind = "tmpfs" if self.mounted else "RLIMIT_FSIZE"
 
     def fill(self) -> None:
@@ -73,7 +73,7 @@ class Disk:
     def close(self) -> None:
         """Take it away."""
         if self.mounted:
-            subprocess.run(["umount", "-l", str(self._daemon.state)], check=False)  # noqa: S603, S607
+            subprocess.run(["umount", "-l", str(self._daemon.state)], check=False)  # noqa: S603, S607 - fixed words
 
 
 @contextlib.contextmanager

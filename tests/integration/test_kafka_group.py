@@ -171,7 +171,7 @@ async def test_more_members_than_partitions(kafka: Broker, topic: str) -> None:
 async def test_new_partitions_are_found(kafka: Broker, topic: str) -> None:
     """Partitions that are added to a topic while it is read are read too, from their beginning."""
     require(kafka, "end_offsets")
-    from aiokafka.admin import AIOKafkaAdminClient, NewPartitions  # noqa: PLC0415 -- slow to import
+    from aiokafka.admin import AIOKafkaAdminClient, NewPartitions  # noqa: PLC0415 - slow to import
 
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     await admin.start()

@@ -122,7 +122,7 @@ def event(number: int) -> Event:
 @pytest.fixture
 async def make_two(make_topic: object) -> str:
     """A topic with two partitions."""
-    made: str = await make_topic(2)  # type: ignore[operator]
+    made: str = await make_topic(2)  # type: ignore[operator]  # a fixture's function
     return made
 
 

@@ -97,7 +97,7 @@ async def test_a_broker_that_comes_later_is_found(broker_folder: Path) -> None:
 
     broker = brokers.make_broker(broker_folder)
     require(broker, "control")
-    broker._configure(free_ports(getattr(broker, "ports_needed", 1)))  # type: ignore[attr-defined]
+    broker._configure(free_ports(getattr(broker, "ports_needed", 1)))  # type: ignore[attr-defined]  # of both brokers with that capability
     member = await Member(broker, "late", group=fresh_group()).start()
     try:
         await until(lambda: member.metric("alertd_kafka_consumer_rebuilds_total"))

@@ -159,7 +159,7 @@ class TestFastSender(SenderCase):
 
         async with serve(handler) as server, self.sender() as sender:
             await self.send(sender, server.url())
-            (resting,) = next(iter(sender._pools.values()))._resting  # type: ignore[attr-defined]
+            (resting,) = next(iter(sender._pools.values()))._resting  # type: ignore[attr-defined]  # of this sender alone
             resting._transport.pause_reading()
             await turns()
             for task in server._tasks:
@@ -228,7 +228,7 @@ class TestFastSender(SenderCase):
         context, trusted = certified("127.0.0.1")
 
         async def handler(peer: Peer) -> None:
-            peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            peer.writer.transport.pause_reading()  # type: ignore[attr-defined]  # a stream's transport: it reads as well
             await asyncio.Event().wait()
 
         async with serve(handler, context) as server, self.sender(ssl_context=trusted) as sender:

@@ -37,7 +37,7 @@ DAYS = 90
 class Aging(Bench):
     """A pipeline whose clock is moved by the test, and the chore."""
 
-    clock: StillClock  # type: ignore[assignment]
+    clock: StillClock  # type: ignore[assignment]  # narrower than the bench's
 
     def __init__(self) -> None:
         super().__init__(WORKSPACE, None)
@@ -238,7 +238,7 @@ async def test_a_walk_goes_on_when_the_store_can_write_again() -> None:
                 raise failures.pop()
             return await forget(*given)
 
-        bench.store.forget_issues = failing  # type: ignore[method-assign]
+        bench.store.forget_issues = failing  # type: ignore[method-assign]  # a scripted fault
         with pytest.raises(StoreUnavailableError):
             await chore()
         assert len(await bench.issues()) == 1
@@ -256,7 +256,7 @@ async def test_a_walk_begins_once_an_hour() -> None:
             asked.append(bench.clock.ms)
             return await forget(*given)
 
-        bench.store.forget_changes = counting  # type: ignore[method-assign]
+        bench.store.forget_changes = counting  # type: ignore[method-assign]  # counted, and else as it was
         for seconds in (0, WALK_SECONDS - 1, 1, WALK_SECONDS - 1):
             bench.clock.ms += seconds * 1000
             await chore()

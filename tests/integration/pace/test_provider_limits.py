@@ -305,4 +305,4 @@ def _spec(world: World, kind: str, settings: dict[str, Any], sender: Watching, *
         given = DeliveryOptions()
         options, burst = paced(given, Pace.of(type_, parsed), Destination(name="d1", type=kind), given)
     opened = type_.open(parsed, 10, Given(LoopClock(), sender, print))
-    return replace(world.spec(None), options=options, open=opened, burst=burst)  # type: ignore[arg-type]
+    return replace(world.spec(None), options=options, open=opened, burst=burst)  # type: ignore[arg-type]  # a type's own settings

@@ -179,7 +179,7 @@ async def test_a_search_that_stopped_says_where() -> None:
         async def stopped(*args: object, **options: object) -> Page:
             return Page([], 1_800_000_000_000 << 20, complete=False)
 
-        call.bench.store.deliveries = stopped  # type: ignore[method-assign]
+        call.bench.store.deliveries = stopped  # type: ignore[method-assign]  # a scripted answer
         _, page = await call("GET", f"{HOME}/deliveries?text=needle")
         assert page == {
             "items": [], "next_cursor": "cur_" + f"{1_800_000_000_000 << 20:016x}", "searched_to": "2027-01-15T08:00:00.000Z",

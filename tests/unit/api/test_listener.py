@@ -97,7 +97,7 @@ async def test_an_address_that_is_taken_leaves_nothing_open(monkeypatch: pytest.
         create = socket.create_server
 
         def create_server(address: tuple[str, int], **options: object) -> socket.socket:
-            made.append(create(address, **options))  # type: ignore[arg-type]
+            made.append(create(address, **options))  # type: ignore[arg-type]  # options by name
             return made[-1]
 
         async def found(*_: object, **__: object) -> list[object]:

@@ -61,8 +61,8 @@ async def test_a_store_that_fails_is_asked_again() -> None:
     async def fail(keys: object) -> dict[NameKey, int]:
         raise StoreUnavailableError("full")
 
-    store.intern = fail  # type: ignore[method-assign]
+    store.intern = fail  # type: ignore[method-assign]  # a scripted fault
     with pytest.raises(StoreUnavailableError):
         await numbers.of(workspaces)
-    store.intern = intern  # type: ignore[method-assign]
+    store.intern = intern  # type: ignore[method-assign]  # and its end
     assert set(await numbers.of(workspaces)) == wanted(workspaces)

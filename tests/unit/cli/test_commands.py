@@ -106,7 +106,7 @@ def test_a_destination_test_shows_what_was_sent(stage: Stage) -> None:
     assert len(stage.typed("destination", "test", "hook", "--request").stdout.splitlines()) == 1
     assert stage.bench is not None
     shown = Preview("POST https://hooks.example.com/x", {"x-team": "ops"}, "{}")
-    stage.bench.doors["default", "hook"].preview = lambda message: shown  # type: ignore[attr-defined]
+    stage.bench.doors["default", "hook"].preview = lambda message: shown  # type: ignore[attr-defined]  # the bench's own doors
     _, *lines = stage.typed("destination", "test", "hook", "--request").stdout.splitlines()
     assert lines == ["POST https://hooks.example.com/x", "x-team: ops", "", "{}"]
     said = json.loads(stage.typed("destination", "test", "hook", "--json").stdout)["request"]

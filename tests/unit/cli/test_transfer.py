@@ -30,7 +30,7 @@ HOOK = {
 
 def fill(stage: Stage) -> None:
     """Make a channel, a destination with secrets and a subscription over the API."""
-    registry = stage.bench.registry  # type: ignore[union-attr]
+    registry = stage.bench.registry  # type: ignore[union-attr]  # this stage has a bench
     stage.on_loop(registry.create(CHANNEL, "default", {"name": "runs", "kind": "glob", "pattern": "run:*"}, "ann"))
     stage.on_loop(registry.create(DESTINATION, "default", HOOK, "ann"))
     tell = {"name": "tell", "channels": ["runs"], "destinations": ["secret-hook"], "cooldown_seconds": 5}
@@ -65,7 +65,7 @@ def test_an_export_as_json_is_the_same(stage: Stage, folder: Path) -> None:
     """One line for programs, on stdout or in a file, with the values of the YAML."""
     fill(stage)
     tricky = {"name": "09", "kind": "literal", "pattern": "1e3", "title": "a\x85b \u2028 ${X} \U0001f514\x7f"}
-    stage.on_loop(stage.bench.registry.create(CHANNEL, "default", tricky, "ann"))  # type: ignore[union-attr]
+    stage.on_loop(stage.bench.registry.create(CHANNEL, "default", tricky, "ann"))  # type: ignore[union-attr]  # this stage has a bench
     text = stage.typed("export").stdout
     line = stage.typed("export", "--json").stdout
     assert line.count("\n") == 1
@@ -105,7 +105,7 @@ def test_diff_shows_what_a_file_would_change(stage: Stage, folder: Path) -> None
                     {
                         **HOOK,
                         "settings": {**HOOK["settings"], "url": "https://hooks.example.com/$$x", "secret": "other"},
-                    },  # type: ignore[dict-item]
+                    },
                 ],
                 "subscriptions": [
                     {"name": "everything", "channels": ["all"], "destinations": ["hook"], "min_severity": "error"},
@@ -152,7 +152,7 @@ def test_diff_of_what_is_there_is_nothing(stage: Stage, folder: Path) -> None:
 
 def test_diff_of_a_file_without_the_workspace_leaves_the_workspace_itself(stage: Stage, folder: Path) -> None:
     """A file that does not name a workspace changes nothing of what the API made, and diff says that it has none."""
-    registry = stage.bench.registry  # type: ignore[union-attr]
+    registry = stage.bench.registry  # type: ignore[union-attr]  # this stage has a bench
     stage.on_loop(registry.create(WORKSPACE, "lab", {"name": "lab", "title": "The lab"}, "ann"))
     (folder / "other.yml").write_text(yaml.safe_dump({"workspaces": [{"name": "default"}]}))
     result = stage.typed("diff", "other.yml", "-w", "lab")

@@ -93,7 +93,7 @@ def test_every_section_is_read(tmp_path: Path) -> None:
 def test_the_configuration_is_frozen(tmp_path: Path) -> None:
     """Nobody changes a configuration that is in use."""
     with pytest.raises(ValueError, match="frozen"):
-        load(tmp_path, VALID).server.listen = "0.0.0.0:80"  # type: ignore[misc]
+        load(tmp_path, VALID).server.listen = "0.0.0.0:80"  # type: ignore[misc]  # that it is refused is the test
 
 
 def test_the_default_workspace_is_always_there(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ async def _start(world: World, receiver: Receiver, lanes: int = 1, rate_per_seco
     given = Given(LoopClock(), receiver, print)
     options = DeliveryOptions(queue=QueueOptions(rate_per_second=rate_per_second))
     specs = [
-        replace(world.spec(None, number), options=options, open=kind.open(parsed, 10, given))  # type: ignore[arg-type]
+        replace(world.spec(None, number), options=options, open=kind.open(parsed, 10, given))  # type: ignore[arg-type]  # a type's own settings
         for number in range(1, lanes + 1)
     ]
     await world.start(*specs)

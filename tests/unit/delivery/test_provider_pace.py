@@ -113,7 +113,7 @@ async def _run(
         DeliveryOptions(), Pace.of(type_, parsed), Destination(name="d1", type=kind), DeliveryOptions()
     )
     given = Given(LoopClock(), provider, print)
-    spec = replace(world.spec(None), options=options, open=type_.open(parsed, 10, given), burst=burst)  # type: ignore[arg-type]
+    spec = replace(world.spec(None), options=options, open=type_.open(parsed, 10, given), burst=burst)  # type: ignore[arg-type]  # a type's own settings
     await world.start(spec)
     world.offer(alerts)
     for _ in range(hours * 3600):

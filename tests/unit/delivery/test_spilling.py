@@ -83,7 +83,7 @@ class Desk:
     def __init__(self) -> None:
         self.clock = LoopClock()
         self.store = Store(self.clock)
-        self.make = Maker(self.clock, self.store.salt)  # type: ignore[arg-type]
+        self.make = Maker(self.clock, self.store.salt)  # type: ignore[arg-type]  # a clock that is moved
         self.hook = Scripted()
         self.metrics = Metrics()
         self.made: list[int] = []

@@ -103,7 +103,7 @@ class History:
                 old = self.current.get(number)
                 opened = Receiver(self.receivers) if anew or old is None or draw.random() < 0.5 else old.open
                 self.current[number] = self.world.spec(
-                    opened,  # type: ignore[arg-type]
+                    opened,  # type: ignore[arg-type]  # a door as much as it needs
                     number,
                     capacity=draw.choice([1, 2, 5, 20, 100]),
                     concurrency=draw.choice([1, 2, 8]),
@@ -200,7 +200,7 @@ class History:
         if self.waiting:
             await asyncio.wait(self.waiting)
         self.known = set(DESTINATIONS)
-        specs = [self.world.spec(Receiver(self.receivers), number, capacity=50) for number in DESTINATIONS]  # type: ignore[arg-type]
+        specs = [self.world.spec(Receiver(self.receivers), number, capacity=50) for number in DESTINATIONS]  # type: ignore[arg-type]  # a door as much as it needs
         await self.world.dispatcher.apply(specs, NAMING)
         for number in DESTINATIONS:
             await self.world.dispatcher.enable(number)

@@ -118,7 +118,7 @@ def test_a_crash_says_where() -> None:
 
 def test_a_crash_without_own_frames_shows_what_there_is() -> None:
     """Where nothing is the application's, all frames count; parts that are missing are left out."""
-    data = crash(frame("lib.py", 1, "g", in_app=False), {"module": "m"}, {}, "x")  # type: ignore[arg-type]
+    data = crash(frame("lib.py", 1, "g", in_app=False), {"module": "m"}, {}, "x")  # type: ignore[arg-type]  # a part that is missing
     said = content_of(make_message(event=event(message="Cart broke\nbadly", data=data)))
     assert said.summary == "Cart broke\nbadly\nm\nlib.py:1 in g"
 

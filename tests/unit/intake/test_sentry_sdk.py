@@ -173,7 +173,7 @@ async def test_a_key_that_is_revoked_while_a_body_comes(stage: Stage, path: str,
         async with received(request, limit) as raw:
             yield raw
 
-    stage.bodies.received = watched  # type: ignore[method-assign]
+    stage.bodies.received = watched  # type: ignore[method-assign]  # watched, and else as it was
     response = await stage.client.post(f"/sentry/api/{path}", data=slowly(), headers=AUTH)
     assert (response.status, stage.pipeline.events) == (403, [])
     assert "revoked" in (await said(response))["detail"]

@@ -279,4 +279,4 @@ def test_a_nul_is_a_character() -> None:
 def test_unknown_kinds_are_refused() -> None:
     """A kind is one of three."""
     with pytest.raises(ValueError, match="fnmatch"):
-        compile_pattern("fnmatch", "a")  # type: ignore[arg-type]
+        compile_pattern("fnmatch", "a")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def projects(snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
     """Every project of the default workspace with its environments."""
-    return {e.name: e.model.environments for e in snapshot.entries("project", "default")}  # type: ignore[attr-defined]
+    return {e.name: e.model.environments for e in snapshot.entries("project", "default")}  # type: ignore[attr-defined]  # an entry of that kind
 
 
 def after(snapshot: Snapshot, *seen: tuple[str, str]) -> Snapshot:

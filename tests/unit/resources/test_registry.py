@@ -173,13 +173,13 @@ async def test_given_back_stars_keep_the_secret(registry: Registry) -> None:
     """A document that is read, changed and put back keeps its secrets; a new secret replaces the old one."""
     await filled(registry)
     key = ("destination", "default", "hook")
-    shown = registry.shown(registry.snapshot.get(key))  # type: ignore[arg-type]
+    shown = registry.shown(registry.snapshot.get(key))  # type: ignore[arg-type]  # it is there
     shown["settings"]["url"] = "https://hooks.example.com/y"
     await registry.replace(key, shown, FREE, "ann")
-    settings: dict[str, Any] = registry.snapshot.get(key).model.settings  # type: ignore[union-attr]
+    settings: dict[str, Any] = registry.snapshot.get(key).model.settings  # type: ignore[union-attr]  # it is there
     assert settings == {"url": "https://hooks.example.com/y", "secret": "s3cr3t"}
     await registry.patch(key, {"settings": {"secret": "new"}}, FREE, "ann")
-    assert registry.snapshot.get(key).model.settings["secret"] == "new"  # type: ignore[union-attr]  # noqa: S105
+    assert registry.snapshot.get(key).model.settings["secret"] == "new"  # type: ignore[union-attr]  # noqa: S105 - it is there; made up
 
 
 async def test_stars_that_stand_for_nothing_are_refused(registry: Registry) -> None:
@@ -187,7 +187,7 @@ async def test_stars_that_stand_for_nothing_are_refused(registry: Registry) -> N
     with pytest.raises(InvalidError) as caught:
         await registry.create(
             DESTINATION, "default", {**HOOK, "settings": {**HOOK["settings"], "secret": "***"}}, "ann"
-        )  # type: ignore[dict-item]
+        )
     assert [p.pointer for p in caught.value.problems] == ["/settings/secret"]
 
 
@@ -235,8 +235,8 @@ async def test_bad_documents_name_every_place(
             {"url": "nowhere"},
             "expected an address such as https://hooks.example.com/x: the URL must begin with http:// or https://",
         ),
-        ({**HOOK["settings"], "secret": ""}, "expected a secret that is not empty"),  # type: ignore[dict-item]
-        ({**HOOK["settings"], "method": "GET"}, "expected one of POST, PUT"),  # type: ignore[dict-item]
+        ({**HOOK["settings"], "secret": ""}, "expected a secret that is not empty"),  # type: ignore[dict-item]  # HOOK has values of two types
+        ({**HOOK["settings"], "method": "GET"}, "expected one of POST, PUT"),  # type: ignore[dict-item]  # HOOK has values of two types
     ],
 )
 async def test_a_refused_setting_is_told_in_words_that_are_true(
@@ -324,7 +324,7 @@ async def test_used_is_not_removed(registry: Registry, store: MemoryStore) -> No
     assert [p.pointer for p in caught.value.problems] == ["/subscriptions/tell", "/subscriptions/both"]
     await registry.remove(key, FREE, "bob", cascade=True)
     left = registry.snapshot.entries("subscription", "default")
-    assert [(e.name, e.model.channels, e.version) for e in left] == [("both", ("more",), 2)]  # type: ignore[attr-defined]
+    assert [(e.name, e.model.channels, e.version) for e in left] == [("both", ("more",), 2)]  # type: ignore[attr-defined]  # an entry of that kind
     assert [line for line in await log_of(store) if line[0] == "bob"] == [
         ("bob", "deleted", "channel", "runs"),
         ("bob", "deleted", "subscription", "tell"),
@@ -461,10 +461,10 @@ async def test_configuration_hides_and_reveals(registry: Registry) -> None:
     file = Workspace.model_validate({"name": "default", "channels": [{**RUNS, "pattern": "file:.*"}]})
     async with registry.rebased(provisioned_entries([file], lambda *_: "alertd.yml:3")):
         pass
-    assert registry.snapshot.get(key).model.pattern == "file:.*"  # type: ignore[union-attr]
+    assert registry.snapshot.get(key).model.pattern == "file:.*"  # type: ignore[union-attr]  # it is there
     async with registry.rebased({}):
         pass
-    assert registry.snapshot.get(key).model.pattern == "run:.*"  # type: ignore[union-attr]
+    assert registry.snapshot.get(key).model.pattern == "run:.*"  # type: ignore[union-attr]  # it is there
 
 
 async def test_refused_configuration_changes_nothing(registry: Registry) -> None:

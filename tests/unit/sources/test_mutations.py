@@ -165,8 +165,8 @@ def test_ten_thousand_levels_anywhere(name: str, opened: bytes, closed: bytes) -
         value = copy.deepcopy(OBJECTS[name])
         place = value
         for step in path[:-1]:
-            place = place[step]  # type: ignore[index]
-        place[path[-1]] = "NEST"  # type: ignore[index]
+            place = place[step]  # type: ignore[index]  # JSON of any form
+        place[path[-1]] = "NEST"  # type: ignore[index]  # JSON of any form
         by_every_decoder(orjson.dumps(value).replace(b'"NEST"', nest))
 
 

@@ -424,7 +424,7 @@ def test_kafka_values() -> None:
     for form in ("github", "auto"):
         assert decode_kafka(form, headers, orjson.dumps(PUSH), context).id == GUID
     for form in ("incidents", "auto"):
-        event = decode_kafka(form, [], orjson.dumps(INCIDENT), context)  # type: ignore[arg-type]
+        event = decode_kafka(form, [], orjson.dumps(INCIDENT), context)  # type: ignore[arg-type]  # forms are texts here
         assert (event.type, event.key) == ("incident.reported", fingerprint_of(event.body["data"]))
     with pytest.raises(DecodeError, match="/stacktrace: expected at least one frame"):
         decode_kafka("auto", [], orjson.dumps({**INCIDENT, "stacktrace": []}), context)

@@ -90,7 +90,7 @@ def test_the_score_is_at_most_a_hundred() -> None:
 )
 def test_what_opens_one(trigger: str, environment: str, opens: bool) -> None:
     """By default a spike or a regression anywhere, a new issue in production."""
-    assert IncidentRule().opens(trigger, environment) is opens  # type: ignore[arg-type]
+    assert IncidentRule().opens(trigger, environment) is opens  # type: ignore[arg-type]  # parameters are texts
 
 
 def test_a_rule_chooses() -> None:

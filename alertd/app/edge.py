@@ -104,8 +104,7 @@ class Edge:
             self._kafka.reconfigure(config.intake.bounds)
 
     async def _kafka_intake(self, settings: KafkaSettings) -> KafkaIntake:
-        from alertd.delivery.headway import Headway  # noqa: PLC0415 - loaded only for those who read it
-        from alertd.intake.kafka.service import KafkaIntake  # noqa: PLC0415 - the same
+        from alertd.intake.kafka.service import KafkaIntake  # noqa: PLC0415 - loaded only for those who read it
         from alertd.intake.kafka.session import Session  # noqa: PLC0415 - the same
 
         core = self._core
@@ -113,9 +112,8 @@ class Edge:
 
         def session() -> Session:
             bounds = core.config.intake.bounds
-            headway = Headway(lambda: core.dispatcher.lanes, core.clock)
             shared = core.pipeline, core.store, core.ids, core.clock, core.metrics
-            return Session(options, *shared, bounds, headway.give_way)
+            return Session(options, *shared, bounds, core.dispatcher.headway.give_way)
 
         return KafkaIntake(session, core.metrics)
 

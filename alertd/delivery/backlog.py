@@ -24,9 +24,9 @@ PAGE_MAX: Final = 500
 
 
 class Backlog:
-    """At most `capacity` deliveries queued or in flight. Whoever ends an attempt says so with `landed`.
+    """At most `capacity` deliveries queued or in flight. Whoever ends an attempt takes 1 from `flying`.
 
-    `made` and `ended` count fresh deliveries and attempts. `unseen`: the store may have deliveries that are due and not held. `behind`: it has, so fresh ones queue up there
+    `unseen`: the store may have deliveries that are due and not held. `behind`: it has, so fresh ones queue up there
     too, behind them. `next_due_ms`: when the next retry is due, as far as is known.
     """
 
@@ -35,10 +35,8 @@ class Backlog:
         "_reserved",
         "behind",
         "capacity",
-        "ended",
         "flying",
         "held",
-        "made",
         "next_due_ms",
         "queue",
         "read_at_ms",
@@ -49,7 +47,7 @@ class Backlog:
         self.capacity = capacity
         self.queue: deque[Delivery] = deque()
         self.held: set[int] = set()
-        self.flying = self.made = self.ended = 0
+        self.flying = 0
         self.unseen = False
         self.behind = False
         self.next_due_ms: int | None = None
@@ -69,7 +67,6 @@ class Backlog:
 
     def take(self, delivery: Delivery) -> None:
         """Take a fresh delivery into memory if there is room; else it stays in the store alone."""
-        self.made += 1
         if self.behind or len(self.queue) + self.flying + self._reserved >= self.capacity:
             if delivery.id not in self.held:
                 self.behind = self.unseen = True
@@ -114,11 +111,6 @@ class Backlog:
         """Take the oldest queued delivery into flight."""
         self.flying += 1
         return self.queue.popleft()
-
-    def landed(self) -> None:
-        """Note that an attempt has ended."""
-        self.flying -= 1
-        self.ended += 1
 
     def abandoned(self, delivery_id: int) -> None:
         """Note an attempt that does not count: the delivery is the store's again."""

@@ -17,6 +17,7 @@ from alertd.delivery.endpoint import closed
 from alertd.delivery.expiry import Expiry
 from alertd.delivery.feeder import Feeder
 from alertd.delivery.hastening import Hastener
+from alertd.delivery.headway import Headway
 from alertd.delivery.lane import Lane
 from alertd.delivery.naming import Naming
 from alertd.delivery.outcomes import OutcomeLog
@@ -83,9 +84,7 @@ class Dispatcher:
         ids: IdSource | None = None,
         on_gone: Callable[[LaneSpec, str], None] = lambda spec, reason: None,
     ) -> None:
-        self._store = store
-        self._clock = clock
-        self._drain_seconds = drain_seconds
+        self._store, self._clock, self._drain_seconds = store, clock, drain_seconds
         self._on_disabled, self._on_gone = on_disabled, on_gone
         self._lanes: dict[int, Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -95,6 +94,7 @@ class Dispatcher:
         self._error: BaseException | None = None
         self._disabled: frozenset[int] = frozenset()
         self._outcomes = OutcomeLog(store, self._fail, on_stored=hub.ring)
+        self.headway = Headway(self._lanes.values, self._outcomes, clock)
         self._feeder = Feeder(store, clock, self._fail)
         self._states = StateKeeper(store, self._state_of, self._fail)
         spiller = None if ids is None else Spiller(store, clock, ids)

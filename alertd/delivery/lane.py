@@ -326,7 +326,7 @@ class Lane:
 
     def _finish(self, delivery: Delivery, outcome: Outcome, started_ms: int, seconds: float, probe: int) -> None:
         around = self._around
-        self.backlog.landed()
+        self.backlog.flying -= 1
         self.meters.took(seconds)
         if outcome.kind is _DELIVERED:
             attempt = Attempt(

@@ -35,7 +35,7 @@ class Owner(Protocol):
 
 
 class OutcomeLog:
-    """Collects attempts and writes them. `full` is true from `bound` waiting attempts on.
+    """Collects attempts and writes them. `full` is true from `bound` waiting attempts on; `ended` counts all that came.
 
     `on_failure` is told when the store fails for good (anything but StoreUnavailableError), `on_stored` after each batch.
     """
@@ -48,6 +48,7 @@ class OutcomeLog:
         on_stored: Callable[[], None] = lambda: None,
     ) -> None:
         self.full = False
+        self.ended = 0
         self._store = store
         self._on_failure = on_failure
         self._on_stored = on_stored
@@ -65,6 +66,7 @@ class OutcomeLog:
 
     def add(self, attempt: Attempt, owner: Owner) -> None:
         """Take a finished attempt; `owner.stored` is called once it is durable."""
+        self.ended += 1
         attempts = self._attempts
         attempts.append(attempt)
         self._owners.append(owner)

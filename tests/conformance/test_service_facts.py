@@ -43,7 +43,7 @@ class TestFacts(ServiceSuite):
             await self.work()
             await keep(changed)
 
-        store.keep_facts = slow  # type: ignore[method-assign]
+        store.keep_facts = slow  # type: ignore[method-assign]  # a scripted fault
         await store.intern(NAMES)
         await self.bench.facts.load(0)
         self.bench.plan("a")

@@ -83,7 +83,7 @@ def test_secrets_of_the_environment_have_a_place() -> None:
     [check] = [line for line in OPERATING.read_text().splitlines() if line.startswith("systemd-run ")]
     assert f" -p EnvironmentFile={file} " in check
     assert f" -p User={settings()['User']} " in check
-    assert f" -p {COMMENTED_CREDENTIAL.search(UNIT.read_text())[0]} " in check  # type: ignore[index]
+    assert f" -p {COMMENTED_CREDENTIAL.search(UNIT.read_text())[0]} " in check  # type: ignore[index]  # it is there, or the test fails
 
 
 def test_the_unit_fits_the_daemon() -> None:

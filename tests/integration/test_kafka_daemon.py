@@ -134,7 +134,6 @@ async def test_kills_under_load_lose_and_double_nothing(kafka: Broker, topic: st
                 goal = count(daemon) + 200
                 await until(lambda goal=goal: count(daemon) > goal)
         await until(lambda: count(daemon) >= load.sent)
-        assert (await daemon.metrics())["alertd_kafka_gave_way_seconds_total"] > 0  # every poll asks, however short
         assert await daemon.stop() == 0
         stored = numbers(daemon)
         positions = dict(rows(daemon, "SELECT partition, next_offset FROM position"))

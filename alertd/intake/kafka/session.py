@@ -45,6 +45,10 @@ POLLS_IN_FLIGHT: Final = 4
 """How many polls' records may be on their way through the pipeline."""
 BYTES_IN_FLIGHT: Final = 16 * 1024 * 1024
 """How many bytes of records may be on their way through the pipeline."""
+WAY_SHARE: Final = 16
+"""Others go first for so many times as long as it took to read what a poll brought: that is a fourth of what it costs in all."""
+WAY_SECONDS: Final = 0.25
+"""But no longer than that."""
 COMMIT_SECONDS: Final = 0.5
 """How often the group's commit follows the store."""
 LOOK_SECONDS: Final = 0.5
@@ -70,7 +74,7 @@ class BrokenError(AlertdError):
 class Session:
     """One consumer. `start`, then `run` until `stop` or an error, then `close`; `bounds` may change while it runs.
 
-    `give_way` is awaited before each poll.
+    `give_way` lets others go first, for so many seconds at most, and says for how many.
     """
 
     def __init__(
@@ -82,7 +86,7 @@ class Session:
         clock: Clock,
         metrics: Metrics,
         bounds: Bounds,
-        give_way: Callable[[], Awaitable[None]] | None = None,
+        give_way: Callable[[float], Awaitable[float]] | None = None,
     ) -> None:
         self._options = options
         self._pipeline = pipeline
@@ -174,15 +178,13 @@ class Session:
     async def _poll_on(self) -> None:
         while not self._stopping.is_set():
             await self._wait_for_room()
-            await self._let_deliveries_go()
             if fetched := await self._fetch(self._options.max_poll_records):
-                await self._take(fetched)
+                await self._let_others_go(sum(map(len, fetched.values())), await self._take(fetched))
 
-    async def _let_deliveries_go(self) -> None:
-        if self._give_way is not None:
-            began = self._clock.monotonic()
-            await self._give_way()
-            self._metrics.kafka_gave_way.inc(self._clock.monotonic() - began)
+    async def _let_others_go(self, records: int, seconds: float) -> None:
+        """Give way after a poll that brought much, in proportion to the seconds that it took to read that."""
+        if self._give_way is not None and 2 * records >= self._options.max_poll_records:
+            self._metrics.kafka_gave_way.inc(await self._give_way(min(WAY_SECONDS, WAY_SHARE * seconds)))
 
     async def _fetch(self, most: int) -> dict[TopicPartition, list[Any]]:
         """Poll once. Cut from outside by the end of `run` alone: aiokafka would lose count of its polls."""
@@ -202,11 +204,16 @@ class Session:
             raise self._positions.broken
         return fetched if self._positions.settled else {}
 
-    async def _take(self, fetched: dict[TopicPartition, list[Any]]) -> None:
-        """Hand records to the pipeline; what is not handed over when the partitions change hands comes again."""
+    async def _take(self, fetched: dict[TopicPartition, list[Any]]) -> float:
+        """Hand records to the pipeline and return the seconds that reading them took.
+
+        What is not handed over when the partitions change hands comes again.
+        """
+        seconds = 0.0
         now_ms, workspaces = self._clock.now_ms(), frozenset(self._pipeline.ruleset.workspaces)
         generation = self._positions.generation
         for place, records in fetched.items():
+            began = self._clock.monotonic()
             submission = read(
                 (place.topic, place.partition),
                 records,
@@ -217,10 +224,12 @@ class Session:
                 ids=self._ids,
                 refuse=self._refuse if self._pipeline.ruleset.refuses else None,
             )
+            seconds += self._clock.monotonic() - began
             while not self._try_offer(submission):
                 await self._hold()
                 if self._stopping.is_set() or self._positions.generation != generation:
-                    return
+                    return seconds
+        return seconds
 
     def _refuse(self, event: Event) -> Sequence[Problem]:
         return refusals(self._pipeline.ruleset, (event,), single=True)

@@ -1,148 +1,125 @@
-"""Who reads from Kafka gives way to deliveries exactly while the machine is what holds them up."""
+"""Who has read much gives way to deliveries that wait, while the event loop is busy with them, and no longer."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from alertd.clock import SystemClock
 from alertd.delivery.backlog import Backlog
-from alertd.delivery.headway import IDLE_SECONDS, RECENT_SECONDS, SHARE, WAIT_SECONDS, WAITING, Headway
+from alertd.delivery.headway import QUIET_SECONDS, QUIET_TURNS, WAITING, Headway
+from alertd.delivery.outcomes import OutcomeLog
 from alertd.model.delivery import Delivery
+from tests.unit.delivery.world import Scripted
 
-BUSY = 2 * IDLE_SECONDS
-PER_TURN = 100
-MADE = 500
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tests.unit.delivery.world import World
+
+Turn = tuple[float, int]
+"""How many seconds a turn of the loop takes, and how many attempts end in it."""
+SHORT = 0.9 * QUIET_SECONDS
+LONG = 1.1 * QUIET_SECONDS
+MOST = 1.0
 
 
 class Place(SystemClock):
-    """A machine whose time goes on by so many seconds with each turn of the loop, in which so many attempts end."""
+    """A machine whose time goes on with each turn of the loop, by a script whose last line repeats."""
 
-    def __init__(self, *lanes: Backlog, turn: float = BUSY, per_turn: int = PER_TURN) -> None:
+    def __init__(self, *lanes: Backlog) -> None:
         super().__init__()
         self.now = 0.0
-        self.turns = 0
-        self.lanes = lanes
-        self._turn = turn
-        self._per_turn = per_turn
-        self._wrapped = [cast("Any", SimpleLane(backlog)) for backlog in lanes]
-        self.headway = Headway(lambda: self._wrapped, self)
+        self.outcomes = OutcomeLog(cast("Any", None), lambda error: None)
+        wrapped = [cast("Any", SimpleNamespace(backlog=backlog)) for backlog in lanes]
+        self.headway = Headway(lambda: wrapped, self.outcomes, self)
 
     def monotonic(self) -> float:
         """The seconds so far."""
         return self.now
 
-    async def work(self) -> None:
+    async def work(self, script: Iterable[Turn]) -> None:
         """Turn for turn."""
+        turn: Turn = (0.0, 0)
+        lines = iter(script)
         while True:
-            self.turns += 1
-            self.now += self._turn
-            for backlog in self.lanes[:1]:
-                backlog.ended += self._per_turn
+            turn = next(lines, turn)
+            self.now += turn[0]
+            self.outcomes.ended += turn[1]
             await asyncio.sleep(0)
 
-    async def give_way(self) -> int:
-        """Give way once; return for how many turns."""
-        self.turns = 0
-        working = asyncio.ensure_future(self.work())
-        await self.headway.give_way()
+    async def gave(self, *script: Turn) -> float:
+        """Give way once; return for how many seconds."""
+        working = asyncio.ensure_future(self.work(script))
+        seconds = await self.headway.give_way(MOST)
         working.cancel()
         with suppress(asyncio.CancelledError):
             await working
-        return self.turns
+        assert seconds == pytest.approx(self.now)
+        return seconds
 
 
-class SimpleLane(SimpleNamespace):
-    """As much of a lane as is looked at."""
-
-    def __init__(self, backlog: Backlog) -> None:
-        super().__init__(backlog=backlog)
-
-    def __hash__(self) -> int:
-        """Itself."""
-        return id(self)
-
-
-def lane(waiting: int, ended: int = 10 * WAITING) -> Backlog:
-    """A lane with so much in its queue, which has ended so many attempts lately."""
+def lane(waiting: int, *, behind: bool = False) -> Backlog:
+    """A lane with so much in its queue."""
     backlog = Backlog(2 * WAITING)
     for number in range(waiting):
         backlog.take(Delivery(number, number, 1, 7, 8, 0, 0, "t", b"{}"))
-    backlog.ended = ended
+    backlog.behind = behind
     return backlog
-
-
-async def seen(place: Place, made: int = MADE) -> None:
-    """Let it give way once, and more be made since."""
-    await place.give_way()
-    place.lanes[0].made += made
 
 
 async def test_where_little_waits_nobody_gives_way() -> None:
     """One less than the bound, in several lanes together."""
-    place = Place(lane(WAITING - 2), lane(1))
-    await seen(place)
-    assert await place.give_way() == 0
+    assert await Place(lane(WAITING - 2), lane(1)).gave((LONG, 1)) == 0
 
 
-async def test_so_many_end_for_each_that_was_made() -> None:
-    """At the bound, and exactly as long as that takes."""
-    place = Place(lane(WAITING - 1), lane(1))
-    await seen(place)
-    before = place.lanes[0].ended
-    assert await place.give_way() == SHARE * MADE / PER_TURN
-    assert place.lanes[0].ended == before + SHARE * MADE
+@pytest.mark.parametrize("lanes", [[lane(WAITING - 1), lane(1)], [lane(0), lane(0, behind=True)]])
+async def test_where_much_waits_deliveries_go_first(lanes: list[Backlog]) -> None:
+    """In memory, or in the store behind a lane; for as long as was said."""
+    assert await Place(*lanes).gave((LONG, 1)) == pytest.approx(MOST, abs=LONG)
 
 
-async def test_what_ended_since_the_last_time_counts() -> None:
-    """Between two polls deliveries go on."""
+@pytest.mark.parametrize("busy", [(LONG, 0), (SHORT, 1)])
+async def test_a_loop_without_time_is_given_time(busy: Turn) -> None:
+    """Turns are long, or attempts end in them."""
+    assert await Place(lane(WAITING)).gave(busy) == pytest.approx(MOST, abs=LONG)
+
+
+async def test_some_quiet_turns_in_a_row_are_enough() -> None:
+    """One in which an attempt ends, or which is long, begins the count anew."""
+    quiet = [(SHORT, 0)] * QUIET_TURNS
+    assert await Place(lane(WAITING)).gave(*quiet) == pytest.approx(QUIET_TURNS * SHORT)
+    for busy in ((LONG, 0), (SHORT, 1)):
+        script = [*quiet[1:], busy, *quiet]
+        seconds = await Place(lane(WAITING)).gave(*script)
+        assert seconds == pytest.approx(sum(turn for turn, _ in script))
+
+
+async def test_what_can_go_at_once_goes_first(world: World) -> None:
+    """In the dispatcher: all that a lane has, however many turns that takes; its time does not run meanwhile."""
+    hook = Scripted()
+    await world.start(world.spec(hook, capacity=2 * WAITING, concurrency=2))
+    world.offer(WAITING + 2)
+    await world.dispatcher.headway.give_way(MOST)
+    assert len(hook.sent) == WAITING + 2
+
+
+async def test_receivers_that_do_not_answer_hold_up_nobody(world: World) -> None:
+    """Much waits for them, and the loop has time."""
+    hook = Scripted()
+    hook.gate = asyncio.Event()
+    await world.start(world.spec(hook, capacity=2 * WAITING, concurrency=2))
+    world.offer(2 * WAITING)
+    assert await world.dispatcher.headway.give_way(MOST) == 0
+    assert len(hook.sent) == 2
+    hook.gate.set()
+
+
+async def test_nothing_is_given_for_nothing() -> None:
+    """Who read nothing, or took no time for it, waits for nobody."""
     place = Place(lane(WAITING))
-    await seen(place)
-    place.lanes[0].ended += SHARE * MADE - PER_TURN
-    assert await place.give_way() == 1
-    await seen(place, 0)
-    assert await place.give_way() == 0
-
-
-async def test_an_event_loop_that_has_time_is_reason_enough() -> None:
-    """It looks once: one turn that is shorter than the bound."""
-    place = Place(lane(WAITING), turn=IDLE_SECONDS * 0.99, per_turn=0)
-    await seen(place)
-    assert await place.give_way() == 1
-
-
-async def test_nobody_gives_way_for_ever() -> None:
-    """Not even when nothing ends."""
-    place = Place(lane(WAITING), per_turn=0)
-    await seen(place)
-    assert await place.give_way() == pytest.approx(WAIT_SECONDS / BUSY, abs=1)
-
-
-@pytest.mark.parametrize(("ended", "turns"), [(0, 0), (WAITING - 1, 0), (WAITING, SHARE * MADE / PER_TURN)])
-async def test_a_lane_counts_with_what_it_has_ended(ended: int, turns: int) -> None:
-    """A receiver that is slow or down keeps nobody waiting, however much waits for it."""
-    place = Place(lane(0, ended=1), lane(2 * WAITING, ended=ended))
-    place.lanes[1].made = 0
-    await seen(place)
-    assert await place.give_way() == turns
-
-
-async def test_what_it_ended_long_ago_counts_no_more() -> None:
-    """After two looks so far apart."""
-    place = Place(lane(0, ended=1), lane(WAITING, ended=WAITING))
-    for expected in (SHARE * MADE / PER_TURN, SHARE * MADE / PER_TURN, 0):
-        await seen(place)
-        assert await place.give_way() == expected
-        place.now += RECENT_SECONDS
-
-
-async def test_a_lane_that_is_gone_is_not_asked() -> None:
-    """Lanes come and go."""
-    place = Place(lane(WAITING), lane(WAITING))
-    await seen(place)
-    place._wrapped.pop(0)
-    assert await place.give_way() == 0
+    assert await place.headway.give_way(0.0) == 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from aiokafka import TopicPartition
@@ -13,13 +14,18 @@ from alertd.clock import SystemClock
 from alertd.intake.kafka import session as module
 from alertd.intake.kafka.bounded import bounded
 from alertd.intake.kafka.options import KafkaOptions, Topic
-from alertd.intake.kafka.session import Session
+from alertd.intake.kafka.session import WAY_SECONDS, WAY_SHARE, Session
 from alertd.metrics import Metrics
 from alertd.model.event import Bounds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from alertd.clock import Clock
+    from alertd.submission import Submission
+
+MOST: Final = 10
+"""Records that one poll brings at most."""
 DEADLINE = 60
 PLACE = TopicPartition("t", 0)
 
@@ -29,6 +35,11 @@ class Pipeline:
 
     queued_events = 0
     positions = {("t", 0): 1}  # noqa: RUF012 - never changed
+    ruleset = SimpleNamespace(workspaces={"default": None}, refuses=False)
+
+    def offer(self, submission: Submission) -> None:
+        """Store it at once."""
+        submission.done.set_result([])
 
     def has_room(self, events: int = 1, size: int = 1) -> bool:
         """Always."""
@@ -92,11 +103,15 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Session:
     return made()
 
 
-def made(give_way: Callable[[], Awaitable[None]] | None = None, metrics: Metrics | None = None) -> Session:
+def made(
+    clock: Clock | None = None,
+    give_way: Callable[[float], Awaitable[float]] | None = None,
+    metrics: Metrics | None = None,
+) -> Session:
     """A session that is not started yet."""
-    options: Any = KafkaOptions(("127.0.0.1:1",), {"t": Topic()})
+    options: Any = KafkaOptions(("127.0.0.1:1",), {"t": Topic()}, max_poll_records=MOST)
     parts: Any = (Pipeline(), None, None)
-    return Session(options, *parts, SystemClock(), metrics or Metrics(), Bounds(), give_way)
+    return Session(options, *parts, clock or SystemClock(), metrics or Metrics(), Bounds(), give_way)
 
 
 async def test_one_assignor_and_never_a_shared_one(started: Session) -> None:
@@ -128,15 +143,43 @@ async def test_polls_go_on_whole_while_a_commit_hangs(started: Session, monkeypa
     assert set(consumer.polls) == {"whole"}
 
 
-async def test_deliveries_go_before_each_poll(started: Session) -> None:
-    """And how long that took is counted."""
-    metrics = Metrics()
+class Ticking(SystemClock):
+    """A clock that goes on by so many seconds each time that it is asked."""
 
-    async def give_way() -> None:
-        consumer.polls.append("way")
+    def __init__(self, step: float) -> None:
+        super().__init__()
+        self.now = 0.0
+        self.step = step
+
+    def monotonic(self) -> float:
+        """The seconds so far."""
+        self.now += self.step
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("step", "most"), [(0.001, WAY_SHARE * 0.001), (WAY_SECONDS / WAY_SHARE, WAY_SECONDS), (1.0, WAY_SECONDS)]
+)
+async def test_deliveries_go_first_after_a_poll_that_brought_much(
+    started: Session, monkeypatch: pytest.MonkeyPatch, step: float, most: float
+) -> None:
+    """From half of what a poll may bring on, in proportion to what reading that took, up to a bound; how long is counted."""
+    metrics, asked = Metrics(), []
+    brought = [MOST, MOST // 2, MOST // 2 - 1, 1, MOST]
+
+    async def getmany(self: Consumer, timeout_ms: int, max_records: int) -> dict[Any, Any]:
         await asyncio.sleep(0)
+        if not brought:
+            self.enough.set()
+            return {}
+        return {PLACE: [record(offset) for offset in range(brought.pop(0))]}
 
-    session = made(give_way, metrics)
+    async def give_way(seconds: float) -> float:
+        asked.append((len(brought), seconds))
+        return 3.0
+
+    monkeypatch.setattr(Consumer, "getmany", getmany)
+    session = made(Ticking(step), give_way, metrics)
     await session.start()
     [consumer] = Consumer.made
     session._positions.settled = True
@@ -145,8 +188,13 @@ async def test_deliveries_go_before_each_poll(started: Session) -> None:
         await consumer.enough.wait()
         session.stop()
         await running
-    assert consumer.polls == ["way", "whole"] * (len(consumer.polls) // 2)
-    assert metrics.registry.get_sample_value("alertd_kafka_gave_way_seconds_total")
+    assert asked == [(left, pytest.approx(most)) for left in (4, 3, 0)]
+    assert metrics.registry.get_sample_value("alertd_kafka_gave_way_seconds_total") == 9.0
+
+
+def record(offset: int) -> Any:
+    """A record as aiokafka hands it over."""
+    return SimpleNamespace(value=b'{"type": "x"}', headers=[], topic="t", partition=0, offset=offset)
 
 
 async def test_a_call_that_hangs_is_given_up() -> None:

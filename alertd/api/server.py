@@ -56,7 +56,7 @@ KEEPALIVE_SECONDS: Final = 75
 LINGER_SECONDS: Final = 2
 """How long a client that was answered before its body was there may go on sending, so that it reads the answer."""
 REQUESTS_SECONDS: Final = 5
-"""How long requests in the air may take to finish when the server stops."""
+"""How long requests in the air may take to finish when the server stops; one that never ends holds it for as long again."""
 CUT_SECONDS: Final = 0.05
 """How long they may take when it is cancelled, not even to finish but to end; to the library 0 is for ever."""
 

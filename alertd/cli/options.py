@@ -64,13 +64,23 @@ def counted(count: int, noun: str) -> str:
 
 
 def find_config(given: Path | None) -> Path | None:
-    """Return the configuration file to use: given, named by ALERTD_CONFIG, or the first that exists."""
+    """Return the configuration file to use: given, named by ALERTD_CONFIG, or the first that exists.
+
+    One that nobody may look for counts as there: whoever reads it says why it cannot be read.
+    """
     if given is not None:
         return given
     named = os.environ.get("ALERTD_CONFIG")
     if named:
         return Path(named)
-    return next((path for path in CONFIG_PATHS if path.exists()), None)
+    return next((path for path in CONFIG_PATHS if _is_there(path)), None)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:
+        return True
 
 
 def fail(text: str) -> NoReturn:

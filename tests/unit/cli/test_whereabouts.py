@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import shlex
 import sys
-from typing import TYPE_CHECKING
+from pathlib import PosixPath
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from typing_extensions import override
 
 from alertd.api.bootstrap import FILE_NAME, Access
+from alertd.cli import options
 from alertd.cli import welcome as screen
 from alertd.cli.whereabouts import DEFAULT_LISTEN, DEFAULT_STORE, TOKEN_FILE, find_server, whereabouts
 from alertd.config.settings import Server, Store
@@ -43,6 +47,22 @@ def test_the_configuration_says_where(
     file.write_text(text)
     found = whereabouts(file, environ)
     assert (found.url, str(found.store)) == expected
+
+
+class Closed(PosixPath):
+    """A path in a folder that one may not look into."""
+
+    @override
+    def exists(self, *given: Any, **more: Any) -> bool:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+
+def test_a_file_that_nobody_may_look_for_counts_as_there(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """To go by the defaults instead would be to ask another daemon; whoever reads it is told why he cannot."""
+    closed = Closed(folder / "alertd.yml")
+    monkeypatch.delenv("ALERTD_CONFIG", raising=False)
+    monkeypatch.setattr(options, "CONFIG_PATHS", (folder / "none.yml", closed, folder / "other.yml"))
+    assert options.find_config(None) is closed
 
 
 def test_secrets_of_the_daemon_are_not_needed(folder: Path) -> None:

@@ -40,9 +40,10 @@ LONGER = 3
 
 
 def backlog(bench: Bench) -> Result:
-    """Start on a million pending deliveries."""
+    """Start on a million pending deliveries, or more: so many that there are as many in the last round too."""
     result = Result()
-    store = _seeded(bench, bench.size.pending, pending=True)
+    spent = bench.size.pairs * (LONGER + 1) * bench.size.events
+    store = _seeded(bench, bench.size.pending + spent, pending=True)
     idle_mb = _idle_mb(bench)
     rounds(
         bench,
@@ -120,7 +121,7 @@ def _backlog_run(bench: Bench, store: Path) -> Run:
     count = bench.size.events * LONGER
     made, daemon = _great_run(bench, BACKLOG, store, count, bench.filled_topic(count, variant=bench.seed()))
     (left,) = daemon.ask("SELECT count(*) FROM delivery WHERE state < 2")
-    if left < bench.size.pending // 2:
+    if left < bench.size.pending:
         raise RuntimeError(f"the backlog is down to {left}: it must last for all rounds")
     return made
 

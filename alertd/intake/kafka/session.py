@@ -45,7 +45,7 @@ POLLS_IN_FLIGHT: Final = 4
 """How many polls' records may be on their way through the pipeline."""
 BYTES_IN_FLIGHT: Final = 16 * 1024 * 1024
 """How many bytes of records may be on their way through the pipeline."""
-WAY_SHARE: Final = 16
+WAY_SHARE: Final = 24
 """Others go first for so many times as long as it took to read what a poll brought: that is a fourth of what it costs in all."""
 WAY_SECONDS: Final = 0.25
 """But no longer than that."""

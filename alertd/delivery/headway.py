@@ -2,9 +2,9 @@
 
 What is read from Kafka faster than it can be delivered piles up: in memory, where it slows down all else, and beyond
 that in the store, from which each delivery is read again. Kafka keeps what is not read yet, and nothing is gained by
-taking it earlier. So whoever has read much from there gives way: as long as attempts end in nearly every turn of the
-event loop, which is when deliveries have use for its time. How long at most is the reader's to say, by what reading cost it:
-receivers that are slow or down end few attempts, and take no more than that from the reading for others.
+taking it earlier. So whoever has read much from there gives way, until the event loop has made some short turns in which
+no attempt ended: then deliveries have no use for its time. How long at most is the reader's to say, by what reading cost
+it: whoever else keeps the loop busy, while much waits for receivers that are slow, takes no more than that from the reading.
 """
 
 from __future__ import annotations

@@ -179,5 +179,6 @@ class HttpServer:
     async def _cut(self) -> None:
         """End every connection, whatever goes on there."""
         if (server := self._runner.server) is not None:
+            await asyncio.sleep(0)  # a connection that came in this turn is known in the next
             await server.shutdown(CUT_SECONDS)
         await self._runner.cleanup()

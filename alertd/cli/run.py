@@ -46,8 +46,8 @@ def run(config: ConfigOption = None) -> None:
     def greet(url: str, access: "Access", prints: "Foresight") -> None:
         try:
             write_line(welcome(loaded.store.path, path, url, access, seen=prints(EVENT)))
-        except (OSError, ValueError):
-            return  # nobody reads stdout: no reason to end a daemon
+        except (OSError, ValueError, AlertdError):
+            return  # nobody reads stdout, or the event is none: no reason to end a daemon
 
     gc.freeze()
     try:

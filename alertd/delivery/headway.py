@@ -49,9 +49,11 @@ class Headway:
         return now - began
 
     def _much_waits(self) -> bool:
+        """Whether much could go at once: what rests, or is disabled, waits for something else than time."""
         waiting = 0
         for lane in self._lanes():
-            waiting += len(lane.backlog.queue)
-            if lane.backlog.behind or waiting >= WAITING:
-                return True
+            if lane.enabled and not lane.rest.bound:
+                waiting += len(lane.backlog.queue)
+                if lane.backlog.behind or waiting >= WAITING:
+                    return True
         return False

@@ -26,7 +26,7 @@ _VALUE: Final = r'[^\s"{},]*'
 """Unquoted ones."""
 _SYNTAX, _STORED = (
     re.compile(rf"\s*(?P<name>{_QUOTED}|{name})\s*(?P<op>=~|!~|!=|=)\s*(?P<value>{_QUOTED}|{value})\s*", re.DOTALL)
-    for name, value in ((rf"{_NAME}(?<![<>])", rf"(?![=~]){_VALUE}"), (_NAME, _VALUE))
+    for name, value in ((rf"{_NAME}(?<![<>])", rf"(?![=~<>]){_VALUE}"), (_NAME, _VALUE))
 )
 """What is written, where `>=` and `==` are no operators, and what was stored when they were part of the name or the value."""
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", '"': '"', "\\": "\\"}

@@ -179,11 +179,11 @@ class Session:
         while not self._stopping.is_set():
             await self._wait_for_room()
             if fetched := await self._fetch(self._options.max_poll_records):
-                await self._let_others_go(sum(map(len, fetched.values())), await self._take(fetched))
+                await self._let_others_go(*await self._take(fetched))
 
-    async def _let_others_go(self, records: int, seconds: float) -> None:
-        """Give way after a poll that brought much, in proportion to the seconds that it took to read that."""
-        if self._give_way is not None and 2 * records >= self._options.max_poll_records:
+    async def _let_others_go(self, events: int, seconds: float) -> None:
+        """Give way after a poll that brought many events, in proportion to the seconds that it took to read those."""
+        if self._give_way is not None and 2 * events >= self._options.max_poll_records:
             self._metrics.kafka_gave_way.inc(await self._give_way(min(WAY_SECONDS, WAY_SHARE * seconds)))
 
     async def _fetch(self, most: int) -> dict[TopicPartition, list[Any]]:
@@ -204,12 +204,12 @@ class Session:
             raise self._positions.broken
         return fetched if self._positions.settled else {}
 
-    async def _take(self, fetched: dict[TopicPartition, list[Any]]) -> float:
-        """Hand records to the pipeline and return the seconds that reading them took.
+    async def _take(self, fetched: dict[TopicPartition, list[Any]]) -> tuple[int, float]:
+        """Hand records to the pipeline; return how many events they are, and the seconds that reading those took.
 
         What is not handed over when the partitions change hands comes again.
         """
-        seconds = 0.0
+        events, seconds = 0, 0.0
         now_ms, workspaces = self._clock.now_ms(), frozenset(self._pipeline.ruleset.workspaces)
         generation = self._positions.generation
         for place, records in fetched.items():
@@ -224,12 +224,13 @@ class Session:
                 ids=self._ids,
                 refuse=self._refuse if self._pipeline.ruleset.refuses else None,
             )
-            seconds += self._clock.monotonic() - began
+            events += len(submission.events)
+            seconds += (self._clock.monotonic() - began) * len(submission.events) / len(records)
             while not self._try_offer(submission):
                 await self._hold()
                 if self._stopping.is_set() or self._positions.generation != generation:
-                    return seconds
-        return seconds
+                    return events, seconds
+        return events, seconds
 
     def _refuse(self, event: Event) -> Sequence[Problem]:
         return refusals(self._pipeline.ruleset, (event,), single=True)

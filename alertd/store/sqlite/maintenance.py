@@ -31,7 +31,7 @@ SLICE: Final = 250
 FIRST_SLICE: Final = 25
 """How many the first one deletes: how much hangs on an event shows then."""
 SLICE_ROWS: Final = 1000
-"""How many rows a transaction is to delete at most, going by the one before: nothing is stored meanwhile."""
+"""How many rows a transaction aims at, going by what the one before deleted: nothing is stored meanwhile."""
 _log = structlog.get_logger(__name__)
 
 _BRING_BACK: Final = """
@@ -148,7 +148,8 @@ class Maintenance(Blocks):
             return None
         deleted, changed = await self.core.writer.run(partial(_delete_slice, rows=rows))
         self._retained_to = rows[-1][0]
-        self._slice = max(1, min(SLICE, 2 * len(rows), len(rows) * SLICE_ROWS // max(1, changed)))
+        if changed:
+            self._slice = max(1, min(SLICE, 2 * len(rows), len(rows) * SLICE_ROWS // changed))
         return deleted
 
     async def _forget_rejected(self, before_ms: int) -> None:

@@ -14,6 +14,7 @@ from alertd.delivery.backlog import Backlog
 from alertd.delivery.headway import QUIET_SECONDS, QUIET_TURNS, WAITING, Headway
 from alertd.delivery.outcomes import OutcomeLog
 from alertd.model.delivery import Delivery
+from alertd.model.destination import QueueOptions
 from tests.unit.delivery.world import Scripted
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class Place(SystemClock):
         super().__init__()
         self.now = 0.0
         self.outcomes = OutcomeLog(cast("Any", None), lambda error: None)
-        wrapped = [cast("Any", SimpleNamespace(backlog=backlog)) for backlog in lanes]
+        wrapped = [cast("Any", stand_in(backlog)) for backlog in lanes]
+        self.turns = 0
         self.headway = Headway(lambda: wrapped, self.outcomes, self)
 
     def monotonic(self) -> float:
@@ -48,6 +50,7 @@ class Place(SystemClock):
         lines = iter(script)
         while True:
             turn = next(lines, turn)
+            self.turns += 1
             self.now += turn[0]
             self.outcomes.ended += turn[1]
             await asyncio.sleep(0)
@@ -61,6 +64,11 @@ class Place(SystemClock):
             await working
         assert seconds == pytest.approx(self.now)
         return seconds
+
+
+def stand_in(backlog: Backlog, *, enabled: bool = True, bound: bool = False) -> Any:
+    """As much of a lane as is looked at."""
+    return SimpleNamespace(backlog=backlog, enabled=enabled, rest=SimpleNamespace(bound=bound))
 
 
 def lane(waiting: int, *, behind: bool = False) -> Backlog:
@@ -119,7 +127,52 @@ async def test_receivers_that_do_not_answer_hold_up_nobody(world: World) -> None
     hook.gate.set()
 
 
+@pytest.mark.parametrize("why", [{"enabled": False}, {"bound": True}])
+async def test_what_may_not_go_does_not_wait(why: dict[str, bool]) -> None:
+    """Lanes that are disabled, or at rest, have no use for the time, however much there is for them."""
+    place = Place()
+    lanes = [stand_in(lane(2 * WAITING, behind=True), **why), stand_in(lane(WAITING - 1))]
+    place.headway = Headway(lambda: lanes, place.outcomes, place)
+    assert await place.gave((LONG, 1)) == 0
+
+
 async def test_nothing_is_given_for_nothing() -> None:
-    """Who read nothing, or took no time for it, waits for nobody."""
+    """Who read nothing, or took no time for it, waits for nobody: not a turn."""
     place = Place(lane(WAITING))
+    working = asyncio.ensure_future(place.work([(LONG, 1)]))
     assert await place.headway.give_way(0.0) == 0
+    assert place.turns == 0
+    working.cancel()
+
+
+async def test_what_is_in_flight_does_not_wait() -> None:
+    """It has been begun; one less than the bound waits."""
+    flying = lane(WAITING + 10)
+    while len(flying.queue) >= WAITING:
+        flying.pop()
+    assert await Place(flying).gave((LONG, 1)) == 0
+
+
+class Turning(Scripted):
+    """A receiver whose answer takes some turns of the loop."""
+
+    async def attempt(self, message: Any) -> Any:
+        """Answer in the third turn."""
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return await super().attempt(message)
+
+
+async def test_an_answer_that_takes_two_turns_is_waited_for(world: World) -> None:
+    """A turn in which no attempt ends is not the end of them."""
+    hook = Turning()
+    await world.start(world.spec(hook, capacity=2 * WAITING, concurrency=1))
+    world.offer(WAITING + 2)
+    await world.dispatcher.headway.give_way(MOST)
+    assert len(hook.sent) == WAITING + 2
+
+
+def test_a_lane_of_its_own_can_be_waited_for_before_it_spills() -> None:
+    """And the reader of an idle loop loses no more than some turns."""
+    assert QueueOptions().capacity >= 2 * WAITING
+    assert QUIET_TURNS * QUIET_SECONDS <= 0.005

@@ -91,6 +91,8 @@ def test_matcher_follows_alertmanagers_syntax(text: str, holds: bool) -> None:
         ("team=~~payments", "operators =, !=, =~, !~"),
         ("team!~~payments", "operators =, !=, =~, !~"),
         ("severity>=error", "operators =, !=, =~, !~"),
+        ("a=>5", "operators =, !=, =~, !~"),
+        ("a!=<5", "operators =, !=, =~, !~"),
         ("severity >= error", "operators =, !=, =~, !~"),
         ("severity<=error", "operators =, !=, =~, !~"),
         ("<=error", "operators =, !=, =~, !~"),

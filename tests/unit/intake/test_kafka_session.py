@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
 from alertd.clock import SystemClock
+from alertd.errors import IntakeFullError
 from alertd.intake.kafka import session as module
 from alertd.intake.kafka.bounded import bounded
 from alertd.intake.kafka.options import KafkaOptions, Topic
 from alertd.intake.kafka.session import WAY_SECONDS, WAY_SHARE, Session
 from alertd.metrics import Metrics
 from alertd.model.event import Bounds
+from alertd.model.ids import IdSource
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -72,6 +74,9 @@ class Consumer:
         """None."""
         return set()
 
+    def pause(self, *places: TopicPartition) -> None:
+        """Take note of nothing."""
+
     def last_poll_timestamp(self, place: TopicPartition) -> int:
         """Never the same: the brokers answer."""
         return len(self.polls)
@@ -110,7 +115,7 @@ def made(
 ) -> Session:
     """A session that is not started yet."""
     options: Any = KafkaOptions(("127.0.0.1:1",), {"t": Topic()}, max_poll_records=MOST)
-    parts: Any = (Pipeline(), None, None)
+    parts: Any = (Pipeline(), None, IdSource(SystemClock()))
     return Session(options, *parts, clock or SystemClock(), metrics or Metrics(), Bounds(), give_way)
 
 
@@ -192,9 +197,92 @@ async def test_deliveries_go_first_after_a_poll_that_brought_much(
     assert metrics.registry.get_sample_value("alertd_kafka_gave_way_seconds_total") == 9.0
 
 
-def record(offset: int) -> Any:
+async def test_all_that_a_poll_brought_counts_and_no_waiting(started: Session) -> None:
+    """From several partitions together; how long the pipeline had no room was no work of reading."""
+    asked: list[float] = []
+
+    async def give_way(seconds: float) -> float:
+        asked.append(seconds)
+        return seconds
+
+    clock, full = Ticking(0.001), [False, False, True]  # the first offer fails, from the end
+
+    def offer(submission: Submission) -> None:
+        clock.now += 1.0
+        if full.pop():
+            raise IntakeFullError
+        submission.done.set_result([])
+
+    session = made(clock, give_way)
+    await session.start()
+    session._positions.settled = True
+    session._pipeline = cast("Any", SimpleNamespace(ruleset=Pipeline.ruleset, queued_events=0, offer=offer))
+    half = [record(offset) for offset in range(MOST // 4 + 1)]
+    fetched = {PLACE: half, TopicPartition("t", 1): half}
+    events, seconds = await session._take(fetched)
+    assert (events, seconds) == (2 * len(half), pytest.approx(0.002))
+    await session._let_others_go(events, seconds)
+    assert asked == [pytest.approx(WAY_SHARE * 0.002)]
+
+
+async def test_what_was_read_counts_when_the_partitions_change_hands(started: Session) -> None:
+    """The rest comes again; reading took its time."""
+    session = made(Ticking(0.001))
+    await session.start()
+    session._positions.settled = True
+
+    def offer(submission: Submission) -> None:
+        session._positions.generation += 1
+        raise IntakeFullError
+
+    session._pipeline = cast("Any", SimpleNamespace(ruleset=Pipeline.ruleset, queued_events=0, offer=offer))
+    assert await session._take({PLACE: [record(0)]}) == (1, pytest.approx(0.001))
+
+
+async def test_what_becomes_no_event_is_no_reason_to_give_way(started: Session) -> None:
+    """Neither its number nor the time that it took counts: nothing is delivered of it."""
+    session = made(Ticking(0.001))
+    await session.start()
+    session._positions.settled = True
+    records = [record(0), *(record(offset, b"{}") for offset in range(1, 4))]
+    assert await session._take({PLACE: records}) == (1, pytest.approx(0.001 / 4))
+
+
+async def test_several_partitions_and_nobody_to_give_way_to(started: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What counts is the sum over partitions; without `give_way` nothing happens after a full poll."""
+    asked: list[float] = []
+
+    async def give_way(seconds: float) -> float:
+        asked.append(seconds)
+        return 0.0
+
+    for given in (give_way, None):
+        polls = [{PLACE: [record(0)] * (MOST // 2 - 1), TopicPartition("t", 1): [record(0)]}]
+
+        async def getmany(self: Consumer, timeout_ms: int, max_records: int, polls: Any = polls) -> dict[Any, Any]:
+            await asyncio.sleep(0)
+            if not polls:
+                self.enough.set()
+                return {}
+            return polls.pop()
+
+        monkeypatch.setattr(Consumer, "getmany", getmany)
+        session = made(Ticking(0.001), given)
+        await session.start()
+        session._positions.settled = True
+        running = asyncio.create_task(session.run())
+        async with asyncio.timeout(DEADLINE):
+            await asyncio.wait(
+                {running, asyncio.ensure_future(Consumer.made[-1].enough.wait())}, return_when=asyncio.FIRST_COMPLETED
+            )
+            session.stop()
+            await running
+    assert asked == [pytest.approx(WAY_SHARE * 0.002)]
+
+
+def record(offset: int, value: bytes = b'{"type": "x"}') -> Any:
     """A record as aiokafka hands it over."""
-    return SimpleNamespace(value=b'{"type": "x"}', headers=[], topic="t", partition=0, offset=offset)
+    return SimpleNamespace(value=value, headers=[], topic="t", partition=0, offset=offset)
 
 
 async def test_a_call_that_hangs_is_given_up() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
@@ -36,6 +37,16 @@ class WrongWorkspaceError(ForbiddenError):
     def __init__(self, own: str, asked: str) -> None:
         super().__init__(f"the token belongs to the workspace {own!r}, this concerns the workspace {asked!r}")
         self.own = own
+
+
+@dataclass(slots=True, eq=False)
+class Sender:
+    """Who sends on one connection: the token of the header that came last, by which digest, and among which it was found."""
+
+    header: str | None = None
+    token: Token | None = None
+    digest: bytes = b""
+    among: Mapping[bytes, Token] | None = None
 
 
 class Authenticator:
@@ -86,32 +97,51 @@ class Authenticator:
         secret = _secret(header)
         if not secret:
             raise UnauthorizedError("a bearer token is required: Authorization: Bearer TOKEN")
-        token = self._find(secret)
+        digest = _digest(secret)
+        token = self._find(digest)
         if token is None:
             self._wrong.count(address)
             raise UnauthorizedError("the token is unknown, was revoked, or has expired")
         return token
 
-    def recognise(self, header: str | None) -> Token | None:
-        """Return the token of an `Authorization` header; None, without counting that, when it is none of ours."""
-        secret = _secret(header)
-        return self._find(secret) if secret else None
+    def recognise(self, header: str | None, sender: Sender) -> Token | None:
+        """Return the token of an `Authorization` header; None, without counting that, when it is none of ours.
 
-    def _find(self, secret: str) -> Token | None:
-        try:
-            digest = digest_of(secret)
-        except UnicodeEncodeError:  # bytes that are no text
-            return None
+        The very object of the header that its sender came with last is not hashed again as long as the tokens are the same.
+        """
+        token = sender.token
+        if token is not None and header is sender.header and sender.among is self._by_digest:
+            return token if self._is_good(token, sender.digest) else None
+        secret = _secret(header)
+        digest = _digest(secret) if secret else b""
+        token = self._find(digest)
+        sender.header, sender.token, sender.digest, sender.among = header, token, digest, self._by_digest
+        return token
+
+    def _find(self, digest: bytes) -> Token | None:
         token = self._by_digest.get(digest)
         if token is None:
             return None
-        now_ms = self._clock.now_ms()
         known = token.digest if hmac.compare_digest(token.digest, digest) else token.old_digest
-        if known is None or not hmac.compare_digest(known, digest) or not token.lives(digest, now_ms):
-            return None
+        is_known = known is not None and hmac.compare_digest(known, digest)
+        return token if is_known and self._is_good(token, digest) else None
+
+    def _is_good(self, token: Token, digest: bytes) -> bool:
+        """Whether a token that was found by its digest may be used now; if so that is noted."""
+        now_ms = self._clock.now_ms()
+        if not token.lives(digest, now_ms):
+            return False
         if not token.provisioned:
             self._last_used[token.id] = now_ms
-        return token
+        return True
+
+
+def _digest(secret: str) -> bytes:
+    """Hash a secret; empty for bytes that are no text."""
+    try:
+        return digest_of(secret)
+    except UnicodeEncodeError:
+        return b""
 
 
 def _secret(header: str | None) -> str:

@@ -20,7 +20,7 @@ from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http import SERVER_SOFTWARE, RawRequestMessage
 from typing_extensions import override
 
-from alertd.api.auth import SENDERS
+from alertd.api.auth import SENDERS, Sender
 from alertd.api.edge import broken
 from alertd.api.plain_request import PATH, Begun, PlainReader, PlainRequest
 from alertd.api.problems import of_error
@@ -87,12 +87,12 @@ class Express:
         self._taker = taker
         self._envelopes = envelopes
 
-    def take(self, request: PlainRequest) -> Taken | None:
-        """Take a request, or leave it to the ordinary lane (None)."""
+    def take(self, request: PlainRequest, sender: Sender) -> Taken | None:
+        """Take a request of a connection's sender, or leave it to the ordinary lane (None)."""
         head = request.head
         if head.project is not None:
             return self._take_envelope(request, head.project)
-        token = self._authenticator.recognise(head.authorization)
+        token = self._authenticator.recognise(head.authorization, sender)
         if token is None or token.role not in SENDERS:
             return None
         done = self._taker.take(token, head.content_type, request.body)
@@ -159,12 +159,13 @@ def _head(status: str, headers: tuple[tuple[str, str], ...], length: int, date: 
 class ExpressHandler(web.RequestHandler):
     """A connection with both lanes."""
 
-    __slots__ = ("_begun", "_busy", "_express", "_held", "_in_step", "_late", "_reader")
+    __slots__ = ("_begun", "_busy", "_express", "_held", "_in_step", "_late", "_reader", "_sender")
 
     def __init__(self, express: Express, server: web.Server, **options: Any) -> None:
         super().__init__(server, **options)
         self._express = express
         self._reader = PlainReader()
+        self._sender = Sender()
         self._busy = False
         self._held = b""
         self._begun = b""  # a head whose body is on its way
@@ -178,7 +179,7 @@ class ExpressHandler(web.RequestHandler):
             self._held += data
             self._pause_transport_reading()
             return
-        begun = self._let_go()
+        begun = self._let_go() if self._begun else b""
         data = begun + data
         waiter = self._waiter
         idle = waiter is not None and not waiter.done() and not self._messages
@@ -226,7 +227,7 @@ class ExpressHandler(web.RequestHandler):
             self._in_step = isinstance(request, PlainRequest) and self._has_read(request)
 
     def _take(self, request: PlainRequest) -> bool:
-        taken = self._express.take(request)
+        taken = self._express.take(request, self._sender)
         if taken is None:
             return False
         if self._manager is not None:

@@ -44,7 +44,7 @@ class Limiter(Protocol):
 
 
 class EventIntake:
-    """`POST /api/v1/events`."""
+    """`POST /api/v1/events`. Made where the event loop runs."""
 
     def __init__(
         self,
@@ -62,6 +62,7 @@ class EventIntake:
         self._may_send = may_send
         self._limiter = limiter
         self._reading = Reading()
+        self._loop = asyncio.get_running_loop()  # asking each time costs a call of the system
         self._recent: tuple[Token, Ruleset, Context] | None = None
 
     def reconfigure(self, bounds: Bounds, limiter: Limiter | None) -> None:
@@ -85,7 +86,7 @@ class EventIntake:
             return None
         if self._limiter is not None and self._limiter.take(count) > 0:
             return None
-        submission = Submission(SOURCE, events, len(body), asyncio.get_running_loop().create_future())
+        submission = Submission(SOURCE, events, len(body), self._loop.create_future())
         try:
             pipeline.offer(submission)
         except IntakeFullError:

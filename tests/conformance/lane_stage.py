@@ -141,8 +141,8 @@ def _watch(made: Stage, express: Any) -> None:
     """Count what the express lane takes."""
     take = express.take
 
-    def counting(read: Any) -> Any:
-        done = take(read)
+    def counting(read: Any, sender: Any) -> Any:
+        done = take(read, sender)
         made.taken += done is not None
         return done
 

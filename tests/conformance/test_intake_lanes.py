@@ -283,6 +283,21 @@ async def test_a_store_that_recovers() -> None:
         await line.hang_up()
 
 
+@both
+async def test_a_token_that_ends_while_its_connection_is_open(express: bool) -> None:
+    """The next request with it is refused, whatever its connection was known for."""
+    async with stage(express=express) as made:
+        authenticator, line = made.call.bench.authenticator, await made.line()
+        for _ in range(2):
+            await line.send(PLAIN)
+            assert b" 202 " in await line.answer()
+        authenticator.replace([])
+        await line.send(PLAIN)
+        assert b" 401 " in await line.answer()
+        assert made.taken == (2 if express else 0)
+        await line.hang_up()
+
+
 async def test_an_unknown_library_has_no_express_lane(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its insides are looked for by name, and when one is gone everything goes the ordinary way."""
     monkeypatch.setattr("alertd.api.express._INSIDES", frozenset({"_waiter", "_gone"}))

@@ -22,7 +22,7 @@ from alertd.api.selecting import ACKNOWLEDGED, DELIVERIES, SELECTING, filter_of,
 from alertd.api.views import event_view, page_view, relative_view, verdict_views
 from alertd.engine.progress import by_now
 from alertd.engine.router import excluded
-from alertd.errors import InvalidError, NotFoundError, Problem
+from alertd.errors import ConflictError, InvalidError, NotFoundError, Problem
 from alertd.model import ids
 from alertd.model.delivery import DeliveryState
 from alertd.model.event import from_payload
@@ -169,8 +169,11 @@ class History:
         workspace = self._context.enter(request, Role.OPERATOR)
         row, context, actor = await self._row(request, workspace), self._context, caller(request).name
         to = await self._other_destination(request, workspace)
-        number, now_ms = context.ids.take(), context.clock.now_ms()
-        taker = context.names.name(row["destination_id"] if to is None else to)
+        number, now_ms, destination_id = context.ids.take(), context.clock.now_ms(), row["destination_id"]
+        taker = context.names.name(destination_id if to is None else to)
+        if to is None and not context.dispatcher.has(destination_id):
+            elsewhere = Problem("/destination", "name the one that takes it instead")
+            raise ConflictError(f"the destination {taker!r} was removed", [elsewhere])
         told = {"delivery": ids.format_id(ids.DELIVERY, number), "destination": taker}
         key = ("delivery", workspace, ids.format_id(ids.DELIVERY, row["id"]))
         line = context.registry.line(actor, Noted("replayed", key, None, told))

@@ -327,6 +327,25 @@ async def test_one_delivery_may_go_elsewhere() -> None:
         assert lines[-1]["after"] == {"delivery": again["id"], "destination": "page"}
 
 
+async def test_a_delivery_whose_destination_is_gone_goes_elsewhere_or_nowhere() -> None:
+    """Sent again as it was it would be cancelled at once, so that is refused, and nothing is noted."""
+    async with running() as call:
+        await given_up(call, 1)
+        [dead] = (await call("GET", f"{HOME}/deliveries?state=dead"))[1]["items"]
+        settings = {"name": "mine", "type": "null"}
+        assert (await call("POST", f"{HOME}/destinations", json=settings))[0] == 201
+        path = f"{HOME}/deliveries/{{}}/replay"
+        status, moved = await call("POST", path.format(dead["id"]), json={"destination": "mine"})
+        assert (status, moved["destination"]) == (201, "mine")
+        await call.settled(f"{HOME}/deliveries?destination=mine")
+        assert (await call("DELETE", f"{HOME}/destinations/mine", headers={"If-Match": "*"}))[0] == 204
+        status, problem = await call("POST", path.format(moved["id"]))
+        assert (status, problem["detail"]) == (409, "the destination 'mine' was removed")
+        assert problem["errors"] == [{"pointer": "/destination", "detail": "name the one that takes it instead"}]
+        assert (await call("GET", f"{HOME}/audit?action=replayed&kind=delivery"))[1]["items"][0]["name"] == dead["id"]
+        assert (await call("POST", path.format(moved["id"]), json={"destination": "page"}))[0] == 201
+
+
 async def test_roles_and_workspaces_are_kept() -> None:
     """A viewer sees and does not send; another workspace's replay is not found."""
     async with running() as call:

@@ -1,10 +1,22 @@
 """`alertd destination`: work with destinations."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from alertd.cli.options import ConfigOption, JsonOption, TokenOption, UrlOption, WorkspaceOption, print_json, say
+from alertd.cli.options import (
+    ConfigOption,
+    JsonOption,
+    TokenOption,
+    UrlOption,
+    WorkspaceOption,
+    print_json,
+    print_table,
+    say,
+)
+
+if TYPE_CHECKING:
+    from alertd.cli.client import Server
 
 app = typer.Typer(no_args_is_help=True, help="Work with destinations.")
 TEST_SECONDS = 330.0
@@ -19,11 +31,72 @@ _WORDS = {
 _SHOWN = ("target", "headers", "body")
 TEST_NEEDS = ("outcome", "status", "error", "duration_seconds")
 """What the result of a test says."""
+_COLUMNS = ("NAME", "TYPE", "STATE", "QUEUED", "BREAKER", "PAUSED UNTIL", "DELIVERED", "FAILED", "WHY")
+_NEEDS = ("name", "state", "disabled_reason")
 
 
 @app.callback()
 def group() -> None:
     """Work with destinations."""
+
+
+@app.command("list")
+def list_destinations(
+    workspace: WorkspaceOption = "default",
+    json: JsonOption = False,
+    url: UrlOption = None,
+    config: ConfigOption = None,
+    token_file: TokenOption = None,
+) -> None:
+    """List the destinations of a workspace, and how each stands.
+
+    QUEUED is what waits in memory. DELIVERED and FAILED are when that last happened; WHY is what disabled it, else the last failure if nothing was delivered since.
+    """
+    from alertd.cli.client import Server, below, with_client
+    from alertd.cli.pages import items_of
+
+    path = below(workspace, "destinations")
+    items = with_client(Server(url, config, token_file), lambda client: items_of(client, path))
+    if json:
+        print_json({"items": items})
+    else:
+        print_table(_COLUMNS, [_row(each) for each in items])
+
+
+@app.command("enable")
+def enable(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The destination's name.")],
+    workspace: WorkspaceOption = "default",
+    json: JsonOption = False,
+    url: UrlOption = None,
+    config: ConfigOption = None,
+    token_file: TokenOption = None,
+) -> None:
+    """Let a destination take deliveries again.
+
+    What waits for it goes out now. One that its configuration has switched off stays so.
+    """
+    from alertd.cli.client import Server
+
+    _switch(Server(url, config, token_file), workspace, name, "enable", as_json=json)
+
+
+@app.command("disable")
+def disable(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The destination's name.")],
+    workspace: WorkspaceOption = "default",
+    json: JsonOption = False,
+    url: UrlOption = None,
+    config: ConfigOption = None,
+    token_file: TokenOption = None,
+) -> None:
+    """Let a destination take nothing until it is enabled.
+
+    Its deliveries wait; new events get the verdict destination_disabled, and no delivery there.
+    """
+    from alertd.cli.client import Server
+
+    _switch(Server(url, config, token_file), workspace, name, "disable", as_json=json)
 
 
 @app.command("test")
@@ -80,6 +153,29 @@ def preview(
         print_json(result)
     else:
         _show(result)
+
+
+def _switch(server: "Server", workspace: str, name: str, verb: str, *, as_json: bool) -> None:
+    """Enable or disable a destination, and tell how it stands then."""
+    from alertd.cli.client import below, with_client
+
+    path = below(workspace, "destinations", name, verb)
+    now = with_client(server, lambda client: client.call("POST", path, None, _NEEDS))
+    if as_json:
+        print_json(now)
+    else:
+        why = f" ({now['disabled_reason']})" if now["disabled_reason"] else ""
+        say(f"{now['name']}: {now['state']}{why}")
+
+
+def _row(shown: dict[str, Any]) -> tuple[str, ...]:
+    """Write how a destination stands as a row."""
+    delivered, failed = shown["last_success_at"] or "", shown["last_failure_at"] or ""
+    why = shown["disabled_reason"] or (shown["last_error"] if failed > delivered else "")
+    return (
+        *(shown["name"], shown["type"], shown["state"], str(shown["queue_depth"]), shown["breaker_state"]),
+        *(shown["paused_until"] or "-", delivered or "-", failed or "-", why or "-"),
+    )
 
 
 def _show(request: dict[str, Any]) -> None:

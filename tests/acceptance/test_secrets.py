@@ -401,6 +401,7 @@ async def _type(life: Life) -> None:
         ("destination", "test", "file-slack"),
         ("destination", "test", "api-webhook"),
         ("destination", "preview", "file-pagerduty"),
+        ("destination", "list"),
         ("explain", "file-slack.mode-400"),
         ("token", "list"),
         ("backup", str(life.daemon.state / "copy.db")),

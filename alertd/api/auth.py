@@ -41,12 +41,12 @@ class WrongWorkspaceError(ForbiddenError):
 
 @dataclass(slots=True, eq=False)
 class Sender:
-    """Who sends on one connection: the token of the header that came last, by which digest, and among which it was found."""
+    """Who sends on one connection: the token that its last header was found to hold, by which digest, among which generation of tokens."""
 
     header: str | None = None
     token: Token | None = None
     digest: bytes = b""
-    among: Mapping[bytes, Token] | None = None
+    generation: int = 0
 
 
 class Authenticator:
@@ -55,6 +55,7 @@ class Authenticator:
     def __init__(self, clock: Clock, tokens: Iterable[Token] = ()) -> None:
         self._clock = clock
         self._tokens: tuple[Token, ...] = ()
+        self._generation = 0
         self._by_digest: dict[bytes, Token] = {}
         self._last_used: dict[int, int] = {}
         self._kept: dict[int, int] = {}
@@ -63,6 +64,7 @@ class Authenticator:
 
     def replace(self, tokens: Iterable[Token]) -> None:
         """Know exactly these tokens from now on."""
+        self._generation += 1
         self._tokens = tuple(sorted(tokens, key=lambda token: token.id))
         own = {token.digest: token for token in self._tokens}
         old = {token.old_digest: token for token in self._tokens if token.old_digest is not None}
@@ -97,8 +99,7 @@ class Authenticator:
         secret = _secret(header)
         if not secret:
             raise UnauthorizedError("a bearer token is required: Authorization: Bearer TOKEN")
-        digest = _digest(secret)
-        token = self._find(digest)
+        token = self._find(_digest(secret))
         if token is None:
             self._wrong.count(address)
             raise UnauthorizedError("the token is unknown, was revoked, or has expired")
@@ -110,16 +111,14 @@ class Authenticator:
         The very object of the header that its sender came with last is not hashed again as long as the tokens are the same.
         """
         token = sender.token
-        if token is not None and header is sender.header and sender.among is self._by_digest:
+        if token is not None and header is sender.header and sender.generation == self._generation:
             return token if self._is_good(token, sender.digest) else None
-        secret = _secret(header)
-        digest = _digest(secret) if secret else b""
-        token = self._find(digest)
-        sender.header, sender.token, sender.digest, sender.among = header, token, digest, self._by_digest
-        return token
+        sender.header, sender.digest, sender.generation = header, _digest(_secret(header)), self._generation
+        sender.token = self._find(sender.digest)
+        return sender.token
 
     def _find(self, digest: bytes) -> Token | None:
-        token = self._by_digest.get(digest)
+        token = self._by_digest.get(digest) if digest else None
         if token is None:
             return None
         known = token.digest if hmac.compare_digest(token.digest, digest) else token.old_digest
@@ -137,9 +136,9 @@ class Authenticator:
 
 
 def _digest(secret: str) -> bytes:
-    """Hash a secret; empty for bytes that are no text."""
+    """Hash a secret; empty, which is nobody's, for no secret at all and for bytes that are no text."""
     try:
-        return digest_of(secret)
+        return digest_of(secret) if secret else b""
     except UnicodeEncodeError:
         return b""
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
+from alertd.api import auth
 from alertd.api import server as http_server
 from alertd.api.express import fits
 from alertd.errors import StoreUnavailableError
+from alertd.model.token import digest_of
 from tests.conformance.envelope_cases import CASES as ENVELOPES
 from tests.conformance.lane_cases import BODY, CASES, HEAD, PLAIN, Case, event, request
 from tests.conformance.lane_stage import TURNS, Gate, Stage, stage
@@ -296,6 +298,35 @@ async def test_a_token_that_ends_while_its_connection_is_open(express: bool) -> 
         assert b" 401 " in await line.answer()
         assert made.taken == (2 if express else 0)
         await line.hang_up()
+
+
+async def test_a_token_is_hashed_once_for_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the lengths of its bodies; another connection, or another header, is looked at by itself."""
+    hashed: list[str] = []
+
+    def noting(secret: str) -> bytes:
+        hashed.append(secret)
+        return digest_of(secret)
+
+    async with stage(express=True) as made:
+        monkeypatch.setattr(auth, "digest_of", noting)
+        one, two = await made.line(), await made.line()
+        other = request(event(id="x"), who="Authorization: Bearer secret-operator")
+        for line, said, times in (
+            (one, PLAIN, 1),
+            (one, request(event(id="long")), 1),
+            (one, PLAIN, 1),
+            (two, PLAIN, 2),
+        ):
+            await line.send(said)
+            assert b" 202 " in await line.answer()
+            assert hashed == ["secret-intake"] * times
+        await one.send(other)
+        assert b" 202 " in await one.answer()
+        assert hashed[2:] == ["secret-operator"]
+        assert made.taken == 5
+        await one.hang_up()
+        await two.hang_up()
 
 
 async def test_an_unknown_library_has_no_express_lane(monkeypatch: pytest.MonkeyPatch) -> None:

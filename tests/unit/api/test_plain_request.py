@@ -187,5 +187,22 @@ def test_the_bounds_of_a_head_that_is_known(spare: int) -> None:
     reader = PlainReader()
     known = head("X: " + "y" * (HEAD_MAX_BYTES - len(head("X: ")) - spare))
     assert isinstance(reader.read(known), PlainRequest)
-    assert (reader.read(known.replace(b"Length: 0", b"Length: 10") + b"x" * 10) is None) == (spare == 0)
+    assert (reader.read(_longer(known)) is None) == (spare == 0)
     assert isinstance(reader.read(known), PlainRequest)
+
+
+def test_a_head_that_is_known_is_the_same_object() -> None:
+    """So whoever remembers what its headers mean knows them again, whatever the length of the body."""
+    reader = PlainReader()
+    first, second, other = (reader.read(each) for each in (head(), _longer(head()), head("X: y")))
+    assert isinstance(first, PlainRequest)
+    assert isinstance(second, PlainRequest)
+    assert isinstance(other, PlainRequest)
+    assert second.body == b"x" * 10
+    assert first.head is second.head
+    assert first.head is not other.head
+
+
+def _longer(data: bytes) -> bytes:
+    """Give an empty request a body of ten bytes."""
+    return data.replace(b"Length: 0", b"Length: 10") + b"x" * 10

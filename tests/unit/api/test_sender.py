@@ -118,6 +118,15 @@ def test_another_header_on_the_connection(other: str | None) -> None:
     assert door.ask() is CI
 
 
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic s1", "Bearer \udcff"])
+def test_no_secret_is_nobody(header: str | None) -> None:
+    """Not even where the store holds a token without a digest."""
+    door = Door(replace(CI, digest=b""))
+    assert door.ask(header) is None
+    with pytest.raises(auth.UnauthorizedError):
+        door.authenticator.identify(header)
+
+
 def test_two_tokens_on_a_connection() -> None:
     """A proxy sends for many: each request is its own token's."""
     other = replace(CI, id=8, digest=digest_of("s2"))

@@ -43,6 +43,7 @@ DELIVERIES_MAX = 1000
 """How many deliveries an event shows."""
 MATCHED = Parameter("matched", "only what a channel took, or what none took", {"type": "boolean"})
 _DELIVERIES = (*DELIVERIES, *PAGE)
+_ELSEWHERE = "where it goes instead of to its own destination; needed when that was removed"
 _EVENTS = (MATCHED, *SELECTING, ACKNOWLEDGED, *PAGE)
 
 
@@ -77,7 +78,7 @@ class History:
             Role.OPERATOR,
             body={
                 "type": "object",
-                "properties": {"destination": {"type": ["string", "null"]}},
+                "properties": {"destination": {"type": ["string", "null"], "description": _ELSEWHERE}},
                 "additionalProperties": False,
             },
             body_needed=False,
@@ -173,7 +174,8 @@ class History:
         taker = context.names.name(destination_id if to is None else to)
         if to is None and not context.dispatcher.has(destination_id):
             elsewhere = Problem("/destination", "name the one that takes it instead")
-            raise ConflictError(f"the destination {taker!r} was removed", [elsewhere])
+            shown = ids.format_id(ids.DELIVERY, row["id"])
+            raise ConflictError(f"delivery {shown} went to {taker!r}, which was removed", [elsewhere])
         told = {"delivery": ids.format_id(ids.DELIVERY, number), "destination": taker}
         key = ("delivery", workspace, ids.format_id(ids.DELIVERY, row["id"]))
         line = context.registry.line(actor, Noted("replayed", key, None, told))

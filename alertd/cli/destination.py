@@ -32,7 +32,8 @@ _SHOWN = ("target", "headers", "body")
 TEST_NEEDS = ("outcome", "status", "error", "duration_seconds")
 """What the result of a test says."""
 _COLUMNS = ("NAME", "TYPE", "STATE", "QUEUED", "BREAKER", "PAUSED UNTIL", "DELIVERED", "FAILED", "WHY")
-_NEEDS = ("name", "state", "disabled_reason")
+_NEEDS = ("name", "state", "disabled_reason", "paused_until")
+_LISTED = (*_NEEDS, "type", "queue_depth", "breaker_state", "last_success_at", "last_failure_at", "last_error")
 
 
 @app.callback()
@@ -56,7 +57,7 @@ def list_destinations(
     from alertd.cli.pages import items_of
 
     path = below(workspace, "destinations")
-    items = with_client(Server(url, config, token_file), lambda client: items_of(client, path))
+    items = with_client(Server(url, config, token_file), lambda client: items_of(client, path, needs=_LISTED))
     if json:
         print_json({"items": items})
     else:
@@ -74,7 +75,7 @@ def enable(
 ) -> None:
     """Let a destination take deliveries again.
 
-    What waits for it goes out now. One that its configuration has switched off stays so.
+    What waits for it goes out now, or when the receiver's own rest (PAUSED UNTIL) is over. Refused of one that its configuration has off: set enabled there.
     """
     from alertd.cli.client import Server
 
@@ -92,7 +93,7 @@ def disable(
 ) -> None:
     """Let a destination take nothing until it is enabled.
 
-    Its deliveries wait; new events get the verdict destination_disabled, and no delivery there.
+    Its deliveries wait, as long as retry.give_up_after_seconds says; new events get the verdict destination_disabled, and no delivery there.
     """
     from alertd.cli.client import Server
 
@@ -165,7 +166,8 @@ def _switch(server: "Server", workspace: str, name: str, verb: str, *, as_json: 
         print_json(now)
     else:
         why = f" ({now['disabled_reason']})" if now["disabled_reason"] else ""
-        say(f"{now['name']}: {now['state']}{why}")
+        rest = f"; paused until {now['paused_until']}" if now["paused_until"] else ""
+        say(f"{now['name']}: {now['state']}{why}{rest}")
 
 
 def _row(shown: dict[str, Any]) -> tuple[str, ...]:

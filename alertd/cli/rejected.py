@@ -27,6 +27,7 @@ PATH = "/api/v1/rejected"
 LISTED = 50
 """How many are listed when nothing is asked for."""
 _SHOWN = ("id", "topic", "partition", "offset", "reason", "bytes")
+_LISTED = ("id", "workspace", "topic", "partition", "offset", "size_bytes", "rejected_at", "reason")
 _OF_THE_RECORD = (404, 409, 422)
 """Refusals that are about one record (it is gone, was not kept whole, cannot be read still): others may fare better."""
 
@@ -51,7 +52,7 @@ def list_records(
     from alertd.cli.client import Server, with_client
     from alertd.cli.pages import items_of
 
-    items = with_client(Server(url, config, token_file), lambda client: items_of(client, PATH, limit))
+    items = with_client(Server(url, config, token_file), lambda client: items_of(client, PATH, limit, _LISTED))
     if json:
         print_json({"items": items})
         return
@@ -122,7 +123,7 @@ def _again(client: "Client", record_ids: list[str] | None, *, as_json: bool) -> 
 
     left, asked = 0, record_ids
     if asked is None:
-        asked = [each["id"] for each in reversed(items_of(client, PATH))]
+        asked = [each["id"] for each in reversed(items_of(client, PATH, needs=("id",)))]
     for number in asked:
         try:
             done = client.call("POST", f"{_one(number)}/replay", None, ("result", "event_id"))

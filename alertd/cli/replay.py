@@ -28,6 +28,8 @@ COUNT_SECONDS = 90.0
 """How long counting may take."""
 LOOK_SECONDS = 0.5
 """How often the daemon is asked how far it is."""
+_OF_THE_DELIVERY = (404, 409)
+"""Refusals that are about one delivery (it is gone, not final, its destination was removed): others may go."""
 _PREVIEW = ("count", "matched", "states", "complete", "rate_per_second", "destination")
 _REPLAY = ("id", "state", "matched", "replayed", "left_out")
 
@@ -63,6 +65,7 @@ def replay(
 
     Each is a new delivery that names its origin. What filters find is only counted, and at a terminal you are asked;
     with --yes it is sent. Ends when all of it is under way; the daemon goes on by itself if you do not wait.
+    One of several ids that cannot go is said with the reason; the others go all the same, and the exit code is then 1.
     """
     from alertd.cli.client import Server, with_client
 
@@ -74,7 +77,9 @@ def replay(
         )
     server = Server(url, config, token_file)
     if delivery_ids:
-        with_client(server, lambda client: _one_by_one(client, workspace, delivery_ids, to, as_json=json))
+        left = with_client(server, lambda client: _one_by_one(client, workspace, delivery_ids, to, as_json=json))
+        if left:
+            fail(f"{left} of {len(delivery_ids)} not sent again")
         return
     asked = {"filter": which, "again": again, "destination": to} | ({} if rate is None else {"rate_per_second": rate})
     with_client(server, lambda client: _many(client, workspace, asked, yes=yes, as_json=json))
@@ -84,17 +89,27 @@ _OPTIONS = {"destination": "--to", "rate_per_second": "--rate"}
 """Options that the API calls otherwise."""
 
 
-def _one_by_one(client: "Client", workspace: str, delivery_ids: list[str], to: str | None, *, as_json: bool) -> None:
-    from alertd.cli.client import below
+def _one_by_one(client: "Client", workspace: str, delivery_ids: list[str], to: str | None, *, as_json: bool) -> int:
+    """Send deliveries again; return how many were refused while others may go."""
+    from alertd.cli.client import Refusal, below
 
+    left = 0
     for number in delivery_ids:
         path = below(workspace, "deliveries", number, "replay")
-        with choose.by_options(**_OPTIONS):
-            made = client.call("POST", path, {"destination": to}, ("id", "destination"))
+        try:
+            with choose.by_options(**_OPTIONS):
+                made = client.call("POST", path, {"destination": to}, ("id", "destination"))
+        except Refusal as refusal:
+            if refusal.status not in _OF_THE_DELIVERY or len(delivery_ids) == 1:
+                raise
+            left += 1
+            note(f"{number}: {refusal}")
+            continue
         if as_json:
             print_json(made)
         else:
             say(f"{number}: sent again as {made['id']} to {made['destination']}")
+    return left
 
 
 def _many(client: "Client", workspace: str, asked: dict[str, Any], *, yes: bool, as_json: bool) -> None:

@@ -20,6 +20,7 @@ from alertd.cli.selecting import by_options, span_of
 
 app = typer.Typer(no_args_is_help=True, help="Make, list and revoke tokens of the API.")
 ROLES = ("intake", "viewer", "operator", "admin")
+_LISTED = ("id", "name", "role", "created_at", "expires_at", "last_used_at", "provisioned")
 _END = "an RFC 3339 time, or how long it lasts: 30m, 12h, 90d"
 
 
@@ -93,7 +94,8 @@ def list_tokens(
     from alertd.cli.client import Server, below, with_client
     from alertd.cli.pages import items_of
 
-    items = with_client(Server(url, config, token_file), lambda client: items_of(client, below(workspace, "tokens")))
+    path = below(workspace, "tokens")
+    items = with_client(Server(url, config, token_file), lambda client: items_of(client, path, needs=_LISTED))
     if json:
         print_json({"items": items})
         return

@@ -340,7 +340,7 @@ async def test_a_delivery_whose_destination_is_gone_goes_elsewhere_or_nowhere() 
         await call.settled(f"{HOME}/deliveries?destination=mine")
         assert (await call("DELETE", f"{HOME}/destinations/mine", headers={"If-Match": "*"}))[0] == 204
         status, problem = await call("POST", path.format(moved["id"]))
-        assert (status, problem["detail"]) == (409, "the destination 'mine' was removed")
+        assert (status, problem["detail"]) == (409, f"delivery {moved['id']} went to 'mine', which was removed")
         assert problem["errors"] == [{"pointer": "/destination", "detail": "name the one that takes it instead"}]
         assert (await call("GET", f"{HOME}/audit?action=replayed&kind=delivery"))[1]["items"][0]["name"] == dead["id"]
         assert (await call("POST", path.format(moved["id"]), json={"destination": "page"}))[0] == 201

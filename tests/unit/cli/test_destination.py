@@ -6,9 +6,13 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from aiohttp import ClientSession, web
 
+from alertd.cli.destination import _row
 from alertd.model.delivery import DELIVERED, Outcome, OutcomeKind
 from tests.daemon import eventually
+from tests.unit.api.bench import HOME
+from tests.unit.cli.stage import answering
 
 if TYPE_CHECKING:
     from tests.unit.cli.stage import Stage
@@ -63,6 +67,43 @@ def test_switched_off_and_on(stage: Stage) -> None:
     assert [(each["name"], each["state"]) for each in shown] == [("hook", "disabled"), ("page", "enabled")]
 
 
+def test_the_workspace_is_the_one_that_is_named(stage: Stage) -> None:
+    """A destination of the same name elsewhere stays as it is."""
+    assert stage.typed("destination", "disable", "hook", "-w", "other").exit_code == 0
+    assert listed(stage)["hook"][1] == "enabled"
+    elsewhere = json.loads(stage.typed("destination", "list", "-w", "other", "--json").stdout)["items"]
+    assert [(each["name"], each["state"]) for each in elsewhere] == [("hook", "disabled"), ("page", "enabled")]
+
+
+def test_a_row_says_what_the_api_says() -> None:
+    """Each cell is its own field; what disabled a destination goes before its last failure."""
+    shown = {
+        "name": "n",
+        "type": "t",
+        "state": "disabled",
+        "queue_depth": 3,
+        "in_flight": 4,
+        "breaker_state": "open",
+        "paused_until": "2026-11-23T12:00:03.000Z",
+        "last_success_at": "2026-11-23T12:00:01.000Z",
+        "last_failure_at": "2026-11-23T12:00:02.000Z",
+        "last_error": "refused",
+        "disabled_reason": "gone",
+    }
+    times = [shown[name] for name in ("paused_until", "last_success_at", "last_failure_at")]
+    assert list(_row(shown)) == ["n", "t", "disabled", "3", "open", *times, "gone"]
+    assert _row({**shown, "disabled_reason": None})[-1] == "refused"
+    assert _row({**shown, "disabled_reason": None, "last_success_at": "2026-11-23T12:00:02.001Z"})[-1] == "-"
+
+
+def test_a_rest_is_told(stage: Stage) -> None:
+    """A destination that is enabled while its receiver asked for a rest sends after that, and it is said."""
+    sent(stage, Outcome(OutcomeKind.RETRY_LATER, 429, "returned 429", retry_after_seconds=600))
+    result = stage.typed("destination", "enable", "hook")
+    until = listed(stage)["hook"][4]
+    assert (result.exit_code, result.stdout) == (0, f"hook: enabled; paused until {until}\n")
+
+
 @pytest.mark.parametrize("verb", ["enable", "disable"])
 def test_what_may_not_be_switched_is_refused(stage: Stage, verb: str) -> None:
     """An unknown destination, a viewer: one sentence, and 1."""
@@ -70,6 +111,37 @@ def test_what_may_not_be_switched_is_refused(stage: Stage, verb: str) -> None:
         result = stage.typed("destination", verb, name, who=who)
         assert (result.exit_code, result.stdout) == (1, "")
         assert words in result.stderr
+
+
+def test_one_that_its_configuration_has_off_is_not_enabled(stage: Stage) -> None:
+    """It says where that is to be changed."""
+    headers = {"Authorization": "Bearer secret-root"}
+    made = {"name": "mine", "type": "null", "enabled": False}
+
+    async def make() -> int:
+        url = f"{stage.url}{HOME}/destinations"
+        async with ClientSession() as session, session.post(url, json=made, headers=headers) as answer:
+            return answer.status
+
+    assert stage.on_loop(make()) == 201
+    result = stage.typed("destination", "enable", "mine")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "Conflict (409): the destination is switched off in its configuration" in result.stderr
+
+
+@pytest.mark.parametrize("command", [("destination", "list"), ("token", "list"), ("rejected", "list")])
+def test_items_of_another_kind_are_not_alertd_s(command: tuple[str, ...]) -> None:
+    """A server that answers a list of something else is named as what it is."""
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.json_response({"items": [{"name": "x", "type": "null"}], "next_cursor": None})
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    with answering(app) as other:
+        result = other.typed(*command)
+        assert result.exit_code == 1
+        assert result.stderr == f"alertd: what answers at {other.url} is not alertd, or not its API\n"
 
 
 def test_the_last_failure_is_told_until_something_is_delivered(stage: Stage) -> None:

@@ -142,6 +142,20 @@ def test_ids_go_at_once(stage: Stage) -> None:
     assert "--to: unknown destination 'nowhere'" in refused.stderr
 
 
+def test_ids_that_cannot_go_do_not_stop_the_others(stage: Stage) -> None:
+    """Each is named with its reason, how many stayed is said, and the exit code is 1."""
+    [first, second] = [each["id"] for each in found(stage, "dead")]
+    result = stage.typed("replay", first, "dlv_0000000000000001", second)
+    assert result.exit_code == 1
+    assert [line.split(": sent again as dlv_")[0] for line in result.stdout.splitlines()] == [first, second]
+    said = result.stderr.splitlines()
+    assert said[0].startswith("alertd: dlv_0000000000000001: Not Found (404): there is no delivery")
+    assert said[1:] == ["alertd: 1 of 3 not sent again"]
+    for arguments, who in (((first, second, "--to", "nowhere"), "root"), ((first, second), "viewer")):
+        refused = stage.typed("replay", *arguments, who=who)
+        assert (refused.exit_code, refused.stdout, len(refused.stderr.splitlines())) == (1, "", 1)
+
+
 def test_what_is_refused_is_1(stage: Stage) -> None:
     """A viewer, an unknown destination, a state that is none of those: one sentence, and 1."""
     for words, arguments, who in (

@@ -13,7 +13,7 @@ tests of conformance send the same over both lanes.
 from __future__ import annotations
 
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from aiohttp import web
 from aiohttp.helpers import rfc822_formatted_time
@@ -35,10 +35,14 @@ if TYPE_CHECKING:
     from alertd.model.token import Token
     from alertd.submission import Accepted
 
+    Done = asyncio.Future[list[Accepted]]
+    Taken = tuple[Done, Callable[[Done], bytes]]
+    """A request that was taken: when it is stored, and how its answer is then written."""
+
 BODY_SECONDS: Final = 0.05
 """How long the body of a request that has begun is waited for; the ordinary lane then waits for it as long as it may."""
 _METHOD: Final = "POST"
-_JSON: Final = {"Content-Type": "application/json"}
+_JSON: Final = "Content-Type: application/json\r\n"
 _INSIDES: Final = frozenset(
     {"_waiter", "_messages", "_close", "_request_in_progress", "_handler_waiter", "_next_keepalive_close_time"}
 )
@@ -47,7 +51,7 @@ _INSIDES: Final = frozenset(
 class Taker(Protocol):
     """The intake, as this lane sees it."""
 
-    def take(self, token: Token, content_type: str | None, body: bytes) -> asyncio.Future[list[Accepted]] | None:
+    def take(self, token: Token, content_type: str | None, body: bytes) -> Done | None:
         """Take the events of a body; None: nothing was done, ask the ordinary way."""
 
     def answer(self, accepted: list[Accepted]) -> bytes:
@@ -57,9 +61,7 @@ class Taker(Protocol):
 class EnvelopeTaker(Protocol):
     """The intake of SDKs, as this lane sees it."""
 
-    def take(
-        self, project: str, auth: str | None, body: bytes
-    ) -> tuple[asyncio.Future[list[Accepted]], str | None] | None:
+    def take(self, project: str, auth: str | None, body: bytes) -> tuple[Done, str | None] | None:
         """Take the events of an envelope; return its id too. None: nothing was done, ask the ordinary way."""
 
     def answer(self, event_id: str | None) -> tuple[Mapping[str, str], bytes]:
@@ -67,13 +69,6 @@ class EnvelopeTaker(Protocol):
 
     def refusal(self, error: AlertdError) -> web.Response:
         """Answer one of our errors."""
-
-
-class Taken(NamedTuple):
-    """A request that was taken: when it is stored, and how its answer is then written."""
-
-    done: asyncio.Future[list[Accepted]]
-    write: Callable[[asyncio.Future[list[Accepted]]], bytes]
 
 
 class Express:
@@ -96,7 +91,7 @@ class Express:
         if token is None or token.role not in SENDERS:
             return None
         done = self._taker.take(token, head.content_type, request.body)
-        return None if done is None else Taken(done, self._answer)
+        return None if done is None else (done, self._answer)
 
     def _take_envelope(self, request: PlainRequest, project: str) -> Taken | None:
         envelopes = self._envelopes
@@ -107,17 +102,18 @@ class Express:
             return None
         done, event_id = taken
 
-        def write(done: asyncio.Future[list[Accepted]]) -> bytes:
+        def write(done: Done) -> bytes:
             error = done.exception()
             if error is None:
-                return wire("200 OK", *envelopes.answer(event_id))
+                headers, body = envelopes.answer(event_id)
+                return wire("200 OK", _lines(headers), body)
             if isinstance(error, AlertdError):
                 return written(envelopes.refusal(error))
             return written(broken(_METHOD, f"/sentry/api/{project}/envelope/", error))
 
-        return Taken(done, write)
+        return done, write
 
-    def _answer(self, done: asyncio.Future[list[Accepted]]) -> bytes:
+    def _answer(self, done: Done) -> bytes:
         """Write the answer to events that were taken."""
         error = done.exception()
         if error is None:
@@ -139,18 +135,21 @@ def fits() -> bool:
 
 def written(answer: web.Response) -> bytes:
     """Write an answer of the library's."""
-    return wire(f"{answer.status} {answer.reason}", answer.headers, cast("bytes", answer.body))
+    return wire(f"{answer.status} {answer.reason}", _lines(answer.headers), cast("bytes", answer.body))
 
 
-def wire(status: str, headers: Mapping[str, str], body: bytes) -> bytes:
-    """Write an answer to a request of HTTP/1.1, after which the connection stays open, as the library does."""
-    return _head(status, (*headers.items(),), len(body), rfc822_formatted_time()) + body
+def wire(status: str, lines: str, body: bytes) -> bytes:
+    """Write an answer to a request of HTTP/1.1 with headers as `lines`, after which the connection stays open, as the library does."""
+    return _head(status, lines, len(body), rfc822_formatted_time()) + body
+
+
+def _lines(headers: Mapping[str, str]) -> str:
+    return "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
 
 
 @lru_cache(64)
-def _head(status: str, headers: tuple[tuple[str, str], ...], length: int, date: str) -> bytes:
+def _head(status: str, lines: str, length: int, date: str) -> bytes:
     """Write all but the body; most answers of one second begin alike."""
-    lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
     return (
         f"HTTP/1.1 {status}\r\n{lines}Content-Length: {length}\r\nDate: {date}\r\nServer: {SERVER_SOFTWARE}\r\n\r\n"
     ).encode()
@@ -234,7 +233,8 @@ class ExpressHandler(web.RequestHandler):
             self._manager.requests_count += 1
         self._request_count += 1
         self._busy = self._request_in_progress = True
-        taken.done.add_done_callback(partial(self._answer, taken.write))
+        done, write = taken
+        done.add_done_callback(partial(self._answer, write))
         return True
 
     def _has_read(self, request: PlainRequest) -> bool:
@@ -249,9 +249,7 @@ class ExpressHandler(web.RequestHandler):
             and payload.is_eof()
         )
 
-    def _answer(
-        self, write: Callable[[asyncio.Future[list[Accepted]]], bytes], done: asyncio.Future[list[Accepted]]
-    ) -> None:
+    def _answer(self, write: Callable[[Done], bytes], done: Done) -> None:
         self._busy = self._request_in_progress = False
         transport = self.transport
         if transport is not None and not transport.is_closing():

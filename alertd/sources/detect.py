@@ -70,7 +70,7 @@ def decode_http(content_type: str | None, headers: Mapping[str, str], body: byte
     media = media_type(content_type)
     if media.name.startswith(_CLOUDEVENTS):
         return _decode_cloudevents(media, body, context)
-    attributes = http_attributes(headers)
+    attributes = http_attributes(headers) if headers else ()
     if attributes and not REQUIRED.isdisjoint(name for name, _ in attributes):
         check_size(body, context)
         if media.is_json:

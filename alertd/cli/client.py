@@ -5,17 +5,16 @@ The standard library's client is enough here, and starts five times faster than 
 
 import http.client
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain
-from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import orjson
 from typing_extensions import override
 
-from alertd.cli.options import fail, note
+from alertd.cli.options import Server, fail, note
 from alertd.cli.whereabouts import find_server
 
 T = TypeVar("T")
@@ -61,14 +60,6 @@ class Refusal(Exception):  # noqa: N818 - it is the daemon's answer, not our fai
 
 class NotAlertdError(Exception):
     """Something else than alertd answered."""
-
-
-class Server(NamedTuple):
-    """Where the daemon is, and what to say who we are."""
-
-    url: str | None
-    config: Path | None
-    token_file: Path | None
 
 
 class Client:
@@ -276,6 +267,23 @@ def with_client(server: Server, work: Callable[[Client], T]) -> T:
             return work(client)
         finally:
             client.close()
+
+
+def each_of(names: Iterable[str], about_one: Collection[int], work: Callable[[str], None]) -> int:
+    """Do something to each; what is refused with a status that is about that one alone is said, and the others go on.
+
+    Return how many were refused so. Raises Refusal for any other.
+    """
+    left = 0
+    for name in names:
+        try:
+            work(name)
+        except Refusal as refusal:
+            if refusal.status not in about_one:
+                raise
+            left += 1
+            note(f"{name}: {refusal}")
+    return left
 
 
 @contextmanager

@@ -1,22 +1,19 @@
 """`alertd destination`: work with destinations."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
 from alertd.cli.options import (
-    ConfigOption,
     JsonOption,
-    TokenOption,
-    UrlOption,
+    Server,
     WorkspaceOption,
     print_json,
     print_table,
     say,
+    takes_server,
 )
-
-if TYPE_CHECKING:
-    from alertd.cli.client import Server
 
 app = typer.Typer(no_args_is_help=True, help="Work with destinations.")
 TEST_SECONDS = 330.0
@@ -33,6 +30,12 @@ TEST_NEEDS = ("outcome", "status", "error", "duration_seconds")
 """What the result of a test says."""
 _COLUMNS = ("NAME", "TYPE", "STATE", "QUEUED", "BREAKER", "PAUSED UNTIL", "DELIVERED", "FAILED", "WHY")
 _NEEDS = ("name", "state", "disabled_reason", "paused_until")
+_ENABLE = """Let a destination take deliveries again.
+
+What waits for it goes out now, or when the receiver's own rest (PAUSED UNTIL) is over. Refused of one that its configuration has off: set enabled there."""
+_DISABLE = """Let a destination take nothing until it is enabled.
+
+Its deliveries wait, as long as retry.give_up_after_seconds says; new events get the verdict destination_disabled, and no delivery there."""
 _LISTED = (*_NEEDS, "type", "queue_depth", "breaker_state", "last_success_at", "last_failure_at", "last_error")
 
 
@@ -42,84 +45,75 @@ def group() -> None:
 
 
 @app.command("list")
+@takes_server
 def list_destinations(
     workspace: WorkspaceOption = "default",
     json: JsonOption = False,
-    url: UrlOption = None,
-    config: ConfigOption = None,
-    token_file: TokenOption = None,
+    *,
+    server: Server,
 ) -> None:
     """List the destinations of a workspace, and how each stands.
 
     QUEUED is what waits in memory. DELIVERED and FAILED are when that last happened; WHY is what disabled it, else the last failure if nothing was delivered since.
     """
-    from alertd.cli.client import Server, below, with_client
+    from alertd.cli.client import below, with_client
     from alertd.cli.pages import items_of
 
     path = below(workspace, "destinations")
-    items = with_client(Server(url, config, token_file), lambda client: items_of(client, path, needs=_LISTED))
+    items = with_client(server, lambda client: items_of(client, path, needs=_LISTED))
     if json:
         print_json({"items": items})
     else:
         print_table(_COLUMNS, [_row(each) for each in items])
 
 
-@app.command("enable")
-def enable(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The destination's name.")],
-    workspace: WorkspaceOption = "default",
-    json: JsonOption = False,
-    url: UrlOption = None,
-    config: ConfigOption = None,
-    token_file: TokenOption = None,
-) -> None:
-    """Let a destination take deliveries again.
+def _switching(verb: str) -> Callable[..., None]:
+    """Make the command that enables or disables a destination."""
 
-    What waits for it goes out now, or when the receiver's own rest (PAUSED UNTIL) is over. Refused of one that its configuration has off: set enabled there.
-    """
-    from alertd.cli.client import Server
+    @takes_server
+    def switch(
+        name: Annotated[str, typer.Argument(metavar="NAME", help="The destination's name.")],
+        workspace: WorkspaceOption = "default",
+        json: JsonOption = False,
+        *,
+        server: Server,
+    ) -> None:
+        from alertd.cli.client import below, with_client
 
-    _switch(Server(url, config, token_file), workspace, name, "enable", as_json=json)
+        path = below(workspace, "destinations", name, verb)
+        now = with_client(server, lambda client: client.call("POST", path, None, _NEEDS))
+        if json:
+            print_json(now)
+            return
+        why = f" ({now['disabled_reason']})" if now["disabled_reason"] else ""
+        rest = f"; paused until {now['paused_until']}" if now["paused_until"] else ""
+        say(f"{now['name']}: {now['state']}{why}{rest}")
+
+    return switch
 
 
-@app.command("disable")
-def disable(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The destination's name.")],
-    workspace: WorkspaceOption = "default",
-    json: JsonOption = False,
-    url: UrlOption = None,
-    config: ConfigOption = None,
-    token_file: TokenOption = None,
-) -> None:
-    """Let a destination take nothing until it is enabled.
-
-    Its deliveries wait, as long as retry.give_up_after_seconds says; new events get the verdict destination_disabled, and no delivery there.
-    """
-    from alertd.cli.client import Server
-
-    _switch(Server(url, config, token_file), workspace, name, "disable", as_json=json)
+app.command("enable", help=_ENABLE)(_switching("enable"))
+app.command("disable", help=_DISABLE)(_switching("disable"))
 
 
 @app.command("test")
+@takes_server
 def send_test(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The destination's name.")],
     request: Annotated[bool, typer.Option("--request", help="Show what was sent as well, without secrets.")] = False,
     workspace: WorkspaceOption = "default",
     json: JsonOption = False,
-    url: UrlOption = None,
-    config: ConfigOption = None,
-    token_file: TokenOption = None,
+    *,
+    server: Server,
 ) -> None:
     """Send a test message and tell what came of it.
 
     It goes the way that alerts go. The exit code is 1 unless it was delivered. A disabled destination is tested all the same.
     """
-    from alertd.cli.client import Server, below, with_client
+    from alertd.cli.client import below, with_client
 
     path = below(workspace, "destinations", name, "test")
-    result = with_client(
-        Server(url, config, token_file), lambda client: client.call("POST", path, None, TEST_NEEDS, TEST_SECONDS)
-    )
+    result = with_client(server, lambda client: client.call("POST", path, None, TEST_NEEDS, TEST_SECONDS))
     if json:
         print_json(result)
     else:
@@ -131,43 +125,29 @@ def send_test(
 
 
 @app.command("preview")
+@takes_server
 def preview(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The destination's name.")],
     message: Annotated[str | None, typer.Option("--message", metavar="TEXT", help="What the event says.")] = None,
     type_: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="The event's type.")] = None,
     workspace: WorkspaceOption = "default",
     json: JsonOption = False,
-    url: UrlOption = None,
-    config: ConfigOption = None,
-    token_file: TokenOption = None,
+    *,
+    server: Server,
 ) -> None:
     """Show what would be sent for a test message, and send nothing.
 
     Templates are filled in; secrets are left out.
     """
-    from alertd.cli.client import Server, below, with_client
+    from alertd.cli.client import below, with_client
 
     path = below(workspace, "destinations", name, "preview")
     event = {key: value for key, value in (("message", message), ("type", type_)) if value is not None}
-    result = with_client(Server(url, config, token_file), lambda client: client.call("POST", path, event, _SHOWN))
+    result = with_client(server, lambda client: client.call("POST", path, event, _SHOWN))
     if json:
         print_json(result)
     else:
         _show(result)
-
-
-def _switch(server: "Server", workspace: str, name: str, verb: str, *, as_json: bool) -> None:
-    """Enable or disable a destination, and tell how it stands then."""
-    from alertd.cli.client import below, with_client
-
-    path = below(workspace, "destinations", name, verb)
-    now = with_client(server, lambda client: client.call("POST", path, None, _NEEDS))
-    if as_json:
-        print_json(now)
-    else:
-        why = f" ({now['disabled_reason']})" if now["disabled_reason"] else ""
-        rest = f"; paused until {now['paused_until']}" if now["paused_until"] else ""
-        say(f"{now['name']}: {now['state']}{why}{rest}")
 
 
 def _row(shown: dict[str, Any]) -> tuple[str, ...]:

@@ -13,12 +13,13 @@ from alertd.cli.event import (
     data_of,
     labels_of,
 )
-from alertd.cli.options import ConfigOption, JsonOption, TokenOption, UrlOption, WorkspaceOption, print_json, say
+from alertd.cli.options import JsonOption, Server, WorkspaceOption, print_json, say, takes_server
 
 if TYPE_CHECKING:
     from alertd.cli.client import Client
 
 
+@takes_server
 def explain(
     what: Annotated[
         str,
@@ -35,16 +36,15 @@ def explain(
     label: LabelOption = None,
     workspace: WorkspaceOption = "default",
     json: JsonOption = False,
-    url: UrlOption = None,
-    config: ConfigOption = None,
-    token_file: TokenOption = None,
+    *,
+    server: Server,
 ) -> None:
     """Say who is told of an event and who not, and why.
 
     With the id of a stored event, or of its alert (alt_…) or a delivery (dlv_…): what was decided, what became of it, which events alertd made of it, and of which it was made itself. With options, or with what is no such id: what would be decided now about an event of that type; nothing is sent.
     With --json, `stored` says which of the two it is, and of one made up `type_known` whether anybody knows its type.
     """
-    from alertd.cli.client import Server, below, with_client
+    from alertd.cli.client import below, with_client
     from alertd.cli.family import with_family
 
     given: dict[str, Any] = {
@@ -64,7 +64,7 @@ def explain(
         plan = client.call("POST", below(workspace, "explain"), {"type": what, **said}, ("verdicts", "deliveries"))
         return {**plan, "stored": False, "type_known": known}
 
-    found = with_client(Server(url, config, token_file), ask)
+    found = with_client(server, ask)
     if json:
         print_json(found)
         return

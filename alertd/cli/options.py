@@ -4,11 +4,13 @@ Exit codes: 0 done, 1 refused or failed, 2 usage; 130, as shells have it, when C
 `tail` in order, with 0.
 """
 
+import inspect
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 import typer
 
@@ -45,6 +47,42 @@ TokenOption = Annotated[
 ]
 WorkspaceOption = Annotated[str, typer.Option("--workspace", "-w", metavar="NAME", help="Workspace to work in.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+class Server(NamedTuple):
+    """Where the daemon is, and what to say who we are."""
+
+    url: str | None
+    config: Path | None
+    token_file: Path | None
+
+
+_SERVER: dict[str, Any] = {"url": UrlOption, "config": ConfigOption, "token_file": TokenOption}
+"""The options that say where the daemon is and who asks."""
+
+
+def keyword(name: str, annotation: Any) -> inspect.Parameter:
+    """Make the parameter of an option that need not be given."""
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def seen_with(command: Callable[..., None], parameters: Iterable[inspect.Parameter]) -> None:
+    """Let whoever inspects a command find these parameters instead of its own, all of them by name."""
+    every = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
+    command.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]  # what inspect looks for
+    command.__annotations__ = {each.name: each.annotation for each in every} | {"return": None}
+
+
+def takes_server(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command, behind its own options, those that say where the daemon is and who asks; it gets them as `server`."""
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        command(server=Server(*(given.pop(name) for name in _SERVER)), **given)
+
+    own = [each for each in inspect.signature(command).parameters.values() if each.name != "server"]
+    seen_with(run, [*own, *(keyword(name, option) for name, option in _SERVER.items())])
+    return run
 
 
 def one_of(*words: str) -> Callable[[str | None], str | None]:

@@ -6,16 +6,15 @@ from urllib.parse import quote
 import typer
 
 from alertd.cli.options import (
-    ConfigOption,
     JsonOption,
-    TokenOption,
-    UrlOption,
+    Server,
     counted,
     fail,
     note,
     print_json,
     print_table,
     say,
+    takes_server,
     written,
 )
 
@@ -38,21 +37,21 @@ def group() -> None:
 
 
 @app.command("list")
+@takes_server
 def list_records(
     limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="How many at most.")] = LISTED,
     json: JsonOption = False,
-    url: UrlOption = None,
-    config: ConfigOption = None,
-    token_file: TokenOption = None,
+    *,
+    server: Server,
 ) -> None:
     """List records that could not be read, newest first.
 
     They are those of the token's workspace, or of all workspaces for a token of all.
     """
-    from alertd.cli.client import Server, with_client
+    from alertd.cli.client import with_client
     from alertd.cli.pages import items_of
 
-    items = with_client(Server(url, config, token_file), lambda client: items_of(client, PATH, limit, _LISTED))
+    items = with_client(server, lambda client: items_of(client, PATH, limit, _LISTED))
     if json:
         print_json({"items": items})
         return
@@ -61,25 +60,24 @@ def list_records(
 
 
 @app.command("show")
+@takes_server
 def show(
     record_id: Annotated[str, typer.Argument(metavar="ID", help="The record's id.")],
     raw: Annotated[
         bool, typer.Option("--raw", help="Write its bytes to stdout as they came, and nothing else.")
     ] = False,
     json: JsonOption = False,
-    url: UrlOption = None,
-    config: ConfigOption = None,
-    token_file: TokenOption = None,
+    *,
+    server: Server,
 ) -> None:
     """Show one with its reason, its headers and its bytes."""
     import base64
 
-    from alertd.cli.client import Server, with_client
+    from alertd.cli.client import with_client
 
     if raw and json:
         raise typer.BadParameter("say one of --raw and --json")
     needs = (*_SHOWN, "bytes_base64", "headers", "complete")
-    server = Server(url, config, token_file)
     record = with_client(server, lambda client: client.call("GET", _one(record_id), None, needs))
     if json:
         print_json(record)
@@ -91,26 +89,25 @@ def show(
 
 
 @app.command("replay")
+@takes_server
 def replay(
     record_ids: Annotated[
         list[str] | None, typer.Argument(metavar="ID", help="Records to try again.", show_default=False)
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Try all of them again, oldest first.")] = False,
     json: JsonOption = False,
-    url: UrlOption = None,
-    config: ConfigOption = None,
-    token_file: TokenOption = None,
+    *,
+    server: Server,
 ) -> None:
     """Try records again after a fix.
 
     One that can be read now becomes an event, and is listed no more. One that still cannot, or was not kept whole,
     stays, with the reason; the others are tried all the same, and the exit code is then 1.
     """
-    from alertd.cli.client import Server, with_client
+    from alertd.cli.client import with_client
 
     if bool(record_ids) == every:
         raise typer.BadParameter("say which records: their ids, or --all")
-    server = Server(url, config, token_file)
     left = with_client(server, lambda client: _again(client, record_ids, as_json=json))
     if left:
         fail(f"{counted(left, 'record')} cannot be read still")
@@ -118,28 +115,23 @@ def replay(
 
 def _again(client: "Client", record_ids: list[str] | None, *, as_json: bool) -> int:
     """Try records again (None: all of them); return how many still cannot be read."""
-    from alertd.cli.client import Refusal
+    from alertd.cli.client import each_of
     from alertd.cli.pages import items_of
 
-    left, asked = 0, record_ids
+    asked = record_ids
     if asked is None:
         asked = [each["id"] for each in reversed(items_of(client, PATH, needs=("id",)))]
-    for number in asked:
-        try:
-            done = client.call("POST", f"{_one(number)}/replay", None, ("result", "event_id"))
-        except Refusal as refusal:
-            if refusal.status not in _OF_THE_RECORD:
-                raise
-            left += 1
-            note(f"{number}: {refusal}")
-            continue
+    if not asked:
+        note("there is no rejected record")
+
+    def again(number: str) -> None:
+        done = client.call("POST", f"{_one(number)}/replay", None, ("result", "event_id"))
         if as_json:
             print_json(done)
         else:
             say(f"{number}: {_RESULTS.get(done['result'], done['result'])} as the event {done['event_id']}")
-    if not asked:
-        note("there is no rejected record")
-    return left
+
+    return each_of(asked, _OF_THE_RECORD, again)
 
 
 _RESULTS = {"accepted": "accepted", "duplicate": "known already"}

@@ -10,15 +10,14 @@ import typer
 
 from alertd.cli import selecting as choose
 from alertd.cli.options import (
-    ConfigOption,
     JsonOption,
-    TokenOption,
-    UrlOption,
+    Server,
     WorkspaceOption,
     fail,
     note,
     print_json,
     say,
+    takes_server,
 )
 
 if TYPE_CHECKING:
@@ -30,11 +29,13 @@ LOOK_SECONDS = 0.5
 """How often the daemon is asked how far it is."""
 _OF_THE_DELIVERY = (404, 409)
 """Refusals that are about one delivery (it is gone, not final, its destination was removed): others may go."""
+_MADE = ("id", "destination")
 _PREVIEW = ("count", "matched", "states", "complete", "rate_per_second", "destination")
 _REPLAY = ("id", "state", "matched", "replayed", "left_out")
 
 
 @choose.takes_filters
+@takes_server
 def replay(
     which: dict[str, str],
     delivery_ids: Annotated[
@@ -57,9 +58,8 @@ def replay(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Send, and do not ask.")] = False,
     workspace: WorkspaceOption = "default",
     json: JsonOption = False,
-    url: UrlOption = None,
-    config: ConfigOption = None,
-    token_file: TokenOption = None,
+    *,
+    server: Server,
 ) -> None:
     """Send deliveries again, by id or by filters.
 
@@ -67,7 +67,7 @@ def replay(
     with --yes it is sent. Ends when all of it is under way; the daemon goes on by itself if you do not wait.
     One of several ids that cannot go is said with the reason; the others go all the same, and the exit code is then 1.
     """
-    from alertd.cli.client import Server, with_client
+    from alertd.cli.client import with_client
 
     if bool(which) == bool(delivery_ids):
         raise typer.BadParameter("say which deliveries: their ids, or filters such as --state dead")
@@ -75,7 +75,6 @@ def replay(
         raise typer.BadParameter(
             "--again and --rate are for what filters find: deliveries named by id go again at once"
         )
-    server = Server(url, config, token_file)
     if delivery_ids:
         left = with_client(server, lambda client: _one_by_one(client, workspace, delivery_ids, to, as_json=json))
         if left:
@@ -91,25 +90,17 @@ _OPTIONS = {"destination": "--to", "rate_per_second": "--rate"}
 
 def _one_by_one(client: "Client", workspace: str, delivery_ids: list[str], to: str | None, *, as_json: bool) -> int:
     """Send deliveries again; return how many were refused while others may go."""
-    from alertd.cli.client import Refusal, below
+    from alertd.cli.client import below, each_of
 
-    left = 0
-    for number in delivery_ids:
-        path = below(workspace, "deliveries", number, "replay")
-        try:
-            with choose.by_options(**_OPTIONS):
-                made = client.call("POST", path, {"destination": to}, ("id", "destination"))
-        except Refusal as refusal:
-            if refusal.status not in _OF_THE_DELIVERY or len(delivery_ids) == 1:
-                raise
-            left += 1
-            note(f"{number}: {refusal}")
-            continue
+    def again(number: str) -> None:
+        with choose.by_options(**_OPTIONS):
+            made = client.call("POST", below(workspace, "deliveries", number, "replay"), {"destination": to}, _MADE)
         if as_json:
             print_json(made)
         else:
             say(f"{number}: sent again as {made['id']} to {made['destination']}")
-    return left
+
+    return each_of(delivery_ids, _OF_THE_DELIVERY, again)
 
 
 def _many(client: "Client", workspace: str, asked: dict[str, Any], *, yes: bool, as_json: bool) -> None:

@@ -12,9 +12,10 @@ from urllib.parse import urlencode
 import typer
 from typer.models import ArgumentInfo
 
+from alertd.cli.options import keyword, seen_with
+
 _SPAN = re.compile(r"(\d{1,9})([smhd])")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_KEYWORD = inspect.Parameter.KEYWORD_ONLY
 _MOMENT = "an RFC 3339 time, or how long ago: 90s, 10m, 2h, 7d"
 
 
@@ -75,13 +76,8 @@ def takes_filters(command: Callable[..., None]) -> Callable[..., None]:
     rest = [each for each in own.parameters.values() if each.name != "which"]
     arguments = [each for each in rest if _is_argument(each)]
     options = [each for each in rest if not _is_argument(each)]
-    chosen = [
-        inspect.Parameter(name, _KEYWORD, default=None, annotation=Annotated[str | None, option])
-        for name, option in FILTERS.items()
-    ]
-    every = [each.replace(kind=_KEYWORD) for each in (*arguments, *chosen, *options)]
-    run.__signature__ = own.replace(parameters=every)  # type: ignore[attr-defined]  # what inspect looks for
-    run.__annotations__ = {each.name: each.annotation for each in every} | {"return": None}
+    chosen = [keyword(name, Annotated[str | None, option]) for name, option in FILTERS.items()]
+    seen_with(run, [*arguments, *chosen, *options])
     return run
 
 

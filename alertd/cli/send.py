@@ -14,7 +14,7 @@ from alertd.cli.event import (
     data_of,
     labels_of,
 )
-from alertd.cli.options import ConfigOption, JsonOption, TokenOption, UrlOption, one_of, print_json, say
+from alertd.cli.options import JsonOption, Server, one_of, print_json, say, takes_server
 
 SIMULATED = ("project", "environment", "severity", "message")
 """What may be said of an incident that is simulated."""
@@ -22,6 +22,7 @@ OPTIONS = {"labels": "label", "url": "link"}
 """The options of fields that are called otherwise."""
 
 
+@takes_server
 def send(
     event_type: Annotated[
         str | None,
@@ -65,18 +66,16 @@ def send(
         ),
     ] = None,
     json: JsonOption = False,
-    url: UrlOption = None,
-    config: ConfigOption = None,
-    token_file: TokenOption = None,
+    *,
+    server: Server,
 ) -> None:
     """Send one event, or many from standard input.
 
     Waits until they are stored. One event: prints its id. Many: NDJSON, one JSON object a line, sent in batches. Of a batch with a line that is refused nothing is stored, and the line is named; the batches before it are stored and stay so.
     A daemon that is busy is waited for, up to a minute.
     """
-    from alertd.cli.client import Server, with_client
+    from alertd.cli.client import with_client
 
-    server = Server(url, config, token_file)
     given: dict[str, Any] = {
         "id": event_id,
         "workspace": workspace,
@@ -107,7 +106,7 @@ def send(
         say(("duplicate " if answer["duplicates"] else "accepted ") + answer["ids"][0])
 
 
-def _simulate(server: Any, event_type: str | None, event: dict[str, Any], *, as_json: bool) -> None:
+def _simulate(server: Server, event_type: str | None, event: dict[str, Any], *, as_json: bool) -> None:
     """Simulate an incident, and say which."""
     from alertd.cli.client import below, with_client
 
@@ -123,7 +122,7 @@ def _simulate(server: Any, event_type: str | None, event: dict[str, Any], *, as_
         say(f"simulated {incident['id']} {incident['title']}")
 
 
-def _send_input(server: Any, event: dict[str, Any], *, as_json: bool) -> None:
+def _send_input(server: Server, event: dict[str, Any], *, as_json: bool) -> None:
     from alertd.cli.client import with_client
     from alertd.cli.feed import Feed
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from alertd.cli.destination import TEST_NEEDS, TEST_SECONDS, outcome_line
-from alertd.cli.options import ConfigOption, JsonOption, TokenOption, UrlOption, WorkspaceOption, print_json, say
+from alertd.cli.options import JsonOption, Server, WorkspaceOption, print_json, say, takes_server
 
 app = typer.Typer(no_args_is_help=True, help="Work with subscriptions.")
 
@@ -16,20 +16,20 @@ def group() -> None:
 
 
 @app.command("test")
+@takes_server
 def send_test(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The subscription's name.")],
     type_: Annotated[str | None, typer.Option("--type", metavar="TYPE", help="The test event's type.")] = None,
     workspace: WorkspaceOption = "default",
     json: JsonOption = False,
-    url: UrlOption = None,
-    config: ConfigOption = None,
-    token_file: TokenOption = None,
+    *,
+    server: Server,
 ) -> None:
     """Send a marked test to each of its destinations.
 
     Tells what came of each. It goes the way that alerts go; conditions are not weighed. The exit code is 1 unless every one was delivered.
     """
-    from alertd.cli.client import Client, NotAlertdError, Server, below, with_client
+    from alertd.cli.client import Client, NotAlertdError, below, with_client
 
     path = below(workspace, "subscriptions", name, "test")
     body = None if type_ is None else {"type": type_}
@@ -40,7 +40,7 @@ def send_test(
             raise NotAlertdError
         return answer
 
-    answer = with_client(Server(url, config, token_file), tested)
+    answer = with_client(server, tested)
     if json:
         print_json(answer)
     else:

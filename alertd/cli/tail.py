@@ -6,21 +6,21 @@ import typer
 
 from alertd.cli import selecting as choose
 from alertd.cli.options import (
-    ConfigOption,
     JsonOption,
-    TokenOption,
-    UrlOption,
+    Server,
     WorkspaceOption,
     counted,
     fail,
     note,
     say,
+    takes_server,
 )
 
 GIVE_UP_SECONDS = 300.0
 
 
 @choose.takes_filters
+@takes_server
 def tail(
     which: dict[str, str],
     give_up_seconds: Annotated[
@@ -28,16 +28,15 @@ def tail(
     ] = GIVE_UP_SECONDS,
     workspace: WorkspaceOption = "default",
     json: JsonOption = False,
-    url: UrlOption = None,
-    config: ConfigOption = None,
-    token_file: TokenOption = None,
+    *,
+    server: Server,
 ) -> None:
     """Show verdicts and attempts live, one line each.
 
     A lost connection is made again, and nothing is missed or shown twice. Ends with Ctrl-C, at --until, or when the
     daemon stops in order, with 0; with 1 when the token or the workspace ends. With --since it begins in the past.
     """
-    from alertd.cli.client import Client, Server, below, with_client
+    from alertd.cli.client import Client, below, with_client
     from alertd.cli.following import Follower
 
     path = choose.with_query(below(workspace, "deliveries", "stream"), which)
@@ -51,7 +50,7 @@ def tail(
                     _show(kind, item, as_json=json, place=f"{workspace} at {client.base_url}")
 
     try:
-        with_client(Server(url, config, token_file), follow)
+        with_client(server, follow)
     except KeyboardInterrupt:
         return
 

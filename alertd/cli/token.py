@@ -6,15 +6,14 @@ from typing import Annotated, Any
 import typer
 
 from alertd.cli.options import (
-    ConfigOption,
     JsonOption,
-    TokenOption,
-    UrlOption,
+    Server,
     WorkspaceOption,
     one_of,
     print_json,
     print_table,
     say,
+    takes_server,
 )
 from alertd.cli.selecting import by_options, span_of
 
@@ -38,6 +37,7 @@ def end(given: str | None) -> str | None:
 
 
 @app.command("create")
+@takes_server
 def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="1 to 64 lower-case letters, digits, - and _.")],
     role: Annotated[
@@ -59,12 +59,11 @@ def create(
     ] = None,
     workspace: WorkspaceOption = "default",
     json: JsonOption = False,
-    url: UrlOption = None,
-    config: ConfigOption = None,
-    token_file: TokenOption = None,
+    *,
+    server: Server,
 ) -> None:
     """Make a token and print its secret, this once."""
-    from alertd.cli.client import Client, Server, below, with_client
+    from alertd.cli.client import Client, below, with_client
 
     body = {"name": name, "role": role, "expires_at": expires}
 
@@ -72,7 +71,7 @@ def create(
         with by_options(name="NAME", role="--role", expires_at="--expires"):
             return client.call("POST", below(workspace, "tokens"), body, ("value",))
 
-    made = with_client(Server(url, config, token_file), make)
+    made = with_client(server, make)
     if json:
         print_json(made)
     else:
@@ -80,22 +79,22 @@ def create(
 
 
 @app.command("list")
+@takes_server
 def list_tokens(
     workspace: WorkspaceOption = "default",
     json: JsonOption = False,
-    url: UrlOption = None,
-    config: ConfigOption = None,
-    token_file: TokenOption = None,
+    *,
+    server: Server,
 ) -> None:
     """List the tokens of a workspace, never their secrets.
 
     EXPIRES is when one ends, USED when it was last shown; of a provisioned one the latter is not known. A provisioned token stands in the configuration file and is revoked there.
     """
-    from alertd.cli.client import Server, below, with_client
+    from alertd.cli.client import below, with_client
     from alertd.cli.pages import items_of
 
     path = below(workspace, "tokens")
-    items = with_client(Server(url, config, token_file), lambda client: items_of(client, path, needs=_LISTED))
+    items = with_client(server, lambda client: items_of(client, path, needs=_LISTED))
     if json:
         print_json({"items": items})
         return
@@ -110,18 +109,18 @@ def list_tokens(
 
 
 @app.command("revoke")
+@takes_server
 def revoke(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The token's name or id.")],
     workspace: WorkspaceOption = "default",
     json: JsonOption = False,
-    url: UrlOption = None,
-    config: ConfigOption = None,
-    token_file: TokenOption = None,
+    *,
+    server: Server,
 ) -> None:
     """Revoke a token. Requests that show it are refused from now on."""
-    from alertd.cli.client import Server, below, with_client
+    from alertd.cli.client import below, with_client
 
-    with_client(Server(url, config, token_file), lambda client: client.call("DELETE", below(workspace, "tokens", name)))
+    with_client(server, lambda client: client.call("DELETE", below(workspace, "tokens", name)))
     if json:
         print_json({"revoked": name})
     else:

@@ -7,30 +7,29 @@ from typing import Annotated, Any
 import typer
 
 from alertd.cli.options import (
-    ConfigOption,
     JsonOption,
-    TokenOption,
-    UrlOption,
+    Server,
     WorkspaceOption,
     fail,
     harmless,
     note,
     print_json,
     say,
+    takes_server,
 )
 
 _SIGNS = {"created": "+", "updated": "~", "deleted": "-"}
 
 
+@takes_server
 def export(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to this file, not to stdout.")
     ] = None,
     workspace: WorkspaceOption = "default",
     json: JsonOption = False,
-    url: UrlOption = None,
-    config: ConfigOption = None,
-    token_file: TokenOption = None,
+    *,
+    server: Server,
 ) -> None:
     """Write a workspace as YAML that `alertd run` takes.
 
@@ -38,11 +37,11 @@ def export(
     """
     import orjson
 
-    from alertd.cli.client import Server, below, with_client
+    from alertd.cli.client import below, with_client
     from alertd.config.lines import read_document
 
     path = below(workspace, "export")
-    text = with_client(Server(url, config, token_file), lambda client: client.text("POST", path, "application/yaml"))
+    text = with_client(server, lambda client: client.text("POST", path, "application/yaml"))
     found = read_document(text, "the export").root if json else None
     if output is not None:
         try:
@@ -57,19 +56,19 @@ def export(
         print_json(found)
 
 
+@takes_server
 def diff(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The configuration file to compare with what is live.")],
     workspace: WorkspaceOption = "default",
     json: JsonOption = False,
-    url: UrlOption = None,
-    config: ConfigOption = None,
-    token_file: TokenOption = None,
+    *,
+    server: Server,
 ) -> None:
     """Show what a file would change in a workspace.
 
     Nothing is changed. + is made, ~ is changed, - is deleted. Resources made over the API that the file does not name stay as they are.
     """
-    from alertd.cli.client import Server, below, with_client
+    from alertd.cli.client import below, with_client
     from alertd.config.load import load_config
     from alertd.errors import ConfigError
     from alertd.resources.documents import document_of
@@ -83,9 +82,7 @@ def diff(
         note(f"{file} has no workspace {workspace!r}")
     document = {"name": workspace} if found is None else document_of(found)
     path = below(workspace, "diff")
-    answer = with_client(
-        Server(url, config, token_file), lambda client: client.call("POST", path, document, ("changes",))
-    )
+    answer = with_client(server, lambda client: client.call("POST", path, document, ("changes",)))
     if found is None:  # nor does it say anything of the workspace's own fields
         answer["changes"] = [each for each in answer["changes"] if each["kind"] != "workspace"]
     if json:

@@ -46,7 +46,7 @@ POLLS_IN_FLIGHT: Final = 4
 BYTES_IN_FLIGHT: Final = 16 * 1024 * 1024
 """How many bytes of records may be on their way through the pipeline."""
 WAY_SHARE: Final = 24
-"""Others go first for so many times as long as it took to read what a poll brought: that is a fourth of its cost in all, so six times that."""
+"""Others go first for so many times as long as it took to read what a poll brought. That is a fourth of what it costs in all, so they get six times its cost."""
 WAY_SECONDS: Final = 0.25
 """But no longer than that."""
 COMMIT_SECONDS: Final = 0.5

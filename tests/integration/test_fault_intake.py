@@ -114,6 +114,7 @@ async def test_a_body_that_says_it_is_too_large(daemon: Daemon) -> None:
     "head",
     [
         HEAD + b"X-Long: " + b"x" * 100_000 + b"\r\n\r\n",
+        HEAD + b"X-Endless: " + b"x" * 32_768,
         HEAD + b"X: y\r\n" * 10_000 + b"\r\n",
         b"POST /" + b"x" * 100_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n",
@@ -121,10 +122,10 @@ async def test_a_body_that_says_it_is_too_large(daemon: Daemon) -> None:
         HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
         HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     ],
-    ids=["long-header", "many-headers", "long-path", "tls", "negative", "two-lengths", "smuggling"],
+    ids=["long-header", "endless-header", "many-headers", "long-path", "tls", "negative", "two-lengths", "smuggling"],
 )
 async def test_bad_heads(daemon: Daemon, head: bytes) -> None:
-    """An oversized or ambiguous head is answered 4xx and the connection is closed at once."""
+    """An oversized or ambiguous head is answered 4xx and the connection is closed at once, whether it has ended or not."""
     async with connected(port_of(daemon)) as client:
         began = time.monotonic()
         await client.send(head)
@@ -138,21 +139,6 @@ async def no_errors(daemon: Daemon) -> None:
     """Hold that what clients did wrong is no error of the daemon's (which logs what came before a later request)."""
     await daemon.send("later")
     assert not [entry for entry in daemon.log() if entry["level"] in ("error", "critical")]
-
-
-async def test_endless_header(daemon: Daemon) -> None:
-    """A header without an end is cut off after some kilobytes."""
-    sent = 0
-    async with connected(port_of(daemon)) as client:
-        await client.send(HEAD + b"X: ")
-        while not client.reader.at_eof() and sent < 50_000_000:
-            await client.send(b"x" * 10_000)
-            sent += 10_000
-            if client.writer.is_closing():
-                break
-            await asyncio.sleep(0)
-    assert sent < 20_000_000
-    assert (await daemon.call("GET", "/-/healthy", token="")).status == 200
 
 
 async def test_client_that_leaves_in_the_middle(daemon: Daemon) -> None:

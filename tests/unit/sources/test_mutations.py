@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import gc
-import time
 import tracemalloc
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +20,7 @@ from alertd.errors import DecodeError
 from alertd.model.event import Bounds
 from alertd.sources.base import Context
 from alertd.sources.native import decode_record
+from tests.cost import cpu_seconds
 from tests.unit.sources.samples import BODIES, CONTEXT, DECODERS, OBJECTS
 from tests.unit.sources.sentry_samples import hold_refusal
 
@@ -231,7 +230,7 @@ def test_many_parts_cost_linear_time_and_memory(name: str) -> None:
 
 
 def spent(decode: Any, body: bytes) -> tuple[int, float]:
-    """Peak of memory in bytes, and seconds of CPU without collection, of decoding a body once each."""
+    """Peak of memory in bytes, and seconds of CPU, of decoding a body once each."""
     tracemalloc.start()
     once(decode, body)
     _, peak = tracemalloc.get_traced_memory()
@@ -240,13 +239,8 @@ def spent(decode: Any, body: bytes) -> tuple[int, float]:
 
 
 def seconds(decode: Any, body: bytes) -> float:
-    """Seconds of CPU, without collection, of decoding a body."""
-    gc.disable()
-    begun = time.process_time()
-    once(decode, body)
-    took = time.process_time() - begun
-    gc.enable()
-    return took
+    """Seconds of CPU of decoding a body once."""
+    return cpu_seconds(lambda: once(decode, body), rounds=1)
 
 
 def once(decode: Any, body: bytes) -> None:

@@ -172,7 +172,7 @@ class History:
         to = await self._other_destination(request, workspace)
         number, now_ms, destination_id = context.ids.take(), context.clock.now_ms(), row["destination_id"]
         taker = context.names.name(destination_id if to is None else to)
-        if to is None and not context.dispatcher.has(destination_id):
+        if to is None and destination_id not in context.dispatcher.present():
             elsewhere = Problem("/destination", "name the one that takes it instead")
             shown = ids.format_id(ids.DELIVERY, row["id"])
             raise ConflictError(f"delivery {shown} went to {taker!r}, which was removed", [elsewhere])

@@ -127,7 +127,7 @@ class Replays:
         if not asked.dry_run:
             context.replayer.check_room(workspace)
         number = context.ids.take()
-        rule = ReplayRule(to, number if asked.again else 0)
+        rule = ReplayRule(to, number if asked.again else 0, present=context.dispatcher.present())
         found, complete = await self._find(workspace, asked.selection)
         origins = sorted(number for each in found.values() for number in each)
         if asked.dry_run:

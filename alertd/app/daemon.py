@@ -206,7 +206,7 @@ class Daemon:
 
     def _wire_side(self, edge: type[Edge]) -> None:
         config, store, clock = self.config, self.store, self.clock
-        self.replayer = Replayer(store, clock, self.ids, self.dispatcher.offer, self.dispatcher.has, self.metrics)
+        self.replayer = Replayer(store, clock, self.ids, self.dispatcher.offer, self.dispatcher.present, self.metrics)
         self.edge = edge(self)
         kept_days = config.store.issue_retention_days
         self.forgetting = Forgetting(store, self.pipeline.issues, clock, self.metrics, kept_days)

@@ -271,9 +271,9 @@ class Dispatcher:
             endpoint.let_go()
         return outcome, self._clock.monotonic() - began
 
-    def has(self, destination_id: int) -> bool:
-        """Whether there is such a destination now."""
-        return destination_id in self._lanes
+    def present(self) -> frozenset[int]:
+        """Return the destinations that there are now."""
+        return frozenset(self._lanes)
 
     def snapshot(self, destination_id: int) -> LaneSnapshot:
         """How a destination stands now. Raises NotFoundError."""

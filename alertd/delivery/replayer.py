@@ -48,7 +48,7 @@ _log = structlog.get_logger("alertd.delivery")
 
 
 class Replayer:
-    """Runs replays. `offer` takes what was made; `exists` says whether a destination is still there."""
+    """Runs replays. `offer` takes what was made; `present` says which destinations there are."""
 
     name = "replayer"
 
@@ -58,14 +58,14 @@ class Replayer:
         clock: Clock,
         ids: IdSource,
         offer: Callable[[Iterable[Delivery]], None],
-        exists: Callable[[int], bool],
+        present: Callable[[], frozenset[int]],
         metrics: Metrics,
     ) -> None:
         self._store = store
         self._clock = clock
         self._ids = ids
         self._offer = offer
-        self._exists = exists
+        self._present = present
         self._metrics = metrics
         self._outage = Outage("replays")
         self._running: dict[int, tuple[Replay, TokenBucket]] = {}
@@ -153,11 +153,13 @@ class Replayer:
 
     async def _step(self, replay: Replay, bucket: TokenBucket) -> int:
         """Make a step; return how many deliveries were sent again. Raises NotFoundError, StoreUnavailableError."""
-        if replay.destination_id is not None and not self._exists(replay.destination_id):
+        present = self._present()
+        if replay.destination_id is not None and replay.destination_id not in present:
             await self._end(replay.id, ReplayState.FAILED, "the destination is gone")
             return 0
         count = min(STEP_MAX, bucket.ready())
-        now, made = await self._store.step_replay(replay.id, self._ids.take(count), count, self._clock.now_ms())
+        first_id, now_ms = self._ids.take(count), self._clock.now_ms()
+        now, made = await self._store.step_replay(replay.id, first_id, count, now_ms, present)
         for _ in made:
             bucket.take()
         self._offer(made)

@@ -45,7 +45,7 @@ class MemoryReplays(MemoryDigests):
         made = []
         for delivery_id, new_id in origins:
             kept = self._deliveries.get(delivery_id)
-            if kept is not None and kept.state.final and not self._has_it(kept.delivery, rule):
+            if kept is not None and self._brings_something(kept, rule):
                 made.append(self._repeat(kept.delivery, new_id, now_ms, rule))
         return made
 
@@ -54,7 +54,7 @@ class MemoryReplays(MemoryDigests):
         keys: set[Any] = set()
         for kept in (self._deliveries[number] for number in origins if number in self._deliveries):
             d = kept.delivery
-            if kept.state.final and not self._has_it(d, rule):
+            if self._brings_something(kept, rule):
                 own = (d.event_number, d.destination_id, d.subscription_id)
                 keys.add(d.id if d.digest else own if rule.destination_id is None else own[:1])
         return len(keys)
@@ -68,7 +68,7 @@ class MemoryReplays(MemoryDigests):
         self._newest = max(self._newest, replay.id)
 
     async def step_replay(
-        self, replay_id: int, first_id: int, count: int, now_ms: int
+        self, replay_id: int, first_id: int, count: int, now_ms: int, present: frozenset[int] | None = None
     ) -> tuple[Replay, list[Delivery]]:
         """Deal with the next origins."""
         self._write()
@@ -77,7 +77,8 @@ class MemoryReplays(MemoryDigests):
             return replay, []
         end = min(replay.looked + count, (replay.looked // PART + 1) * PART)
         origins = self._origins[replay_id][replay.looked : end]
-        made = await self.replay_many([(o, first_id + turn) for turn, o in enumerate(origins)], now_ms, replay.rule)
+        pairs = [(origin, first_id + turn) for turn, origin in enumerate(origins)]
+        made = await self.replay_many(pairs, now_ms, replay.rule(present))
         after = dataclasses.replace(replay, looked=replay.looked + len(origins), made=replay.made + len(made))
         if after.looked >= after.total:
             after = dataclasses.replace(after, state=ReplayState.DONE, ended_at_ms=now_ms)
@@ -150,6 +151,11 @@ class MemoryReplays(MemoryDigests):
         self._keep(MemoryDelivery(again, actor=rule.actor if asked else None, replay_id=rule.replay_id))
         self._newest = max(self._newest, new_id)
         return dataclasses.replace(again)
+
+    def _brings_something(self, origin: MemoryDelivery, rule: ReplayRule) -> bool:
+        """Whether a replay is made of one under this rule."""
+        reaches = origin.state.final and rule.reaches(origin.delivery.destination_id)
+        return reaches and not self._has_it(origin.delivery, rule)
 
     def _has_it(self, origin: Delivery, rule: ReplayRule) -> bool:
         """Whether the destination has, or is about to have, what an origin would bring it."""

@@ -32,7 +32,8 @@ class ReplayRule:
 
     An origin is left out when the destination that it would go to has its event already, or is about to: by a replay or
     another delivery of that event, with a number from `since` on, that is neither dead nor cancelled. Where each goes to its
-    own, one for another subscription does not count. Only its own replays say this of a digest.
+    own, one for another subscription does not count. Only its own replays say this of a digest. `present` are the
+    destinations that there are (None: all that anything ever went to): what goes to its own is left out without it.
     `actor` is who asked, `replay_id` the replay that it is part of.
     """
 
@@ -40,6 +41,11 @@ class ReplayRule:
     since: int = 0
     actor: str = ""
     replay_id: int | None = None
+    present: frozenset[int] | None = None
+
+    def reaches(self, destination_id: int) -> bool:
+        """Whether what went to a destination goes to one that there is."""
+        return self.destination_id is not None or self.present is None or destination_id in self.present
 
 
 AS_IT_WAS: Final = ReplayRule()
@@ -69,10 +75,9 @@ class Replay:
     reason: str = ""
     ended_at_ms: int | None = None
 
-    @property
-    def rule(self) -> ReplayRule:
-        """How its deliveries are replayed."""
-        return ReplayRule(self.destination_id, self.since, self.actor, self.id)
+    def rule(self, present: frozenset[int] | None = None) -> ReplayRule:
+        """How its deliveries are replayed, with these destinations there."""
+        return ReplayRule(self.destination_id, self.since, self.actor, self.id, present)
 
 
 class ReplayStore(Protocol):
@@ -100,11 +105,11 @@ class ReplayStore(Protocol):
         """Keep a replay and what it is to send again, in this order; `audit` says so in the log of changes."""
 
     async def step_replay(
-        self, replay_id: int, first_id: int, count: int, now_ms: int
+        self, replay_id: int, first_id: int, count: int, now_ms: int, present: frozenset[int] | None = None
     ) -> tuple[Replay, list[Delivery]]:
         """Deal with its next origins, up to `count`, in one transaction with the note of it; end it when none is left.
 
-        The replays take the numbers from `first_id` on. One that is not running stays as it is. Raises NotFoundError.
+        `present` as in `ReplayRule`. The replays take the numbers from `first_id` on. One that is not running stays as it is. Raises NotFoundError.
         """
 
     async def end_replay(

@@ -117,7 +117,7 @@ class ReplaySuite:
         now, made = await store.step_replay(replay.id, make.ids.take(9), 9, now_ms)
         assert ([each.replay_of for each in made], now.looked, now.made, now.state) == ([second, third], 4, 2, DONE)
         again = replay_of(make, 4, again=True)
-        assert await store.replayable(origins, again.rule) == 3
+        assert await store.replayable(origins, again.rule()) == 3
         await store.begin_replay(again, origins)
         _, made = await store.step_replay(again.id, make.ids.take(9), 9, now_ms)
         assert [each.replay_of for each in made] == [first, second, third]
@@ -149,6 +149,22 @@ class ReplaySuite:
         assert [each.replay_of for each in made] == [lost[1]]
         again = ReplayRule(4, make.ids.take())
         assert await store.replayable(lost, again) == len(lost)
+
+    async def test_what_went_to_a_destination_that_is_gone_is_left_out(self, store: Store, make: Maker) -> None:
+        """It is looked at, not made; sent to one other destination it goes with the rest."""
+        origins = await dead(store, make, 2, to=(3, 4))
+        there = frozenset({4, 5})
+        assert await store.replayable(origins, ReplayRule(present=there)) == 2
+        assert await store.replayable(origins, ReplayRule(5, present=there)) == 2
+        assert await store.replayable(origins, ReplayRule(present=frozenset())) == 0
+        replay = replay_of(make, 4)
+        await store.begin_replay(replay, origins)
+        now, made = await store.step_replay(replay.id, make.ids.take(9), 9, make.clock.now_ms(), there)
+        assert [each.replay_of for each in made] == [origins[1], origins[3]]
+        assert (now.looked, now.made, now.state) == (4, 2, DONE)
+        pairs = [(number, make.ids.take()) for number in origins]
+        made = await store.replay_many(pairs, make.clock.now_ms(), ReplayRule(5, present=there))
+        assert [(each.replay_of, each.destination_id) for each in made] == [(origins[0], 5), (origins[2], 5)]
 
     async def test_a_replay_that_went_elsewhere_leaves_its_own_destination_without(
         self, store: Store, make: Maker

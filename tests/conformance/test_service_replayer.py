@@ -43,7 +43,7 @@ class TestReplayer(ServiceSuite):
         store, ids = MemoryStore(clock), IdSource(clock)
         replay = Replay(ids.take(), "default", "ann", b"{}", None, 0, 1000.0, 100_000)
         await store.begin_replay(replay, range(100_000))
-        yield Replayer(store, clock, ids, self.offer, lambda number: True, Metrics())
+        yield Replayer(store, clock, ids, self.offer, frozenset, Metrics())
 
     @override
     async def make_busy(self, service: Service) -> None:

@@ -36,6 +36,7 @@ OPTIONS = SqliteOptions(recent_keys=3)
 """Keys are merged after every few events."""
 destinations = st.sampled_from(DESTINATIONS)
 picks = st.integers(0, 10**6)
+present = st.none() | st.frozensets(destinations)
 
 
 class StoresAgree(RuleBasedStateMachine):
@@ -170,12 +171,18 @@ class StoresAgree(RuleBasedStateMachine):
             self.homes[new_id] = self.homes[origin]
 
     @precondition(lambda self: self.deliveries)
-    @rule(chosen=st.lists(picks, min_size=1, max_size=4), to=st.none() | destinations, since=st.none() | picks)
-    def replay_many(self, chosen: list[int], to: int | None, since: int | None) -> None:
+    @rule(
+        chosen=st.lists(picks, min_size=1, max_size=4),
+        to=st.none() | destinations,
+        since=st.none() | picks,
+        there=present,
+    )
+    def replay_many(self, chosen: list[int], to: int | None, since: int | None, there: frozenset[int] | None) -> None:
         """Send some again."""
         origins = [self.pick(number) for number in chosen]
         pairs = [(n, self.make.ids.take()) for n in origins if to is None or _own((to,), self.homes[n])]
-        rule = ReplayRule(to, 0 if since is None else self.pick(since))
+        rule = ReplayRule(to, 0 if since is None else self.pick(since), present=there)
+        self.both(lambda store: store.replayable(origins, rule))
         made = self.both(lambda store: store.replay_many(pairs, self.clock.ms, rule))
         self.deliveries += [delivery.id for delivery in made]
         self.homes |= {delivery.id: self.homes[delivery.replay_of] for delivery in made}

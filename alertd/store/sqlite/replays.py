@@ -54,7 +54,7 @@ _KEYS: Final = f"""
 SELECT DISTINCT CASE WHEN {_IS_DIGEST.format(origin="o.id")} THEN 'digest ' || o.id WHEN :any THEN o.event_id
     ELSE o.event_id || ' ' || o.destination_id || ' ' || o.subscription_id END
 FROM json_each(:ids) n CROSS JOIN delivery o ON o.id = n.value
-WHERE o.state > 1 AND NOT {
+WHERE o.state > 1 AND (:present IS NULL OR :any OR o.destination_id IN (SELECT value FROM json_each(:present))) AND NOT {
     _HAS_IT.format(
         event="o.event_id",
         origin="o.id",
@@ -109,7 +109,9 @@ class Replays(Part):
     async def replayable(self, origins: Sequence[int], rule: ReplayRule) -> int:
         """How many replays would be made of these now."""
         keys: set[Any] = set()
-        given = {"since": rule.since, "destination": rule.destination_id, "any": rule.destination_id is not None}
+        present = None if rule.present is None else json_list(rule.present)
+        to = rule.destination_id
+        given = {"since": rule.since, "destination": to, "any": to is not None, "present": present}
         for start in range(0, len(origins), PART):
             ids = json_list(origins[start : start + PART])
             keys.update(row[0] for row in await self.core.history.rows(_KEYS, {**given, "ids": ids}))
@@ -133,7 +135,7 @@ class Replays(Part):
         await self.core.writer.run(job)
 
     async def step_replay(
-        self, replay_id: int, first_id: int, count: int, now_ms: int
+        self, replay_id: int, first_id: int, count: int, now_ms: int, present: frozenset[int] | None = None
     ) -> tuple[Replay, list[Delivery]]:
         """Deal with the next origins in one transaction with the note of it."""
 
@@ -145,7 +147,7 @@ class Replays(Part):
             at = replay.looked % PART
             origins = orjson.loads(row[0])[at : at + count] if row else []
             pairs = [(origin, first_id + turn) for turn, origin in enumerate(origins)]
-            made = _replay_many(conn, pairs, now_ms, replay.rule)
+            made = _replay_many(conn, pairs, now_ms, replay.rule(present))
             after = replace(replay, looked=replay.looked + len(origins), made=replay.made + len(made))
             if after.looked >= after.total:
                 after = replace(after, state=ReplayState.DONE, ended_at_ms=now_ms)
@@ -228,7 +230,9 @@ def _replay_many(
     made = []
     for pair in origins:
         row = conn.execute(_ORIGIN, (pair[0],)).fetchone()
-        if row is not None and DeliveryState(row[0]).final and not _has_it(conn, pair[0], row, rule):
+        if row is None or not DeliveryState(row[0]).final or not rule.reaches(row[2]):
+            continue
+        if not _has_it(conn, pair[0], row, rule):
             made.append(_repeat(conn, pair, row, now_ms, rule))
     return made
 

@@ -137,7 +137,7 @@ class Bench:
         await self.reload_tokens()
         intake = EventIntake(self.pipeline, self.clock, self.metrics, config.intake.bounds, may_send)
         self.replayer = Replayer(
-            self.store, self.clock, self.ids, self.dispatcher.offer, self.dispatcher.has, self.metrics
+            self.store, self.clock, self.ids, self.dispatcher.offer, self.dispatcher.present, self.metrics
         )
         self.context = Context(
             store=self.store,

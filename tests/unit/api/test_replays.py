@@ -282,7 +282,7 @@ async def test_it_goes_on_after_a_restart() -> None:
         call.bench.dispatcher.offer(made)
         bench = call.bench
         again = replayer.Replayer(
-            bench.store, bench.clock, bench.ids, bench.dispatcher.offer, bench.dispatcher.has, bench.metrics
+            bench.store, bench.clock, bench.ids, bench.dispatcher.offer, bench.dispatcher.present, bench.metrics
         )
         running_again = asyncio.create_task(again.run())
         with capture_logs() as logs:
@@ -328,7 +328,7 @@ async def test_one_delivery_may_go_elsewhere() -> None:
 
 
 async def test_a_delivery_whose_destination_is_gone_goes_elsewhere_or_nowhere() -> None:
-    """Sent again as it was it would be cancelled at once, so that is refused, and nothing is noted."""
+    """Sent again as it was it would be cancelled at once: that is refused and not noted, and of many it is left out."""
     async with running() as call:
         await given_up(call, 1)
         [dead] = (await call("GET", f"{HOME}/deliveries?state=dead"))[1]["items"]
@@ -343,7 +343,14 @@ async def test_a_delivery_whose_destination_is_gone_goes_elsewhere_or_nowhere() 
         assert (status, problem["detail"]) == (409, f"delivery {moved['id']} went to 'mine', which was removed")
         assert problem["errors"] == [{"pointer": "/destination", "detail": "name the one that takes it instead"}]
         assert (await call("GET", f"{HOME}/audit?action=replayed&kind=delivery"))[1]["items"][0]["name"] == dead["id"]
+        for to, count in ((None, 1), ("page", 1)):
+            body = {"filter": {}, "destination": to, "again": True}
+            shown = (await call("POST", PATH, json={**body, "dry_run": True}))[1]
+            assert (shown["count"], shown["matched"]) == (count, 2)
+            done = await ended(call, (await call("POST", PATH, json=body))[1])
+            assert (done["state"], done["replayed"]) == ("done", count)
         assert (await call("POST", path.format(moved["id"]), json={"destination": "page"}))[0] == 201
+        assert (await call("GET", f"{HOME}/deliveries?state=cancelled"))[1]["items"] == []
 
 
 async def test_roles_and_workspaces_are_kept() -> None:

@@ -92,11 +92,11 @@ class FullStore(MemoryStore):
 
     @override
     async def step_replay(
-        self, replay_id: int, first_id: int, count: int, now_ms: int
+        self, replay_id: int, first_id: int, count: int, now_ms: int, present: frozenset[int] | None = None
     ) -> tuple[Replay, list[Delivery]]:
         """Make a step."""
         self._check()
-        return await super().step_replay(replay_id, first_id, count, now_ms)
+        return await super().step_replay(replay_id, first_id, count, now_ms, present)
 
     def _check(self) -> None:
         if self.full:
@@ -107,7 +107,7 @@ async def test_replays_that_wait_for_the_store_are_told() -> None:
     """At the start, and later on."""
     clock = LoopClock()
     store, ids, metrics = FullStore(clock), IdSource(clock), Metrics()
-    replayer = Replayer(store, clock, ids, lambda made: None, lambda number: True, metrics)
+    replayer = Replayer(store, clock, ids, lambda made: None, frozenset, metrics)
 
     def running() -> float | None:
         return metrics.registry.get_sample_value("alertd_replays_running")

@@ -43,7 +43,7 @@ async def test_a_replay_that_was_not_kept_takes_no_place(*, hangs: bool) -> None
     clock, metrics = StillClock(), Metrics()
     store, ids = ClosedStore(clock), IdSource(clock)
     store.hangs = hangs
-    replayer = Replayer(store, clock, ids, lambda made: None, lambda number: True, metrics)
+    replayer = Replayer(store, clock, ids, lambda made: None, frozenset, metrics)
 
     def running() -> float | None:
         return metrics.registry.get_sample_value("alertd_replays_running")

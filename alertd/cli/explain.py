@@ -18,6 +18,9 @@ from alertd.cli.options import JsonOption, Server, WorkspaceOption, print_json, 
 if TYPE_CHECKING:
     from alertd.cli.client import Client
 
+_WAITING = ("pending", "retrying")
+"""The states of a delivery that is to be attempted, and is not just now."""
+
 
 @takes_server
 def explain(
@@ -138,10 +141,27 @@ def _delivery(delivery: dict[str, Any]) -> str:
         error = f": {delivery['error']}" if delivery.get("error") else ""
         count = delivery["attempt_count"]
         attempts = "1 attempt" if count == 1 else f"{count} attempts"
-        return f"{delivery['destination']} {delivery['state']} after {attempts}{error}"
+        waits = "".join(f"; {each}" for each in _waits(delivery))
+        return f"{delivery['destination']} {delivery['state']} after {attempts}{error}{waits}"
     waits = f", paused until {delivery['paused_until']}" if delivery["paused_until"] else ""
     open_breaker = "" if delivery["breaker_state"] == "closed" else f", breaker {delivery['breaker_state']}"
     return f"{delivery['destination']}{open_breaker}{waits}"
+
+
+def _waits(delivery: dict[str, Any]) -> list[str]:
+    """Say what a delivery that is to be attempted waits for."""
+    if delivery["state"] not in _WAITING or "lane" not in delivery:
+        return []
+    lane = delivery["lane"]
+    if lane is None:
+        return ["its destination was removed"]
+    if lane["state"] == "disabled":
+        return ["its destination is disabled"]
+    said = [] if lane["breaker_state"] == "closed" else [f"breaker {lane['breaker_state']}"]
+    moments = (delivery["next_at"] if delivery["attempt_count"] else None, lane["paused_until"])
+    if until := max((moment for moment in moments if moment), default=None):
+        said.append(f"next attempt not before {until}")
+    return said
 
 
 def _progress(progress: dict[str, Any]) -> list[str]:

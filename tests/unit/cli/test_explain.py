@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import orjson
+import pytest
 
 from alertd.cli.explain import tree
+from alertd.model.delivery import DeliveryState, Outcome, OutcomeKind
+from tests.daemon import eventually
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.unit.cli.stage import Stage
 
 
@@ -87,6 +89,54 @@ def test_a_subscription_whose_destination_is_told_already_says_so() -> None:
         "└─ ✓ second (channel all): sent",
         "      → nothing of its own: another subscription's message goes there",
     ]
+
+
+DISABLED = {"state": "disabled", "queue_depth": 0, "breaker_state": "closed", "paused_until": None}
+RESTING = {"state": "enabled", "queue_depth": 3, "breaker_state": "open", "paused_until": "2026-11-23T12:00:09.000Z"}
+EARLIER, LATER = "2026-11-23T12:00:01.000Z", "2026-11-23T12:00:10.000Z"
+
+
+@pytest.mark.parametrize(
+    ("state", "attempts", "next_at", "lane", "expected"),
+    [
+        ("pending", 0, EARLIER, {**RESTING, "paused_until": None, "breaker_state": "closed"}, ""),
+        ("pending", 0, LATER, RESTING, "; breaker open; next attempt not before 2026-11-23T12:00:09.000Z"),
+        ("retrying", 2, EARLIER, RESTING, "; breaker open; next attempt not before 2026-11-23T12:00:09.000Z"),
+        ("retrying", 2, LATER, RESTING, "; breaker open; next attempt not before 2026-11-23T12:00:10.000Z"),
+        ("retrying", 2, LATER, DISABLED, "; its destination is disabled"),
+        ("pending", 0, EARLIER, None, "; its destination was removed"),
+        ("in_flight", 2, LATER, RESTING, ""),
+        ("delivered", 2, None, RESTING, ""),
+        ("cancelled", 0, None, None, ""),
+    ],
+)
+def test_what_a_delivery_waits_for_is_said(
+    state: str, attempts: int, next_at: str | None, lane: dict[str, object] | None, expected: str
+) -> None:
+    """Who asks at night why nothing came sees until when; what is over, or under way, waits for nothing."""
+    verdict = {"subscription": "first", "channel": "all", "verdict": "sent", "detail": "sent", "destinations": []}
+    where = {"destination": "hook", "subscription": "first", "lane": lane, "next_at": next_at}
+    delivery = {**where, "state": state, "attempt_count": attempts, "error": "returned 503" if attempts else None}
+    event = {"type": "t", "severity": "info", "id": "a"}
+    line = tree({"event": event, "verdicts": [verdict], "deliveries": [delivery]})[-1]
+    error = ": returned 503" if attempts else ""
+    assert line == f"      → hook {state} after {attempts} attempts{error}{expected}"
+
+
+def test_what_waits_for_its_receiver_says_until_when(stage: Stage) -> None:
+    """As the daemon tells it: a receiver that asked for ten minutes is not asked before."""
+    bench = stage.bench
+    assert bench is not None
+    outcome = Outcome(OutcomeKind.RETRY_LATER, 429, "returned 429", retry_after_seconds=600)
+    bench.doors["default", "hook"].outcome = outcome
+    assert stage.typed("send", "t", "--id", "slow").exit_code == 0
+
+    def tried() -> bool:
+        return any(kept.state is DeliveryState.RETRYING for kept in bench.store._deliveries.values())
+
+    stage.on_loop(eventually(tried, "the attempt"))
+    [line] = [line for line in shown(stage, "slow") if "→ hook" in line]
+    assert re.search(r"hook retrying after 1 attempt: returned 429; next attempt not before 20\S+Z$", line)
 
 
 def test_a_cause_leads_to_what_it_made_and_back(stage: Stage) -> None:

@@ -1,4 +1,4 @@
-"""Faults of the store under the whole daemon: a full disk, a lock held by somebody else, and floods while it is slow."""
+"""Faults of the store under the whole daemon: a disk that is full or read-only, a lock held by somebody else, and floods while it is slow."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from typing_extensions import override
 
 from tests.daemon import DEADLINE, Daemon, Reply, ended, eventually, hook, route, workspace
+from tests.machine import lacks
 from tests.receiver import Receiver
 
 if TYPE_CHECKING:
@@ -38,42 +40,114 @@ async def receiver() -> AsyncIterator[Receiver]:
         yield made
 
 
+def mount(*words: str) -> bool:
+    """Mount something, which only root can, and not on every machine; say whether that was done."""
+    return os.geteuid() == 0 and subprocess.run(["mount", *words], check=False, capture_output=True).returncode == 0  # noqa: S603, S607 - fixed words
+
+
+def unmount(folder: Path) -> None:
+    """Undo that, whatever is still open there."""
+    subprocess.run(["umount", "-l", str(folder)], check=False)  # noqa: S603, S607 - fixed words
+
+
 class Disk:
-    """A disk that can be full: a small tmpfs for root, else a limit on the size of any file that the daemon writes."""
+    """What becomes of a daemon's disk; `kind` says by what, `says` what its users are told. `close` undoes all of it."""
+
+    kind: str
+    says: str
 
     def __init__(self, daemon: Daemon) -> None:
         self._daemon = daemon
-        self._filler = daemon.state / "filler"
         daemon.state.mkdir(parents=True)
-        mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(daemon.state)]
-        self.mounted = os.geteuid() == 0 and subprocess.run(mount, check=False, capture_output=True).returncode == 0  # noqa: S603 - fixed words
-        self.kind = "tmpfs" if self.mounted else "RLIMIT_FSIZE"
 
-    def fill(self) -> None:
-        """Leave no room."""
-        if not self.mounted:
-            self._limit(self._daemon.database.with_name("alertd.db-wal").stat().st_size + 100_000)
+    def fail(self) -> None:
+        """Let nothing be written after a while."""
+        raise NotImplementedError
+
+    def recover(self) -> None:
+        """Let everything be written again."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Take it away."""
+
+    def _limit(self, most: int) -> None:
+        """Let the daemon write to no file beyond so many bytes."""
+        assert self._daemon.process is not None
+        hard = resource.prlimit(self._daemon.process.pid, resource.RLIMIT_FSIZE)[1]
+        resource.prlimit(self._daemon.process.pid, resource.RLIMIT_FSIZE, (most, hard))
+
+
+class FullDisk(Disk):
+    """A disk without room: a small tmpfs for root, else a limit of nothing on the files that the daemon writes."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        super().__init__(daemon)
+        self._filler = daemon.state / "filler"
+        self._mounted = mount("-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(daemon.state))
+        self.kind = "tmpfs" if self._mounted else "RLIMIT_FSIZE"
+        self.says = "the disk is full" if self._mounted else "I/O error"
+
+    @override
+    def fail(self) -> None:
+        if not self._mounted:
+            self._limit(0)
             return
         with contextlib.suppress(OSError), self._filler.open("wb", buffering=0) as stream:
             while True:
                 stream.write(b"x" * 4096)
 
-    def clear(self) -> None:
-        """Make room again."""
-        if self.mounted:
+    @override
+    def recover(self) -> None:
+        if self._mounted:
             self._filler.unlink(missing_ok=True)
         else:
             self._limit(resource.RLIM_INFINITY)
 
-    def _limit(self, size: int) -> None:
-        assert self._daemon.process is not None
-        hard = resource.prlimit(self._daemon.process.pid, resource.RLIMIT_FSIZE)[1]
-        resource.prlimit(self._daemon.process.pid, resource.RLIMIT_FSIZE, (size, hard))
-
+    @override
     def close(self) -> None:
-        """Take it away."""
-        if self.mounted:
-            subprocess.run(["umount", "-l", str(self._daemon.state)], check=False)  # noqa: S603, S607 - fixed words
+        if self._mounted:
+            unmount(self._daemon.state)
+
+
+class ReadOnlyDisk(Disk):
+    """A disk that turns read-only after a failed write: for root by a mount over the folder, else by the files' modes.
+
+    Both hold for what is opened from then on, so the failed write is what makes them felt.
+    """
+
+    _mounted = False
+    kind = "a mount" if os.geteuid() == 0 else "modes"
+    says = "read-only"
+
+    @override
+    def fail(self) -> None:
+        folder = str(self._daemon.state)
+        if os.geteuid():
+            self._allow(0o400, 0o500)
+        elif not (mount("--bind", folder, folder) and mount("-o", "remount,bind,ro", folder)):
+            lacks("root may not mount here, and is not held by modes")
+        else:
+            self._mounted = True
+        self._limit(0)
+
+    @override
+    def recover(self) -> None:
+        self.close()
+        self._limit(resource.RLIM_INFINITY)
+
+    @override
+    def close(self) -> None:
+        if self._mounted:
+            unmount(self._daemon.state)
+            self._mounted = False
+        elif os.geteuid():
+            self._allow(0o600, 0o700)
+
+    def _allow(self, file: int, folder: int) -> None:
+        for each in self._daemon.state.iterdir():
+            each.chmod(file)
+        self._daemon.state.chmod(folder)
 
 
 @contextlib.contextmanager
@@ -125,27 +199,34 @@ def config_of(receiver: Receiver, **more: Any) -> dict[str, Any]:
     return {"workspaces": [made], "delivery": {"retry": {"initial_seconds": 0.1}}, **more}
 
 
-async def test_full_disk(tmp_path: Path, receiver: Receiver, record_property: Callable[[str, object], None]) -> None:
-    """A full disk is 503 with Retry-After; what was acknowledged is stored and delivered once; it ends by itself."""
+@pytest.mark.parametrize("make", [FullDisk, ReadOnlyDisk], ids=["full", "read-only"])
+async def test_a_disk_that_takes_nothing(
+    make: Callable[[Daemon], FullDisk | ReadOnlyDisk],
+    tmp_path: Path,
+    receiver: Receiver,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """It is 503 with Retry-After; what was acknowledged is stored and delivered once; it ends by itself."""
     daemon = Daemon(tmp_path, config_of(receiver))
-    disk = Disk(daemon)
-    record_property("told", f"Full disk by: {disk.kind}")
+    disk = make(daemon)
+    record_property("told", f"{'Full' if make is FullDisk else 'Read-only'} disk by: {disk.kind}")
     try:
         async with daemon:
-            outcome = await _through_a_full_disk(daemon, disk)
-            await receiver.until(lambda: set(receiver.events("/hook")) == outcome["taken"], "what was acknowledged")
-            await asyncio.gather(*(daemon.wait_state(name, "delivered") for name in sorted(outcome["taken"])[:20]))
-            assert len(receiver.got("/hook")) == len(outcome["taken"])
+            taken, refused = await _through(daemon, disk)
+            await receiver.until(lambda: set(receiver.events("/hook")) == taken, "what was acknowledged")
+            await asyncio.gather(*(daemon.wait_state(name, "delivered") for name in sorted(taken)[:20]))
+            assert len(receiver.got("/hook")) == len(taken)
             assert await daemon.stop() == 0
-            assert stored(daemon) == outcome["taken"]
-            assert not outcome["taken"] & outcome["refused"]
+            assert stored(daemon) == taken
+            assert not taken & refused
     finally:
         disk.close()
 
 
-async def _through_a_full_disk(daemon: Daemon, disk: Disk) -> dict[str, set[str]]:
+async def _through(daemon: Daemon, disk: Disk) -> tuple[set[str], set[str]]:
+    """Send until the disk refuses and after it recovered; return what was acknowledged and what was not."""
     taken, refused = set(await daemon.send(sized("before-1"), sized("before-2"))), set()
-    disk.fill()
+    disk.fail()
     number = 0
     while len(refused) < 5:
         number += 1
@@ -153,13 +234,14 @@ async def _through_a_full_disk(daemon: Daemon, disk: Disk) -> dict[str, set[str]
         (taken if reply.status == 202 else refused).add(f"full-{number}")
         assert reply.status in (202, 503), reply.body
         assert number < 500
+    assert f"({disk.says})" in reply.json["detail"]
     assert int(reply.headers["retry-after"]) > 0
     assert reply.headers["content-type"] == "application/problem+json"
     ready = await daemon.call("GET", "/-/ready", token="")
     assert (ready.status, ready.json["store"]) == (503, False)
     assert (await daemon.call("GET", "/-/healthy", token="")).status == 200
     assert (await daemon.call("GET", "/api/v1/workspaces/default/events?limit=1")).status == 200
-    disk.clear()
+    disk.recover()
 
     async def is_ready() -> bool:
         return (await daemon.call("GET", "/-/ready", token="")).status == 200
@@ -167,7 +249,7 @@ async def _through_a_full_disk(daemon: Daemon, disk: Disk) -> dict[str, set[str]
     await eventually(is_ready, "readiness without any event")
     taken.update(await daemon.send(sized("after-1"), sized("after-2")))
     assert (await daemon.metrics())["alertd_commit_failures_total"] >= 5
-    return {"taken": taken, "refused": refused}
+    return taken, refused
 
 
 def hearing(folder: Path) -> dict[str, str]:
@@ -188,7 +270,7 @@ async def sign_of_life(manager: socket.socket) -> None:
 async def test_a_full_disk_is_no_death(tmp_path: Path, receiver: Receiver, manager: socket.socket) -> None:
     """The watchdog gets its signs while the disk is full, for a restart would make no room."""
     daemon = Daemon(tmp_path / "daemon", config_of(receiver), **hearing(tmp_path))
-    disk = Disk(daemon)
+    disk = FullDisk(daemon)
 
     async def cannot_write() -> bool:
         await daemon.offer(sized("filling"))
@@ -196,12 +278,12 @@ async def test_a_full_disk_is_no_death(tmp_path: Path, receiver: Receiver, manag
 
     try:
         async with daemon:
-            disk.fill()
+            disk.fail()
             await eventually(cannot_write, "the store to be unable to write")
             await sign_of_life(manager)
             await sign_of_life(manager)
             assert (await daemon.call("GET", "/-/ready", token="")).json["store"] is False
-            disk.clear()
+            disk.recover()
     finally:
         disk.close()
 

@@ -420,7 +420,7 @@ async def test_an_opening_that_fails_leaves_nothing_open(
     with pytest.raises(StoreError) as caught:
         await open_sqlite(path, StillClock())
     held = [each.resolve() for each in Path("/proc/self/fd").iterdir()]
-    assert not [file for file in held if file.name.startswith(path.name)]
+    assert not [file for file in held if file.parent == path.parent]
     assert isinstance(caught.value.__cause__, sqlite3.Error)
     lock = FileLock(path)
     lock.take()

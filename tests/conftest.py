@@ -24,6 +24,7 @@ AS_FOUND: Final = (Phase.explicit, Phase.reuse, Phase.generate, Phase.target)
 SHRUNK: Final = (Phase.explicit, Phase.generate, Phase.target, Phase.shrink, Phase.explain)
 """With `--hypothesis-profile=shrink` it finds one anew, and looks for the smallest: what is kept of earlier runs is as it was found."""
 
+os.environ.pop("PYTHONUNBUFFERED", None)  # what the tests start writes as it does for everybody
 
 GUESSING: Final = "FUZZ_CASES" in os.environ
 """Whether random tests make up other examples each time, as `make fuzz` wants it; else the same, so that a change alone breaks a test."""

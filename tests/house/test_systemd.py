@@ -44,7 +44,7 @@ def unit(tmp_path: Path) -> Path:
     """Copy the unit, its program replaced by one that exists here."""
     text = UNIT.read_text()
     copy = tmp_path / "alertd.service"
-    copy.write_text(re.sub(r"^ExecStart=\S+", f"ExecStart={sys.executable}", text, flags=re.MULTILINE))
+    copy.write_text(re.sub(r"^ExecStart=\S+", f'ExecStart="{sys.executable}"', text, flags=re.MULTILINE))
     return copy
 
 

@@ -7,9 +7,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import NoReturn
+import socket
+import subprocess
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NPM_SECONDS: Final = 120
+_NPM: Final = ("--no-audit", "--no-fund", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")
+"""Without a network it is to say so soon."""
 
 
 def lacks(reason: str) -> NoReturn:
@@ -24,3 +33,23 @@ def program(*names: str) -> str:
     """Find a program by the first of its names that there is, and return its path; the machine lacks it where none is."""
     __tracebackhide__ = True
     return next(filter(None, map(shutil.which, names)), None) or lacks(f"{' or '.join(names)} is not installed")
+
+
+def npm(folder: Path, *words: str) -> None:
+    """Run npm in a folder; a machine where it cannot do that lacks what it was to bring."""
+    __tracebackhide__ = True
+    try:
+        subprocess.run(  # noqa: S603 - fixed words
+            [program("npm"), *words, *_NPM], cwd=folder, capture_output=True, check=True, timeout=NPM_SECONDS
+        )
+    except subprocess.SubprocessError:
+        lacks(f"npm {' '.join(words)} fails")
+
+
+def ipv6() -> None:
+    """End the running test where this machine has no IPv6, not even to itself."""
+    __tracebackhide__ = True
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        lacks("there is no IPv6")

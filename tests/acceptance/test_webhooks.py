@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import hmac
 import json
-import subprocess
 import tarfile
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from alertd.sources.github import GithubDecoder
 from alertd.sources.outside import WebhookRequest
 from alertd.sources.sentry_defaults import STANDARD
 from tests.daemon import BELOW, Daemon, eventually
-from tests.machine import lacks, program
+from tests.machine import npm, program
 from tests.unit.sources.test_outside import ALERT, GROUP, GUID, INCIDENT, PUSH
 
 if TYPE_CHECKING:
@@ -129,11 +128,7 @@ async def _address(process: asyncio.subprocess.Process) -> str:
 def examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[dict[str, Any]]]:
     """GitHub's own published examples."""
     folder = tmp_path_factory.mktemp("octokit")
-    packed = subprocess.run(  # noqa: S603 - a fixed command
-        [program("npm"), "pack", EXAMPLES], cwd=folder, capture_output=True, check=False, timeout=90
-    )
-    if packed.returncode:
-        lacks(f"npm cannot give {EXAMPLES}")
+    npm(folder, "pack", EXAMPLES)
     with tarfile.open(next(folder.glob("*.tgz"))) as archive:
         index = archive.extractfile("package/api.github.com/index.json")
         assert index is not None

@@ -12,6 +12,7 @@ from alertd.destinations.guard import EgressPolicy
 from tests.conformance.sender_behaviours import PATIENCE
 from tests.conformance.sender_case import SenderCase
 from tests.conformance.sender_peer import OK, answering, deaf, field, serve, soon, turns
+from tests.machine import ipv6
 
 
 class SenderSafety(SenderCase):
@@ -254,6 +255,7 @@ class SenderSafety(SenderCase):
 
     async def test_ipv6(self) -> None:
         """An IPv6 address is connected to as such, and named in brackets."""
+        ipv6()
         async with serve(answering(OK), address="::1") as server, self.sender("::1/128") as sender:
             assert (await self.send(sender, server.url("[::1]"))).status == 200
             assert field(server.requests[0], "host") == f"[::1]:{server.port}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine import lacks, program
+from tests.machine import NPM_SECONDS, lacks, npm, program
 
 TESTS = Path(__file__).resolve().parents[1]
 SKIPPING = re.compile(r"\b(?:pytest|mark)\.(?:skip|skipif|importorskip|xfail)\b(?!\.Exception)|\b[Ss]kipTest\b")
@@ -29,6 +29,18 @@ def test_where_none_may_be_skipped_it_fails(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("NO_SKIPS", "1")
     with pytest.raises(pytest.fail.Exception, match=r"^NO_SKIPS is set, and there is no broker here$"):
         lacks("there is no broker here")
+
+
+@pytest.mark.parametrize("words", ["exit 1", "exec sleep 60"], ids=["refuses", "hangs"])
+def test_what_npm_cannot_bring_the_machine_lacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: str) -> None:
+    """Whether it says so or, without a network, says nothing."""
+    monkeypatch.setenv("NO_SKIPS", "1")
+    monkeypatch.setattr("tests.machine.NPM_SECONDS", 0.2 if "sleep" in words else NPM_SECONDS)
+    (tmp_path / "npm").write_text(f"#!/bin/sh\n{words}\n")
+    (tmp_path / "npm").chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    with pytest.raises(pytest.fail.Exception, match=r"^NO_SKIPS is set, and npm ci --ignore-scripts fails$"):
+        npm(tmp_path, "ci", "--ignore-scripts")
 
 
 def test_a_program_is_found_by_any_of_its_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

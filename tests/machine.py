@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NPM_SECONDS: Final = 120
-_NPM: Final = ("--no-audit", "--no-fund", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")
-"""Without a network it is to say so soon."""
+_RETRYING: Final = ("--fetch-retries=4", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=10000")
+"""Often and not for long: without a network it is to say so soon."""
 
 
 def lacks(reason: str) -> NoReturn:
@@ -40,7 +40,11 @@ def npm(folder: Path, *words: str) -> None:
     __tracebackhide__ = True
     try:
         subprocess.run(  # noqa: S603 - fixed words
-            [program("npm"), *words, *_NPM], cwd=folder, capture_output=True, check=True, timeout=NPM_SECONDS
+            [program("npm"), *words, "--no-audit", "--no-fund", *_RETRYING],
+            cwd=folder,
+            capture_output=True,
+            check=True,
+            timeout=NPM_SECONDS,
         )
     except subprocess.SubprocessError:
         lacks(f"npm {' '.join(words)} fails")

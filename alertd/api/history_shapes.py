@@ -159,7 +159,15 @@ HISTORY_SHAPES: Final[dict[str, Any]] = {
     "DeliveryInLane": with_more(
         _DELIVERY,
         lane={
-            **or_null(whole(state=TEXT, queue_depth=COUNT, breaker_state=TEXT, paused_until=TIME_OR_NULL)),
+            **or_null(
+                whole(
+                    state=TEXT,
+                    queue_depth=COUNT,
+                    breaker_state=TEXT,
+                    paused_until=TIME_OR_NULL,
+                    rests_until=TIME_OR_NULL,
+                )
+            ),
             "description": "what the destination's lane does now; null: the destination is gone",
         },
     ),
@@ -180,7 +188,8 @@ HISTORY_SHAPES: Final[dict[str, Any]] = {
         replayed={**COUNT, "description": "how many were sent again so far"},
         left_out={
             **COUNT,
-            "description": "how many were not: gone, or brought there by a replay or another delivery of the event",
+            "description": "how many were not: gone, brought there by a replay or another delivery of the event, or their "
+            "destination was removed",
         },
         requested_by=TEXT,
         created_at=TIME,

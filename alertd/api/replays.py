@@ -127,10 +127,11 @@ class Replays:
         if not asked.dry_run:
             context.replayer.check_room(workspace)
         number = context.ids.take()
-        rule = ReplayRule(to, number if asked.again else 0, present=context.dispatcher.present())
+        since = number if asked.again else 0
         found, complete = await self._find(workspace, asked.selection)
         origins = sorted(number for each in found.values() for number in each)
         if asked.dry_run:
+            rule = ReplayRule(to, since, present=context.dispatcher.present())
             count = await context.store.replayable(origins, rule)
             states = {word: len(each) for word, each in found.items()}
             whole = {"matched": len(origins), "states": states, "complete": complete}
@@ -139,9 +140,7 @@ class Replays:
             most = f"finds more than {ORIGINS_MAX} deliveries, or not within {LOOK_SECONDS:g} s"
             raise InvalidError([Problem("/filter", f"{most}: narrow it, by since and until perhaps")])
         document = asked.document(filter_)
-        replay = Replay(
-            number, workspace, actor, orjson.dumps(document), to, rule.since, asked.rate, len(origins)
-        )  # fmt: skip
+        replay = Replay(number, workspace, actor, orjson.dumps(document), to, since, asked.rate, len(origins))
         noted = Noted("replayed", ("replay", workspace, _id(number)), None, {**document, "matched": len(origins)})
         await context.replayer.begin(replay, origins, [context.registry.line(actor, noted)])
         return json(_view(replay), status=202)

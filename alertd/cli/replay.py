@@ -154,7 +154,8 @@ def _confirmed(question: str) -> bool:
 
 def _say_found(found: str, left_out: int) -> None:
     """Say what the filters found, and how much of it does not go."""
-    why = f"; left out: {left_out}, gone or there already (--again)" if left_out else ""
+    reasons = "gone, there already (--again) or of a removed destination (--to)"
+    why = f"; left out: {left_out}, {reasons}" if left_out else ""
     say(f"found: {found}{why}")
 
 

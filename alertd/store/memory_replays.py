@@ -10,7 +10,7 @@ from alertd.model.delivery import DeliveryState
 from alertd.model.ids import DELIVERY, REPLAY, format_id, milliseconds
 from alertd.store.memory_digests import MemoryDigests
 from alertd.store.memory_rows import MemoryDelivery
-from alertd.store.replaying import AS_IT_WAS, PART, Replay, ReplayRule, ReplayState
+from alertd.store.replaying import AS_IT_WAS, LOOKS, PART, Replay, ReplayRule, ReplayState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,18 +68,21 @@ class MemoryReplays(MemoryDigests):
         self._newest = max(self._newest, replay.id)
 
     async def step_replay(
-        self, replay_id: int, first_id: int, count: int, now_ms: int, present: frozenset[int] | None = None
+        self, replay_id: int, first_id: int, count: int, now_ms: int, present: frozenset[int]
     ) -> tuple[Replay, list[Delivery]]:
         """Deal with the next origins."""
         self._write()
         replay = self._replay(replay_id)
         if replay.state is not ReplayState.RUNNING:
             return replay, []
-        end = min(replay.looked + count, (replay.looked // PART + 1) * PART)
-        origins = self._origins[replay_id][replay.looked : end]
-        pairs = [(origin, first_id + turn) for turn, origin in enumerate(origins)]
-        made = await self.replay_many(pairs, now_ms, replay.rule(present))
-        after = dataclasses.replace(replay, looked=replay.looked + len(origins), made=replay.made + len(made))
+        end = min(replay.looked + LOOKS, (replay.looked // PART + 1) * PART)
+        made: list[Delivery] = []
+        looked = replay.looked
+        while looked < min(end, replay.total) and len(made) < count:
+            pair = (self._origins[replay_id][looked], first_id + len(made))
+            made += await self.replay_many([pair], now_ms, replay.rule(present))
+            looked += 1
+        after = dataclasses.replace(replay, looked=looked, made=replay.made + len(made))
         if after.looked >= after.total:
             after = dataclasses.replace(after, state=ReplayState.DONE, ended_at_ms=now_ms)
         self._save(after)

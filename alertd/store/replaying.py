@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 PART: Final = 1000
 """How many origins are kept in one row; a step takes no more than what one row holds."""
+LOOKS: Final = 100
+"""How many origins one step looks at, most of which may be left out."""
 
 
 class ReplayState(Worded):
@@ -75,7 +77,7 @@ class Replay:
     reason: str = ""
     ended_at_ms: int | None = None
 
-    def rule(self, present: frozenset[int] | None = None) -> ReplayRule:
+    def rule(self, present: frozenset[int]) -> ReplayRule:
         """How its deliveries are replayed, with these destinations there."""
         return ReplayRule(self.destination_id, self.since, self.actor, self.id, present)
 
@@ -105,11 +107,12 @@ class ReplayStore(Protocol):
         """Keep a replay and what it is to send again, in this order; `audit` says so in the log of changes."""
 
     async def step_replay(
-        self, replay_id: int, first_id: int, count: int, now_ms: int, present: frozenset[int] | None = None
+        self, replay_id: int, first_id: int, count: int, now_ms: int, present: frozenset[int]
     ) -> tuple[Replay, list[Delivery]]:
-        """Deal with its next origins, up to `count`, in one transaction with the note of it; end it when none is left.
+        """Deal with its next origins in one transaction with the note of it; end it when none is left.
 
-        `present` as in `ReplayRule`. The replays take the numbers from `first_id` on. One that is not running stays as it is. Raises NotFoundError.
+        It makes up to `count` replays, which take the numbers from `first_id` on, and looks at up to `LOOKS` origins.
+        `present` as in `ReplayRule`. One that is not running stays as it is. Raises NotFoundError.
         """
 
     async def end_replay(

@@ -11,7 +11,7 @@ import pytest
 from alertd.errors import ConflictError, NotFoundError
 from alertd.model.delivery import DeliveryState, Outcome, OutcomeKind
 from alertd.store.base import Filter
-from alertd.store.replaying import PART, Replay, ReplayRule, ReplayState
+from alertd.store.replaying import LOOKS, PART, Replay, ReplayRule, ReplayState
 from alertd.store.resource import AuditFilter
 from tests.conformance.resource_suite import entry
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 DEAD, DELIVERED = DeliveryState.DEAD, DeliveryState.DELIVERED
 RUNNING, DONE, CANCELLED, FAILED = ReplayState
+THERE = frozenset({3, 4, 5})
+"""The destinations of these deliveries."""
 
 
 async def dead(store: Store, make: Maker, count: int, to: tuple[int, ...] = (3,)) -> list[int]:
@@ -76,7 +78,7 @@ class ReplaySuite:
         sent: list[int | None] = []
         for expected in (2, 4, 5):
             first = make.ids.take(2)
-            now, made = await store.step_replay(replay.id, first, 2, make.clock.now_ms())
+            now, made = await store.step_replay(replay.id, first, 2, make.clock.now_ms(), THERE)
             sent += [each.replay_of for each in made]
             assert [each.id for each in made] == list(range(first, first + len(made)))
             assert (now.looked, now.made, now.state) == (
@@ -86,7 +88,7 @@ class ReplaySuite:
             )
         assert sent == origins
         assert now.ended_at_ms == make.clock.now_ms()
-        assert (await store.step_replay(replay.id, make.ids.take(2), 2, make.clock.now_ms())) == (now, [])
+        assert (await store.step_replay(replay.id, make.ids.take(2), 2, make.clock.now_ms(), THERE)) == (now, [])
         assert await store.running_replays() == []
         assert await store.replay_by_id(replay.id) == now
         rows = (await store.deliveries(Filter(state="pending"))).items
@@ -98,10 +100,25 @@ class ReplaySuite:
         origins = [origin + 1000 + n for n in range(PART - 1)] + [origin] + [origin + 5000]
         replay = replay_of(make, len(origins))
         await store.begin_replay(replay, origins)
-        now, made = await store.step_replay(replay.id, make.ids.take(2 * PART), 2 * PART, make.clock.now_ms())
-        assert (now.looked, [each.replay_of for each in made]) == (PART, [origin])
-        now, made = await store.step_replay(replay.id, make.ids.take(2 * PART), 2 * PART, make.clock.now_ms())
-        assert (now.looked, now.made, now.state, made) == (PART + 1, 1, DONE, [])
+        sent: list[int | None] = []
+        for looked in (*range(LOOKS, PART + 1, LOOKS), PART + 1):
+            now, made = await store.step_replay(replay.id, make.ids.take(9), 9, make.clock.now_ms(), THERE)
+            assert now.looked == looked
+            sent += [each.replay_of for each in made]
+        assert (sent, now.made, now.state) == ([origin], 1, DONE)
+
+    async def test_a_step_goes_on_past_what_is_left_out(self, store: Store, make: Maker) -> None:
+        """Until it has made as many as it may; these are numbered without a gap."""
+        origins = await dead(store, make, 4, to=(3, 4))
+        replay = replay_of(make, len(origins))
+        await store.begin_replay(replay, origins)
+        there = frozenset({4})
+        for looked in (6, 8):
+            first = make.ids.take(3)
+            now, made = await store.step_replay(replay.id, first, 3, make.clock.now_ms(), there)
+            assert now.looked == looked
+            assert [each.id for each in made] == list(range(first, first + len(made)))
+        assert (now.made, now.state) == (4, DONE)
 
     async def test_what_was_replayed_already_is_left_out_unless_asked_again(self, store: Store, make: Maker) -> None:
         """Looked at, but not made; a replay that itself died counts for nothing."""
@@ -114,12 +131,12 @@ class ReplaySuite:
         assert await store.replayable(origins, ReplayRule()) == 2
         replay = replay_of(make, 4)
         await store.begin_replay(replay, origins)
-        now, made = await store.step_replay(replay.id, make.ids.take(9), 9, now_ms)
+        now, made = await store.step_replay(replay.id, make.ids.take(9), 9, now_ms, THERE)
         assert ([each.replay_of for each in made], now.looked, now.made, now.state) == ([second, third], 4, 2, DONE)
         again = replay_of(make, 4, again=True)
-        assert await store.replayable(origins, again.rule()) == 3
+        assert await store.replayable(origins, again.rule(THERE)) == 3
         await store.begin_replay(again, origins)
-        _, made = await store.step_replay(again.id, make.ids.take(9), 9, now_ms)
+        _, made = await store.step_replay(again.id, make.ids.take(9), 9, now_ms, THERE)
         assert [each.replay_of for each in made] == [first, second, third]
 
     async def test_one_other_destination_gets_each_event_once(self, store: Store, make: Maker) -> None:
@@ -129,7 +146,7 @@ class ReplaySuite:
         assert await store.replayable(origins, ReplayRule(5)) == 2
         replay = replay_of(make, 4, to=5)
         await store.begin_replay(replay, origins)
-        _, made = await store.step_replay(replay.id, make.ids.take(9), 9, make.clock.now_ms())
+        _, made = await store.step_replay(replay.id, make.ids.take(9), 9, make.clock.now_ms(), THERE)
         assert [(each.replay_of, each.destination_id) for each in made] == [(origins[0], 5), (origins[2], 5)]
         assert await store.replayable(origins, ReplayRule(5)) == 0
 
@@ -157,6 +174,7 @@ class ReplaySuite:
         assert await store.replayable(origins, ReplayRule(present=there)) == 2
         assert await store.replayable(origins, ReplayRule(5, present=there)) == 2
         assert await store.replayable(origins, ReplayRule(present=frozenset())) == 0
+        assert await store.replayable(origins, ReplayRule(5, present=frozenset())) == 2
         replay = replay_of(make, 4)
         await store.begin_replay(replay, origins)
         now, made = await store.step_replay(replay.id, make.ids.take(9), 9, make.clock.now_ms(), there)
@@ -186,7 +204,7 @@ class ReplaySuite:
         assert await store.replayable([waiting, 12345], ReplayRule()) == 0
         replay = replay_of(make, 2)
         await store.begin_replay(replay, [waiting, 12345])
-        now, made = await store.step_replay(replay.id, make.ids.take(9), 9, make.clock.now_ms())
+        now, made = await store.step_replay(replay.id, make.ids.take(9), 9, make.clock.now_ms(), THERE)
         assert (made, now.state, now.made) == ([], DONE, 0)
 
     async def test_a_replay_can_be_ended(self, store: Store, make: Maker) -> None:
@@ -197,11 +215,11 @@ class ReplaySuite:
         ended = await store.end_replay(replay.id, CANCELLED, "by bob", make.clock.now_ms())
         assert (ended.state, ended.reason) == (CANCELLED, "by bob")
         assert await store.end_replay(replay.id, FAILED, "x", make.clock.now_ms() + 5) == ended
-        assert await store.step_replay(replay.id, make.ids.take(9), 9, make.clock.now_ms()) == (ended, [])
+        assert await store.step_replay(replay.id, make.ids.take(9), 9, make.clock.now_ms(), THERE) == (ended, [])
         with pytest.raises(NotFoundError):
             await store.end_replay(1, CANCELLED, "x", 1)
         with pytest.raises(NotFoundError):
-            await store.step_replay(1, make.ids.take(), 1, 1)
+            await store.step_replay(1, make.ids.take(), 1, 1, THERE)
         assert await store.replay_by_id(1) is None
 
     async def test_its_beginning_and_its_end_are_in_the_log_of_changes_once(self, store: Store, make: Maker) -> None:
@@ -211,8 +229,8 @@ class ReplaySuite:
         begun, *others = [entry(number, kind="replay") for number in range(3)]
         await store.begin_replay(replay, [origin, origin], [begun])
         await store.begin_replay(done, [])
-        await store.step_replay(replay.id, make.ids.take(), 1, now_ms)
-        await store.step_replay(done.id, make.ids.take(), 1, now_ms)
+        await store.step_replay(replay.id, make.ids.take(), 1, now_ms, THERE)
+        await store.step_replay(done.id, make.ids.take(), 1, now_ms, THERE)
         told: list[Replay] = []
 
         def line(ended: Replay) -> AuditEntry:
@@ -260,7 +278,7 @@ class ReplaySuite:
         over, running = replay_of(make, 1), replay_of(make, 1)
         for each in (over, running):
             await store.begin_replay(each, [origin])
-        _, [made] = await store.step_replay(over.id, make.ids.take(), 1, clock.ms)
+        _, [made] = await store.step_replay(over.id, make.ids.take(), 1, clock.ms, THERE)
         await store.record([make.attempt(made.id, 1, DELIVERED)])
         clock.ms += 86_400_000
         while await store.retain(clock.ms, 100):

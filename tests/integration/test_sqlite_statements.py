@@ -200,7 +200,7 @@ class Life:
         many = Replay(make.ids.take(), "default", "ann", b"{}", 5, 0, 1.0, len(ended) + 1)
         yield self._one("begin_replay", many, [two, *ended], [entry(106)])
         for _ in range(2):
-            yield self._one("step_replay", many.id, make.ids.take(2), 2, START_MS)
+            yield self._one("step_replay", many.id, make.ids.take(2), 2, START_MS, frozenset({3}))
         yield self._one("end_replay", many.id, ReplayState.CANCELLED, "enough", START_MS, lambda _: entry(107))
 
     def _end(self) -> Iterator[Any]:

@@ -11,7 +11,7 @@ from alertd.errors import ConflictError, NotFoundError
 from alertd.model.delivery import Delivery, DeliveryState
 from alertd.model.digest import DIGEST_TYPE
 from alertd.model.ids import DELIVERY, END, REPLAY, format_id, milliseconds
-from alertd.store.replaying import AS_IT_WAS, PART, Replay, ReplayRule, ReplayState
+from alertd.store.replaying import AS_IT_WAS, LOOKS, PART, Replay, ReplayRule, ReplayState
 from alertd.store.sqlite.conditions import OWN
 from alertd.store.sqlite.digests import copy_digest
 from alertd.store.sqlite.part import Part
@@ -135,7 +135,7 @@ class Replays(Part):
         await self.core.writer.run(job)
 
     async def step_replay(
-        self, replay_id: int, first_id: int, count: int, now_ms: int, present: frozenset[int] | None = None
+        self, replay_id: int, first_id: int, count: int, now_ms: int, present: frozenset[int]
     ) -> tuple[Replay, list[Delivery]]:
         """Deal with the next origins in one transaction with the note of it."""
 
@@ -145,10 +145,14 @@ class Replays(Part):
                 return replay, []
             row = conn.execute(_PART, (replay_id, replay.looked // PART)).fetchone()
             at = replay.looked % PART
-            origins = orjson.loads(row[0])[at : at + count] if row else []
-            pairs = [(origin, first_id + turn) for turn, origin in enumerate(origins)]
-            made = _replay_many(conn, pairs, now_ms, replay.rule(present))
-            after = replace(replay, looked=replay.looked + len(origins), made=replay.made + len(made))
+            rule, looked = replay.rule(present), replay.looked
+            made: list[Delivery] = []
+            for origin in orjson.loads(row[0])[at : at + LOOKS] if row else ():
+                if len(made) == count:
+                    break
+                looked += 1
+                made += _replay_many(conn, [(origin, first_id + len(made))], now_ms, rule)
+            after = replace(replay, looked=looked, made=replay.made + len(made))
             if after.looked >= after.total:
                 after = replace(after, state=ReplayState.DONE, ended_at_ms=now_ms)
             _save(conn, after)

@@ -76,11 +76,15 @@ def test_with_yes_all_of_it_goes(stage: Stage) -> None:
     assert result.exit_code == 0
     assert result.stdout.endswith(": 2 deliveries sent again\nfound: 2\n")
     twice = stage.typed("replay", "--state", "dead", "-y").stdout
-    assert twice.endswith(": 0 deliveries sent again\nfound: 2; left out: 2, gone or there already (--again)\n")
+    assert twice.endswith(
+        ": 0 deliveries sent again\nfound: 2; left out: 2, gone, there already (--again) or of a removed destination (--to)\n"
+    )
     nothing = stage.typed("replay", "--type", "other", "-y").stdout
     assert nothing.endswith(": 0 deliveries sent again\nfound: none\n")
     counted = stage.typed("replay", "--state", "dead").stdout
-    assert counted.endswith("found: 2 dead; left out: 2, gone or there already (--again)\n")
+    assert counted.endswith(
+        "found: 2 dead; left out: 2, gone, there already (--again) or of a removed destination (--to)\n"
+    )
     done = json.loads(stage.typed("replay", "--state", "dead", "--yes", "--again", "--to", "page", "--json").stdout)
     assert (done["state"], done["replayed"], done["destination"]) == ("done", 2, "page")
 

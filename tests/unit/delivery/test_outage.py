@@ -92,7 +92,7 @@ class FullStore(MemoryStore):
 
     @override
     async def step_replay(
-        self, replay_id: int, first_id: int, count: int, now_ms: int, present: frozenset[int] | None = None
+        self, replay_id: int, first_id: int, count: int, now_ms: int, present: frozenset[int]
     ) -> tuple[Replay, list[Delivery]]:
         """Make a step."""
         self._check()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 def cpu_seconds(call: Callable[[], object], rounds: int = 3) -> float:
     """Seconds of CPU that a call costs without garbage collection, the least of some rounds."""
     taken = []
+    collects = gc.isenabled()
     gc.disable()
     try:
         for _ in range(rounds):
@@ -20,5 +21,6 @@ def cpu_seconds(call: Callable[[], object], rounds: int = 3) -> float:
             call()
             taken.append(time.process_time() - begin)
     finally:
-        gc.enable()
+        if collects:
+            gc.enable()
     return min(taken)

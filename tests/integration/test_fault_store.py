@@ -125,10 +125,10 @@ class ReadOnlyDisk(Disk):
         folder = str(self._daemon.state)
         if os.geteuid():
             self._allow(0o400, 0o500)
-        elif not (mount("--bind", folder, folder) and mount("-o", "remount,bind,ro", folder)):
-            lacks("root may not mount here, and is not held by modes")
         else:
-            self._mounted = True
+            self._mounted = mount("--bind", folder, folder)
+            if not (self._mounted and mount("-o", "remount,bind,ro", folder)):
+                lacks("root may not mount here, and is not held by modes")
         self._limit(0)
 
     @override

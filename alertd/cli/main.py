@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from alertd.cli import (
     token,
     transfer,
 )
+from alertd.cli.options import note, unwritten
 
 app = typer.Typer(
     name="alertd",
@@ -69,6 +71,17 @@ def _fill_streams() -> None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - as long as the program
 
 
+def _loses_output() -> bool:
+    """Write what is left for stdout, and say whether that failed: then nothing more goes there, nor is tried at the very end."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError), Path(os.devnull).open("wb") as nowhere:  # it may be no file of the system's
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        return True
+    return False
+
+
 def main() -> None:
     """Run the program. An installation that lacks a part says which one, an argument that is no text is named."""
     _fill_streams()
@@ -80,3 +93,10 @@ def main() -> None:
     except UnicodeEncodeError as error:
         typer.echo(f"alertd: {os.fsencode(error.object)!r} is not UTF-8", err=True)
         raise SystemExit(2) from None
+    except OSError as error:
+        if not _loses_output():
+            raise
+        note(unwritten(error))
+        raise SystemExit(1) from None
+    finally:
+        _loses_output()

@@ -6,9 +6,8 @@ Exit codes: 0 done, 1 refused or failed, 2 usage; 130, as shells have it, when C
 
 import inspect
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, NoReturn
@@ -147,14 +146,12 @@ def written() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        _forget_output()
-        fail(f"the result cannot be written: {(error.strerror or str(error)).lower()}")
+        fail(unwritten(error))
 
 
-def _forget_output() -> None:
-    """Lead stdout to nowhere: what is left of it would be tried once more at the end, whose failure would be another exit code."""
-    with suppress(OSError, ValueError), Path(os.devnull).open("wb") as nowhere:  # stdout may be no file of the system's
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+def unwritten(error: OSError) -> str:
+    """Say that a result cannot be written."""
+    return f"the result cannot be written: {(error.strerror or str(error)).lower()}"
 
 
 def harmless(text: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import signal
-import socket
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,8 @@ from tests.daemon import DEADLINE, PROGRAM
 from tests.terminal import at_terminal
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterator
     from pathlib import Path
 
 CLOSED = "<&- >&- 2>&-"
@@ -29,25 +31,30 @@ def typed(folder: Path, streams: str, *arguments: str | bytes) -> subprocess.Com
     return subprocess.run(command, cwd=folder, check=False, timeout=DEADLINE * 3, capture_output=True, text=True)  # noqa: S603 - our own program
 
 
-def test_a_daemon_without_streams_lives(tmp_path: Path) -> None:
+@contextlib.contextmanager
+def started(folder: Path, streams: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a daemon, its streams as a shell leads them; it tells a socket of the folder when it is ready."""
+    (folder / "alertd.yml").write_text(CONFIG)
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        ["sh", "-c", f'exec "$0" run --config alertd.yml {streams}', PROGRAM],  # noqa: S607 - any shell will do
+        cwd=folder,
+        env={**os.environ, "NOTIFY_SOCKET": str(folder / "notify")},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("streams", [CLOSED, "> /dev/full"], ids=["closed", "full"])
+def test_a_daemon_that_nobody_hears_lives(tmp_path: Path, manager: socket.socket, streams: str) -> None:
     """Nothing that it opens takes the numbers of streams that are closed: it gets ready, and ends in order."""
-    config = tmp_path / "alertd.yml"
-    config.write_text(CONFIG)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
-        ready.bind(str(tmp_path / "ready"))
-        ready.settimeout(DEADLINE)
-        process = subprocess.Popen(  # noqa: S603 - our own program
-            ["sh", "-c", f'exec "$0" run --config alertd.yml {CLOSED}', PROGRAM],  # noqa: S607 - any shell will do
-            cwd=tmp_path,
-            env={**os.environ, "NOTIFY_SOCKET": str(tmp_path / "ready")},
-        )
-        try:
-            assert b"READY=1" in ready.recv(4096)
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(DEADLINE) == 0
-        finally:
-            process.kill()
-            process.wait()
+    manager.settimeout(DEADLINE)
+    with started(tmp_path, streams) as process:
+        assert b"READY=1" in manager.recv(4096)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(DEADLINE) == 0
     assert (tmp_path / "alertd.db").read_bytes().startswith(b"SQLite format 3")
 
 
@@ -58,7 +65,18 @@ def test_a_result_that_nobody_wants_is_no_failure(tmp_path: Path, arguments: lis
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("arguments", [["version"], ["version", "--json"], ["check"], ["check", "--json"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["version"],
+        ["version", "--json"],
+        ["check"],
+        ["check", "--json"],
+        ["--help"],
+        ["replay", "--help"],
+        ["--show-completion", "bash"],
+    ],
+)
 def test_a_result_that_cannot_be_written_is_said(tmp_path: Path, arguments: list[str]) -> None:
     """On a full disk: one sentence, and 1."""
     done = typed(tmp_path, "> /dev/full", *arguments)

@@ -34,7 +34,7 @@ _STATUS: Final[dict[str, Example]] = {
     },
     "Destination": {
         "built_in": False, "state": "enabled", "disabled_reason": None, "disabled_at": None, "queue_depth": 0,
-        "queue_capacity": 1000, "in_flight": 0, "breaker_state": "closed", "paused_until": None,
+        "queue_capacity": 1000, "in_flight": 0, "breaker_state": "closed", "paused_until": None, "rests_until": None,
         "learnt_rate_per_second": None, "last_success_at": _LATER, "last_failure_at": None, "last_error": None, "warnings": [],
     },
     "Subscription": {
@@ -96,7 +96,13 @@ _DELIVERED: Final[Example] = {
     "digest_count": None,
 }
 _ACCEPTED: Final[Example] = {**_EVENT, "received_at": _AT, "matched": True, "alert_id": _ALERT, "violations": []}
-_LANE: Final[Example] = {"state": "enabled", "queue_depth": 0, "breaker_state": "closed", "paused_until": None}
+_LANE: Final[Example] = {
+    "state": "enabled",
+    "queue_depth": 0,
+    "breaker_state": "closed",
+    "paused_until": None,
+    "rests_until": None,
+}
 _COUNTED: Final[Example] = {
     "kind": "derived_type",
     "name": "checkout-often",

@@ -42,8 +42,13 @@ class DeliveryViews:
             now = self._context.dispatcher.snapshot(destination_id)
         except NotFoundError:  # it was removed
             return None
-        state = {"state": now.state, "queue_depth": now.depth}
-        return {**state, "breaker_state": now.breaker, "paused_until": rfc3339_or_none(now.paused_until_ms)}
+        return {
+            "state": now.state,
+            "queue_depth": now.depth,
+            "breaker_state": now.breaker,
+            "paused_until": rfc3339_or_none(now.paused_until_ms),
+            "rests_until": rfc3339_or_none(now.rests_until_ms),
+        }
 
     def plain(self, row: dict[str, Any], attempts: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
         """Show one with these attempts."""

@@ -77,6 +77,7 @@ class Destinations(Collection):
             "in_flight": len(now.in_flight),
             "breaker_state": now.breaker,
             "paused_until": rfc3339_or_none(now.paused_until_ms),
+            "rests_until": rfc3339_or_none(now.rests_until_ms),
             "learnt_rate_per_second": now.learnt_rate_per_second,
             "last_success_at": rfc3339_or_none(now.last_success_at_ms),
             "last_failure_at": rfc3339_or_none(now.last_failure_at_ms),

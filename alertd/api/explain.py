@@ -94,4 +94,5 @@ class Explain:
             "queue_depth": lane.depth,
             "breaker_state": lane.breaker,
             "paused_until": rfc3339_or_none(lane.paused_until_ms),
+            "rests_until": rfc3339_or_none(lane.rests_until_ms),
         }

@@ -293,7 +293,11 @@ STATUS: Final[dict[str, dict[str, Schema]]] = {
         "queue_capacity": COUNT,
         "in_flight": COUNT,
         "breaker_state": TEXT,
-        "paused_until": TIME_OR_NULL,
+        "paused_until": {**TIME_OR_NULL, "description": "until when its receiver asked for rest (Retry-After)"},
+        "rests_until": {
+            **TIME_OR_NULL,
+            "description": "before when no attempt begins, for that, its breaker or its rate",
+        },
         "learnt_rate_per_second": {
             "type": ["number", "null"],
             "description": "attempts a second that it keeps to since its receiver refused some (429)",

@@ -143,25 +143,37 @@ def _delivery(delivery: dict[str, Any]) -> str:
         attempts = "1 attempt" if count == 1 else f"{count} attempts"
         waits = "".join(f"; {each}" for each in _waits(delivery))
         return f"{delivery['destination']} {delivery['state']} after {attempts}{error}{waits}"
-    waits = f", paused until {delivery['paused_until']}" if delivery["paused_until"] else ""
-    open_breaker = "" if delivery["breaker_state"] == "closed" else f", breaker {delivery['breaker_state']}"
-    return f"{delivery['destination']}{open_breaker}{waits}"
+    rest = f", resting until {delivery['rests_until']}" if delivery["rests_until"] else ""
+    return ", ".join((delivery["destination"], *_breaker(delivery))) + rest
 
 
 def _waits(delivery: dict[str, Any]) -> list[str]:
     """Say what a delivery that is to be attempted waits for."""
-    if delivery["state"] not in _WAITING or "lane" not in delivery:
+    if delivery["state"] not in _WAITING:
         return []
     lane = delivery["lane"]
     if lane is None:
         return ["its destination was removed"]
     if lane["state"] == "disabled":
         return ["its destination is disabled"]
-    said = [] if lane["breaker_state"] == "closed" else [f"breaker {lane['breaker_state']}"]
-    moments = (delivery["next_at"] if delivery["attempt_count"] else None, lane["paused_until"])
-    if until := max((moment for moment in moments if moment), default=None):
+    said = _breaker(lane)
+    until = max(delivery["next_at"] or "", lane["rests_until"] or "")
+    if until > _now():
         said.append(f"next attempt not before {until}")
+    if lane["queue_depth"]:
+        said.append(f"{lane['queue_depth']} in its queue")
     return said
+
+
+def _breaker(lane: dict[str, Any]) -> list[str]:
+    """Say how the breaker of a lane stands if that is not as ever."""
+    return [] if lane["breaker_state"] == "closed" else [f"breaker {lane['breaker_state'].replace('_', '-')}"]
+
+
+def _now() -> str:
+    from alertd.clock import SystemClock, rfc3339
+
+    return rfc3339(SystemClock().now_ms())
 
 
 def _progress(progress: dict[str, Any]) -> list[str]:

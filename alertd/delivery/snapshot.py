@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ class LaneSnapshot:
 
     Shapes: `depth` of `capacity` deliveries are in memory, `in_flight` are the ids of those being attempted; `*_ms` are
     milliseconds since 1970 or None; `last_error` is the detail of the last failed attempt that is known, or empty;
+    `rests_until_ms` is when an attempt may next begin, whatever the lane rests for (None: now, or when the attempt that
+    probes has ended);
     `retry` is how often and how long it tries; `deaths` counts deliveries that died since the start;
     `learnt_rate_per_second` is the pace that refusals have taught, None without.
     """
@@ -32,6 +35,7 @@ class LaneSnapshot:
     in_flight: tuple[int, ...]
     breaker: BreakerState
     paused_until_ms: int | None
+    rests_until_ms: int | None
     last_success_at_ms: int | None
     last_failure_at_ms: int | None
     last_error: str
@@ -47,7 +51,8 @@ SWITCHED_OFF = "switched off in its configuration"
 def snapshot_of(lane: Lane, flying: Mapping[int, int], clock: Clock) -> LaneSnapshot:
     """Look at a lane; `flying` maps all deliveries in flight to their destinations."""
     own = lane.spec.destination_id
-    now = clock.monotonic()
+    now, now_ms = clock.monotonic(), clock.now_ms()
+    wait = lane.rest.seconds(now_ms, now)
     learnt = lane.rest.learnt_rate(now)
     in_flight = tuple(i for i, where in flying.items() if where == own) if lane.backlog.flying else ()
     return LaneSnapshot(
@@ -58,7 +63,8 @@ def snapshot_of(lane: Lane, flying: Mapping[int, int], clock: Clock) -> LaneSnap
         capacity=lane.backlog.capacity,
         in_flight=in_flight,
         breaker=lane.rest.breaker.state(now),
-        paused_until_ms=lane.rest.paused_until(clock.now_ms()),
+        paused_until_ms=lane.rest.paused_until(now_ms),
+        rests_until_ms=now_ms + round(wait * 1000) if 0 < wait < inf else None,
         last_success_at_ms=lane.last_success_ms,
         last_failure_at_ms=lane.last_failure_ms,
         last_error=lane.last_error,

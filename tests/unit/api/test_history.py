@@ -323,6 +323,7 @@ async def test_reasons_are_told_as_data_too() -> None:
             "queue_depth": 0,
             "breaker_state": "closed",
             "paused_until": None,
+            "rests_until": None,
         }
 
 

@@ -1,21 +1,24 @@
 """Last words: the newest log lines in a small file that outlives the process, so that the next start can tell of a crash.
 
-The file is mapped into memory: a line costs a copy and no system call, and is there even after SIGKILL (not after a loss
-of power, which takes the newest lines with it). One process writes; whoever holds the store's lock is that one.
+What is written is there even after SIGKILL (not after a loss of power, which takes the newest lines with it). The file has
+its room from the beginning, so that a disk that is full takes the words that say so; one that refuses them all the same is
+no reason to end. One process writes; whoever holds the store's lock is that one.
 """
 
 from __future__ import annotations
 
-import mmap
 import os
 import traceback
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 import orjson
 
 from alertd.model.text import sayable
+from alertd.undo import OnFailure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,8 +51,9 @@ class LastWords:
     Until it is ready nothing is written: a start that fails is told where it fails, and must not hide the crash before it.
     """
 
-    def __init__(self, view: mmap.mmap) -> None:
-        self._view = view
+    def __init__(self, file: int) -> None:
+        self._file: int | None = file
+        self._writing = Lock()  # lines come from the store's threads too
         self._lines: deque[str] = deque(maxlen=LINES)
         self._exception = ""
         self._run: str | None = None
@@ -59,15 +63,13 @@ class LastWords:
     def open(cls, file: Path) -> tuple[LastWords, Crash | None]:
         """Open the file for this run; the second value is what the run before left when it crashed. Raises OSError."""
         number = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
+        with OnFailure(lambda: os.close(number)):
             if os.fstat(number).st_size != FILE_BYTES:
                 os.ftruncate(number, 0)
-                os.ftruncate(number, FILE_BYTES)
-            view = mmap.mmap(number, FILE_BYTES)
-        finally:
-            os.close(number)
-        before = _crash_in(view)
-        return cls(view), before
+            with suppress(OSError):  # no room now: lines are kept from when there is some
+                os.posix_fallocate(number, 0, FILE_BYTES)
+            before = _crash_in(os.pread(number, FILE_BYTES, 0))
+        return cls(number), before
 
     def __enter__(self) -> None:
         """Listen for the end of the run."""
@@ -106,21 +108,27 @@ class LastWords:
     def close(self) -> None:
         """Let go of the file; lines that still come are not kept."""
         self._running = False
-        self._view.close()
+        with self._writing:
+            if self._file is not None:
+                os.close(self._file)
+            self._file = None
 
     def _write(self) -> None:
-        if self._run is None or self._view.closed:
+        if self._run is None:
             return
-        raw, view = orjson.dumps([self._running, self._run, self._exception, list(self._lines)]), self._view
-        view[:_LENGTH_BYTES] = bytes(_LENGTH_BYTES)  # a crash between the two writes leaves nothing rather than a half
-        view[_LENGTH_BYTES : _LENGTH_BYTES + len(raw)] = raw
-        view[:_LENGTH_BYTES] = len(raw).to_bytes(_LENGTH_BYTES, "little")
+        with self._writing, suppress(OSError):  # a full disk is told by who meets it, and the run goes on
+            if self._file is None:
+                return
+            raw = orjson.dumps([self._running, self._run, self._exception, list(self._lines)])
+            os.pwrite(self._file, bytes(_LENGTH_BYTES), 0)  # a crash between the two leaves nothing rather than a half
+            if os.pwrite(self._file, raw, _LENGTH_BYTES) == len(raw):
+                os.pwrite(self._file, len(raw).to_bytes(_LENGTH_BYTES, "little"), 0)
 
 
-def _crash_in(view: mmap.mmap) -> Crash | None:
-    length = int.from_bytes(view[:_LENGTH_BYTES], "little")
+def _crash_in(content: bytes) -> Crash | None:
+    length = int.from_bytes(content[:_LENGTH_BYTES], "little")
     try:
-        running, run, exception, lines = orjson.loads(view[_LENGTH_BYTES : _LENGTH_BYTES + min(length, FILE_BYTES)])
+        running, run, exception, lines = orjson.loads(content[_LENGTH_BYTES : _LENGTH_BYTES + min(length, FILE_BYTES)])
     except (orjson.JSONDecodeError, ValueError, TypeError):  # never written, or cut in the middle of it
         return None
     return Crash(tuple(map(str, lines)), str(exception), str(run)) if running else None

@@ -35,13 +35,13 @@ class LaneSnapshot:
     in_flight: tuple[int, ...]
     breaker: BreakerState
     paused_until_ms: int | None
-    rests_until_ms: int | None
     last_success_at_ms: int | None
     last_failure_at_ms: int | None
     last_error: str
     retry: RetryOptions
     deaths: int = 0
     learnt_rate_per_second: float | None = None
+    rests_until_ms: int | None = None
 
 
 SWITCHED_OFF = "switched off in its configuration"

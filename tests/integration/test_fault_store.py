@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 DISK_BYTES = 4_000_000
 FILL_BYTES = 15_000
+REFUSED = 30
+"""How many events are refused: what is logged of them is more than a page of memory."""
 FLOOD_SECONDS = 90.0
 """How long a body of the flood may be refused."""
 PROBE_SECONDS = 0.05
@@ -228,7 +230,7 @@ async def _through(daemon: Daemon, disk: Disk) -> tuple[set[str], set[str]]:
     taken, refused = set(await daemon.send(sized("before-1"), sized("before-2"))), set()
     disk.fail()
     number = 0
-    while len(refused) < 5:
+    while len(refused) < REFUSED:
         number += 1
         reply = await daemon.offer(sized(f"full-{number}"))
         (taken if reply.status == 202 else refused).add(f"full-{number}")
@@ -248,7 +250,7 @@ async def _through(daemon: Daemon, disk: Disk) -> tuple[set[str], set[str]]:
 
     await eventually(is_ready, "readiness without any event")
     taken.update(await daemon.send(sized("after-1"), sized("after-2")))
-    assert (await daemon.metrics())["alertd_commit_failures_total"] >= 5
+    assert (await daemon.metrics())["alertd_commit_failures_total"] >= REFUSED
     return taken, refused
 
 

@@ -12,10 +12,11 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 from structlog.testing import capture_logs
 
-from alertd.intake.kafka import service
+from alertd.intake.kafka import service, session
 from alertd.intake.kafka.positions import PositionLostError
-from tests.broker import require
+from tests.broker import KafkaBroker, require
 from tests.daemon import eventually
+from tests.kafka_fixtures import create_topic
 from tests.kafka_lab import DEADLINE_SECONDS, Feeder, Ledger, Member, committed, fresh_group, until
 
 if TYPE_CHECKING:
@@ -30,14 +31,23 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "RETRY_SECONDS", (0.1,))
 
 
+@contextlib.asynccontextmanager
+async def maker(kafka: Broker) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Somebody who makes and deletes records and topics."""
+    client = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await client.start()
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
 @pytest.fixture
 async def admin(kafka: Broker) -> AsyncIterator[AIOKafkaAdminClient]:
     """Somebody who deletes records and topics."""
     require(kafka, "end_offsets")
-    client = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
-    await client.start()
-    yield client
-    await client.close()
+    async with maker(kafka) as client:
+        yield client
 
 
 async def make_anew(kafka: Broker, admin: AIOKafkaAdminClient, topic: str) -> None:
@@ -189,3 +199,29 @@ async def test_a_missing_topic_is_named(kafka: Broker, monkeypatch: pytest.Monke
             await member.stop()
 
     assert next(line for line in logs if line["event"] == "kafka.still_starting")["missing_topics"] == ["no such topic"]
+
+
+async def test_a_missing_topic_keeps_nobody_from_the_others(own_kafka: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What there is is read; the one that is missing is told as an error, and read from its beginning when it is made."""
+    require(own_kafka, "restart_with_data")
+    monkeypatch.setattr(session, "TOPICS_SECONDS", 0.2)
+    assert isinstance(own_kafka, KafkaBroker)
+    with (own_kafka.folder / "server.properties").open("a") as properties:
+        properties.write("auto.create.topics.enable=false\n")
+    await own_kafka.arestart()
+    there = await create_topic(own_kafka.bootstrap)
+    with capture_logs() as logs:
+        async with (
+            Feeder(own_kafka) as feeder,
+            Member(own_kafka, "later", there, group=fresh_group(), metadata_max_age_ms=500) as member,
+        ):
+            await feeder.send(there, range(10))
+            await until(lambda: member.has(range(10)))
+            await until(lambda: any(line["event"] == "kafka.topics_missing" for line in logs), say=lambda: logs)
+            async with maker(own_kafka) as admin:
+                await admin.create_topics([NewTopic("later", 1, 1)])
+            await feeder.send("later", range(10, 20))
+            await until(lambda: member.has(range(20)))
+    told = [(line["event"], line["topics"], line["log_level"]) for line in logs if "topics" in line]
+    assert ("kafka.topics_missing", ["later"], "error") in told
+    assert ("kafka.topics_found", ["later"], "info") in told

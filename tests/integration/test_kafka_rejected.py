@@ -41,6 +41,9 @@ async def test_a_record_is_read_after_its_format_was_put_right(kafka: Broker, to
 
         (item,) = await eventually(listed, "the record to be rejected")
         path = f"/api/v1/rejected/{item['id']}"
+        (said,) = await daemon.wait_log("kafka.rejected")
+        told = {name: said[name] for name in ("level", "topic", "offset", "records", "reason")}
+        assert told == {"level": "warning", "topic": topic, "offset": 0, "records": 1, "reason": item["reason"]}
         whole = await daemon.get(path)
         assert (item["topic"], item["offset"], base64.b64decode(whole["bytes_base64"])) == (topic, 0, VALUE)
         assert [(each["name"], base64.b64decode(each["value_base64"])) for each in whole["headers"]] == HEADERS

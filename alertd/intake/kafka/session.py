@@ -57,6 +57,8 @@ LAG_SECONDS: Final = 5.0
 """How often the lag is measured."""
 SETTLE_SECONDS: Final = 2.0
 """How long a stop waits for the commit of what was read."""
+TOPICS_SECONDS: Final = 5.0
+"""How long a start waits for topics that the brokers do not know, or make just now, when they know another one."""
 STOP_SECONDS: Final = 4.0
 """The bound of leaving the group."""
 POLL_STOP_SECONDS: Final = 1.0
@@ -101,6 +103,7 @@ class Session:
         self._flying: dict[asyncio.Future[Any], tuple[int, int]] = {}
         self._flying_events = 0
         self._flying_bytes = 0
+        self._missing: list[str] = []
         self._room = asyncio.Event()
         self._stopping = asyncio.Event()
 
@@ -113,11 +116,27 @@ class Session:
         self._consumer = AIOKafkaConsumer(**arguments, partition_assignment_strategy=(assignor,))
         self._positions.watch(self._consumer)
         self._consumer.subscribe(list(self._options.topics), listener=self._positions)
+        self._consumer._wait_topics = self._wait_topics  # noqa: SLF001 - it waits for each of them, and reads none before
         await self._consumer.start()
         self._watch.watch(self._consumer)
 
+    async def _wait_topics(self) -> None:
+        """Wait until the brokers know the topics, for a while; one that they do not know then is read from when it is there.
+
+        The group is asked again when its partitions come. Raises KafkaError when none is known, or one may not be read.
+        """
+        client, loop = self._consumer._client, asyncio.get_running_loop()  # noqa: SLF001 - nothing public waits
+        deadline = loop.time() + TOPICS_SECONDS
+        while (missing := self.missing_topics()) and loop.time() < deadline:
+            await client.force_metadata_update()
+            if self.missing_topics():
+                await asyncio.sleep(self._options.retry_backoff_ms / 1000)
+        denied = client.cluster.unauthorized_topics.intersection(missing)
+        if denied or len(missing) == len(self._options.topics):
+            await client._wait_on_metadata(min(denied or missing))  # noqa: SLF001 - as above
+
     def missing_topics(self) -> list[str]:
-        """Name the topics that the brokers do not know, for a start that takes long."""
+        """Name the topics that the brokers do not know."""
         if self._consumer is None or not self._consumer._client.cluster.brokers():  # noqa: SLF001 - nothing public tells
             return []
         known = self._consumer._client.cluster.topics()  # noqa: SLF001 - as above
@@ -224,6 +243,10 @@ class Session:
                 ids=self._ids,
                 refuse=self._refuse if self._pipeline.ruleset.refuses else None,
             )
+            if submission.rejected:
+                first = submission.rejected[0]
+                where = {"topic": place.topic, "partition": place.partition, "offset": first.offset}
+                _log.warning("kafka.rejected", records=len(submission.rejected), **where, reason=first.reason)
             events += len(submission.events)
             seconds += (self._clock.monotonic() - began) * len(submission.events) / len(records)
             while not self._try_offer(submission):
@@ -311,3 +334,9 @@ class Session:
 
     async def _look(self) -> None:
         self._watch.look()
+        if (missing := self.missing_topics()) != self._missing:
+            if missing:
+                _log.error("kafka.topics_missing", topics=missing)
+            else:
+                _log.info("kafka.topics_found", topics=self._missing)
+            self._missing = missing

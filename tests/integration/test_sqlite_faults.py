@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import shutil
 import signal
@@ -393,6 +394,21 @@ async def test_file_that_was_replaced_is_not_healthy(path: Path) -> None:
         assert [(line["event"], line["error"]) for line in logs] == [
             ("store.unhealthy", error) for error in (missing, other, missing)
         ]
+
+
+async def test_a_last_write_that_fails_is_no_complaint(path: Path) -> None:
+    """Nobody waits for what a close writes; that it could not is found by the next start."""
+    told: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+
+    def failing(conn: sqlite3.Connection) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    async with opened(path) as (store, _):
+        await store.core.writer.close(failing)
+        await asyncio.sleep(0)  # the answer comes from the thread
+    gc.collect()
+    assert told == []
 
 
 # -- foreign and damaged files, versions ------------------------------------------------------------------------------

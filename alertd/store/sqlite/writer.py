@@ -106,7 +106,9 @@ class Writer:
         if not self._closed:
             self._closed = True
             if self._refusal is None:
-                self._queue.put(_Ticket(last, self._loop.create_future()))
+                ended = self._loop.create_future()
+                ended.add_done_callback(asyncio.Future.exception)  # the next start finds what was not written
+                self._queue.put(_Ticket(last, ended))
             self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
 

@@ -53,7 +53,7 @@ def load_config(path: Path | str | None, environ: Mapping[str, str]) -> Config:
 def reload_config(path: Path | str | None, environ: Mapping[str, str]) -> Config:
     """Read it again, as `load_config`. A file that is written in place is empty at first: its content is waited for a moment.
 
-    Read too early it would be a valid configuration that takes every destination away.
+    One that stays empty is refused: nobody means to take every destination away, and what waits for them, without a word.
     """
     return _config(*_read(path, environ, _text_when_written))
 
@@ -103,6 +103,8 @@ def _text_when_written(path: Path) -> str:
     until = time.monotonic() + EMPTY_SECONDS
     while not (text := _text_of(path)) and time.monotonic() < until:
         time.sleep(LOOK_SECONDS)
+    if not text:
+        raise _unreadable(path, None, "an empty file", "a configuration, or {} to take everything away")
     return text
 
 

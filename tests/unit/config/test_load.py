@@ -55,8 +55,8 @@ def test_a_file_that_is_being_written_is_not_read_while_it_is_empty(
     assert reload_config(file, {}).log.level == "debug"
 
 
-def test_a_file_that_stays_empty_is_meant_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a second it is a configuration like any other; none at all, and one that is not there, is not waited for."""
+def test_a_file_that_stays_empty_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a second: who means nothing says so. None at all, and one that is not there, is not waited for."""
     file = tmp_path / "alertd.yml"
     file.touch()
     clock = Waiting()
@@ -65,6 +65,9 @@ def test_a_file_that_stays_empty_is_meant_so(tmp_path: Path, monkeypatch: pytest
     with pytest.raises(ConfigError, match="no such file"):
         reload_config(tmp_path / "nowhere.yml", {})
     assert clock.now == 0
+    with pytest.raises(ConfigError, match=r"found an empty file; expected a configuration, or \{\} to take"):
+        reload_config(file, {})
+    file.write_text("{}")
     assert reload_config(file, {}) == Config()
     assert clock.now == pytest.approx(EMPTY_SECONDS, abs=0.1)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Meters:
-    """What one lane counts. Children of counters are made when first needed: an idle lane is cheap.
+    """What one lane counts. Children of counters, but for that of deaths, are made when first needed: an idle lane is cheap.
 
     `took` observes how long an attempt took, in seconds; `deaths` is how many deliveries have died since the start.
     """
@@ -45,6 +45,9 @@ class Meters:
         self._removed = False
         metrics.lane_depth.labels(*self._where).set_function(depth)
         self.breaker(opened=False)
+        self._reaching(
+            DeliveryState.DEAD
+        )  # 0 from the beginning: the first death is an increase, which somebody may watch
 
     def capacity(self, bound: int) -> None:
         """Show the lane's bound."""

@@ -24,7 +24,9 @@ class EventType(Resource):
     title: Title = Field("", description="the name for people; empty: that of the catalogue, else the type")
     description: Annotated[str, StringConstraints(max_length=2000)] = Field("", description="what it means, for people")
     group: Slug | None = Field(None, description="the group that channels of the kind group name")
-    severity: SeverityWord | None = Field(None, description="how bad it is by nature; null: that of the catalogue")
+    severity: SeverityWord | None = Field(
+        None, description="how bad it is by nature, for lists; events say their own; null: that of the catalogue"
+    )
     data_schema: dict[str, Any] | None = Field(
         None, description="a JSON Schema for the event's data; null: anything goes"
     )

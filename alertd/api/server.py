@@ -39,7 +39,7 @@ from alertd.api.sdk_keys import SdkKeys
 from alertd.api.stream import Stream
 from alertd.api.subscriptions import Subscriptions
 from alertd.api.system import System
-from alertd.api.tokens import Tokens
+from alertd.api.tokens import Tokens, TokensOfAll
 from alertd.api.transfer import Transfer
 from alertd.api.workspaces import Workspaces
 from alertd.resources.kinds import DERIVED_TYPE, METRIC_ALERT
@@ -65,6 +65,7 @@ _RESOURCES: Final = (
     System,
     Stream,
     Tokens,
+    TokensOfAll,
     Workspaces,
     Projects,
     SdkKeys,

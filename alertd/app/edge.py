@@ -132,6 +132,7 @@ class Edge:
             reload=core.reload,
             ready=lambda: {"store": not core.pipeline.failing, "intake": core.pipeline.has_room()},
             know_token=self.tokens.know,
+            refile_token=self.tokens.refile,
             registry=core.registry,
             facts=core.facts,
             base_url=lambda: core.rules.base_url,

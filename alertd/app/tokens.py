@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from alertd.api.bootstrap import FILE_NAME, Access, admin_token, filed_secret
+import structlog
+
+from alertd.api.bootstrap import FILE_NAME, Access, admin_token, filed_secret, write_secret
 from alertd.app.translate import provisioned_tokens
 from alertd.model.token import digest_of
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from alertd.model.ids import IdSource
     from alertd.model.token import Token
     from alertd.store.base import TokenStore
+
+_log = structlog.get_logger("alertd.app")
 
 
 class Tokens:
@@ -71,6 +75,15 @@ class Tokens:
         self._authenticator.replace([token])
         await self._store.add_token(token)
         return Access(secret, filed=True, stored=True)
+
+    def refile(self, before: Token, secret: str) -> None:
+        """Put a token's new secret where its old one is kept for the command line; a file that cannot be written is told."""
+        file = self._config().store.path.with_name(FILE_NAME)
+        try:
+            if digest_of(filed_secret(file) or "") == before.digest:
+                write_secret(file, secret)
+        except OSError as error:
+            _log.warning("token.not_filed", path=str(file), error=str(error))
 
     async def keep_used(self) -> None:
         """Keep when tokens were last used; what cannot be written now is written next time. Raises StoreError."""

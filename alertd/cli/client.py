@@ -206,7 +206,12 @@ def _texts(value: Any) -> Iterator[str]:
 
 def below(workspace: str, *parts: str) -> str:
     """Write a path below a workspace."""
-    return "/api/v1/workspaces/" + "/".join(quote(part, safe="") for part in (workspace, *parts))
+    return api("workspaces", workspace, *parts)
+
+
+def api(*parts: str) -> str:
+    """Write a path of the API."""
+    return "/api/v1/" + "/".join(quote(part, safe="") for part in parts)
 
 
 def seconds_of(retry_after: str | None) -> float:

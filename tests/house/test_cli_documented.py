@@ -22,6 +22,7 @@ CONTRACT = {"run", "check", "send", "tail", "backup", "migrate", "version"} | {
     "token create",
     "token list",
     "token revoke",
+    "token rotate",
     "destination disable",
     "destination enable",
     "destination list",

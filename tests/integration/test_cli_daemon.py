@@ -131,6 +131,26 @@ def test_the_first_screen_can_be_typed(name: str, store: str, tmp_path: Path) ->
             daemon.reads(b"run:failed")
 
 
+def test_the_first_token_is_changed(tmp_path: Path) -> None:
+    """What was printed opens nothing any more; the command line goes on with the file, which has the new secret, also after a restart."""
+    write_config(tmp_path)
+    for start in range(2):
+        with started(tmp_path, "run") as daemon:
+            url = next(line for line in first_screen(daemon) if line.startswith("alertd listens on ")).split()[-1]
+            file = tmp_path / "state" / "admin.token"
+            printed = file.read_text().strip()
+            listed = command(tmp_path, "token", "list", "--everywhere", "--url", url).stdout.decode()
+            assert [row.split()[:2] for row in listed.splitlines()[1:]] == [["admin", "admin"]]
+            if start == 0:
+                words = ("token", "rotate", "admin", "--everywhere", "--overlap", "0", "--url", url)
+                changed = command(tmp_path, *words).stdout.decode().strip()
+                assert changed != printed
+                assert file.read_text().strip() == changed
+                assert file.stat().st_mode & 0o777 == 0o600
+                assert command(tmp_path, "token", "list", "--url", url, ALERTD_TOKEN=printed).returncode == 1
+            assert command(tmp_path, "token", "list", "--url", url).returncode == 0
+
+
 def test_settings_from_the_environment_are_in_the_first_screen(tmp_path: Path) -> None:
     """What only the daemon's environment says is written out, as another terminal does not have it."""
     write_config(tmp_path)

@@ -101,6 +101,7 @@ class Bench:
         self.workspaces = [workspace("default"), workspace("other")]
         self.doors = {(w.name, d.name): Scripted() for w in self.workspaces for d in w.destinations}
         self.provisioned: list[Token] = []
+        self.refiled: list[tuple[str, str]] = []
         self.topics: dict[str, Topic] = {}
         self.reloads = 0
         self.reload_error: Exception | None = None
@@ -152,6 +153,7 @@ class Bench:
             reload=self._reload,
             ready=lambda: {"store": not self.pipeline.failing, "intake": True},
             know_token=self.know_token,
+            refile_token=lambda before, secret: self.refiled.append((before.name, secret)),
             registry=self.registry,
             facts=self.facts,
             base_url=lambda: "https://alerts.example.com/base",

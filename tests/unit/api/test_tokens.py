@@ -366,3 +366,69 @@ async def test_the_tokens_of_a_deleted_workspace_end_with_it(monkeypatch: pytest
         assert (await call("DELETE", place))[0] == 204
         assert (await call("POST", "/api/v1/workspaces", json={"name": "third"}))[0] == 201
         assert (await call("GET", f"{place}/events", None, headers=headers))[0] == 401
+
+
+EVERYWHERE = "/api/v1/tokens"
+
+
+def bearer(made: dict[str, Any]) -> dict[str, str]:
+    """Show a secret."""
+    return {"Authorization": f"Bearer {made['value']}"}
+
+
+async def test_those_of_all_workspaces_are_for_their_admins() -> None:
+    """They are listed apart from those of a workspace, to whom they belong alone."""
+    async with running() as call:
+        _, page = await call("GET", EVERYWHERE)
+        assert [(item["name"], item["workspace"]) for item in page["items"]] == [("root", None)]
+        assert "root" not in [item["name"] for item in (await call("GET", TOKENS))[1]["items"]]
+        for who in ("admin", "viewer"):
+            for method, path in (("GET", EVERYWHERE), ("POST", EVERYWHERE), ("POST", f"{EVERYWHERE}/root/rotate")):
+                assert (await call(method, path, who, json={}))[0] == 403
+        assert (await call("GET", f"{EVERYWHERE}?workspace=default"))[0] == 422
+        status, problem = await call("GET", f"{EVERYWHERE}/ci")
+        assert (status, problem["detail"]) == (404, "there is no token 'ci' of all workspaces")
+
+
+async def test_one_of_all_workspaces_is_made_and_revoked() -> None:
+    """It opens every workspace; the log of `default` tells of it."""
+    async with running() as call:
+        status, made = await call("POST", EVERYWHERE, json={"name": "ci", "role": "viewer"})
+        assert (status, made["workspace"]) == (201, None)
+        for home in (HOME, "/api/v1/workspaces/other"):
+            assert (await call("GET", f"{home}/events", None, headers=bearer(made)))[0] == 200
+        assert (await call("POST", EVERYWHERE, json={"name": "ci", "role": "viewer"}))[0] == 409
+        assert (await call("DELETE", f"{EVERYWHERE}/ci"))[0] == 204
+        assert (await call("GET", f"{HOME}/events", None, headers=bearer(made)))[0] == 401
+        lines = (await call("GET", f"{HOME}/audit?kind=token"))[1]["items"]
+        assert [(line["name"], line["action"]) for line in lines] == [("ci", "deleted"), ("ci", "created")]
+
+
+async def test_the_first_one_is_rotated() -> None:
+    """Printed at the first start, it has to end some time; who keeps it for the command line is told the new one."""
+    async with running() as call:
+        status, made = await call("POST", f"{EVERYWHERE}/root/rotate", json={"overlap_seconds": 0})
+        assert status == 201
+        assert call.bench.refiled == [("root", made["value"])]
+        assert (await call("GET", EVERYWHERE))[0] == 401
+        assert (await call("GET", EVERYWHERE, None, headers=bearer(made)))[0] == 200
+
+
+async def test_the_last_that_opens_everything_stays() -> None:
+    """Neither revoked, nor made less, nor given an end; beside another one it goes. Rotating it is no loss."""
+    async with running() as call:
+        late = {"If-Match": "*"}
+        for method, body in (
+            ("DELETE", None),
+            ("PATCH", {"role": "viewer"}),
+            ("PATCH", {"expires_at": rfc3339(2_000_000_000_000)}),
+        ):
+            status, problem = await call(method, f"{EVERYWHERE}/root", json=body, headers=late)
+            assert status == 409
+            assert problem["detail"].startswith("'root' is the last admin of all workspaces that does not end")
+        for settings_ in ({"role": "viewer"}, {"role": "admin", "expires_at": rfc3339(2_000_000_000_000)}):
+            assert (await call("POST", EVERYWHERE, json={"name": settings_["role"], **settings_}))[0] == 201
+        assert (await call("DELETE", f"{EVERYWHERE}/root"))[0] == 409
+        _, made = await call("POST", EVERYWHERE, json={"name": "second", "role": "admin"})
+        assert (await call("DELETE", f"{EVERYWHERE}/root"))[0] == 204
+        assert (await call("DELETE", f"{EVERYWHERE}/second", None, headers=bearer(made)))[0] == 409

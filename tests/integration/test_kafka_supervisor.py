@@ -156,6 +156,25 @@ async def test_a_frozen_broker_is_waited_for(own_kafka: Broker) -> None:
     assert doubles(member.numbers) == []
 
 
+async def test_the_lag_of_a_frozen_broker_is_not_known(own_kafka: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not shown as what it was, which would say that all is well."""
+    monkeypatch.setattr(session, "LAG_SECONDS", 0.1)
+    monkeypatch.setattr(watch, "QUIET_SECONDS", 1.0)
+    async with Feeder(own_kafka) as feeder, Member(own_kafka, "frost", group=fresh_group()) as member:
+        await feeder.send("frost", range(5))
+        sample = member.metrics.registry.get_sample_value
+
+        def lag() -> float | None:
+            return sample("alertd_kafka_lag_records", {"topic": "frost", "partition": "0"})
+
+        await until(lambda: member.has(range(5)) and lag() == 0)
+        own_kafka.freeze()
+        await until(lambda: sample("alertd_kafka_connected") == 0)
+        assert lag() is None
+        own_kafka.thaw()
+        await until(lambda: sample("alertd_kafka_connected") == 1 and lag() == 0)
+
+
 async def test_a_stop_without_a_broker_is_bounded_and_leaves_nothing(own_kafka: Broker) -> None:
     """Aiokafka's own stop raises CancelledError or hangs; the service ends in time, and no task of it lives on."""
     before = asyncio.all_tasks()

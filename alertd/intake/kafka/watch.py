@@ -82,6 +82,7 @@ class Watch:
                 _log.info("kafka.in_touch")
             else:
                 _log.warning("kafka.out_of_touch", silent_seconds=round(silent, 1))
+                self.forget()  # how much there is to read is not known
         if silent >= self._stall_seconds:
             raise StalledError(f"no answer from the brokers for {silent:.0f} s")
 
@@ -114,7 +115,7 @@ class Watch:
 
     async def measure(self, *, idle: bool) -> None:
         """Publish the lag; `idle` says that nothing fetched is under way, so that what was fetched is what is done."""
-        if not self._positions.settled:
+        if not (self._positions.settled and self._in_touch):
             return
         ends = await self._ends()
         assigned = self._consumer.assignment()

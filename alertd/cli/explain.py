@@ -142,7 +142,9 @@ def _delivery(delivery: dict[str, Any]) -> str:
         count = delivery["attempt_count"]
         attempts = "1 attempt" if count == 1 else f"{count} attempts"
         waits = "".join(f"; {each}" for each in _waits(delivery))
-        return f"{delivery['destination']} {delivery['state']} after {attempts}{error}{waits}"
+        origin = f", a replay of {delivery['replay_of']}" if delivery["replay_of"] else ""
+        named = f" ({delivery['id']}{origin})"
+        return f"{delivery['destination']} {delivery['state']} after {attempts}{error}{waits}{named}"
     rest = f", resting until {delivery['rests_until']}" if delivery["rests_until"] else ""
     return ", ".join((delivery["destination"], *_breaker(delivery))) + rest
 

@@ -81,12 +81,13 @@ def test_a_subscription_whose_destination_is_told_already_says_so() -> None:
         {"subscription": name, "channel": "all", "verdict": "sent", "detail": "sent", "destinations": []}
         for name in ("first", "second")
     ]
-    delivery = {"destination": "hook", "subscription": "first", "state": "delivered", "attempt_count": 1}
+    delivery = {"id": "dlv_2", "destination": "hook", "subscription": "first", "state": "delivered", "attempt_count": 1}
+    delivery["replay_of"] = "dlv_1"
     event = {"type": "t", "severity": "info", "id": "a"}
     assert tree({"event": event, "verdicts": verdicts, "deliveries": [delivery]}) == [
         "t info a",
         "├─ ✓ first (channel all): sent",
-        "│     → hook delivered after 1 attempt",
+        "│     → hook delivered after 1 attempt (dlv_2, a replay of dlv_1)",
         "└─ ✓ second (channel all): sent",
         "      → nothing of its own: another subscription's message goes there",
     ]
@@ -125,12 +126,13 @@ def test_what_a_delivery_waits_for_is_said(
     """Who asks at night why nothing came sees until when; what is over, or under way, waits for nothing."""
     monkeypatch.setattr("alertd.cli.explain._now", lambda: NOW)
     verdict = {"subscription": "first", "channel": "all", "verdict": "sent", "detail": "sent", "destinations": []}
-    where = {"destination": "hook", "subscription": "first", "lane": lane, "next_at": next_at}
-    delivery = {**where, "state": state, "attempt_count": attempts, "error": "returned 503" if attempts else None}
+    where = {"id": "dlv_1", "destination": "hook", "subscription": "first", "lane": lane, "next_at": next_at}
+    delivery = {**where, "state": state, "attempt_count": attempts, "replay_of": None}
+    delivery["error"] = "returned 503" if attempts else None
     event = {"type": "t", "severity": "info", "id": "a"}
     line = tree({"event": event, "verdicts": [verdict], "deliveries": [delivery]})[-1]
     error = ": returned 503" if attempts else ""
-    assert line == f"      → hook {state} after {attempts} attempts{error}{expected}"
+    assert line == f"      → hook {state} after {attempts} attempts{error}{expected} (dlv_1)"
 
 
 def test_what_waits_for_its_receiver_says_until_when(stage: Stage) -> None:
@@ -146,7 +148,7 @@ def test_what_waits_for_its_receiver_says_until_when(stage: Stage) -> None:
 
     stage.on_loop(eventually(tried, "the attempt"))
     [line] = [line for line in shown(stage, "slow") if "→ hook" in line]
-    _, _, until = line.partition("hook retrying after 1 attempt: returned 429; next attempt not before ")
+    _, _, until = line.rpartition(" (dlv_")[0].partition(": returned 429; next attempt not before ")
     assert 590 < datetime.fromisoformat(until).timestamp() - time.time() <= 600
 
 

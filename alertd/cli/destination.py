@@ -28,15 +28,24 @@ _WORDS = {
 _SHOWN = ("target", "headers", "body")
 TEST_NEEDS = ("outcome", "status", "error", "duration_seconds")
 """What the result of a test says."""
-_COLUMNS = ("NAME", "TYPE", "STATE", "QUEUED", "BREAKER", "PAUSED UNTIL", "DELIVERED", "FAILED", "WHY")
+_COLUMNS = ("NAME", "TYPE", "STATE", "QUEUED", "BREAKER", "RESTS UNTIL", "DELIVERED", "FAILED", "WHY")
 _NEEDS = ("name", "state", "disabled_reason", "paused_until")
 _ENABLE = """Let a destination take deliveries again.
 
-What waits for it goes out now, or when the receiver's own rest (PAUSED UNTIL) is over. Refused of one that its configuration has off: set enabled there."""
+What waits for it goes out now, or when its receiver's own rest is over. Refused of one that its configuration has off: set enabled there."""
 _DISABLE = """Let a destination take nothing until it is enabled.
 
 Its deliveries wait, as long as retry.give_up_after_seconds says; new events get the verdict destination_disabled, and no delivery there."""
-_LISTED = (*_NEEDS, "type", "queue_depth", "breaker_state", "last_success_at", "last_failure_at", "last_error")
+_LISTED = (
+    *_NEEDS,
+    "rests_until",
+    "type",
+    "queue_depth",
+    "breaker_state",
+    "last_success_at",
+    "last_failure_at",
+    "last_error",
+)
 
 
 @app.callback()
@@ -54,7 +63,7 @@ def list_destinations(
 ) -> None:
     """List the destinations of a workspace, and how each stands.
 
-    QUEUED is what waits in memory. DELIVERED and FAILED are when that last happened; WHY is what disabled it, else the last failure if nothing was delivered since.
+    QUEUED is what waits in memory; RESTS UNTIL is when it goes on, where its receiver asked for rest, or its breaker or rate keeps it. DELIVERED and FAILED are when that last happened; WHY is what disabled it, else the last failure if nothing was delivered since.
     """
     from alertd.cli.client import below, with_client
     from alertd.cli.pages import items_of
@@ -156,7 +165,7 @@ def _row(shown: dict[str, Any]) -> tuple[str, ...]:
     why = shown["disabled_reason"] or (shown["last_error"] if failed > delivered else "")
     return (
         *(shown["name"], shown["type"], shown["state"], str(shown["queue_depth"]), shown["breaker_state"]),
-        *(shown["paused_until"] or "-", delivered or "-", failed or "-", why or "-"),
+        *(shown["rests_until"] or "-", delivered or "-", failed or "-", why or "-"),
     )
 
 

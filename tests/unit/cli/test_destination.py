@@ -17,7 +17,7 @@ from tests.unit.cli.stage import answering
 if TYPE_CHECKING:
     from tests.unit.cli.stage import Stage
 
-HEAD = ["NAME", "TYPE", "STATE", "QUEUED", "BREAKER", "PAUSED", "UNTIL", "DELIVERED", "FAILED", "WHY"]
+HEAD = ["NAME", "TYPE", "STATE", "QUEUED", "BREAKER", "RESTS", "UNTIL", "DELIVERED", "FAILED", "WHY"]
 
 
 def listed(stage: Stage) -> dict[str, list[str]]:
@@ -84,13 +84,14 @@ def test_a_row_says_what_the_api_says() -> None:
         "queue_depth": 3,
         "in_flight": 4,
         "breaker_state": "open",
-        "paused_until": "2026-11-23T12:00:03.000Z",
+        "paused_until": None,
+        "rests_until": "2026-11-23T12:00:03.000Z",
         "last_success_at": "2026-11-23T12:00:01.000Z",
         "last_failure_at": "2026-11-23T12:00:02.000Z",
         "last_error": "refused",
         "disabled_reason": "gone",
     }
-    times = [shown[name] for name in ("paused_until", "last_success_at", "last_failure_at")]
+    times = [shown[name] for name in ("rests_until", "last_success_at", "last_failure_at")]
     assert list(_row(shown)) == ["n", "t", "disabled", "3", "open", *times, "gone"]
     assert _row({**shown, "disabled_reason": None})[-1] == "refused"
     assert _row({**shown, "disabled_reason": None, "last_success_at": "2026-11-23T12:00:02.001Z"})[-1] == "-"

@@ -45,9 +45,7 @@ class Meters:
         self._removed = False
         metrics.lane_depth.labels(*self._where).set_function(depth)
         self.breaker(opened=False)
-        self._reaching(
-            DeliveryState.DEAD
-        )  # 0 from the beginning: the first death is an increase, which somebody may watch
+        self._reaching(DeliveryState.DEAD)  # 0 from the beginning: the first death is an increase
 
     def capacity(self, bound: int) -> None:
         """Show the lane's bound."""

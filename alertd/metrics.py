@@ -95,6 +95,11 @@ class Metrics:
             "How often the consumer was thrown away and made anew because it broke or stalled.",
             registry=own,
         )
+        self.kafka_topics_missing = Gauge(
+            "alertd_kafka_topics_missing",
+            "Topics of the configuration that the brokers do not know: nothing is read from them.",
+            registry=self.registry,
+        )
         self.kafka_connected = Gauge(
             "alertd_kafka_connected",
             "1 while a consumer runs, 0 while it is being built or the broker is away.",

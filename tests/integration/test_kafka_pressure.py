@@ -9,7 +9,7 @@ import orjson
 import pytest
 from aiokafka import TopicPartition
 
-from alertd.intake.kafka import positions, session
+from alertd.intake.kafka import positions, session, watch
 from alertd.intake.kafka.positions import Positions
 from alertd.model.event import Bounds
 from alertd.sources.base import Context
@@ -78,6 +78,33 @@ async def test_lag_is_right_while_paused(kafka: Broker, topic: str) -> None:
         await until(lambda: lag() == 300, say=lag)
         member.store.gate.set()
         await until(lambda: lag() == 0, say=lag)
+
+
+async def test_what_is_paused_for_long_is_no_silence(
+    kafka: Broker, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is fetched then: that the broker is asked for its ends is the sign of life, and the lag is shown."""
+    require(kafka, "end_offsets")
+    assert watch.LAG_SECONDS < watch.QUIET_SECONDS / 1.5
+    monkeypatch.setattr(watch, "QUIET_SECONDS", 0.5)
+    options = {"max_poll_records": 10, "stall_seconds": 1.0}
+    async with Feeder(kafka) as feeder, Member(kafka, topic, group=fresh_group(), **options) as member:
+        member.store.gate.clear()
+        await feeder.send(topic, range(100))
+        await until(lambda: paused(member) == 1)
+        began = asyncio.get_running_loop().time()
+        connected = set()
+
+        def is_over() -> bool:
+            connected.add(member.metric("alertd_kafka_connected"))
+            return asyncio.get_running_loop().time() - began > 2
+
+        await until(is_over)
+        assert connected == {1}
+        assert member.metric("alertd_kafka_lag_records", topic=topic, partition="0") == 100
+        assert len(member.sessions) == 1
+        member.store.gate.set()
+        await until(lambda: member.has(range(100)))
 
 
 async def test_a_rebalance_while_paused_pauses_the_new_partitions(

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import (
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
 
 from alertd.engine.refusal import refusals
 from alertd.errors import AlertdError, IntakeFullError
@@ -19,7 +24,7 @@ from alertd.intake.kafka.bounded import bounded, dispose, poll_ended, tear_out
 from alertd.intake.kafka.positions import Positions
 from alertd.intake.kafka.records import read
 from alertd.intake.kafka.unpacking import ALLOWANCE, install
-from alertd.intake.kafka.watch import Watch
+from alertd.intake.kafka.watch import LAG_SECONDS, Watch
 from alertd.runtime import wait_event
 
 if TYPE_CHECKING:
@@ -53,8 +58,6 @@ COMMIT_SECONDS: Final = 0.5
 """How often the group's commit follows the store."""
 LOOK_SECONDS: Final = 0.5
 """How often the consumer is looked at from outside."""
-LAG_SECONDS: Final = 5.0
-"""How often the lag is measured."""
 SETTLE_SECONDS: Final = 2.0
 """How long a stop waits for the commit of what was read."""
 TOPICS_SECONDS: Final = 5.0
@@ -104,6 +107,7 @@ class Session:
         self._flying_events = 0
         self._flying_bytes = 0
         self._missing: list[str] = []
+        metrics.events.labels("kafka", "rejected")  # 0 from the beginning: the first one is an increase
         self._room = asyncio.Event()
         self._stopping = asyncio.Event()
 
@@ -126,14 +130,18 @@ class Session:
         The group is asked again when its partitions come. Raises KafkaError when none is known, or one may not be read.
         """
         client, loop = self._consumer._client, asyncio.get_running_loop()  # noqa: SLF001 - nothing public waits
-        deadline = loop.time() + TOPICS_SECONDS
-        while (missing := self.missing_topics()) and loop.time() < deadline:
+        began = loop.time()
+        while missing := self.missing_topics():
+            waited, is_none = loop.time() - began, len(missing) == len(self._options.topics)
+            if denied := client.cluster.unauthorized_topics.intersection(missing):
+                raise TopicAuthorizationFailedError(*sorted(denied))
+            if waited > (self._options.request_timeout_seconds if is_none else TOPICS_SECONDS):
+                break
             await client.force_metadata_update()
             if self.missing_topics():
                 await asyncio.sleep(self._options.retry_backoff_ms / 1000)
-        denied = client.cluster.unauthorized_topics.intersection(missing)
-        if denied or len(missing) == len(self._options.topics):
-            await client._wait_on_metadata(min(denied or missing))  # noqa: SLF001 - as above
+        if len(missing) == len(self._options.topics):
+            raise UnknownTopicOrPartitionError
 
     def missing_topics(self) -> list[str]:
         """Name the topics that the brokers do not know."""
@@ -340,3 +348,4 @@ class Session:
             else:
                 _log.info("kafka.topics_found", topics=self._missing)
             self._missing = missing
+            self._metrics.kafka_topics_missing.set(len(missing))

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 QUIET_SECONDS: Final = 3.0
 """Fetches are answered twice a second even when there is nothing: after so long without an answer the brokers are away."""
+LAG_SECONDS: Final = 1.5
+"""How often the lag is measured: while all is paused this asks the brokers, who would else be taken for silent."""
 
 _log = structlog.get_logger("alertd.kafka")
 
@@ -115,9 +117,11 @@ class Watch:
 
     async def measure(self, *, idle: bool) -> None:
         """Publish the lag; `idle` says that nothing fetched is under way, so that what was fetched is what is done."""
-        if not (self._positions.settled and self._in_touch):
+        if not self._positions.settled:
             return
-        ends = await self._ends()
+        ends = await self._ends()  # whose answer is the only sign of life while all partitions are paused
+        if not self._in_touch:
+            return
         assigned = self._consumer.assignment()
         self._forget(self._shown - assigned)
         for place, end in ends.items():

@@ -105,6 +105,20 @@ class Authenticator:
             raise UnauthorizedError("the token is unknown, was revoked, or has expired")
         return token
 
+    def recheck(self, header: str | None) -> Token:
+        """Return the token of a header that was let in before, as it is now.
+
+        Raises UnauthorizedError when it was revoked or has expired since, ForbiddenError when it came with the secret
+        before its rotation.
+        """
+        digest = _digest(_secret(header))
+        token = self._find(digest)
+        if token is None:
+            raise UnauthorizedError("the token was revoked, or has expired, since the request began")
+        if not hmac.compare_digest(token.digest, digest):
+            raise ForbiddenError(f"the token {token.name!r} was rotated: this needs its present secret")
+        return token
+
     def recognise(self, header: str | None, sender: Sender) -> Token | None:
         """Return the token of an `Authorization` header; None, without counting that, when it is none of ours.
 

@@ -68,7 +68,7 @@ class Context:
     reload: Callable[[], Awaitable[list[str]]]
     ready: Callable[[], Mapping[str, bool]]
     know_token: Callable[[Token | None, Token | None], Awaitable[None]]
-    refile_token: Callable[[Token, str], None]
+    refile_token: Callable[[Token, str | None], None]
     registry: Registry
     facts: Facts
     base_url: Callable[[], str]

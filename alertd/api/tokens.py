@@ -11,6 +11,7 @@ from aiohttp import web
 from pydantic import Field
 from typing_extensions import override
 
+from alertd.api.auth import TOKEN as CALLER
 from alertd.api.auth import caller, require
 from alertd.api.context import body_of, json, read_body
 from alertd.api.examples import ROTATION, TOKEN, TOKEN_PATCH
@@ -102,6 +103,11 @@ class Tokens:
         """Return the workspace of a path to a caller who may change its tokens; None: of all. Raises as `Context.enter`."""
         return self._context.enter(request, Role.ADMIN)
 
+    def _enter_again(self, request: web.Request) -> str | None:
+        """Do the same once the body is there and the change is about to be made: the caller's own token may be gone by now."""
+        request[CALLER] = self._context.authenticator.recheck(request.headers.get("Authorization"))
+        return self.enter(request)
+
     def _of(self, workspace: str | None) -> list[Token]:
         return [t for t in self._context.authenticator.tokens() if t.workspace == workspace]
 
@@ -114,7 +120,7 @@ class Tokens:
 
     def _own(self, request: web.Request, *, conditional: bool = False) -> Token:
         """Find a token that the API may change. Raises as the conditions of resources do."""
-        token = self._find(request, self.enter(request))
+        token = self._find(request, self._enter_again(request))
         if token.provisioned:
             where = token.origin or "the configuration"
             raise ConflictError(f"the token {token.name!r} is provisioned by {where}: change it there")
@@ -145,7 +151,7 @@ class Tokens:
             past = rfc3339(token.expires_at_ms)
             raise InvalidError([Problem("/expires_at", f"{past} is over; expected a time to come, or null: never")])
         async with self._context.changing_tokens:
-            if any(known.name == token.name for known in self._of(self.enter(request))):
+            if any(known.name == token.name for known in self._of(self._enter_again(request))):
                 raise ConflictError(f"there is a token {token.name!r} {_where(workspace)} already")
             await context.store.add_token(token, [self._line(request, "created", None, token)])
             await context.know_token(None, token)
@@ -196,6 +202,7 @@ class Tokens:
             self._check_last(token, None)
             await self._context.store.remove_token(token.id, [self._line(request, "deleted", token, None)])
             await self._context.know_token(token, None)
+            self._context.refile_token(token, None)
         return web.Response(status=204)
 
     def _check_last(self, token: Token, after: Token | None) -> None:

@@ -76,11 +76,18 @@ class Tokens:
         await self._store.add_token(token)
         return Access(secret, filed=True, stored=True)
 
-    def refile(self, before: Token, secret: str) -> None:
-        """Put a token's new secret where its old one is kept for the command line; a file that cannot be written is told."""
+    def refile(self, before: Token, secret: str | None) -> None:
+        """Put a token's new secret where its old one is kept for the command line; None: it has none any more.
+
+        A start that finds no token anywhere would take over what the file holds. A file that cannot be written is told.
+        """
         file = self._config().store.path.with_name(FILE_NAME)
         try:
-            if digest_of(filed_secret(file) or "") == before.digest:
+            if digest_of(filed_secret(file) or "") not in (before.digest, before.old_digest):
+                return
+            if secret is None:
+                file.unlink()
+            else:
                 write_secret(file, secret)
         except OSError as error:
             _log.warning("token.not_filed", path=str(file), error=str(error))

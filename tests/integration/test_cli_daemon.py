@@ -132,7 +132,7 @@ def test_the_first_screen_can_be_typed(name: str, store: str, tmp_path: Path) ->
 
 
 def test_the_first_token_is_changed(tmp_path: Path) -> None:
-    """What was printed opens nothing any more; the command line goes on with the file, which has the new secret, also after a restart."""
+    """What was printed opens nothing any more; the command line goes on with the file, which has the new secret, also after a restart. With the token the file goes: no start takes its secret over."""
     write_config(tmp_path)
     for start in range(2):
         with started(tmp_path, "run") as daemon:
@@ -149,6 +149,12 @@ def test_the_first_token_is_changed(tmp_path: Path) -> None:
                 assert file.stat().st_mode & 0o777 == 0o600
                 assert command(tmp_path, "token", "list", "--url", url, ALERTD_TOKEN=printed).returncode == 1
             assert command(tmp_path, "token", "list", "--url", url).returncode == 0
+            if start == 1:
+                words = ("token", "create", "second", "--role", "admin", "--everywhere", "--url", url)
+                second = command(tmp_path, *words).stdout.decode().strip()
+                assert command(tmp_path, "token", "revoke", "admin", "--everywhere", "--url", url).returncode == 0
+                assert not file.exists()
+                assert command(tmp_path, "token", "list", "--url", url, ALERTD_TOKEN=second).returncode == 0
 
 
 def test_settings_from_the_environment_are_in_the_first_screen(tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ class Bench:
         self.workspaces = [workspace("default"), workspace("other")]
         self.doors = {(w.name, d.name): Scripted() for w in self.workspaces for d in w.destinations}
         self.provisioned: list[Token] = []
-        self.refiled: list[tuple[str, str]] = []
+        self.refiled: list[tuple[str, str | None]] = []
         self.topics: dict[str, Topic] = {}
         self.reloads = 0
         self.reload_error: Exception | None = None

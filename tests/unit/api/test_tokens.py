@@ -432,3 +432,33 @@ async def test_the_last_that_opens_everything_stays() -> None:
         _, made = await call("POST", EVERYWHERE, json={"name": "second", "role": "admin"})
         assert (await call("DELETE", f"{EVERYWHERE}/root"))[0] == 204
         assert (await call("DELETE", f"{EVERYWHERE}/second", None, headers=bearer(made)))[0] == 409
+
+
+async def test_who_is_revoked_while_the_body_comes_changes_nothing() -> None:
+    """A request that was let in makes no token once its own is gone."""
+    async with running() as call:
+        _, made = await call("POST", EVERYWHERE, json={"name": "leaked", "role": "admin"})
+
+        async def late() -> AsyncIterator[bytes]:
+            yield b'{"name": "backdoor",'
+            assert (await call("DELETE", f"{EVERYWHERE}/leaked"))[0] == 204
+            yield b'"role": "admin"}'
+
+        headers = {**bearer(made), "Content-Type": "application/json"}
+        status, problem = await call("POST", EVERYWHERE, None, data=late(), headers=headers)
+        assert status == 401
+        assert problem["detail"] == "the token was revoked, or has expired, since the request began"
+        assert [item["name"] for item in (await call("GET", EVERYWHERE))[1]["items"]] == ["root"]
+        assert call.bench.refiled == [("leaked", None)]
+
+
+async def test_an_old_secret_changes_no_token() -> None:
+    """In its overlap it does all else: whoever else has it must not shut out its owner."""
+    async with running() as call:
+        path = f"{EVERYWHERE}/root"
+        assert (await call("POST", f"{path}/rotate"))[0] == 201
+        assert (await call("GET", path))[0] == 200
+        for method, where in (("POST", f"{path}/rotate"), ("DELETE", path)):
+            status, problem = await call(method, where)
+            assert (status, problem["detail"]) == (403, "the token 'root' was rotated: this needs its present secret")
+        assert (await call("POST", TOKENS, json={"name": "ci", "role": "viewer"}))[0] == 403

@@ -136,7 +136,7 @@ class FloodGuard(logging.Filter):
         self._lines = lines
         self._window = window_seconds
         self._monotonic = monotonic
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._counts: dict[tuple[str, int], int] = {}
         self._due = 0.0
 
@@ -187,7 +187,7 @@ class _Bridge(logging.Handler):
 class _Line:
     """What structlog wraps: writes one line; a stream that is gone must not end the daemon."""
 
-    def __init__(self, stream: TextIO, lock: threading.Lock, name: str) -> None:
+    def __init__(self, stream: TextIO, lock: threading.RLock, name: str) -> None:
         self.name = name
         self._stream = stream
         self._lock = lock
@@ -210,7 +210,7 @@ class _Lines:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def __call__(self, *args: Any) -> _Line:
         return _Line(self._stream, self._lock, str(args[0]) if args else "alertd")

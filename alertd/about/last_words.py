@@ -12,7 +12,7 @@ import traceback
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -53,7 +53,9 @@ class LastWords:
 
     def __init__(self, file: int) -> None:
         self._file: int | None = file
-        self._writing = Lock()  # lines come from the store's threads too
+        self._writing = (
+            RLock()
+        )  # lines come from the store's threads too, and from what is collected as garbage meanwhile
         self._lines: deque[str] = deque(maxlen=LINES)
         self._exception = ""
         self._run: str | None = None
@@ -64,11 +66,11 @@ class LastWords:
         """Open the file for this run; the second value is what the run before left when it crashed. Raises OSError."""
         number = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
         with OnFailure(lambda: os.close(number)):
-            if os.fstat(number).st_size != FILE_BYTES:
-                os.ftruncate(number, 0)
+            before = _crash_in(os.pread(number, FILE_BYTES, 0))
+            if os.fstat(number).st_size > FILE_BYTES:
+                os.ftruncate(number, FILE_BYTES)
             with suppress(OSError):  # no room now: lines are kept from when there is some
                 os.posix_fallocate(number, 0, FILE_BYTES)
-            before = _crash_in(os.pread(number, FILE_BYTES, 0))
         return cls(number), before
 
     def __enter__(self) -> None:
@@ -116,10 +118,10 @@ class LastWords:
     def _write(self) -> None:
         if self._run is None:
             return
+        raw = orjson.dumps([self._running, self._run, self._exception, list(self._lines)])
         with self._writing, suppress(OSError):  # a full disk is told by who meets it, and the run goes on
             if self._file is None:
                 return
-            raw = orjson.dumps([self._running, self._run, self._exception, list(self._lines)])
             os.pwrite(self._file, bytes(_LENGTH_BYTES), 0)  # a crash between the two leaves nothing rather than a half
             if os.pwrite(self._file, raw, _LENGTH_BYTES) == len(raw):
                 os.pwrite(self._file, len(raw).to_bytes(_LENGTH_BYTES, "little"), 0)

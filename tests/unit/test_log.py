@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import json
 import logging
+import threading
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
 
-from alertd.log import MASK, FloodGuard, configure_logging, redact, redact_text, redact_url
+from alertd.log import MASK, FloodGuard, configure_logging, redact, redact_text, redact_url, tapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -239,3 +240,22 @@ def test_a_summary_comes_with_the_next_line_of_any_logger() -> None:
     guard._due = 0.0
     structlog.get_logger("alertd").info("daemon.stopped")
     assert [line["event"] for line in lines_of(stream)[-2:]] == ["log.suppressed", "daemon.stopped"]
+
+
+def test_a_line_that_comes_while_one_is_written_is_written_too() -> None:
+    """As when garbage that is collected meanwhile has something to say: it is the same thread, which must not wait for itself."""
+    stream, said = io.StringIO(), []
+    configure_logging("json", "info", stream)
+    log = structlog.get_logger("x")
+
+    def hear(line: str) -> None:
+        said.append(line)
+        if len(said) == 1:
+            log.info("within")
+
+    with tapped(hear):
+        writing = threading.Thread(target=lambda: log.info("outer"), daemon=True)
+        writing.start()
+        writing.join(10)
+        assert not writing.is_alive()
+    assert [line["event"] for line in lines_of(stream)] == ["within", "outer"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -147,3 +148,38 @@ def test_a_damaged_file_is_no_crash_and_is_used_again(file: Path, content: bytes
     words.close()
     words.add("too late")
     assert left(file) == Crash(("after ? all",), "", "7")
+
+
+def test_the_file_has_its_room_from_the_beginning(file: Path) -> None:
+    """So that a disk that is full later takes what is said of it."""
+    begun(file).close()
+    assert file.stat().st_blocks * 512 >= FILE_BYTES
+
+
+def test_where_no_room_can_be_kept_the_words_are(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk without room, or one that cannot keep any: what could be written is told by the next run."""
+
+    def no_room(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr(os, "posix_fallocate", no_room)
+    words = begun(file)
+    words.add("after all")
+    words.close()
+    assert file.stat().st_size < FILE_BYTES
+    assert left(file) == Crash(("after all",), "", "7")
+
+
+def test_a_disk_that_takes_nothing_ends_nothing(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it refuses is not kept; the run goes on."""
+    words = begun(file)
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "no room")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    words.add("the disk is full")
+    monkeypatch.undo()
+    words.add("again")
+    words.close()
+    assert left(file) == Crash(("the disk is full", "again"), "", "7")

@@ -53,9 +53,9 @@ def load_config(path: Path | str | None, environ: Mapping[str, str]) -> Config:
 def reload_config(path: Path | str | None, environ: Mapping[str, str]) -> Config:
     """Read it again, as `load_config`. A file that is written in place is empty at first: its content is waited for a moment.
 
-    One that stays empty is refused: nobody means to take every destination away, and what waits for them, without a word.
+    One that has nothing in it is refused: nobody means to take every destination away, and what waits for them, without a word.
     """
-    return _config(*_read(path, environ, _text_when_written))
+    return _config(*_read(path, environ, _text_when_written, may_be_empty=False))
 
 
 def check_config(path: Path | str | None, environ: Mapping[str, str]) -> tuple[Config, list[ConfigWarning]]:
@@ -72,9 +72,11 @@ def check_config(path: Path | str | None, environ: Mapping[str, str]) -> tuple[C
 
 
 def _read(
-    path: Path | str | None, environ: Mapping[str, str], text_of: Callable[[Path], str]
+    path: Path | str | None, environ: Mapping[str, str], text_of: Callable[[Path], str], *, may_be_empty: bool = True
 ) -> tuple[dict[str, Any], Problems]:
     document = Document(ENVIRONMENT, {}) if path is None else read_document(text_of(Path(path)), str(path))
+    if document.root is None and not document.problems and not may_be_empty:
+        raise _unreadable(Path(document.file), None, "an empty file", "a configuration, or {} to take everything away")
     root = _mapping(document)
     problems = Problems(document.file, Shape(root), document.marks)
     for place, problem in document.problems:
@@ -103,8 +105,6 @@ def _text_when_written(path: Path) -> str:
     until = time.monotonic() + EMPTY_SECONDS
     while not (text := _text_of(path)) and time.monotonic() < until:
         time.sleep(LOOK_SECONDS)
-    if not text:
-        raise _unreadable(path, None, "an empty file", "a configuration, or {} to take everything away")
     return text
 
 

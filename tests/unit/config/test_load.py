@@ -67,9 +67,13 @@ def test_a_file_that_stays_empty_is_refused(tmp_path: Path, monkeypatch: pytest.
     assert clock.now == 0
     with pytest.raises(ConfigError, match=r"found an empty file; expected a configuration, or \{\} to take"):
         reload_config(file, {})
+    assert clock.now == pytest.approx(EMPTY_SECONDS, abs=0.1)
+    for nothing in ("\n", "# nothing\n", "---\n", "null\n", "\ufeff"):
+        file.write_text(nothing)
+        with pytest.raises(ConfigError, match="found an empty file"):
+            reload_config(file, {})
     file.write_text("{}")
     assert reload_config(file, {}) == Config()
-    assert clock.now == pytest.approx(EMPTY_SECONDS, abs=0.1)
 
 
 def test_no_file_means_the_defaults() -> None:

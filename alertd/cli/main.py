@@ -1,5 +1,6 @@
 """The command line, put together. Commands import what they need when they run, so that `--help` is quick."""
 
+import errno
 import os
 import sys
 from contextlib import suppress
@@ -23,6 +24,8 @@ from alertd.cli import (
 )
 from alertd.cli.options import note, unwritten
 
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What a stream says that takes nothing more: help and completion are written by the library."""
 app = typer.Typer(
     name="alertd",
     no_args_is_help=True,
@@ -71,15 +74,13 @@ def _fill_streams() -> None:
             setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - as long as the program
 
 
-def _loses_output() -> bool:
-    """Write what is left for stdout, and say whether that failed: then nothing more goes there, nor is tried at the very end."""
+def _write_out() -> None:
+    """Write what is left for stdout; where that fails nothing more goes there, nor is it tried at the very end."""
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
         with suppress(OSError, ValueError), Path(os.devnull).open("wb") as nowhere:  # it may be no file of the system's
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
-        return True
-    return False
 
 
 def main() -> None:
@@ -94,9 +95,9 @@ def main() -> None:
         typer.echo(f"alertd: {os.fsencode(error.object)!r} is not UTF-8", err=True)
         raise SystemExit(2) from None
     except OSError as error:
-        if not _loses_output():
+        if error.filename is not None or error.errno not in _UNWRITABLE:
             raise
         note(unwritten(error))
         raise SystemExit(1) from None
     finally:
-        _loses_output()
+        _write_out()

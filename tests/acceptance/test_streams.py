@@ -77,10 +77,14 @@ def test_a_result_that_nobody_wants_is_no_failure(tmp_path: Path, arguments: lis
         ["--show-completion", "bash"],
     ],
 )
-def test_a_result_that_cannot_be_written_is_said(tmp_path: Path, arguments: list[str]) -> None:
-    """On a full disk: one sentence, and 1."""
-    done = typed(tmp_path, "> /dev/full", *arguments)
-    assert (done.returncode, done.stderr) == (1, "alertd: the result cannot be written: no space left on device\n")
+def test_a_result_that_cannot_be_written_is_said(
+    tmp_path: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk: one sentence, and 1, whether Python keeps a line back or not, as in most containers."""
+    for unbuffered in ("", "1"):
+        monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+        done = typed(tmp_path, "> /dev/full", *arguments)
+        assert (done.returncode, done.stderr) == (1, "alertd: the result cannot be written: no space left on device\n")
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,8 @@ REFUSED = 30
 """How many events are refused: what is logged of them is more than a page of memory."""
 FLOOD_SECONDS = 90.0
 """How long a body of the flood may be refused."""
+MOUNT_FLAGS = {os.ST_NOSUID: "nosuid", os.ST_NODEV: "nodev", os.ST_NOEXEC: "noexec", os.ST_NOATIME: "noatime"}
+"""What a mount has to keep where it may not be taken away."""
 PROBE_SECONDS = 0.05
 
 
@@ -128,8 +130,10 @@ class ReadOnlyDisk(Disk):
         if os.geteuid():
             self._allow(0o400, 0o500)
         else:
+            flags = os.statvfs(folder).f_flag
+            options = ["remount", "bind", "ro", *(word for flag, word in MOUNT_FLAGS.items() if flags & flag)]
             self._mounted = mount("--bind", folder, folder)
-            if not (self._mounted and mount("-o", "remount,bind,ro", folder)):
+            if not (self._mounted and mount("-o", ",".join(options), folder)):
                 lacks("root may not mount here, and is not held by modes")
         self._limit(0)
 

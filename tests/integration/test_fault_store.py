@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -54,9 +55,10 @@ def unmount(folder: Path) -> None:
     subprocess.run(["umount", "-l", str(folder)], check=False)  # noqa: S603, S607 - fixed words
 
 
-class Disk:
-    """What becomes of a daemon's disk; `kind` says by what, `says` what its users are told. `close` undoes all of it."""
+class Disk(ABC):
+    """What becomes of a daemon's disk: `what`, by what `kind` of means, and what it `says` to users. `close` undoes all of it."""
 
+    what: str
     kind: str
     says: str
 
@@ -64,14 +66,15 @@ class Disk:
         self._daemon = daemon
         daemon.state.mkdir(parents=True)
 
+    @abstractmethod
     def fail(self) -> None:
         """Let nothing be written after a while."""
-        raise NotImplementedError
 
+    @abstractmethod
     def recover(self) -> None:
         """Let everything be written again."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close(self) -> None:
         """Take it away."""
 
@@ -84,6 +87,8 @@ class Disk:
 
 class FullDisk(Disk):
     """A disk without room: a small tmpfs for root, else a limit of nothing on the files that the daemon writes."""
+
+    what = "Full disk"
 
     def __init__(self, daemon: Daemon) -> None:
         super().__init__(daemon)
@@ -121,6 +126,7 @@ class ReadOnlyDisk(Disk):
     """
 
     _mounted = False
+    what = "Read-only disk"
     kind = "a mount" if os.geteuid() == 0 else "modes"
     says = "read-only"
 
@@ -215,7 +221,7 @@ async def test_a_disk_that_takes_nothing(
     """It is 503 with Retry-After; what was acknowledged is stored and delivered once; it ends by itself."""
     daemon = Daemon(tmp_path, config_of(receiver))
     disk = make(daemon)
-    record_property("told", f"{'Full' if make is FullDisk else 'Read-only'} disk by: {disk.kind}")
+    record_property("told", f"{disk.what} by: {disk.kind}")
     try:
         async with daemon:
             taken, refused = await _through(daemon, disk)

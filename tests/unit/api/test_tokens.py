@@ -369,6 +369,8 @@ async def test_the_tokens_of_a_deleted_workspace_end_with_it(monkeypatch: pytest
 
 
 EVERYWHERE = "/api/v1/tokens"
+FIRST = f"{EVERYWHERE}/root"
+ROTATE = f"{FIRST}/rotate"
 
 
 def bearer(made: dict[str, Any]) -> dict[str, str]:
@@ -383,7 +385,7 @@ async def test_those_of_all_workspaces_are_for_their_admins() -> None:
         assert [(item["name"], item["workspace"]) for item in page["items"]] == [("root", None)]
         assert "root" not in [item["name"] for item in (await call("GET", TOKENS))[1]["items"]]
         for who in ("admin", "viewer"):
-            for method, path in (("GET", EVERYWHERE), ("POST", EVERYWHERE), ("POST", f"{EVERYWHERE}/root/rotate")):
+            for method, path in (("GET", EVERYWHERE), ("POST", EVERYWHERE), ("POST", ROTATE)):
                 assert (await call(method, path, who, json={}))[0] == 403
         assert (await call("GET", f"{EVERYWHERE}?workspace=default"))[0] == 422
         status, problem = await call("GET", f"{EVERYWHERE}/ci")
@@ -407,7 +409,7 @@ async def test_one_of_all_workspaces_is_made_and_revoked() -> None:
 async def test_the_first_one_is_rotated() -> None:
     """Printed at the first start, it has to end some time; who keeps it for the command line is told the new one."""
     async with running() as call:
-        status, made = await call("POST", f"{EVERYWHERE}/root/rotate", json={"overlap_seconds": 0})
+        status, made = await call("POST", ROTATE, json={"overlap_seconds": 0})
         assert status == 201
         assert call.bench.refiled == [("root", made["value"])]
         assert (await call("GET", EVERYWHERE))[0] == 401
@@ -423,14 +425,14 @@ async def test_the_last_that_opens_everything_stays() -> None:
             ("PATCH", {"role": "viewer"}),
             ("PATCH", {"expires_at": rfc3339(2_000_000_000_000)}),
         ):
-            status, problem = await call(method, f"{EVERYWHERE}/root", json=body, headers=late)
+            status, problem = await call(method, FIRST, json=body, headers=late)
             assert status == 409
             assert problem["detail"].startswith("'root' is the last admin of all workspaces that does not end")
         for settings_ in ({"role": "viewer"}, {"role": "admin", "expires_at": rfc3339(2_000_000_000_000)}):
             assert (await call("POST", EVERYWHERE, json={"name": settings_["role"], **settings_}))[0] == 201
-        assert (await call("DELETE", f"{EVERYWHERE}/root"))[0] == 409
+        assert (await call("DELETE", FIRST))[0] == 409
         _, made = await call("POST", EVERYWHERE, json={"name": "second", "role": "admin"})
-        assert (await call("DELETE", f"{EVERYWHERE}/root"))[0] == 204
+        assert (await call("DELETE", FIRST))[0] == 204
         assert (await call("DELETE", f"{EVERYWHERE}/second", None, headers=bearer(made)))[0] == 409
 
 
@@ -455,10 +457,9 @@ async def test_who_is_revoked_while_the_body_comes_changes_nothing() -> None:
 async def test_an_old_secret_changes_no_token() -> None:
     """In its overlap it does all else: whoever else has it must not shut out its owner."""
     async with running() as call:
-        path = f"{EVERYWHERE}/root"
-        assert (await call("POST", f"{path}/rotate"))[0] == 201
-        assert (await call("GET", path))[0] == 200
-        for method, where in (("POST", f"{path}/rotate"), ("DELETE", path)):
+        assert (await call("POST", ROTATE))[0] == 201
+        assert (await call("GET", FIRST))[0] == 200
+        for method, where in (("POST", ROTATE), ("DELETE", FIRST)):
             status, problem = await call(method, where)
             assert (status, problem["detail"]) == (403, "the token 'root' was rotated: this needs its present secret")
         assert (await call("POST", TOKENS, json={"name": "ci", "role": "viewer"}))[0] == 403

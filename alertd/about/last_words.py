@@ -53,9 +53,7 @@ class LastWords:
 
     def __init__(self, file: int) -> None:
         self._file: int | None = file
-        self._writing = (
-            RLock()
-        )  # lines come from the store's threads too, and from what is collected as garbage meanwhile
+        self._writing = RLock()  # lines come from other threads, and from garbage that is collected meanwhile
         self._lines: deque[str] = deque(maxlen=LINES)
         self._exception = ""
         self._run: str | None = None

@@ -218,10 +218,13 @@ async def test_a_missing_topic_keeps_nobody_from_the_others(own_kafka: Broker, m
             await feeder.send(there, range(10))
             await until(lambda: member.has(range(10)))
             await until(lambda: any(line["event"] == "kafka.topics_missing" for line in logs), say=lambda: logs)
+            assert member.metric("alertd_kafka_topics_missing") == 1
             async with maker(own_kafka) as admin:
                 await admin.create_topics([NewTopic("later", 1, 1)])
             await feeder.send("later", range(10, 20))
             await until(lambda: member.has(range(20)))
+            member.metrics.kafka_topics_missing.set(7)  # as a consumer that broke may leave it
+            await until(lambda: member.metric("alertd_kafka_topics_missing") == 0)
     told = [(line["event"], line["topics"], line["log_level"]) for line in logs if "topics" in line]
     assert ("kafka.topics_missing", ["later"], "error") in told
     assert ("kafka.topics_found", ["later"], "info") in told

@@ -342,10 +342,11 @@ class Session:
 
     async def _look(self) -> None:
         self._watch.look()
-        if (missing := self.missing_topics()) != self._missing:
+        missing = self.missing_topics()
+        self._metrics.kafka_topics_missing.set(len(missing))  # whatever a consumer before this one left there
+        if missing != self._missing:
             if missing:
                 _log.error("kafka.topics_missing", topics=missing)
             else:
                 _log.info("kafka.topics_found", topics=self._missing)
             self._missing = missing
-            self._metrics.kafka_topics_missing.set(len(missing))
